@@ -1,0 +1,248 @@
+"""The loop of EVA-VOS (Fig. 2): four stages as protocols, the state, and one turn.
+
+Propagate masks (Sec. 2.1) -> choose the frame (2.2) -> choose the annotation type (2.3)
+-> annotate and predict the mask (2.4) -> again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from evavos_widget.masks import LabelMaps
+    from evavos_widget.prompts import Costs, Prediction, Prompts
+    from evavos_widget.video import Video
+
+__all__ = [
+    "Annotation",
+    "AnnotationChoice",
+    "AnnotationSelector",
+    "FrameChoice",
+    "FrameSelector",
+    "LoopState",
+    "MaskPredictor",
+    "PropagationStep",
+    "Propagator",
+    "affected_frames",
+    "nearest_annotated",
+    "objects_annotated",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """One frame of K: what the annotator stands behind there.
+
+    Parameters
+    ----------
+    labels : (H, W) uint8 array
+        Label map that holds only the ids in `objects`; 0 elsewhere. Read-only.
+    objects : frozenset of int
+        The objects this annotation speaks for. One that is listed and has no
+        pixel is *absent* from the frame.
+    """
+
+    labels: np.ndarray
+    objects: frozenset[int]
+
+
+@dataclass(frozen=True, eq=False)
+class PropagationStep:
+    """One unit of work of a propagator; a consumer may stop after any of them.
+
+    Parameters
+    ----------
+    done, total : int
+        Progress in the propagator's own units, 1 <= done <= total.
+    frame : int or None
+        The frame that this step completed for all objects, if any.
+    probabilities : (K + 1, H, W) float32 array or None
+        Background first, then the objects in the order asked for; sums to 1.
+    """
+
+    done: int
+    total: int
+    frame: int | None = None
+    probabilities: np.ndarray | None = None
+
+
+@runtime_checkable
+class Propagator(Protocol):
+    """Sec. 2.1: V, K -> M^t.
+
+    An instance belongs to one session and may cache what it computed for its video.
+    """
+
+    name: str
+
+    def affected(
+        self,
+        before: Mapping[int, Annotation],
+        after: Mapping[int, Annotation],
+        n_frames: int,
+    ) -> set[int]:
+        """Frames whose masks differ between annotations `before` and `after`."""
+        ...
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Iterator[PropagationStep]:
+        """Masks of `objects` on `frames`, each frame once, in any order.
+
+        An object without any annotation has probability 0 everywhere. On a frame that
+        is annotated for an object, that object's probabilities are its annotation.
+        Closing the iterator cancels; the work between two steps stays below about the
+        time of one frame.
+        """
+        ...
+
+
+@runtime_checkable
+class MaskPredictor(Protocol):
+    """Sec. 2.4: image, prompts -> M_f* for one object."""
+
+    name: str
+
+    def predict(
+        self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
+    ) -> Prediction:
+        """The mask of one object.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 array, RGB
+        prompts : Prompts
+            All prompts so far; the result depends on nothing else.
+        key : hashable, optional
+            Names the image, so that what depends on it alone can be cached.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LoopState:
+    """What the selectors may look at: V, K, M^t. Never ground truth.
+
+    Parameters
+    ----------
+    video : Video
+    objects : tuple of int
+        Ids of the objects, ascending.
+    annotations : mapping of frame -> Annotation
+        K.
+    masks : LabelMaps
+        M^t, N label maps.
+    quality : (N, K) float32 array
+        Predicted quality (J&F, 0 to 1) per frame and object, in the order of `objects`;
+        NaN where nothing was propagated yet.
+    costs : Costs
+    snoozed : frozenset of (frame, object)
+        What the annotator does not want to be asked now.
+    """
+
+    video: Video
+    objects: tuple[int, ...]
+    annotations: Mapping[int, Annotation]
+    masks: LabelMaps
+    quality: np.ndarray
+    costs: Costs
+    snoozed: frozenset[tuple[int, int]] = frozenset()
+
+    @property
+    def n_frames(self) -> int:
+        return self.video.n_frames
+
+
+@dataclass(frozen=True)
+class FrameChoice:
+    """f*, for one object, and why in a few words."""
+
+    frame: int
+    object: int
+    reason: str
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class AnnotationChoice:
+    """a, what it is expected to gain (J&F of the frame, 0 to 1), its cost, and why."""
+
+    kind: str
+    seconds: float
+    expected_gain: float
+    reason: str
+
+
+@runtime_checkable
+class FrameSelector(Protocol):
+    """Sec. 2.2: V, M^t, K -> f*."""
+
+    name: str
+
+    def select(self, state: LoopState) -> FrameChoice | None:
+        """The next frame to annotate, or None when nothing is left to ask."""
+        ...
+
+
+@runtime_checkable
+class AnnotationSelector(Protocol):
+    """Sec. 2.3: f*, M_f* -> a."""
+
+    name: str
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """The type of annotation to ask for on the chosen frame."""
+        ...
+
+
+def objects_annotated(annotations: Mapping[int, Annotation], obj: int) -> list[int]:
+    """Frames whose annotation speaks for `obj`, ascending."""
+    return sorted(f for f, a in annotations.items() if obj in a.objects)
+
+
+def nearest_annotated(annotated: Sequence[int], n_frames: int) -> np.ndarray:
+    """For every frame the nearest of `annotated` (ascending); ties go to the earlier one.
+
+    Returns
+    -------
+    (n_frames,) int64 array
+        -1 everywhere when `annotated` is empty.
+    """
+    if not len(annotated):
+        return np.full(n_frames, -1, dtype=np.int64)
+    frames = np.arange(n_frames)
+    distance = np.abs(frames[:, None] - np.asarray(annotated)[None])
+    return np.asarray(annotated, dtype=np.int64)[distance.argmin(axis=1)]
+
+
+def affected_frames(
+    before: Mapping[int, Annotation], after: Mapping[int, Annotation], n_frames: int
+) -> set[int]:
+    """Frames that change where each frame follows its nearest annotated frame.
+
+    Per object, a frame is affected when its nearest annotation is another one than
+    before, or the same frame with another content.
+    """
+    affected: set[int] = set()
+    ids = {o for k in (before, after) for a in k.values() for o in a.objects}
+    for obj in ids:
+        source_before = nearest_annotated(objects_annotated(before, obj), n_frames)
+        source_after = nearest_annotated(objects_annotated(after, obj), n_frames)
+        changed = source_before != source_after
+        for f in set(source_after[~changed].tolist()) - {-1}:
+            if before[f] is not after[f] and not np.array_equal(
+                before[f].labels == obj, after[f].labels == obj
+            ):
+                changed |= source_after == f
+        affected.update(np.flatnonzero(changed).tolist())
+    return affected
