@@ -1,0 +1,53 @@
+"""Files and folders that appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary sibling of `path` to write to, and move it to `path` at the end.
+
+    The caller makes the sibling, as a file or as a folder. If the block raises, the
+    sibling is removed and `path` is as it was. What `path` held before is replaced.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder must exist. The sibling keeps its suffix, by which many writers
+        choose the format.
+
+    Yields
+    ------
+    Path
+    """
+    path = Path(path)
+    unique = uuid.uuid4().hex[:12]
+    new = path.with_name(f".{path.stem}.{unique}.new{path.suffix}")
+    old = path.with_name(f".{path.stem}.{unique}.old{path.suffix}")
+    try:
+        yield new
+        if path.is_dir() and not path.is_symlink():  # a folder cannot be replaced in one step
+            os.replace(path, old)
+        os.replace(new, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        _remove(new)
+        raise
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
