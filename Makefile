@@ -1,0 +1,84 @@
+# `make demo` shows it, `make test` checks it; `make help` lists the rest.
+#
+#   VENV    where the virtual environment lives (.venv)
+#   PYTHON  the Python, 3.11 or newer, that creates it (python3)
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(abspath $(VENV))/bin
+
+# The environment's own tools first: its Node is the one that the wheel build uses too.
+export PATH := $(BIN):$(PATH)
+
+PACKAGE := $(VENV)/.package
+TOOLS := $(VENV)/.tools
+NODE_MODULES := js/node_modules/.package-lock.json
+FRONT_END := $(shell find js/src -type f) $(wildcard js/*.json js/*.mjs)
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test unit lint vitest front-end format build chromium clean
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(PACKAGE)  ## run the loop on the embedded clip and leave its results in demo-output/
+	evavos demo
+	@echo 'To annotate in JupyterLab (examples/01_annotate.ipynb): make lab'
+
+lab: $(PACKAGE)  ## open JupyterLab on the annotator's notebook
+	evavos lab
+
+test: lint vitest chromium  ## everything: format, lint, types, imports, both languages, notebooks, browser, wheel
+	python -m pytest
+
+unit: $(TOOLS)  ## the Python tests that need no browser and build no wheel
+	python -m pytest -m 'not e2e and not wheel'
+
+lint: $(TOOLS) $(NODE_MODULES)  ## format, lint, types and the import contract, without changing a file
+	ruff format --check
+	ruff check
+	pyright
+	lint-imports
+	cd js && npm run lint && npm run check
+
+vitest: $(TOOLS) $(NODE_MODULES)  ## the TypeScript tests
+	cd js && npm test
+
+front-end: $(TOOLS) $(NODE_MODULES)  ## build the bundle again after a change under js/
+	cd js && npm run build
+
+format: $(TOOLS) $(NODE_MODULES)  ## format both languages and mend what the linters can mend
+	ruff format
+	ruff check --fix
+	cd js && npm run format
+
+build: $(TOOLS)  ## the sdist and the wheel, in dist/
+	python -m build
+
+chromium:
+	@tools/need chromium command -v chromium
+
+clean:  ## remove what was built and measured, but not the environment
+	rm -rf build dist demo-output evavos_widget/widgets/static js/node_modules
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find evavos_widget tests -name __pycache__ -type d -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is older: name another with PYTHON=.")'
+	@tools/need python3-venv $(PYTHON) -c 'import ensurepip'
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --upgrade pip
+
+$(PACKAGE): pyproject.toml $(FRONT_END) | $(BIN)/python
+	python -m pip install --editable .
+	@touch $@
+
+# vos-benchmark asks for opencv-python, whose files would overwrite the headless build's.
+$(TOOLS): $(PACKAGE)
+	python -m pip install --group test --group lint
+	python -m pip install --no-deps vos-benchmark
+	@touch $@
+
+$(NODE_MODULES): js/package.json js/package-lock.json | $(TOOLS)
+	cd js && npm ci
