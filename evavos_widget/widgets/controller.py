@@ -1,0 +1,635 @@
+"""The kernel's half of the annotator: requests in, replies and pushes out, one worker.
+
+No widget and no comm in here: what arrives is handed to `Controller.handle`, what leaves
+goes through the `send` it was given. A Jupyter host calls from the main thread or from a
+subshell's, often from both at once, so `handle` only enqueues; the session, its engines
+and nearly every reply belong to the worker. It answers what the person waits for first,
+then pictures and masks, and gives the rest of its time to a propagation pass, one step
+after the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evavos_widget.widgets.outbox import Outbox, Push
+from evavos_widget.widgets.protocol import PROTOCOL, RequestError, pack_masks, unpack_mask
+from evavos_widget.widgets.requests import Request, RequestQueue, Urgency
+from evavos_widget.widgets.snapshot import capabilities, snapshot
+
+if TYPE_CHECKING:
+    from evavos_widget.loop import PropagationStep
+    from evavos_widget.session import Session
+
+__all__ = ["Controller"]
+
+Reply = tuple[dict[str, Any], list[bytes]]
+Send = Callable[[dict[str, Any], list[bytes]], None]
+
+_log = logging.getLogger(__name__)
+
+_IDLE: dict[str, Any] = {
+    "phase": "idle",
+    "name": "",
+    "done": 0,
+    "total": 0,
+    "remaining_seconds": None,
+    "message": "",
+}
+
+
+class Controller:
+    """Serves any number of views of one session.
+
+    Parameters
+    ----------
+    session : Session
+    send : callable
+        ``send(content, buffers)`` takes one message to the browser. It is called from
+        the worker, and for the few requests answered at once from the caller's thread.
+    read_only : bool
+        Refuse every request that would change the session; may be set later.
+    """
+
+    def __init__(self, session: Session, send: Send, *, read_only: bool = False) -> None:
+        self.session = session
+        self.read_only = read_only
+        self._send_message = send
+
+        # Shared between threads, only touched under the lock. The session is never called
+        # under it: its own callback takes this lock, so that order would be a deadlock.
+        self._lock = threading.Condition()
+        self._queue = RequestQueue()
+        self._running: Request | None = None
+        self._abandoned = False
+        self._views: dict[str, Outbox] = {}
+        self._job = _IDLE
+        self._pass_wanted = False
+        self._pass_outdated = False
+        self._session_changed = True
+        self._closing = False
+
+        # The worker's own.
+        self._pass: Iterator[PropagationStep] | None = None
+        self._pass_seconds = 0.0
+        self._revisions: tuple[int, ...] = ()
+        self._suggestion: Any = None
+
+        self._at_once: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "bye": self._bye,
+            "ack": self._ack,
+            "cancel": self._cancel,
+            "job.cancel": self._cancel_job,
+        }
+        self._handlers: dict[str, tuple[Urgency, Callable[[Request], Reply]]] = {
+            "hello": (Urgency.INTERACTIVE, self._hello),
+            "frame.get": (Urgency.FETCH, self._get_frame),
+            "mask.get": (Urgency.FETCH, self._get_masks),
+            "prompt.preview": (Urgency.INTERACTIVE, self._preview),
+            "mask.commit": (Urgency.INTERACTIVE, self._commit),
+            "object.add": (Urgency.INTERACTIVE, self._add_object),
+            "object.update": (Urgency.INTERACTIVE, self._update_object),
+            "object.remove": (Urgency.INTERACTIVE, self._remove_object),
+            "annotation.remove": (Urgency.INTERACTIVE, self._remove_annotation),
+            "history.undo": (Urgency.INTERACTIVE, self._undo),
+            "history.redo": (Urgency.INTERACTIVE, self._redo),
+            "job.start": (Urgency.INTERACTIVE, self._start_job),
+            "suggestion.snooze": (Urgency.INTERACTIVE, self._snooze),
+            "export.run": (Urgency.BACKGROUND, self._export),
+        }
+        self._unsubscribe = session.subscribe(self._note_change)
+        self._worker = threading.Thread(target=self._work, name="evavos-controller", daemon=True)
+        self._worker.start()
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of request that are understood."""
+        return frozenset(self._handlers) | frozenset(self._at_once)
+
+    # From any thread ---------------------------------------------------------------
+
+    def handle(self, message: Any, buffers: list[Any] | None = None) -> None:
+        """Take in one request; never raises and never waits for the worker.
+
+        Parameters
+        ----------
+        message : dict
+            ``{v, id, kind, ...}`` as the catalogue has it.
+        buffers : list of bytes-like, optional
+        """
+        request_id = message.get("id") if isinstance(message, dict) else None
+        try:
+            self._accept(message, list(buffers or ()))
+        except Exception as error:
+            self._refuse(request_id, error, str(_kind_of(message)))
+
+    def _accept(self, message: Any, buffers: list[Any]) -> None:
+        kind = _kind_of(message)
+        if kind not in self.kinds:
+            raise RequestError(
+                "unknown_kind",
+                f"there is no request {kind!r}; reload the page so that it fits the kernel.",
+            )
+        if message.get("v", PROTOCOL["version"]) != PROTOCOL["version"]:
+            raise RequestError(
+                "version",
+                f"the page speaks version {message['v']} and the kernel version "
+                f"{PROTOCOL['version']}; reload the page.",
+            )
+        if self.read_only and kind in _CHANGES:
+            raise RequestError("read_only", "this annotator is read-only; nothing was changed.")
+        if kind in self._at_once:
+            reply = self._at_once[kind](message)
+            if kind != "ack":
+                self._send({"id": message.get("id"), "ok": True, **reply})
+            return
+        request = Request(
+            id=str(_field(message, "id")),
+            kind=kind,
+            message=message,
+            buffers=buffers,
+            urgency=self._handlers[kind][0],
+            view=str(message["id"]).rpartition(":")[0],
+        )
+        superseded = []
+        with self._lock:
+            if self._closing:
+                raise RequestError("closed", "the annotator was closed; create a new one.")
+            if kind == "prompt.preview":
+                superseded = self._queue.remove(
+                    lambda r: r.kind == "prompt.preview" and r.view == request.view
+                )
+            self._queue.add(request)
+            self._lock.notify()
+        for old in superseded:
+            self._fail(old.id, "superseded", "a newer preview was asked for.")
+
+    def _note_change(self, event: str, payload: dict[str, Any]) -> None:
+        """Hear from the session that somebody changed it: every view is to learn of it."""
+        with self._lock:
+            self._session_changed = True
+            if event == "changed" and payload["kind"] not in _LEAVES_MASKS:
+                self._pass_outdated = True
+            self._lock.notify()
+
+    def _bye(self, message: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            self._views.pop(str(_field(message, "view")), None)
+        return {}
+
+    def _ack(self, message: dict[str, Any]) -> dict[str, Any]:
+        view, number = str(_field(message, "view")), _integer(message, "push")
+        with self._lock:
+            outbox = self._views.get(view)
+            if outbox is None:
+                # Given up while its page slept; tell it everything from here on.
+                outbox = self._views[view] = Outbox(PROTOCOL["credit_window"], sent=number)
+                outbox.note_state()
+                outbox.note_job()
+                outbox.note_masks(range(len(self._revisions)))
+            outbox.acknowledge(number)
+            self._lock.notify()
+        return {}
+
+    def _cancel(self, message: dict[str, Any]) -> dict[str, Any]:
+        target = str(_field(message, "target"))
+        with self._lock:
+            given_up = [r.id for r in self._queue.remove(lambda r: r.id == target)]
+            running = self._running
+            if running and running.id == target and running.kind not in _CHANGES:
+                self._abandoned = True
+                given_up.append(target)
+        for request_id in given_up:
+            self._fail(request_id, "cancelled", "the request was given up.")
+        return {}
+
+    def _cancel_job(self, message: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            running = self._job["phase"] == "running"
+            if running:
+                self._pass_wanted = False
+                self._set_job({**self._job, "phase": "cancelling"})
+                self._lock.notify()
+        return {"cancelled": running}
+
+    def close(self) -> None:
+        """Stop the worker, give up what waits, and let the session go; it stays open."""
+        with self._lock:
+            already, self._closing = self._closing, True
+            left = self._queue.remove(lambda r: True)
+            self._lock.notify()
+        if already:
+            return
+        self._unsubscribe()
+        for request in left:
+            self._fail(request.id, "closed", "the annotator was closed.")
+        if threading.current_thread() is not self._worker:
+            self._worker.join()
+
+    # The worker --------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                while not self._closing and not self._anything_to_do():
+                    self._lock.wait(self._next_push_in())
+                if self._closing:
+                    break
+                request = self._running = self._queue.pop()
+                self._abandoned = False
+            if request is not None:
+                self._answer(request)
+            elif self._pass is not None or self._pass_wanted:
+                self._advance_pass()
+            self._tell_views()
+        self._drop_pass()
+
+    def _anything_to_do(self) -> bool:
+        return bool(
+            self._queue
+            or self._pass is not None
+            or self._pass_wanted
+            or self._session_changed
+            or self._next_push_in() == 0
+        )
+
+    def _next_push_in(self) -> float | None:
+        now = time.monotonic()
+        due = [d for o in self._views.values() if (d := o.due_in(now)) is not None]
+        return min(due, default=None)
+
+    def _answer(self, request: Request) -> None:
+        try:
+            fields, buffers = self._handlers[request.kind][1](request)
+        except Exception as error:
+            with self._lock:
+                self._running, abandoned = None, self._abandoned
+            if not abandoned:
+                self._refuse(request.id, error, request.kind)
+            return
+        with self._lock:
+            self._running, abandoned = None, self._abandoned
+        if not abandoned:
+            self._send({"id": request.id, "ok": True, **fields}, buffers)
+
+    def _advance_pass(self) -> None:
+        """One step of the propagation pass, from its start to its end.
+
+        A pass that works on old news begins again with the frames that wait now.
+        """
+        started = time.monotonic()
+        with self._lock:
+            outdated, self._pass_outdated = self._pass_outdated, False
+            wanted = self._pass_wanted
+        try:
+            if outdated or not wanted:
+                self._drop_pass()
+            step = self._next_step() if wanted and self.session.stale else None
+            if step is None and not self._pass_outdated:
+                self._finish_pass(self._outcome())
+        except Exception as error:
+            _log.exception("propagation failed")
+            sentence = f"propagation stopped: {_sentence(error)}"
+            self._write_log("error", sentence)
+            self._finish_pass(sentence)
+            return
+        if step is None:
+            return
+        self._pass_seconds += time.monotonic() - started
+        remaining = self._pass_seconds / step.done * (step.total - step.done)
+        progress = {
+            "done": step.done,
+            "total": step.total,
+            "remaining_seconds": round(remaining, 2),
+        }
+        with self._lock:
+            self._set_job({**self._job, **progress})
+
+    def _next_step(self) -> PropagationStep | None:
+        if self._pass is None:
+            self._pass = self.session.propagation()
+            self._pass_seconds = 0.0
+        return next(self._pass, None)
+
+    def _outcome(self) -> str:
+        waiting = len(self.session.stale)
+        if waiting == 0:
+            return "every mask is up to date"
+        return (
+            f"stopped; {'1 frame waits' if waiting == 1 else f'{waiting} frames wait'} for a pass"
+        )
+
+    def _drop_pass(self) -> None:
+        if self._pass is not None:
+            self._pass.close()
+            self._pass = None
+
+    def _finish_pass(self, message: str) -> None:
+        self._drop_pass()
+        with self._lock:
+            self._pass_wanted = False
+            self._session_changed = True
+            self._set_job({**_IDLE, "message": message})
+
+    def _want_pass(self) -> bool:
+        """Start a pass; False when one runs already or no frame waits."""
+        if not self.session.stale:
+            return False
+        with self._lock:
+            if self._pass_wanted:
+                return False
+            self._pass_wanted = True
+            self._set_job({**_IDLE, "phase": "running", "name": "propagate"})
+        return True
+
+    def _set_job(self, job: dict[str, Any]) -> None:
+        """Under the lock."""
+        self._job = job
+        for outbox in self._views.values():
+            outbox.note_job()
+
+    # Telling the views -------------------------------------------------------------
+
+    def _tell_views(self) -> None:
+        """Send every push that is due; masks and state are read when they leave."""
+        self._notice_changes()
+        now = time.monotonic()
+        with self._lock:
+            for view in [v for v, o in self._views.items() if o.silent(now)]:
+                _log.warning("view %s stopped answering and is left alone", view)
+                del self._views[view]
+            due = {view: outbox.take(now) for view, outbox in self._views.items()}
+            job = self._job
+        state = None
+        for view, pushes in due.items():
+            for push in pushes:
+                if push.kind == "state" and state is None:
+                    state = self._state()
+                fields, buffers = self._content(push, state, job)
+                self._send(
+                    {"view": view, "push": push.number, "kind": push.kind, **fields}, buffers
+                )
+
+    def _content(self, push: Push, state: Any, job: dict[str, Any]) -> Reply:
+        if push.kind == "state":
+            return {"state": state}, []
+        if push.kind == "job":
+            return {"job": job}, []
+        if push.kind == "log":
+            return push.subject, []
+        return self._masks(push.subject)
+
+    def _notice_changes(self) -> None:
+        with self._lock:
+            changed, self._session_changed = self._session_changed, False
+        if not changed:
+            return
+        revisions = self.session.revisions
+        frames = [
+            i for i, (a, b) in enumerate(zip(self._revisions, revisions, strict=False)) if a != b
+        ]
+        self._revisions = revisions
+        with self._lock:
+            busy = self._pass_wanted
+            for outbox in self._views.values():
+                outbox.note_state()
+                outbox.note_masks(frames)
+        self._suggestion = None if busy else self._suggest()
+
+    def _suggest(self) -> Any:
+        try:
+            return self.session.suggest()
+        except Exception as error:
+            _log.exception("no suggestion")
+            self._write_log("error", f"no suggestion: {_sentence(error)}")
+            return None
+
+    def _state(self) -> dict[str, Any]:
+        return snapshot(self.session, self._suggestion, self._job)
+
+    def _masks(self, frames: list[int]) -> Reply:
+        # Revisions first: a mask may be newer than its number, never older.
+        revisions, masks = self.session.revisions, self.session.masks
+        places, buffers = pack_masks((f, revisions[f], masks.runs(f)) for f in frames)
+        return {"masks": places}, buffers
+
+    def _write_log(self, level: str, message: str) -> None:
+        line = {"level": level, "message": message, "time": time.time()}
+        with self._lock:
+            for outbox in self._views.values():
+                outbox.note_log(line)
+            self._lock.notify()
+
+    def _send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
+        try:
+            self._send_message(content, buffers or [])
+        except Exception:
+            _log.exception("a message could not be sent to the browser")
+
+    def _fail(self, request_id: Any, code: str, message: str) -> None:
+        self._send({"id": request_id, "ok": False, "error": {"code": code, "message": message}})
+
+    def _refuse(self, request_id: Any, error: Exception, kind: str) -> None:
+        """Answer with the error, and write it where the person and Python can see it."""
+        code, sentence = _code(error), _sentence(error)
+        if code == "failed":
+            _log.error("%s failed", kind, exc_info=error)
+        else:
+            _log.warning("%s: %s", kind, sentence)
+        self._fail(request_id, code, sentence)
+        self._write_log("error", sentence)
+
+    # Requests, on the worker -------------------------------------------------------
+
+    def _hello(self, request: Request) -> Reply:
+        view = str(_field(request.message, "view"))
+        self._notice_changes()
+        with self._lock:
+            outbox = self._views[view] = Outbox(PROTOCOL["credit_window"])
+            for warning in self.session.video.warnings:
+                outbox.note_log({"level": "warning", "message": warning, "time": time.time()})
+        return {"state": self._state(), "capabilities": capabilities(self.session)}, []
+
+    def _get_frame(self, request: Request) -> Reply:
+        frame = self._frame(request.message)
+        return {"frame": frame, "mime": "image/jpeg"}, [self.session.video.jpeg(frame)]
+
+    def _get_masks(self, request: Request) -> Reply:
+        frames = _field(request.message, "frames")
+        if not isinstance(frames, list):
+            raise RequestError("malformed", f"frames is {frames!r}; send a list of frame indices.")
+        return self._masks([self._frame({"frame": f}) for f in frames])
+
+    def _preview(self, request: Request) -> Reply:
+        from evavos_widget.masks import encode_runs
+
+        message = request.message
+        started = time.monotonic()
+        prediction = self.session.predict(
+            self._frame(message),
+            _integer(message, "object"),
+            clicks=_clicks(message),
+            box=_box(message),
+        )
+        runs = encode_runs(np.asarray(prediction.mask, dtype=np.uint8))
+        milliseconds = (time.monotonic() - started) * 1000
+        return (
+            {"score": float(prediction.score), "ms": round(milliseconds, 1)},
+            [runs.astype("<u4").tobytes()],
+        )
+
+    def _commit(self, request: Request) -> Reply:
+        message, video = request.message, self.session.video
+        mask = unpack_mask(request.buffers, video.height, video.width)
+        obj, seconds = _integer(message, "object"), _number(message, "seconds")
+        revision = self.session.annotate(
+            self._frame(message),
+            mask,
+            objects=[obj],
+            kind=_field(message, "annotation_type"),
+            seconds=seconds,
+            clicks=[(c.x, c.y, c.positive) for c in _clicks(message)],
+        )
+        if message.get("propagate"):
+            self._want_pass()
+        return {"revision": revision, "saved": True}, []
+
+    def _add_object(self, request: Request) -> Reply:
+        return {"object": self.session.add_object(request.message.get("name"))}, []
+
+    def _update_object(self, request: Request) -> Reply:
+        names = ("name", "color", "visible", "locked")
+        changes = {n: request.message[n] for n in names if request.message.get(n) is not None}
+        self.session.update_object(_integer(request.message, "object"), **changes)
+        return {}, []
+
+    def _remove_object(self, request: Request) -> Reply:
+        self.session.remove_object(_integer(request.message, "object"))
+        return {}, []
+
+    def _remove_annotation(self, request: Request) -> Reply:
+        frame = self._frame(request.message)
+        self.session.remove_annotation(frame, _integer(request.message, "object"))
+        return {}, []
+
+    def _undo(self, request: Request) -> Reply:
+        return {"label": self.session.undo()}, []
+
+    def _redo(self, request: Request) -> Reply:
+        return {"label": self.session.redo()}, []
+
+    def _start_job(self, request: Request) -> Reply:
+        job = _field(request.message, "job")
+        if job != "propagate":
+            raise RequestError("invalid", f"there is no job {job!r}; the one job is 'propagate'.")
+        started = self._want_pass()
+        if not self.session.stale:
+            self._write_log("info", "no frame waits for a pass.")
+        return {"started": started}, []
+
+    def _snooze(self, request: Request) -> Reply:
+        self.session.snooze(self._frame(request.message), _integer(request.message, "object"))
+        return {}, []
+
+    def _export(self, request: Request) -> Reply:
+        path = self.session.export(_field(request.message, "format"), request.message.get("path"))
+        self._write_log("info", f"exported to {path}")
+        return {"path": str(path)}, []
+
+    def _frame(self, message: dict[str, Any]) -> int:
+        frame, n_frames = _integer(message, "frame"), self.session.video.n_frames
+        if not 0 <= frame < n_frames:
+            raise RequestError(
+                "invalid", f"there is no frame {frame}; the video has frames 0 to {n_frames - 1}."
+            )
+        return frame
+
+
+#: Changes after which a running pass is as good as before.
+_LEAVES_MASKS = frozenset({"object.update", "snooze"})
+
+#: Requests that change the session: refused when read-only, and never given up half-way.
+_CHANGES = frozenset(
+    {
+        "mask.commit",
+        "object.add",
+        "object.update",
+        "object.remove",
+        "annotation.remove",
+        "history.undo",
+        "history.redo",
+        "job.start",
+        "suggestion.snooze",
+        "export.run",
+    }
+)
+
+
+def _kind_of(message: Any) -> Any:
+    return message.get("kind") if isinstance(message, dict) else None
+
+
+def _field(message: dict[str, Any], name: str) -> Any:
+    if message.get(name) is None:
+        raise RequestError("malformed", f"{_kind_of(message)} needs the field {name!r}.")
+    return message[name]
+
+
+def _integer(message: dict[str, Any], name: str) -> int:
+    value = _field(message, name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RequestError("malformed", f"{name} is {value!r}; send an integer.")
+    return value
+
+
+def _number(message: dict[str, Any], name: str) -> float:
+    value = _field(message, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise RequestError("malformed", f"{name} is {value!r}; send a finite number.")
+    return float(value)
+
+
+def _clicks(message: dict[str, Any]) -> tuple[Any, ...]:
+    from evavos_widget.prompts import Click
+
+    try:
+        return tuple(Click(float(x), float(y), bool(p)) for x, y, p in message.get("clicks") or ())
+    except (TypeError, ValueError):
+        raise RequestError(
+            "malformed", f"clicks are {message['clicks']!r}; send a list of [x, y, 0 or 1]."
+        ) from None
+
+
+def _box(message: dict[str, Any]) -> Any:
+    from evavos_widget.prompts import Box
+
+    if (box := message.get("box")) is None:
+        return None
+    try:
+        return Box(*(float(v) for v in box))
+    except (TypeError, ValueError):
+        raise RequestError("malformed", f"box is {box!r}; send [x0, y0, x1, y1].") from None
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, RequestError):
+        return error.code
+    if isinstance(error, ValueError | TypeError | LookupError):
+        return "invalid"
+    if isinstance(error, OSError):
+        return "io"
+    if isinstance(error, ImportError):
+        return "missing"
+    return "failed"
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    expected = isinstance(error, RequestError | ValueError | OSError | ImportError)
+    return text if text and expected else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,92 @@
+"""What a view needs to know of a session, as JSON values (`State` in the catalogue)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from evavos_widget.session import Session, Suggestion
+
+__all__ = ["capabilities", "ranges", "snapshot"]
+
+
+def snapshot(
+    session: Session, suggestion: Suggestion | None, job: dict[str, Any]
+) -> dict[str, Any]:
+    """Describe the session as one JSON object; no masks, which travel as runs."""
+    return {
+        "revision": session.revision,
+        "objects": [asdict(o) for o in session.objects],
+        "annotated": [
+            {
+                "frame": frame,
+                "objects": sorted(annotation.objects),
+                "absent": sorted(annotation.objects - set(np.unique(annotation.labels).tolist())),
+            }
+            for frame, annotation in sorted(session.annotations.items())
+        ],
+        "revisions": list(session.revisions),
+        "quality": [_number_or_none(q) for q in _worst(session.quality)],
+        "stale": ranges(session.stale),
+        "suggestion": None if suggestion is None else _suggestion(suggestion),
+        "curve": [
+            {
+                "seconds": point.seconds,
+                "predicted": _number_or_none(point.predicted),
+                "true": _number_or_none(point.true),
+            }
+            for point in session.curve
+        ],
+        "undo": session.can_undo,
+        "redo": session.can_redo,
+        "saved": session.saved_at,
+        "job": job,
+    }
+
+
+def capabilities(session: Session) -> dict[str, Any]:
+    """Say what the session's engines can do."""
+    from evavos_widget.export import FORMATS
+
+    return {
+        "predictor": session.predictor.name,
+        "predictor_learned": bool(getattr(session.predictor, "learned", False)),
+        "propagator": session.propagator.name,
+        "exports": list(FORMATS),
+        "clicks": True,
+        "box": True,
+        "ground_truth": session.ground_truth is not None,
+    }
+
+
+def ranges(frames: Iterable[int]) -> list[list[int]]:
+    """Write frames as ascending inclusive ranges: ``{1, 2, 3, 7} -> [[1, 3], [7, 7]]``."""
+    result: list[list[int]] = []
+    for frame in sorted(frames):
+        if result and frame == result[-1][1] + 1:
+            result[-1][1] = frame
+        else:
+            result.append([frame, frame])
+    return result
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    fields = asdict(suggestion)
+    fields["annotation_type"] = fields.pop("kind")
+    return fields
+
+
+def _worst(quality: np.ndarray) -> list[float]:
+    """Per frame the lowest known quality of (N, K); NaN where none is known."""
+    if quality.shape[1] == 0:
+        return [math.nan] * len(quality)
+    return np.fmin.reduce(quality, axis=1).tolist()
+
+
+def _number_or_none(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(float(value), 4)
