@@ -1,0 +1,178 @@
+"""The annotator in a notebook cell: traits, and a wire from the comm to the controller."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import traitlets
+from anywidget import AnyWidget
+
+from evavos_widget.session import Session
+from evavos_widget.video import Video
+from evavos_widget.widgets.controller import Controller
+
+__all__ = ["Annotator"]
+
+_STATIC = Path(__file__).parent / "static"
+_SESSION_OPTIONS = frozenset(inspect.signature(Session).parameters) - {"video"}
+
+
+class Annotator(AnyWidget):
+    """Annotate a video by mouse, in a notebook cell.
+
+    The masks, the history and the journal belong to `session`, an ordinary
+    `evavos_widget.Session`; what is done in the cell and what is done from Python are the
+    same calls, and each shows the other's changes. Display one annotator as often as you
+    like.
+
+    Parameters
+    ----------
+    source : Session, Video, or anything `Video.open` takes
+        What to annotate. Given a video, the annotator makes its own session.
+    **options
+        Any of the traits below, and for a video any option of `Session`.
+
+    Attributes
+    ----------
+    session : Session
+    frame : int
+        The frame on the screen, 0 to N - 1; set it to go there.
+    active_object : int
+        Id of the object being outlined; 0 while there is none.
+    tool : {'auto', 'clicks', 'brush', 'eraser', 'box'}
+        ``'auto'``: the brush where no learned predictor is loaded, clicks otherwise.
+    display : dict
+        ``opacity`` of the masks (0 to 1) and whether they are a ``contour``.
+    read_only : bool
+        Show everything, change nothing.
+    theme : {'auto', 'light', 'dark'}
+        ``'auto'`` follows the notebook.
+    video, objects : dict, list of dict
+        What is being annotated, for the page; read `session` instead.
+
+    Raises
+    ------
+    TypeError
+        A keyword that neither the annotator nor `Session` has.
+    FileNotFoundError
+        The page's code was not built, in a checkout without Node.
+
+    Examples
+    --------
+    >>> annotator = Annotator("rider.mp4")                         # doctest: +SKIP
+    >>> annotator                                                  # doctest: +SKIP
+    >>> annotator.session.export("davis")                          # doctest: +SKIP
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+
+    video = traitlets.Dict().tag(sync=True)
+    objects = traitlets.List(traitlets.Dict()).tag(sync=True)
+    frame = traitlets.Int(0).tag(sync=True, echo_update=False)
+    active_object = traitlets.Int(0, min=0, max=255).tag(sync=True, echo_update=False)
+    tool = traitlets.Enum(["auto", "clicks", "brush", "eraser", "box"], "auto").tag(
+        sync=True, echo_update=False
+    )
+    display = traitlets.Dict(default_value={"opacity": 0.5, "contour": True}).tag(
+        sync=True, echo_update=False
+    )
+    read_only = traitlets.Bool(False).tag(sync=True)
+    theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+
+    def __init__(self, source: Any, **options: Any) -> None:
+        session_options = {k: options.pop(k) for k in _SESSION_OPTIONS & options.keys()}
+        self._check_keywords(source, session_options, options)
+        page = {"_esm": _bundle("annotator.js"), "_css": _bundle("annotator.css")}
+        self._owns_session = not isinstance(source, Session)
+        self.session = Session(source, **session_options) if self._owns_session else source
+        self._controller: Controller | None = None
+        try:
+            super().__init__(
+                **page,
+                video=_describe(self.session.video),
+                objects=self._object_list(),
+                active_object=options.pop("active_object", min(self._ids(), default=0)),
+                **options,
+            )
+        except BaseException:
+            if self._owns_session:
+                self.session.close()
+            raise
+        self._controller = Controller(self.session, self.send, read_only=self.read_only)
+        self._unsubscribe = self.session.subscribe(self._follow_session)
+
+    def _check_keywords(
+        self, source: Any, session_options: dict[str, Any], options: dict[str, Any]
+    ) -> None:
+        own = [name for name in self.trait_names(sync=True) if not name.startswith("_")]
+        unknown = sorted(options.keys() - set(own))
+        if unknown:
+            raise TypeError(
+                f"Annotator has no option {unknown[0]!r}; "
+                f"choose from {sorted({*own, *_SESSION_OPTIONS} - {'video', 'objects'})}."
+            )
+        if isinstance(source, Session) and session_options:
+            raise TypeError(
+                f"{min(session_options)!r} belongs to the session, which exists already; "
+                "give it to Session(...)."
+            )
+
+    def _ids(self) -> list[int]:
+        return [o.id for o in self.session.objects]
+
+    def _object_list(self) -> list[dict[str, Any]]:
+        return [asdict(o) for o in self.session.objects]
+
+    @traitlets.validate("frame")
+    def _check_frame(self, proposal: dict[str, Any]) -> int:
+        frame, last = proposal["value"], self.session.video.n_frames - 1
+        if not 0 <= frame <= last:
+            raise traitlets.TraitError(f"there is no frame {frame}; give 0 to {last}.")
+        return frame
+
+    @traitlets.observe("read_only")
+    def _pass_on_read_only(self, change: dict[str, Any]) -> None:
+        if self._controller is not None:
+            self._controller.read_only = change["new"]
+
+    def _follow_session(self, event: str, payload: dict[str, Any]) -> None:
+        if event == "changed":
+            self.objects = self._object_list()
+
+    def _handle_custom_msg(self, content: Any, buffers: list[Any]) -> None:
+        if self._controller is not None:
+            self._controller.handle(content, buffers)
+
+    def close(self) -> None:
+        """Stop the worker and remove the views; an own session is saved and closed too."""
+        controller, self._controller = getattr(self, "_controller", None), None
+        if controller is not None:
+            self._unsubscribe()
+            controller.close()
+            if self._owns_session:
+                self.session.close()
+        super().close()
+
+
+def _bundle(name: str) -> str:
+    path = _STATIC / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the annotator's page {str(path)!r} was not built; "
+            "run `npm --prefix js ci && npm --prefix js run build` in the checkout."
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def _describe(video: Video) -> dict[str, Any]:
+    return {
+        "name": video.name,
+        "n_frames": video.n_frames,
+        "height": video.height,
+        "width": video.width,
+        "fps": float(video.fps),
+    }
