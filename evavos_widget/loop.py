@@ -6,7 +6,7 @@ Propagate masks (Sec. 2.1) -> choose the frame (2.2) -> choose the annotation ty
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from evavos_widget.masks import LabelMaps
     from evavos_widget.prompts import Costs, Prediction, Prompts
+    from evavos_widget.session import Session, Suggestion
     from evavos_widget.video import Video
 
 __all__ = [
     "Annotation",
     "AnnotationChoice",
     "AnnotationSelector",
+    "Annotator",
     "FrameChoice",
     "FrameSelector",
     "LoopState",
@@ -32,6 +34,7 @@ __all__ = [
     "affected_frames",
     "nearest_annotated",
     "objects_annotated",
+    "turn",
 ]
 
 
@@ -160,6 +163,7 @@ class LoopState:
 
     @property
     def n_frames(self) -> int:
+        """N."""
         return self.video.n_frames
 
 
@@ -203,6 +207,40 @@ class AnnotationSelector(Protocol):
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """The type of annotation to ask for on the chosen frame."""
         ...
+
+
+class Annotator(Protocol):
+    """Who answers: a person behind the widget or the robot; the loop cannot tell them apart."""
+
+    def answer(self, session: Session, suggestion: Suggestion) -> None:
+        """Annotate what the suggestion asks for, or something else, and commit it."""
+        ...
+
+
+def turn(
+    session: Session,
+    annotator: Annotator,
+    on_step: Callable[[PropagationStep], None] | None = None,
+) -> Suggestion | None:
+    """One turn of the loop: choose the frame and the type, annotate, propagate.
+
+    Parameters
+    ----------
+    session : Session
+    annotator : Annotator
+    on_step : callable, optional
+        Told of every step of the propagation.
+
+    Returns
+    -------
+    Suggestion or None
+        What was asked; None when nothing is left to ask.
+    """
+    suggestion = session.suggest()
+    if suggestion is not None:
+        annotator.answer(session, suggestion)
+        session.propagate(on_step)
+    return suggestion
 
 
 def objects_annotated(annotations: Mapping[int, Annotation], obj: int) -> list[int]:

@@ -99,9 +99,7 @@ class Prompts:
             if not np.isfinite(corners).all():
                 raise ValueError(f"the box {corners} is not finite; give x0, y0, x1, y1 in pixels.")
             if box.x1 <= box.x0 or box.y1 <= box.y0:
-                raise ValueError(
-                    f"the box {corners} is empty; give x0 < x1 and y0 < y1 in pixels."
-                )
+                raise ValueError(f"the box {corners} is empty; give x0 < x1 and y0 < y1 in pixels.")
             if box.x1 < 0 or box.y1 < 0 or box.x0 > width - 1 or box.y0 > height - 1:
                 raise ValueError(
                     f"the box {corners} lies outside the {width} x {height} picture; "

@@ -1,0 +1,59 @@
+"""Masks on video in a notebook, with an agent that says which frame to annotate and how.
+
+The public names; each is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evavos_widget.datasets.davis import open_sequence
+    from evavos_widget.datasets.embedded import embedded_clip
+    from evavos_widget.prompts import Box, Click, Costs, Scribble
+    from evavos_widget.session import Session, Suggestion
+    from evavos_widget.simulation.robot import RobotAnnotator
+    from evavos_widget.video import Video
+    from evavos_widget.widgets.annotator import Annotator
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Annotator": "widgets.annotator",
+    "Box": "prompts",
+    "Click": "prompts",
+    "Costs": "prompts",
+    "RobotAnnotator": "simulation.robot",
+    "Scribble": "prompts",
+    "Session": "session",
+    "Suggestion": "session",
+    "Video": "video",
+    "embedded_clip": "datasets.embedded",
+    "open_sequence": "datasets.davis",
+}
+
+__all__ = [
+    "Annotator",
+    "Box",
+    "Click",
+    "Costs",
+    "RobotAnnotator",
+    "Scribble",
+    "Session",
+    "Suggestion",
+    "Video",
+    "__version__",
+    "embedded_clip",
+    "open_sequence",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

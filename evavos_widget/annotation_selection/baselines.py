@@ -1,0 +1,58 @@
+"""Annotation selectors that need no model."""
+
+from __future__ import annotations
+
+import math
+
+from evavos_widget.loop import AnnotationChoice, FrameChoice, LoopState
+
+__all__ = ["Always", "Rule"]
+
+#: Share of a frame's error that one annotation of a type removes. A drawn mask removes
+#: all of it; three clicks with the weight-free predictor about a quarter
+#: (`docs/classical_clicks.md`).
+ERROR_REMOVED = {"mask": 1.0, "clicks": 0.25}
+
+#: Below this predicted J&F there is too little mask for clicks to correct.
+TOO_BAD_FOR_CLICKS = 0.35
+
+
+class Always:
+    """One annotation type for every frame."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """The type, with what it is expected to gain on the chosen frame."""
+        return _choice(self.name, state, choice, "the type you chose")
+
+
+class Rule:
+    """Clicks where a mask is to be corrected, drawing where there is none.
+
+    Three clicks cost 5.5 s and a mask 80 s, so clicks gain more per second while there
+    is a mask worth correcting.
+    """
+
+    name = "rule"
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """Clicks or mask, with the reason."""
+        if not (state.masks[choice.frame] == choice.object).any():
+            return _choice("mask", state, choice, "there is no mask to correct: draw one")
+        quality = _predicted(state, choice)
+        if quality is not None and quality < TOO_BAD_FOR_CLICKS:
+            return _choice("mask", state, choice, "the mask is too far off for clicks")
+        return _choice("clicks", state, choice, "clicks gain most per second")
+
+
+def _predicted(state: LoopState, choice: FrameChoice) -> float | None:
+    value = float(state.quality[choice.frame, state.objects.index(choice.object)])
+    return None if math.isnan(value) else value
+
+
+def _choice(kind: str, state: LoopState, choice: FrameChoice, reason: str) -> AnnotationChoice:
+    quality = _predicted(state, choice) or 0.0
+    gain = (1.0 - quality) * ERROR_REMOVED.get(kind, ERROR_REMOVED["clicks"])
+    return AnnotationChoice(kind, state.costs.seconds(kind), gain, reason)

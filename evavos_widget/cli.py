@@ -1,0 +1,164 @@
+"""The command line: `evavos` and `python -m evavos_widget`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evavos_widget import __version__
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except (ValueError, OSError, RuntimeError, LookupError) as error:
+        message = error.args[0] if isinstance(error, LookupError) and error.args else error
+        print(f"evavos: {message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("evavos: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evavos", description="Masks on video, with an agent that says what to annotate next."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    demo = commands.add_parser("demo", help="the loop on the embedded clip, with a robot annotator")
+    demo.add_argument("--output", type=Path, default=Path("demo-output"))
+    demo.add_argument("--rounds", type=int, default=8)
+    demo.set_defaults(run=_demo)
+
+    lab = commands.add_parser("lab", help="open the annotator in JupyterLab")
+    lab.add_argument("notebook", nargs="?", default="examples/01_annotate.ipynb")
+    lab.add_argument("options", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    lab.set_defaults(run=_lab)
+
+    export = commands.add_parser("export", help="take the masks of a session away")
+    export.add_argument("session", type=Path, help="the session's folder, NAME.evavos")
+    export.add_argument("--format", default="davis", help="davis (default), youtube-vos, coco, ...")
+    export.add_argument("--video", help="where the video is now, if it moved")
+    export.add_argument("--output", type=Path)
+    export.add_argument("--overwrite", action="store_true")
+    export.set_defaults(run=_export)
+
+    evaluate = commands.add_parser("evaluate", help="measure the engines against ground truth")
+    what = evaluate.add_subparsers(required=True, metavar="what")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--data", type=Path, required=True, help="has JPEGImages and Annotations")
+    data.add_argument("--sequences", required=True, help="A,B,... or @FILE with one name a line")
+    data.add_argument("--json", type=Path, help="write the figures there")
+
+    propagation = what.add_parser("propagation", parents=[data], help="masks on K frames")
+    propagation.add_argument("--propagator", default="flow")
+    propagation.add_argument("--annotated", type=int, default=1, metavar="K")
+    propagation.add_argument(
+        "--frames", default="davis", help="davis (default), after-first, all, evavos"
+    )
+    propagation.set_defaults(run=_evaluate_propagation)
+
+    clicks = what.add_parser("clicks", parents=[data], help="simulated corrective clicks")
+    clicks.add_argument("--predictor", default="classical")
+    clicks.add_argument("--clicks", type=int, default=10, metavar="N")
+    clicks.add_argument("--start", choices=["empty", "propagated"], default="empty")
+    clicks.add_argument("--propagator", default="flow", help="makes the propagated start")
+    clicks.add_argument("--frames-per-sequence", type=int, default=10, metavar="M")
+    clicks.add_argument("--seed", type=int, default=0)
+    clicks.set_defaults(run=_evaluate_clicks)
+    return parser
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from evavos_widget.demo import run_demo
+
+    run_demo(args.output, args.rounds)
+
+
+def _lab(args: argparse.Namespace) -> None:
+    notebook = Path(args.notebook)
+    if not notebook.exists():
+        raise FileNotFoundError(
+            f"there is no notebook {str(notebook)!r}; "
+            "run this where the examples are, or give a notebook's path."
+        )
+    command = [sys.executable, "-m", "jupyterlab", str(notebook), *args.options]
+    os.execv(sys.executable, command)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from evavos_widget.session import Session
+
+    with Session.open(args.session, video=args.video) as session:
+        if session.stale:
+            print(f"{len(session.stale)} frames wait for a pass; propagating first")
+            session.propagate()
+        options = {"overwrite": args.overwrite} if args.output is not None else {}
+        print(session.export(args.format, args.output, **options))
+
+
+def _evaluate_propagation(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.evaluate import evaluate_propagation
+
+    names = read_sequence_names(args.sequences, args.data)
+    result = evaluate_propagation(
+        args.data, names, args.propagator, annotated=args.annotated, frames=args.frames
+    )
+    mean = result["mean"]
+    print(
+        f"{'mean':24s} J {mean['j']:.3f}  F {mean['f']:.3f}  J&F {mean['jf']:.3f}"
+        f"{_plus_minus(result['standard_error'])}  ({result['frames']} frames, "
+        f"{result['ms_per_frame']:.0f} ms per frame, {result['cpu_ms_per_frame']:.0f} of CPU, "
+        f"peak memory {result['peak_memory_mb']:.0f} MB)"
+    )
+    _write(result, args.json)
+
+
+def _evaluate_clicks(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.evaluate import evaluate_clicks
+
+    names = read_sequence_names(args.sequences, args.data)
+    result = evaluate_clicks(
+        args.data,
+        names,
+        args.predictor,
+        clicks=args.clicks,
+        start=args.start,
+        frames_per_sequence=args.frames_per_sequence,
+        seed=args.seed,
+        propagator=args.propagator,
+    )
+    for label, part in (
+        ("mean", result),
+        ("start below 0.75", result["bad_start"]),
+        ("start at 0.75 or above", result["good_start"]),
+    ):
+        if part["iou_after_clicks"] is not None:
+            values = "  ".join(f"{v:.3f}" for v in part["iou_after_clicks"])
+            print(f"{label:24s} {values}  (n = {part['n']})")
+    print(f"{result['ms_per_click']:.0f} ms per click")
+    _write(result, args.json)
+
+
+def _plus_minus(error: float | None) -> str:
+    return "" if error is None else f" +- {error:.3f}"
+
+
+def _write(result: dict[str, Any], path: Path | None) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=2) + "\n")

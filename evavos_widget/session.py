@@ -1,0 +1,965 @@
+"""One video being annotated: state, undo and redo, journal, engines. No widgets.
+
+Everything a person does in the notebook and everything the robot does in an experiment
+goes through a `Session`, from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evavos_widget import engines, export
+from evavos_widget.journal import Journal
+from evavos_widget.loop import (
+    Annotation,
+    AnnotationSelector,
+    FrameSelector,
+    LoopState,
+    MaskPredictor,
+    PropagationStep,
+    Propagator,
+)
+from evavos_widget.masks import LabelMaps, as_label_map, decode_runs
+from evavos_widget.metrics import score_frame
+from evavos_widget.prompts import ANNOTATION_TYPES, Box, Click, Costs, Prediction, Prompts, Scribble
+from evavos_widget.state import (
+    CurvePoint,
+    ObjectInfo,
+    Round,
+    State,
+    apply,
+    describe,
+    pack_label_map,
+)
+from evavos_widget.video import Video
+
+__all__ = ["Session", "Suggestion"]
+
+#: How many changes undo can take back; each keeps the masks it replaced, as runs.
+HISTORY_LIMIT = 100
+
+#: Bytes of propagated probabilities kept for predictors, compressed.
+PROBABILITY_BYTES = 128 * 2**20
+
+#: Open sessions of this process by folder: opening one again takes it over.
+_open_sessions: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDictionary()
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What the agent proposes to do next, and why.
+
+    Parameters
+    ----------
+    frame, object : int
+        Where.
+    kind : str
+        Annotation type, a key of `ANNOTATION_TYPES`.
+    reason : str
+        One line for a person.
+    predicted : float or None
+        Predicted J&F of the object on the frame, 0 to 1; None where unknown.
+    expected_gain : float
+        Expected rise of that frame's J&F, 0 to 1.
+    seconds : float
+        Expected cost.
+    """
+
+    frame: int
+    object: int
+    kind: str
+    reason: str
+    predicted: float | None
+    expected_gain: float
+    seconds: float
+
+
+class Session:
+    """Annotate one video: objects, annotations K, masks M^t, and what to do next.
+
+    Parameters
+    ----------
+    video : Video or anything `Video.open` takes
+    propagator, predictor, frame_selector, annotation_selector : str or object
+        The four stages, by name or as objects that follow the protocols in
+        `evavos_widget.loop`.
+    path : path, 'auto' or None
+        Folder of the journal. ``'auto'``: ``<video name>.evavos`` in the working
+        directory. A folder that already holds a session of the same video is
+        continued. None: nothing on disk, for experiments.
+    ground_truth : mapping of frame -> (H, W) uint8 label map, optional
+        Only for the curve's true J&F; no stage ever sees it.
+    costs : Costs, optional
+        Seconds charged when an annotation comes without measured ones.
+
+    Raises
+    ------
+    ValueError
+        `path` holds the session of another video, or a stage's name is unknown.
+    RuntimeError
+        `path` is open in another process.
+
+    Examples
+    --------
+    >>> session = Session(frames, path=None)                       # doctest: +SKIP
+    >>> horse = session.add_object("horse")                        # doctest: +SKIP
+    >>> session.annotate(0, mask, objects=[horse])                 # doctest: +SKIP
+    >>> session.propagate()                                        # doctest: +SKIP
+    >>> session.suggest()                                          # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        video: Any,
+        *,
+        propagator: str | Propagator = "flow",
+        predictor: str | MaskPredictor = "classical",
+        frame_selector: str | FrameSelector = "farthest-in-time",
+        annotation_selector: str | AnnotationSelector = "rule",
+        path: str | os.PathLike[str] | None = "auto",
+        ground_truth: Mapping[int, np.ndarray] | None = None,
+        costs: Costs | None = None,
+    ) -> None:
+        self.video = video if isinstance(video, Video) else Video.open(video)
+        self.costs = costs or Costs()
+        self.ground_truth = ground_truth
+        self.propagator: Propagator = engines.create("propagator", propagator)
+        self.predictor: MaskPredictor = engines.create("predictor", predictor)
+        self.frame_selector: FrameSelector = engines.create("frame_selector", frame_selector)
+        self.annotation_selector: AnnotationSelector = engines.create(
+            "annotation_selector", annotation_selector
+        )
+        self.path: Path | None = None
+        self.saved_at: float | None = None
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
+        self._state = State.empty(self.video.n_frames, self.video.height, self.video.width)
+        self._undo: list[tuple[str, State]] = []
+        self._redo: list[tuple[str, State]] = []
+        self._revision = 0
+        self._generation = 0  # grows when K changes: a running pass then works on old news
+        self._events = 0
+        self._probabilities = _ProbabilityCache(PROBABILITY_BYTES)
+        self._frame_scores: dict[int, tuple[tuple[int, int], np.ndarray]] = {}
+        self._journal: Journal | None = None
+        if path is not None:
+            self._open_journal(Path(f"{self.video.name}.evavos" if path == "auto" else path))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], video: Any = None, **options: Any) -> Session:
+        """Open a session again, after closing it, a crash or a kernel restart.
+
+        Parameters
+        ----------
+        path : path
+            The session's folder.
+        video : Video or anything `Video.open` takes, optional
+            Needed when the video was given as an array or has moved.
+        **options
+            As for `Session`; the engines default to those the session was made with.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no session at `path`.
+        """
+        folder = Path(path)
+        if not (folder / "journal.jsonl").is_file():
+            raise FileNotFoundError(
+                f"there is no session at {str(folder)!r}; "
+                "give the folder that holds its journal.jsonl."
+            )
+        _take_over(folder)
+        journal = Journal(folder)
+        try:
+            header = journal.events[0] if journal.events else {}
+        finally:
+            journal.close()
+        if header.get("kind") != "session":
+            raise ValueError(
+                f"the journal in {str(folder)!r} lost its first line; "
+                "open the video with Session(video, path=...) in a new folder."
+            )
+        if video is None:
+            video = header["video"]["source"]
+            if video is None:
+                raise ValueError(
+                    f"the video of {str(folder)!r} was given as an array; "
+                    "pass it again: Session.open(path, video=frames)."
+                )
+            if isinstance(video, str) and not Path(video).exists() and "://" not in video:
+                raise FileNotFoundError(
+                    f"the video of {str(folder)!r} is no longer at {video!r}; "
+                    "pass where it is now: Session.open(path, video=...)."
+                )
+        chosen = {k: v for k, v in header["engines"].items() if v is not None}
+        return cls(video, path=folder, **{**chosen, **options})
+
+    # -- what is there --------------------------------------------------------
+
+    @property
+    def state(self) -> LoopState:
+        """What the selectors see; a consistent picture of one moment."""
+        s = self._state
+        columns = [s.quality[o] for o in s.ids]
+        quality = np.stack(columns, axis=1) if columns else np.zeros((self.video.n_frames, 0))
+        return LoopState(
+            video=self.video,
+            objects=s.ids,
+            annotations=s.annotations,
+            masks=s.masks,
+            quality=quality.astype(np.float32),
+            costs=self.costs,
+            snoozed=s.snoozed,
+        )
+
+    @property
+    def objects(self) -> tuple[ObjectInfo, ...]:
+        """The objects, by ascending id."""
+        return self._state.objects
+
+    @property
+    def annotations(self) -> Mapping[int, Annotation]:
+        """K: frame -> what the annotator stands behind there."""
+        return self._state.annotations
+
+    @property
+    def masks(self) -> LabelMaps:
+        """M^t: one label map per frame."""
+        return self._state.masks
+
+    @property
+    def revisions(self) -> tuple[int, ...]:
+        """Per frame, the revision at which its mask last changed."""
+        return self._state.revisions
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change."""
+        return self._revision
+
+    @property
+    def quality(self) -> np.ndarray:
+        """Predicted J&F, ``(N, K)`` float32, 0 to 1; NaN where nothing was propagated."""
+        return self.state.quality
+
+    @property
+    def stale(self) -> frozenset[int]:
+        """Frames that wait for a propagation pass."""
+        return self._state.stale
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """Every annotation and what it cost."""
+        return self._state.rounds
+
+    @property
+    def seconds(self) -> float:
+        """What the annotator has spent, in seconds."""
+        return self._state.seconds
+
+    @property
+    def curve(self) -> tuple[CurvePoint, ...]:
+        """Quality against the annotator's seconds, one point per finished pass."""
+        return self._state.curve
+
+    @property
+    def can_undo(self) -> str | None:
+        """What `undo` would take back, or None."""
+        return self._undo[-1][0] if self._undo else None
+
+    @property
+    def can_redo(self) -> str | None:
+        """What `redo` would bring back, or None."""
+        return self._redo[-1][0] if self._redo else None
+
+    def probabilities(self, frame: int, obj: int) -> np.ndarray | None:
+        """Foreground probability of an object behind the current mask of a frame.
+
+        Returns
+        -------
+        (H, W) float32 array in [0, 1] or None
+            None where the mask was not propagated, or so long ago that it was let go.
+        """
+        self._check_frame(frame)
+        return self._probabilities.get(frame, self._state.revisions[frame], obj)
+
+    # -- objects --------------------------------------------------------------
+
+    def add_object(self, name: str | None = None) -> int:
+        """Add an object at any time; the masks of the others stay.
+
+        Returns
+        -------
+        int
+            The new object's id, 1 to 255.
+        """
+        with self._lock:
+            free = sorted(set(range(1, 256)) - set(self._state.ids))
+            if not free:
+                raise ValueError(
+                    "there are 255 objects, all that a label map can hold; "
+                    "remove one, or annotate the rest in a second session."
+                )
+            above = [i for i in free if i > max(self._state.ids, default=0)]
+            new = above[0] if above else free[0]
+            self._do({"kind": "object.add", "object": new, "name": name or f"object {new}"})
+            return new
+
+    def update_object(self, obj: int, **changes: Any) -> None:
+        """Change an object's ``name``, ``color`` ('#rrggbb'), ``visible`` or ``locked``."""
+        with self._lock:
+            self._check_object(obj)
+            unknown = set(changes) - {"name", "color", "visible", "locked"}
+            if unknown:
+                raise ValueError(
+                    f"an object has no {sorted(unknown)[0]!r}; "
+                    "change its name, color, visible or locked."
+                )
+            self._do({"kind": "object.update", "object": obj, "changes": changes})
+
+    def remove_object(self, obj: int) -> None:
+        """Remove an object with its masks and annotations; undo brings it back."""
+        with self._lock:
+            self._check_object(obj)
+            self._do({"kind": "object.remove", "object": obj})
+
+    # -- annotating -----------------------------------------------------------
+
+    def predict(
+        self,
+        frame: int,
+        obj: int,
+        *,
+        clicks: Sequence[Click | tuple[float, float, Any]] = (),
+        box: Box | Sequence[float] | None = None,
+        scribbles: Sequence[Scribble] = (),
+    ) -> Prediction:
+        """A preview of one object's mask from prompts; nothing is stored.
+
+        Parameters
+        ----------
+        frame, obj : int
+        clicks : sequence of Click or (x, y, positive)
+            All clicks since the frame's current mask, in order.
+        box : Box or (x0, y0, x1, y1), optional
+        scribbles : sequence of Scribble
+
+        Returns
+        -------
+        Prediction
+        """
+        self._check_frame(frame)
+        self._check_object(obj)
+        with self._lock:
+            state = self._state
+            soft = self._probabilities.get(frame, state.revisions[frame], obj)
+        current = state.masks[frame] == obj
+        prompts = Prompts(
+            clicks=tuple(
+                c if isinstance(c, Click) else Click(c[0], c[1], bool(c[2])) for c in clicks
+            ),
+            box=box if box is None or isinstance(box, Box) else Box(*box),
+            scribbles=tuple(scribbles),
+            previous_mask=current if current.any() else None,
+            previous_probabilities=soft if current.any() else None,
+        )
+        prompts.validate(self.video.height, self.video.width)
+        return self.predictor.predict(self.video.frame(frame), prompts, key=(id(self.video), frame))
+
+    def annotate(
+        self,
+        frame: int,
+        mask: np.ndarray,
+        *,
+        objects: Collection[int] | None = None,
+        kind: str = "mask",
+        seconds: float | None = None,
+        clicks: Sequence[tuple[float, float, Any]] = (),
+    ) -> int:
+        """Commit an annotation; on disk when this returns.
+
+        Parameters
+        ----------
+        frame : int
+        mask : (H, W) array
+            The mask of one object (bool, with one id in `objects`) or a label map.
+        objects : collection of int, optional
+            Whom the annotation speaks for. One without a pixel is absent from the
+            frame. Default: the ids present in the label map.
+        kind : str
+            Annotation type.
+        seconds : float, optional
+            What it cost; default from `costs`.
+        clicks : sequence of (x, y, positive)
+            The clicks that led to it, for the record.
+
+        Returns
+        -------
+        int
+            The new revision.
+
+        Raises
+        ------
+        ValueError
+            The mask has another size than the video, or names unknown objects.
+        """
+        self._check_frame(frame)
+        with self._lock:
+            labels, spoken = self._labels(mask, objects, f"the mask for frame {frame}")
+            for o in self.objects:
+                if o.id in spoken and o.locked:
+                    raise ValueError(f"object {o.id} ({o.name}) is locked; unlock it first.")
+            if kind not in ANNOTATION_TYPES and kind != "absent":
+                raise ValueError(
+                    f"unknown annotation type {kind!r}; "
+                    f"choose from {[*ANNOTATION_TYPES, 'absent']}."
+                )
+            if seconds is None:
+                seconds = self.costs.seconds(kind, len(clicks) or None)
+            if not (np.isfinite(seconds) and seconds >= 0):
+                raise ValueError(f"seconds is {seconds}; give what it took, 0 or more.")
+            self._do(
+                {
+                    "kind": "annotate",
+                    "frames": {str(frame): pack_label_map(labels)},
+                    "objects": sorted(spoken),
+                    "type": kind,
+                    "seconds": float(seconds),
+                    "clicks": [[float(x), float(y), int(bool(p))] for x, y, p in clicks],
+                }
+            )
+            return self._revision
+
+    def import_masks(
+        self, source: Any, *, objects: Collection[int] | None = None, seconds: float = 0.0
+    ) -> list[int]:
+        """Take existing masks as annotations, in one step that undo takes back.
+
+        Parameters
+        ----------
+        source : folder of PNG files, .npz file, (N, H, W) array, or mapping
+            A mapping goes from frame to label map.
+        objects : collection of int, optional
+            Whom the masks speak for; default all ids that occur in any of them.
+            Ids without an object get one.
+        seconds : float
+            What they cost the annotator.
+
+        Returns
+        -------
+        list of int
+            The frames annotated.
+        """
+        maps = {
+            int(f): as_label_map(m, self.video.height, self.video.width, f"the mask for frame {f}")
+            for f, m in export.import_masks(source, self.video).items()
+        }
+        if not maps:
+            raise ValueError(f"no mask found in {source!r}; give one label map or more.")
+        for frame in maps:
+            self._check_frame(frame)
+        present = set(np.unique(np.concatenate([np.unique(m) for m in maps.values()])).tolist()) - {
+            0
+        }
+        spoken = set(objects) if objects is not None else present
+        with self._lock:
+            events = [
+                {"kind": "object.add", "object": o, "name": f"object {o}"}
+                for o in sorted(spoken - set(self._state.ids))
+            ]
+            events.append(
+                {
+                    "kind": "annotate",
+                    "frames": {str(f): pack_label_map(m) for f, m in sorted(maps.items())},
+                    "objects": sorted(spoken),
+                    "type": "import",
+                    "seconds": float(seconds),
+                    "clicks": [],
+                }
+            )
+            self._do(*events)
+        return sorted(maps)
+
+    def remove_annotation(self, frame: int, obj: int) -> None:
+        """Take an object's annotation on a frame back into question."""
+        with self._lock:
+            annotation = self._state.annotations.get(frame)
+            if annotation is None or obj not in annotation.objects:
+                raise ValueError(
+                    f"frame {frame} is not annotated for object {obj}; "
+                    f"annotated frames: {sorted(self._state.annotations)}."
+                )
+            self._do({"kind": "annotation.remove", "frame": frame, "object": obj})
+
+    def undo(self) -> str | None:
+        """Take the last change back; returns what it was, or None."""
+        return self._step_history("undo")
+
+    def redo(self) -> str | None:
+        """Bring back what `undo` took; returns what it was, or None."""
+        return self._step_history("redo")
+
+    # -- the loop -------------------------------------------------------------
+
+    def propagation(self) -> Iterator[PropagationStep]:
+        """Propagate to the frames that wait for it, storing each as it comes.
+
+        Close the iterator to cancel: what was stored stays, the rest stays stale. The
+        pass also ends when an annotation is committed meanwhile; start it again for
+        what is stale then.
+
+        Yields
+        ------
+        PropagationStep
+        """
+        with self._lock:
+            state, generation = self._state, self._generation
+        if not state.stale:
+            return
+        steps = self.propagator.propagate(
+            self.video, state.annotations, state.ids, sorted(state.stale)
+        )
+        finished = False
+        try:
+            for step in steps:
+                with self._lock:
+                    if self._generation != generation:
+                        return
+                    if step.frame is not None and step.probabilities is not None:
+                        self._store(step.frame, step.probabilities, state.ids)
+                yield step
+            finished = True
+        finally:
+            close = getattr(steps, "close", None)
+            if close is not None:
+                close()
+            with self._lock:
+                if finished and self._generation == generation:
+                    self._add_curve_point()
+                self._save_masks()
+            self._emit("propagated", {"finished": finished})
+
+    def propagate(self, on_step: Callable[[PropagationStep], None] | None = None) -> int:
+        """Run a whole pass; returns how many frames were propagated."""
+        n = 0
+        for step in self.propagation():
+            n += step.frame is not None
+            if on_step is not None:
+                on_step(step)
+        return n
+
+    def suggest(self) -> Suggestion | None:
+        """What to annotate next, or None when nothing is left to ask."""
+        state = self.state
+        choice = self.frame_selector.select(state)
+        if choice is None:
+            return None
+        how = self.annotation_selector.select(state, choice)
+        predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
+        return Suggestion(
+            frame=choice.frame,
+            object=choice.object,
+            kind=how.kind,
+            reason=f"{choice.reason}; {how.reason}",
+            predicted=None if np.isnan(predicted) else predicted,
+            expected_gain=how.expected_gain,
+            seconds=how.seconds,
+        )
+
+    def snooze(self, frame: int, obj: int) -> None:
+        """Do not suggest this frame for this object any more."""
+        self._check_frame(frame)
+        self._check_object(obj)
+        with self._lock:
+            self._do({"kind": "snooze", "frame": frame, "object": obj}, undoable=False)
+
+    # -- taking the masks away ------------------------------------------------
+
+    def export(
+        self, format: str, path: str | os.PathLike[str] | None = None, **options: Any
+    ) -> Path:
+        """Write the masks in a format people train with.
+
+        Parameters
+        ----------
+        format : str
+            A key of `evavos_widget.export.FORMATS`.
+        path : path, optional
+            Default: ``<video name>-<format>`` in the session's folder.
+
+        Returns
+        -------
+        Path
+            What was written.
+        """
+        state = self._state
+        if path is None:
+            path = (self.path or Path()) / f"{self.video.name}-{format}"
+            options.setdefault("overwrite", True)
+        return export.export(
+            self.video,
+            state.masks,
+            [asdict(o) for o in state.objects],
+            sorted(state.annotations),
+            format,
+            path,
+            **options,
+        )
+
+    # -- listeners and the end ------------------------------------------------
+
+    def subscribe(self, callback: Callable[[str, dict[str, Any]], None]) -> Callable[[], None]:
+        """Call ``callback(event, payload)`` after changes; returns how to stop that.
+
+        Events: ``'changed'`` (payload ``kind``, an event's kind or ``'undo'``, ``'redo'``),
+        ``'frame'`` (payload ``frame``: its mask was propagated), ``'propagated'``
+        (payload ``finished``), ``'closed'``. Called on the thread that made the change.
+        """
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session takes no more changes."""
+        return self._generation < 0
+
+    def close(self) -> None:
+        """Write the masks, close the journal and free what the engines hold."""
+        with self._lock:
+            if self.closed:
+                return
+            self._save_masks()
+            self._generation = -1
+            if self._journal is not None:
+                self._journal.close()
+                self._journal = None
+        self._emit("closed", {})
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Session of {self.video.name!r}: {self.video.n_frames} frames, "
+            f"{len(self.objects)} objects, {len(self.annotations)} annotated frames, "
+            f"{self.seconds:.0f} s>"
+        )
+
+    # -- how a change happens -------------------------------------------------
+
+    def _do(self, *events: dict[str, Any], undoable: bool = True) -> None:
+        """Make one change: compute it, write it to disk, then let it be seen."""
+        with self._lock:
+            if self.closed:
+                raise RuntimeError("this session is closed; open it again with Session.open(path).")
+            group = {"kind": "group", "events": list(events), "undoable": undoable}
+            state = self._applied(self._state, group)
+            self._write(group)
+            self._accept(group, state)
+        self._emit("changed", {"kind": events[-1]["kind"]})
+
+    def _applied(self, state: State, group: Mapping[str, Any]) -> State:
+        for event in group["events"]:
+            state = apply(state, event, self.propagator.affected, self._revision + 1)
+        return state
+
+    def _accept(self, group: Mapping[str, Any], state: State) -> None:
+        if group["undoable"]:
+            self._undo.append((describe(group["events"][-1]), self._state))
+            del self._undo[:-HISTORY_LIMIT]
+            self._redo.clear()
+        self._set_state(state)
+
+    def _set_state(self, state: State) -> None:
+        if state.annotations is not self._state.annotations or state.ids != self._state.ids:
+            self._generation += 1
+        self._revision += 1
+        self._state = state
+
+    def _step_history(self, direction: str) -> str | None:
+        with self._lock:
+            if not (self._undo if direction == "undo" else self._redo):
+                return None
+            event = {"kind": direction}
+            self._write(event)
+            label = self._restore(direction)
+        self._emit("changed", event)
+        return label
+
+    def _restore(self, direction: str) -> str:
+        source, target = (
+            (self._undo, self._redo) if direction == "undo" else (self._redo, self._undo)
+        )
+        label, state = source.pop()
+        target.append((label, self._state))
+        if state.annotations is self._state.annotations:
+            # K is the same: what was propagated in between still holds.
+            state = replace(self._state, objects=state.objects, quality=state.quality)
+        self._set_state(state)
+        return label
+
+    def _write(self, event: dict[str, Any]) -> None:
+        if self._journal is not None:
+            now = time.time()
+            self._journal.append({**event, "time": now})
+            self.saved_at = now
+        self._events += 1
+
+    def _store(self, frame: int, probabilities: np.ndarray, ids: Sequence[int]) -> None:
+        """Take one propagated frame into M^t."""
+        labels = np.array([0, *ids], dtype=np.uint8)[probabilities.argmax(axis=0)]
+        self._revision += 1
+        self._probabilities.put(frame, self._revision, ids, probabilities)
+        annotation = self._state.annotations.get(frame)
+        spoken = annotation.objects if annotation else frozenset()
+        quality = dict(self._state.quality)
+        for k, obj in enumerate(ids, start=1):
+            value = 1.0 if obj in spoken else expected_iou(probabilities[k])
+            quality[obj] = quality[obj].copy()
+            quality[obj][frame] = value
+        changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
+        self._state = changed.with_masks({frame: labels}, self._revision)
+        self._emit("frame", {"frame": frame})
+
+    def _add_curve_point(self) -> None:
+        state = self._state
+        predicted = None
+        if state.objects:
+            values = np.stack([state.quality[o] for o in state.ids])
+            if np.isfinite(values).any():
+                predicted = float(np.nanmean(values))
+        point = CurvePoint(state.seconds, predicted, self._true_quality())
+        kept = tuple(p for p in state.curve if p.seconds < point.seconds)
+        self._state = replace(state, curve=(*kept, point))
+
+    def _true_quality(self) -> float | None:
+        """Mean J&F over objects and the frames that have ground truth, for the curve only."""
+        if not self.ground_truth or not self._state.objects:
+            return None
+        ids = self._state.ids
+        scores = []
+        for frame, truth in self.ground_truth.items():
+            known = self._frame_scores.get(frame)
+            stamp = (self._state.revisions[frame], len(ids))
+            if known is None or known[0] != stamp:
+                known = (stamp, score_frame(self._state.masks[frame], truth, ids).mean(axis=1))
+                self._frame_scores[frame] = known
+            scores.append(known[1])
+        return float(np.mean(scores))
+
+    # -- disk -----------------------------------------------------------------
+
+    def _open_journal(self, folder: Path) -> None:
+        _take_over(folder)
+        journal = Journal(folder)
+        try:
+            if journal.events:
+                self._check_same_video(folder, journal.events[0])
+                self._replay(folder, journal.events[1:])
+            else:
+                journal.append(self._header())
+        except BaseException:
+            journal.close()
+            raise
+        self._journal, self.path = journal, folder
+        self.saved_at = journal.path.stat().st_mtime
+        _open_sessions[folder.resolve()] = self
+
+    def _header(self) -> dict[str, Any]:
+        v = self.video
+        return {
+            "kind": "session",
+            "version": 1,
+            "video": {
+                "source": v.source,
+                "name": v.name,
+                "n_frames": v.n_frames,
+                "height": v.height,
+                "width": v.width,
+                "fingerprint": v.fingerprint(),
+            },
+            "engines": {
+                stage: getattr(getattr(self, stage), "name", None) for stage in engines.STAGES
+            },
+            "time": time.time(),
+        }
+
+    def _check_same_video(self, folder: Path, header: Mapping[str, Any]) -> None:
+        made = header.get("video", {})
+        if made.get("fingerprint") != self.video.fingerprint():
+            raise ValueError(
+                f"{str(folder)!r} holds the session of another video "
+                f"({made.get('name')!r}, {made.get('n_frames')} frames of "
+                f"{made.get('width')} x {made.get('height')}); give another path."
+            )
+
+    def _replay(self, folder: Path, events: Sequence[Mapping[str, Any]]) -> None:
+        """Do again what the journal says; masks come from the last saved pass."""
+        saved = _read_masks(folder)
+        for event in events:
+            self._adopt(saved)
+            if event["kind"] == "group":
+                self._accept(event, self._applied(self._state, event))
+            elif self._undo if event["kind"] == "undo" else self._redo:
+                self._restore(event["kind"])
+            self._events += 1
+        self._adopt(saved)
+
+    def _adopt(self, saved: Mapping[str, Any] | None) -> None:
+        """Put saved masks where the journal was when they were saved."""
+        if saved is None or int(saved["events"]) != self._events:
+            return
+        shape = (self.video.height, self.video.width)
+        offsets = saved["offsets"]
+        masks = {
+            i: decode_runs(saved["runs"][offsets[i] : offsets[i + 1]], shape)
+            for i in range(self.video.n_frames)
+        }
+        ids = saved["ids"].tolist()
+        state = replace(
+            self._state,
+            quality={o: saved["quality"][:, k].copy() for k, o in enumerate(ids)},
+            stale=frozenset(saved["stale"].tolist()),
+            curve=tuple(
+                CurvePoint(*(None if np.isnan(v) else float(v) for v in row))
+                for row in saved["curve"]
+            ),
+        )
+        self._revision += 1
+        self._state = state.with_masks(masks, self._revision)
+
+    def _save_masks(self) -> None:
+        """Write M^t beside the journal, so that opening need not propagate again."""
+        if self._journal is None or self.path is None:
+            return
+        state = self._state
+        runs = [state.masks.runs(i) for i in range(len(state.masks))]
+        quality = [state.quality[o] for o in state.ids]
+        curve = [[p.seconds, p.predicted, p.true] for p in state.curve]
+        temporary = self.path / f"masks.{os.getpid()}.tmp"
+        with temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                events=self._events,
+                runs=np.concatenate(runs),
+                offsets=np.cumsum([0, *(len(r) for r in runs)]),
+                ids=np.array(state.ids, dtype=np.int64),
+                quality=np.stack(quality, axis=1) if quality else np.zeros((len(runs), 0)),
+                stale=np.array(sorted(state.stale), dtype=np.int64),
+                curve=np.array(curve, dtype=np.float64).reshape(-1, 3),
+            )
+        os.replace(temporary, self.path / "masks.npz")
+
+    # -- checks ---------------------------------------------------------------
+
+    def _check_frame(self, frame: int) -> None:
+        if not 0 <= frame < self.video.n_frames:
+            raise IndexError(
+                f"frame {frame} is not in the video; give 0 to {self.video.n_frames - 1}."
+            )
+
+    def _check_object(self, obj: int) -> None:
+        if obj not in self._state.ids:
+            known = [f"{o.id} ({o.name})" for o in self.objects]
+            raise ValueError(
+                f"there is no object {obj}; objects: {known or 'none yet, add one first'}."
+            )
+
+    def _labels(
+        self, mask: np.ndarray, objects: Collection[int] | None, what: str
+    ) -> tuple[np.ndarray, set[int]]:
+        labels = as_label_map(mask, self.video.height, self.video.width, what)
+        if np.asarray(mask).dtype == bool and objects is not None and len(objects) == 1:
+            labels = labels * np.uint8(next(iter(objects)))
+        present = set(np.unique(labels).tolist()) - {0}
+        spoken = present if objects is None else set(objects)
+        for obj in sorted(spoken | present):
+            self._check_object(obj)
+        if stray := present - spoken:
+            raise ValueError(
+                f"{what} holds object {min(stray)}, which is not among objects={sorted(spoken)}; "
+                "list it there or leave it out of the mask."
+            )
+        if not spoken:
+            raise ValueError(f"{what} is empty; say whom it speaks for: objects=[...].")
+        return labels, spoken
+
+    def _emit(self, event: str, payload: dict[str, Any]) -> None:
+        for callback in list(self._listeners):
+            callback(event, payload)
+
+
+def expected_iou(probability: np.ndarray) -> float:
+    """Expected IoU of a mask thresholded at 0.5, were its probabilities true.
+
+    The ratio of the expected intersection to the expected union,
+    ``sum(p[p > .5]) / (count(p > .5) + sum(p[p <= .5]))``; 1 where nothing is expected
+    and nothing is there.
+
+    Parameters
+    ----------
+    probability : (H, W) float array in [0, 1]
+    """
+    inside = probability > 0.5
+    union = np.count_nonzero(inside) + float(probability[~inside].sum(dtype=np.float64))
+    if union < 0.5:  # less than half a pixel is expected
+        return 1.0
+    return float(probability[inside].sum(dtype=np.float64)) / union
+
+
+class _ProbabilityCache:
+    """Propagated probabilities by frame and revision, as compressed bytes within a bound."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._items: OrderedDict[tuple[int, int], tuple[dict[int, bytes], tuple[int, int]]]
+        self._items = OrderedDict()
+
+    def put(self, frame: int, revision: int, ids: Sequence[int], probabilities: np.ndarray) -> None:
+        coded = {
+            obj: zlib.compress(np.round(probabilities[k] * 255).astype(np.uint8).tobytes(), 1)
+            for k, obj in enumerate(ids, start=1)
+        }
+        self._items[frame, revision] = (coded, probabilities.shape[1:])
+        self._bytes += sum(map(len, coded.values()))
+        while self._bytes > self._max_bytes and len(self._items) > 1:
+            _, (old, _) = self._items.popitem(last=False)
+            self._bytes -= sum(map(len, old.values()))
+
+    def get(self, frame: int, revision: int, obj: int) -> np.ndarray | None:
+        item = self._items.get((frame, revision))
+        if item is None or obj not in item[0]:
+            return None
+        values = np.frombuffer(zlib.decompress(item[0][obj]), dtype=np.uint8)
+        return (values.reshape(item[1]) / 255).astype(np.float32)
+
+
+def _read_masks(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        with np.load(folder / "masks.npz", allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        return None
+
+
+def _take_over(folder: Path) -> None:
+    """Close a session of this process on the same folder: the later one has it."""
+    earlier = _open_sessions.pop(folder.resolve(), None)
+    if earlier is not None:
+        earlier.close()

@@ -1,0 +1,1 @@
+"""The robot annotator and what is measured with it."""
