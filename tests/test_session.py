@@ -1,0 +1,513 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evavos_widget.loop import turn
+from evavos_widget.session import Session, expected_iou
+from evavos_widget.simulation.robot import RobotAnnotator
+from stand_ins import Disks, NearestCopy
+
+N, H, W = 9, 24, 32
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (N, H, W, 3), dtype=np.uint8)
+
+
+def make(frames: np.ndarray, path: Path | None = None, **options) -> Session:
+    options = {"propagator": NearestCopy(), "predictor": Disks(), **options}
+    return Session(frames, path=path, **options)
+
+
+def square(x: int, y: int = 8, size: int = 6) -> np.ndarray:
+    mask = np.zeros((H, W), bool)
+    mask[y : y + size, x : x + size] = True
+    return mask
+
+
+def picture(session: Session) -> dict:
+    """All that a person could see of a session."""
+    return {
+        "masks": session.masks.array().tolist(),
+        "objects": session.objects,
+        "annotations": {f: (a.objects, a.labels.tolist()) for f, a in session.annotations.items()},
+        "stale": session.stale,
+        "rounds": session.rounds,
+        "quality": np.nan_to_num(session.quality, nan=-1.0).round(5).tolist(),
+        "curve": session.curve,
+    }
+
+
+class TestAnnotating:
+    def test_mask_is_seen_at_once_and_the_rest_waits(self, frames):
+        session = make(frames)
+        obj = session.add_object("horse")
+        session.annotate(2, square(3), objects=[obj])
+        assert (session.masks[2] == square(3) * obj).all()
+        assert session.stale == set(range(N)) - {2}
+        assert session.rounds[-1].seconds == 80.0
+
+    def test_pass_fills_every_frame(self, frames):
+        session = make(frames)
+        session.annotate(2, square(3), objects=[session.add_object()])
+        assert session.propagate() == N - 1
+        assert not session.stale
+        assert all((m == square(3)).all() for m in session.masks)
+
+    def test_second_pass_does_only_what_changed(self, frames):
+        engine = NearestCopy()
+        session = make(frames, propagator=engine)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        session.propagate()
+        engine.frames_done.clear()
+        session.annotate(8, square(5), objects=[obj])
+        session.propagate()
+        assert engine.frames_done == [5, 6, 7]  # 4 is as near to 0, which wins ties
+
+    def test_object_added_late_keeps_the_others(self, frames):
+        session = make(frames)
+        first = session.add_object()
+        session.annotate(0, square(3), objects=[first])
+        session.propagate()
+        second = session.add_object()
+        session.annotate(4, square(20), objects=[second])
+        session.propagate()
+        for labels in session.masks:
+            assert ((labels == first) == square(3)).all()
+            assert ((labels == second) == square(20)).all()
+
+    def test_frame_annotated_again_for_another_object(self, frames):
+        session = make(frames)
+        a, b = session.add_object(), session.add_object()
+        session.annotate(3, square(3), objects=[a])
+        session.annotate(3, square(20), objects=[b])
+        assert session.annotations[3].objects == {a, b}
+        assert 3 not in session.stale
+
+    def test_absent_object_is_absent_around_the_frame(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        session.annotate(8, np.zeros((H, W), bool), objects=[obj], kind="absent")
+        session.propagate()
+        assert session.masks[7].max() == 0
+        assert session.masks[1].max() == obj
+        assert session.rounds[-1].seconds == 3.0
+
+    def test_object_removed_with_its_pixels(self, frames):
+        session = make(frames)
+        a, b = session.add_object(), session.add_object()
+        session.annotate(0, square(3) * np.uint8(a) + square(20) * np.uint8(b))
+        session.propagate()
+        session.remove_object(a)
+        assert {int(m.max()) for m in session.masks} == {b}
+        assert session.annotations[0].objects == {b}
+        session.undo()
+        assert a in session.masks[5]
+
+    def test_prediction_starts_from_the_current_mask_and_stores_nothing(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        before = picture(session)
+        mask = session.predict(0, obj, clicks=[(20, 12, 1)]).mask
+        assert mask[12, 20]
+        assert (mask & square(3)).sum() == square(3).sum()
+        assert picture(session) == before
+
+    def test_clicks_are_charged_and_recorded(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(1, square(3), objects=[obj], kind="clicks", clicks=[(4, 9, 1), (0, 0, 0)])
+        assert session.rounds[-1].seconds == pytest.approx(4.0)  # 1 s to locate, 1.5 s a click
+        assert session.rounds[-1].clicks == ((4.0, 9.0, 1), (0.0, 0.0, 0))
+
+
+class TestPass:
+    def test_closing_keeps_what_was_done(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        steps = session.propagation()
+        next(steps), next(steps)
+        steps.close()
+        assert session.stale == set(range(3, N))
+        assert session.masks[2].max() == obj
+        assert session.curve == ()
+        session.propagate()
+        assert not session.stale
+
+    def test_annotation_in_mid_pass_ends_it_and_nothing_is_lost(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        for step in session.propagation():
+            if step.frame == 3:
+                session.annotate(8, square(15), objects=[obj])
+        assert session.stale == {4, 5, 6, 7}
+        session.propagate()
+        other = make(frames)
+        obj = other.add_object()
+        other.annotate(0, square(3), objects=[obj])
+        other.annotate(8, square(15), objects=[obj])
+        other.propagate()
+        assert session.masks == other.masks
+
+    def test_colour_changed_in_mid_pass_does_not_end_it(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        for step in session.propagation():
+            if step.frame == 3:
+                session.update_object(obj, color="#ff0000")
+        assert not session.stale
+        session.undo()
+        assert not session.stale  # a colour taken back takes no mask with it
+
+    def test_curve_has_one_point_per_round(self, frames):
+        truth = dict.fromkeys(range(N), square(3).astype(np.uint8))
+        session = make(frames, ground_truth=truth)
+        obj = session.add_object()
+        session.annotate(0, square(4), objects=[obj])
+        session.propagate()
+        session.annotate(4, square(3), objects=[obj], kind="clicks")
+        session.propagate()
+        assert [p.seconds for p in session.curve] == [80.0, 85.5]
+        assert session.curve[0].true < session.curve[1].true < 1.0
+
+
+class TestSuggesting:
+    def test_farthest_frame_first_then_nothing_left(self, frames):
+        truth = dict.fromkeys(range(N), square(3).astype(np.uint8))
+        session = make(frames)
+        session.annotate(0, square(3), objects=[session.add_object()])
+        session.propagate()
+        robot = RobotAnnotator(truth)
+        asked = [turn(session, robot).frame for _ in range(N - 1)]
+        assert asked[:2] == [8, 4]
+        assert sorted(asked) == list(range(1, N))
+        assert turn(session, robot) is None
+
+    def test_ground_truth_changes_no_suggestion(self, frames):
+        truth = dict.fromkeys(range(N), square(9).astype(np.uint8))
+        asked = []
+        for given_truth in (None, truth):
+            session = make(frames, ground_truth=given_truth)
+            session.annotate(0, square(3), objects=[session.add_object()])
+            session.propagate()
+            asked.append(session.suggest())
+        assert asked[0] == asked[1]
+
+    def test_snoozed_frame_is_not_asked_again(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        first = session.suggest()
+        session.snooze(first.frame, obj)
+        assert session.suggest().frame != first.frame
+
+    def test_mask_is_asked_where_there_is_none(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, np.zeros((H, W), bool), objects=[obj], kind="absent")
+        session.propagate()
+        assert session.suggest().kind == "mask"
+
+    def test_nothing_to_ask_without_objects(self, frames):
+        assert make(frames).suggest() is None
+
+
+BAD = [
+    (lambda s: s.annotate(N, square(3), objects=[1]), IndexError, f"frame {N}"),
+    (lambda s: s.annotate(0, np.ones((5, 5), bool), objects=[1]), ValueError, "5"),
+    (lambda s: s.annotate(0, square(3), objects=[7]), ValueError, "no object 7"),
+    (lambda s: s.annotate(0, square(3) * np.uint8(9)), ValueError, "no object 9"),
+    (lambda s: s.annotate(0, np.zeros((H, W), bool)), ValueError, "empty"),
+    (lambda s: s.annotate(0, square(3), objects=[1], kind="guess"), ValueError, "guess"),
+    (lambda s: s.annotate(0, square(3), objects=[1], seconds=float("nan")), ValueError, "nan"),
+    (lambda s: s.annotate(0, np.full((H, W), 300), objects=[1]), ValueError, "300"),
+    (lambda s: s.predict(0, 1, clicks=[(float("nan"), 0, 1)]), ValueError, "not finite"),
+    (lambda s: s.predict(0, 1, clicks=[(W + 5, 0, 1)]), ValueError, "outside"),
+    (lambda s: s.predict(0, 1, box=(5, 5, 5, 9)), ValueError, "x0 < x1"),
+    (lambda s: s.predict(0, 4), ValueError, "no object 4"),
+    (lambda s: s.remove_annotation(5, 1), ValueError, "not annotated"),
+    (lambda s: s.update_object(1, shape="round"), ValueError, "shape"),
+    (lambda s: s.import_masks({0: np.zeros((3, 3), np.uint8)}), ValueError, "3"),
+    (lambda s: s.export("gif"), ValueError, "gif"),
+]
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(("act", "error", "says"), BAD)
+    def test_is_refused_with_a_sentence_and_costs_nothing(self, frames, tmp_path, act, error, says):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        before, journal = picture(session), (tmp_path / "s/journal.jsonl").read_bytes()
+        with pytest.raises(error, match=says):
+            act(session)
+        assert picture(session) == before
+        assert (tmp_path / "s/journal.jsonl").read_bytes() == journal
+
+    def test_locked_object_is_not_painted(self, frames):
+        session = make(frames)
+        obj = session.add_object("horse")
+        session.update_object(obj, locked=True)
+        with pytest.raises(ValueError, match=r"1 \(horse\) is locked"):
+            session.annotate(0, square(3), objects=[obj])
+
+    def test_300_objects(self, frames):
+        session = make(frames)
+        with pytest.raises(ValueError, match="255 objects"):
+            for _ in range(300):
+                session.add_object()
+        assert len(session.objects) == 255
+
+    def test_unknown_engine_is_named_with_those_that_exist(self, frames):
+        with pytest.raises(ValueError, match=r"'flaw'.*flow"):
+            make(frames, propagator="flaw")
+
+    def test_disk_that_refuses_changes_nothing(self, frames, tmp_path, monkeypatch):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object()
+        before = picture(session)
+
+        def refuse(_: int) -> None:
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr("os.fsync", refuse)
+        with pytest.raises(OSError, match="No space"):
+            session.annotate(0, square(3), objects=[obj])
+        monkeypatch.undo()
+        assert picture(session) == before
+        session.annotate(1, square(3), objects=[obj])
+        session.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again = make(frames, tmp_path / "s")
+        assert list(again.annotations) == [1]
+
+
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("annotate"), st.integers(0, N - 1), st.integers(0, 25)),
+        st.tuples(st.just("clicks"), st.integers(0, N - 1), st.integers(0, 25)),
+        st.just(("object",)),
+        st.just(("remove object",)),
+        st.just(("rename",)),
+        st.just(("propagate",)),
+        st.just(("half a pass",)),
+        st.just(("undo",)),
+        st.just(("redo",)),
+    ),
+    max_size=14,
+)
+
+
+def perform(session: Session, operation: tuple) -> None:
+    what, *rest = operation
+    ids = [o.id for o in session.objects]
+    if what in ("annotate", "clicks") and ids:
+        frame, x = rest
+        kind = "mask" if what == "annotate" else "clicks"
+        session.annotate(frame, square(x), objects=[ids[x % len(ids)]], kind=kind)
+    elif what == "object" and len(ids) < 4:
+        session.add_object()
+    elif what == "remove object" and len(ids) > 1:
+        session.remove_object(ids[0])
+    elif what == "rename" and ids:
+        session.update_object(ids[-1], name="other")
+    elif what == "propagate":
+        session.propagate()
+    elif what == "half a pass":
+        steps = session.propagation()
+        for _, _step in zip(range(2), steps, strict=False):
+            pass
+        steps.close()
+    elif what in ("undo", "redo"):
+        getattr(session, what)()
+
+
+class TestHistory:
+    @given(OPERATIONS)
+    @settings(max_examples=60, deadline=None)
+    def test_redo_after_undo_brings_everything_back(self, operations):
+        frames = np.zeros((N, H, W, 3), np.uint8)
+        session = make(frames)
+        session.add_object()
+        for operation in operations:
+            perform(session, operation)
+        before, n = picture(session), 0
+        while session.undo() is not None:
+            n += 1
+        assert not session.objects
+        assert session.masks.array().max() == 0
+        for _ in range(n):
+            session.redo()
+        assert picture(session) == before
+
+    def test_new_change_forgets_redo(self, frames):
+        session = make(frames)
+        session.add_object()
+        session.undo()
+        session.add_object()
+        assert session.can_redo is None
+
+    def test_labels_say_what_would_happen(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(4, square(3), objects=[obj], kind="clicks")
+        assert session.can_undo == "clicks on frame 4"
+        assert session.undo() == session.can_redo == "clicks on frame 4"
+
+    def test_import_is_one_step(self, frames):
+        session = make(frames)
+        labels = np.stack([square(i) * np.uint8(1) + square(i + 8) * np.uint8(2) for i in range(N)])
+        assert session.import_masks(labels) == list(range(N))
+        assert [o.id for o in session.objects] == [1, 2]
+        assert not session.stale
+        session.undo()
+        assert not session.objects
+
+
+class TestJournal:
+    @given(OPERATIONS)
+    @settings(max_examples=40, deadline=None)
+    def test_opening_again_gives_the_same_session(self, tmp_path_factory, operations):
+        folder = tmp_path_factory.mktemp("session") / "s"
+        frames = np.zeros((N, H, W, 3), np.uint8)
+        session = make(frames, folder)
+        session.add_object()
+        for operation in operations:
+            perform(session, operation)
+        before, undo, redo = picture(session), session.can_undo, session.can_redo
+        session.close()
+        again = Session.open(folder, frames, propagator=NearestCopy(), predictor=Disks())
+        assert picture(again) == before
+        assert (again.can_undo, again.can_redo) == (undo, redo)
+        again.close()
+
+    def test_file_cut_anywhere_gives_what_was_acknowledged(self, frames, tmp_path):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object()
+        journal = tmp_path / "s/journal.jsonl"
+        sizes = []
+        for frame in range(3):
+            session.annotate(frame, square(frame), objects=[obj])
+            sizes.append(journal.stat().st_size)
+        session.close()
+        whole = journal.read_bytes()
+        (tmp_path / "s/masks.npz").unlink()
+        for cut in range(sizes[0], len(whole) + 1, 7):
+            journal.write_bytes(whole[:cut])
+            again = make(frames, tmp_path / "s")
+            assert len(again.annotations) == sum(size <= cut for size in sizes)
+            again.annotate(8, square(1), objects=[obj])  # and it goes on from there
+            again.close()
+
+    def test_damaged_line_is_left_out_and_named(self, frames, tmp_path):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object()
+        for frame in range(3):
+            session.annotate(frame, square(frame), objects=[obj])
+        session.close()
+        journal = tmp_path / "s/journal.jsonl"
+        lines = journal.read_bytes().splitlines(keepends=True)
+        lines[3] = lines[3].replace(b'"seconds":80', b'"seconds":81')
+        journal.write_bytes(b"".join(lines))
+        with pytest.warns(UserWarning, match="line 4"):
+            again = make(frames, tmp_path / "s")
+        assert sorted(again.annotations) == [0, 2]
+
+    def test_another_video_is_refused(self, frames, tmp_path):
+        make(frames, tmp_path / "s").close()
+        with pytest.raises(ValueError, match="another video"):
+            make(frames[:-1], tmp_path / "s")
+
+    def test_array_video_must_be_given_again(self, frames, tmp_path):
+        make(frames, tmp_path / "s").close()
+        with pytest.raises(ValueError, match="video=frames"):
+            Session.open(tmp_path / "s")
+
+    def test_nothing_at_the_path(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"journal\.jsonl"):
+            Session.open(tmp_path)
+
+    def test_later_session_of_the_process_takes_over(self, frames, tmp_path):
+        first = make(frames, tmp_path / "s")
+        first.add_object("horse")
+        second = make(frames, tmp_path / "s")
+        assert second.objects == first.objects
+        with pytest.raises(RuntimeError, match="closed"):
+            first.add_object()
+
+    def test_other_process_is_kept_out(self, frames, tmp_path):
+        session = make(frames, tmp_path / "s")
+        code = (
+            "import sys; from evavos_widget.journal import Journal\n"
+            f"try: Journal({str(tmp_path / 's')!r})\n"
+            "except RuntimeError as e: print(e); sys.exit(3)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 3
+        assert "open in another process" in done.stdout
+        session.close()
+
+
+def test_many_threads_lose_no_annotation(frames, tmp_path):
+    session = make(frames, tmp_path / "s")
+    ids = [session.add_object() for _ in range(4)]
+
+    def work(obj: int) -> None:
+        for frame in range(N):
+            session.annotate(frame, square(6 * obj, size=4), objects=[obj])
+            session.propagate()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in ids]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    session.close()
+    again = make(frames, tmp_path / "s")
+    assert len(again.rounds) == 4 * N
+    assert all(a.objects == set(ids) for a in again.annotations.values())
+
+
+def test_listeners_hear_of_changes_until_they_leave(frames):
+    session = make(frames)
+    heard = []
+    leave = session.subscribe(lambda event, payload: heard.append((event, payload)))
+    obj = session.add_object()
+    session.annotate(0, square(3), objects=[obj])
+    session.propagate()
+    assert ("changed", {"kind": "annotate"}) in heard
+    assert {p["frame"] for e, p in heard if e == "frame"} == set(range(1, N))
+    leave()
+    n = len(heard)
+    session.undo()
+    assert len(heard) == n
+
+
+class TestExpectedIou:
+    def test_is_the_iou_where_probabilities_are_certain(self):
+        assert expected_iou(square(3).astype(np.float32)) == 1.0
+        assert expected_iou(np.zeros((H, W), np.float32)) == 1.0
+
+    def test_equals_the_mean_iou_of_sampled_masks(self):
+        rng = np.random.default_rng(0)
+        p = rng.random((60, 80))
+        chosen = p > 0.5
+        samples = [(chosen & m).sum() / (chosen | m).sum() for m in (rng.random((200, 60, 80)) < p)]
+        assert expected_iou(p) == pytest.approx(np.mean(samples), abs=2e-3)
