@@ -1,0 +1,323 @@
+"""Exact random access to the frames of a video file, through FFmpeg (PyAV)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import chain, islice, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import VideoReformatter
+
+__all__ = ["VideoFileReader"]
+
+#: Frames that are decoded and compared with the packets before all packets are believed.
+_COMPARED = 32
+
+#: A request this many frames or less before the last ones counts as reading backwards.
+_BACKWARDS = 8
+
+#: Containers whose header says how long they are meant to be, and the seconds by which a
+#: whole one may end before that.
+_DURATION_IN_HEADER = ("matroska,webm", "flv")
+_DURATION_SLACK = 0.25
+
+
+class _Packet(NamedTuple):
+    """What is kept of a packet."""
+
+    pts: int | None
+    dts: int | None
+    key: bool
+    discard: bool
+
+
+class _Keyframe(NamedTuple):
+    """A packet where decoding can start, and the first frame that is right from there on."""
+
+    pts: int
+    dts: int | None
+    first_frame: int
+
+
+class VideoFileReader:
+    """Frames of a video file; frame i is the i-th one that FFmpeg decodes.
+
+    Opening reads through the packets once, without decoding them, which gives the time
+    stamp of every frame and the keyframes. A frame is then found by its time stamp,
+    decoding from the keyframe before it; reading forwards goes on where it stopped.
+
+    Two things are not taken on trust. That every packet gives one frame: the first frames
+    are decoded and compared, and where they differ the whole file is decoded once to list
+    its frames; where these have no rising time stamps, they are counted from the start.
+    And that the file is whole: unless its header counts the packets and all are there,
+    what follows the last keyframe is decoded.
+
+    Parameters
+    ----------
+    path : Path
+    default_fps : float
+        Frames per second to report when the file does not say.
+
+    Raises
+    ------
+    OSError
+        FFmpeg cannot read the file.
+    ValueError
+        It holds no frame.
+    """
+
+    def __init__(self, path: Path, default_fps: float) -> None:
+        self._path = path
+        self._reformatter = VideoReformatter()
+        self._open()
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        self.fps = float(rate) if rate else default_fps
+        self._lowest_read = 0
+        problem = self._make_index()
+        self.warnings = () if problem is None else (problem,)
+
+    def read(self, index: int, room: int) -> dict[int, np.ndarray]:
+        """Frame `index`; when reading backwards, up to `room` frames before it as well."""
+        backwards = 0 < self._lowest_read - index <= _BACKWARDS
+        first = max(0, index - room) if backwards else index
+        nearest = bisect_right(self._keyframes, index, key=lambda k: k.first_frame) - 1
+        frames: dict[int, np.ndarray] = {}
+        if self._keyframes[nearest].first_frame <= self._next <= index:
+            frames = self._advance(first, index)
+        # A keyframe may promise more than it holds; earlier ones are tried then.
+        for k in dict.fromkeys((nearest, max(nearest - 1, 0), 0)):
+            if index in frames:
+                break
+            self._seek(k)
+            frames = self._advance(first, index)
+        if index not in frames:
+            raise OSError(
+                f"frame {index} of {self._path} cannot be decoded; "
+                "replace the file to get it, the other frames stay usable."
+            )
+        self._lowest_read = min(frames)
+        return frames
+
+    def original_jpeg(self, index: int) -> None:
+        """Return None: no frame of a video file is a JPEG file of its own."""
+        return None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def _open(self) -> None:
+        """Stand at the start of the file."""
+        try:
+            self._container = av.open(str(self._path))
+        except av.FFmpegError as error:
+            raise OSError(
+                f"{self._path} cannot be read as a video ({error.strerror}); "
+                "give a file that FFmpeg reads, or convert this one to MP4."
+            ) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise ValueError(f"{self._path} has no video stream; give a file with pictures in it.")
+        self._stream = self._container.streams.video[0]
+        self._stand(self._packets(), first_right=0)
+
+    def _stand(self, packets: Iterator[av.Packet], first_right: int) -> None:
+        """Go on with `packets`, of which frames before `first_right` are not to be used."""
+        self._decoding = self._decode(packets)
+        self._first_right = self._next = first_right
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Packets of the pictures, up to the end or to the first that cannot be read."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.FFmpegError):
+                return
+            if packet.size:
+                yield packet
+
+    def _decode(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
+        """Frames from `packets`; those that do not decode are left out."""
+        for packet in chain(packets, [None]):  # None: hand out the frames still held back
+            try:
+                frames = self._stream.codec_context.decode(packet)
+            except av.FFmpegError:
+                continue
+            yield from frames
+
+    def _seek(self, k: int) -> None:
+        """Stand at keyframe `k`, or earlier; keyframe 0 is the start of the file."""
+        keyframe = self._keyframes[k]
+        # Some containers are searched by presentation time, others by decoding time.
+        for time in (keyframe.pts, keyframe.dts) if k > 0 else ():
+            if time is None:
+                continue
+            try:
+                self._container.seek(time, stream=self._stream)
+            except av.FFmpegError:
+                continue
+            packets = self._packets()
+            packet = next(packets, None)
+            if packet and self._order.get(packet.pts, np.inf) <= self._order[keyframe.pts]:
+                self._stand(chain([packet], packets), keyframe.first_frame)
+                return
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._container.close()
+        self._open()
+
+    def _advance(self, first: int, last: int) -> dict[int, np.ndarray]:
+        """Decode up to frame `last`; return the frames from `first` on that came up."""
+        frames = {}
+        for frame in self._decoding:
+            i = self._next if self._index is None else self._index.get(frame.pts, -1)
+            if i < self._first_right:
+                continue
+            self._next = i + 1
+            # From the start a damaged frame is the best there is; from a keyframe it may be
+            # damaged only because decoding started there.
+            if frame.is_corrupt and self._first_right > 0:
+                continue
+            if first <= i <= last:
+                frames[i] = self._rgb(frame)
+            if i >= last:
+                break
+        return frames
+
+    def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8, upright, in the size of the first frame."""
+        rgb = self._reformatter.reformat(frame, *self._coded_size, "rgb24", threads=1).to_ndarray()
+        matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+        return rgb if matrix is None else _upright(rgb, np.frombuffer(matrix, dtype=np.int32))
+
+    def _make_index(self) -> str | None:
+        """List frames and keyframes; return a sentence if the file is cut short."""
+        packets, counted, cut_short = self._scan()
+        self._order = {packet.pts: i for i, packet in enumerate(packets)}
+        head = list(islice(self._decoding, _COMPARED))
+        if not head:
+            raise ValueError(
+                f"no frame of {self._path} can be decoded; repair the file or give another."
+            )
+        self._coded_size = head[0].width, head[0].height
+        self.height, self.width = self._rgb(head[0]).shape[:2]
+
+        times = [packet.pts for packet in packets if not packet.discard]
+        if _usable(times, packets) and [frame.pts for frame in head] == sorted(times)[:_COMPARED]:
+            times.sort()
+            self._list(times, packets)
+            lost = set() if counted else self._lost_at_the_end(times)
+            self._list([time for time in times if time not in lost], packets)
+            cut_short |= bool(lost)
+        else:
+            self._rewind()
+            decoded = [(frame.pts, frame.is_corrupt) for frame in self._decoding]
+            while decoded[-1][1] and len(decoded) > 1:
+                decoded.pop()
+                cut_short = True
+            self._list([time for time, _ in decoded], packets)
+        self._rewind()
+        if not cut_short:
+            return None
+        return (
+            f"{self._path} is cut short: {self.n_frames} frames up to its last good one were "
+            "opened; copy or download the file again to get the rest."
+        )
+
+    def _lost_at_the_end(self, times: list[int]) -> set[int]:
+        """Time stamps after the last keyframe whose frames do not decode."""
+        lost: set[int] = set()
+        # What seems lost from the last keyframe gets a second chance from the start.
+        for k in dict.fromkeys((len(self._keyframes) - 1, 0)):
+            self._seek(k)
+            good = {frame.pts for frame in self._decoding if not frame.is_corrupt}
+            lost = set(times[self._keyframes[-1].first_frame :]) - good
+            if not lost:
+                break
+        return lost
+
+    def _scan(self) -> tuple[list[_Packet], bool, bool]:
+        """Read through the file.
+
+        Returns
+        -------
+        packets : list of _Packet
+            Those of the pictures, in decoding order.
+        counted : bool
+            The file says how many there are, and they are all there.
+        cut_short : bool
+            The file ends before it says it would.
+        """
+        packets: list[_Packet] = []
+        end = 0.0
+        corrupt = cut_short = False
+        with av.open(str(self._path)) as container:
+            stream = container.streams.video[0]
+            try:
+                for packet in container.demux():
+                    if not packet.size:
+                        continue
+                    if packet.pts is not None:
+                        end = max(end, float((packet.pts + packet.duration) * packet.time_base))
+                    if packet.stream_index == stream.index:
+                        packets.append(
+                            _Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
+                        )
+                        corrupt = packet.is_corrupt
+            except av.FFmpegError:
+                cut_short = True
+            if corrupt:
+                packets.pop()
+                cut_short = True
+            if 0 < len(packets) < stream.frames:
+                cut_short = True
+            if container.format.name in _DURATION_IN_HEADER and container.duration is not None:
+                cut_short |= end < container.duration / av.time_base - _DURATION_SLACK
+            return packets, len(packets) == stream.frames and not cut_short, cut_short
+
+    def _list(self, times: list[int | None], packets: list[_Packet]) -> None:
+        """Set the frames, by their time stamps, and the keyframes among `packets`."""
+        self.n_frames = len(times)
+        self._keyframes = [_Keyframe(0, None, 0)]
+        self._index = None
+        if None not in times and all(a < b for a, b in pairwise(times)):
+            self._index = {time: i for i, time in enumerate(times)}
+            for packet in packets:
+                if packet.key and packet.pts is not None:
+                    first = bisect_left(times, packet.pts)
+                    if self._keyframes[-1].first_frame < first < len(times):
+                        self._keyframes.append(_Keyframe(packet.pts, packet.dts, first))
+
+
+def _usable(times: list[int | None], packets: list[_Packet]) -> bool:
+    """Whether time stamps put the frames in order: all there, distinct, never set back."""
+    decoding = [packet.dts for packet in packets if packet.dts is not None]
+    return (
+        None not in times
+        and len(set(times)) == len(times)
+        and all(a <= b for a, b in pairwise(decoding))
+    )
+
+
+def _upright(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror `rgb` as a display matrix says.
+
+    Parameters
+    ----------
+    rgb : (H, W, 3) array
+    matrix : (9,) int32 array
+        FFmpeg's display matrix: a pixel at ``(x, y)`` is shown at
+        ``(m[0] x + m[3] y, m[1] x + m[4] y)``, up to scale and shift. Angles between
+        quarter turns count as the nearest one.
+    """
+    xx, xy, _, yx, yy = (int(m) for m in matrix[:5])
+    if abs(xy) > abs(xx):
+        rgb, xx, yy = rgb.transpose(1, 0, 2), yx, xy
+    return np.ascontiguousarray(rgb[:: -1 if yy < 0 else 1, :: -1 if xx < 0 else 1])
