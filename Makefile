@@ -15,6 +15,9 @@ TOOLS := $(VENV)/.tools
 NODE_MODULES := js/node_modules/.package-lock.json
 FRONT_END := $(shell find js/src -type f) $(wildcard js/*.json js/*.mjs)
 
+# JupyterLab starts as root, as in a bare container, only when told that this is meant.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help demo lab test unit lint vitest front-end format build chromium clean
@@ -27,7 +30,7 @@ demo: $(PACKAGE)  ## run the loop on the embedded clip and leave its results in 
 	@echo 'To annotate in JupyterLab (examples/01_annotate.ipynb): make lab'
 
 lab: $(PACKAGE)  ## open JupyterLab on the annotator's notebook
-	evavos lab
+	evavos lab examples/01_annotate.ipynb $(AS_ROOT)
 
 test: lint vitest chromium  ## everything: format, lint, types, imports, both languages, notebooks, browser, wheel
 	python -m pytest
@@ -76,8 +79,8 @@ $(PACKAGE): pyproject.toml $(FRONT_END) | $(BIN)/python
 
 # vos-benchmark asks for opencv-python, whose files would overwrite the headless build's.
 $(TOOLS): $(PACKAGE)
-	python -m pip install --group test --group lint
-	python -m pip install --no-deps vos-benchmark
+	python -m pip install --quiet --group test --group lint
+	python -m pip install --quiet --no-deps vos-benchmark
 	@touch $@
 
 $(NODE_MODULES): js/package.json js/package-lock.json | $(TOOLS)

@@ -32,7 +32,7 @@ def modules_after(statement: str) -> set[str]:
     """Top-level names in `sys.modules` of a fresh interpreter that ran `statement`."""
     code = f"{statement}\nimport json, sys; print(json.dumps([m for m in sys.modules]))"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT
     )
     return {name.partition(".")[0] for name in json.loads(result.stdout.splitlines()[-1])}
 
@@ -53,7 +53,7 @@ def test_version_is_the_one_of_the_distribution():
 def test_the_command_answers_for_help_without_the_engines():
     result = subprocess.run(
         [sys.executable, "-m", "evavos_widget.cli", "--help"],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
         cwd=ROOT,
