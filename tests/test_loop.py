@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from stand_ins import NearestCopy
+
+from evavos_widget.loop import Annotation, affected_frames, nearest_annotated
+from evavos_widget.video import Video
+
+N = 12
+VIDEO = Video.open(np.zeros((N, 4, 4, 3), np.uint8))
+
+
+@st.composite
+def annotations(draw) -> dict[int, Annotation]:
+    """K of two objects on a 4 x 4 picture."""
+    k = {}
+    for frame in draw(st.sets(st.integers(0, N - 1), max_size=4)):
+        spoken = draw(st.sets(st.integers(1, 2), min_size=1))
+        labels = np.zeros((4, 4), np.uint8)
+        for obj in spoken:
+            labels[obj, draw(st.integers(0, 3))] = obj
+        k[frame] = Annotation(labels, frozenset(spoken))
+    return k
+
+
+def masks(k: dict[int, Annotation]) -> np.ndarray:
+    steps = NearestCopy().propagate(VIDEO, k, [1, 2], range(N))
+    return np.stack([s.probabilities for s in sorted(steps, key=lambda s: s.frame)])
+
+
+@given(annotations(), annotations())
+def test_frames_that_change_are_among_the_affected(before, after):
+    changed = (masks(before) != masks(after)).any(axis=(1, 2, 3))
+    assert set(np.flatnonzero(changed).tolist()) <= affected_frames(before, after, N)
+
+
+@given(annotations())
+def test_nothing_is_affected_by_the_same_annotations(k):
+    copies = {f: Annotation(a.labels.copy(), a.objects) for f, a in k.items()}
+    assert affected_frames(k, copies, N) == set()
+
+
+@given(st.sets(st.integers(0, N - 1), min_size=1))
+def test_nearest_annotated_is_nearest(annotated):
+    ordered = sorted(annotated)
+    for frame, source in enumerate(nearest_annotated(ordered, N)):
+        assert abs(frame - source) == min(abs(frame - a) for a in ordered)
+
+
+def test_no_annotation_no_source():
+    assert (nearest_annotated([], N) == -1).all()
