@@ -43,6 +43,7 @@ lint: $(TOOLS) $(NODE_MODULES)  ## format, lint, types and the import contract, 
 	ruff check
 	pyright
 	lint-imports
+	deptry evavos_widget
 	cd js && npm run lint && npm run check
 
 vitest: $(TOOLS) $(NODE_MODULES)  ## the TypeScript tests
