@@ -1,0 +1,196 @@
+"""Sequences on disk in the layout of DAVIS, which YouTube-VOS, MOSE and others share."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evavos_widget.datasets.sequence import Sequence
+from evavos_widget.masks import read_label_png
+from evavos_widget.video import Video, list_pictures
+
+__all__ = ["LabelFolder", "open_sequence", "read_sequence_names"]
+
+FRAMES, LABELS = "JPEGImages", "Annotations"
+
+#: The resolution that is opened where a dataset comes in several; DAVIS is scored on it.
+RESOLUTION = "480p"
+
+#: Label maps that stay in memory; enough for what looks at neighbouring frames.
+_CACHED_LABELS = 32
+
+
+def open_sequence(root: str | os.PathLike[str], name: str) -> Sequence:
+    """Open sequence `name` of the dataset in folder `root`.
+
+    Parameters
+    ----------
+    root : path
+        Holds ``JPEGImages/<name>`` and ``Annotations/<name>``, each possibly below a
+        folder for the resolution, such as ``JPEGImages/480p/<name>``. Where there are
+        several, 480p is opened.
+    name : str
+
+    Returns
+    -------
+    Sequence
+        The masks are matched to the frames by file name, so that frames may lack one;
+        they are read when they are asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such folder.
+    ValueError
+        A mask belongs to no frame.
+    """
+    root = Path(root)
+    frames = _find_sequence(root, FRAMES, name)
+    labels = _find_sequence(root, LABELS, name)
+    video = Video.open(frames, name=name)
+    index = {path.stem: i for i, path in enumerate(list_pictures(frames))}
+    files = {}
+    for path in list_pictures(labels):
+        if path.stem not in index:
+            raise ValueError(
+                f"the mask {path} belongs to no frame of {frames}; "
+                "give every mask the name of its frame."
+            )
+        files[index[path.stem]] = path
+    return Sequence(name, video, LabelFolder(files, video.height, video.width))
+
+
+def read_sequence_names(spec: str, root: str | os.PathLike[str]) -> list[str]:
+    """Names of sequences, from what is given on the command line.
+
+    Parameters
+    ----------
+    spec : str
+        ``"A,B"``, or ``"@FILE"`` with one sequence a line: its name, or the paths of one
+        of its frames and masks as in the lists of DAVIS-2016. FILE is looked for in the
+        working folder, then in `root`.
+    root : path
+        The dataset; see `open_sequence`.
+
+    Returns
+    -------
+    list of str
+        In the order given, each once.
+
+    Raises
+    ------
+    FileNotFoundError
+        FILE or the dataset is not there.
+    ValueError
+        A name is not in the dataset, or there is none.
+    """
+    root = Path(root)
+    if spec.startswith("@"):
+        candidates = [Path(spec[1:]).expanduser(), root / spec[1:]]
+        file = next((path for path in candidates if path.is_file()), None)
+        if file is None:
+            raise FileNotFoundError(
+                f"there is no list of sequences {spec[1:]}, neither in the working folder nor "
+                f"in {root}; check the path after @."
+            )
+        entries = file.read_text().splitlines()
+    else:
+        entries = spec.split(",")
+    names = list(dict.fromkeys(_name(entry) for entry in entries if entry.strip()))
+    if not names:
+        raise ValueError(f"{spec!r} names no sequence; give names, as in bear,boat.")
+    known = _known_names(root, FRAMES)
+    for name in names:
+        if name not in known:
+            raise ValueError(_unknown(name, known, root / FRAMES))
+    return names
+
+
+class LabelFolder(Mapping[int, np.ndarray]):
+    """Label maps in PNG files, read when they are asked for, the latest kept in memory.
+
+    Parameters
+    ----------
+    files : mapping of int -> Path
+        By frame.
+    height, width : int
+        The size all of them must have.
+    """
+
+    def __init__(self, files: Mapping[int, Path], height: int, width: int) -> None:
+        self._files = dict(sorted(files.items()))
+        self._size = height, width
+        self._cached = lru_cache(_CACHED_LABELS)(self._read)
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """(H, W) uint8 array, read-only."""
+        return self._cached(frame)
+
+    def __contains__(self, frame: object) -> bool:
+        return frame in self._files
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LabelFolder, (self._files, *self._size)
+
+    def _read(self, frame: int) -> np.ndarray:
+        labels = read_label_png(self._files[frame])
+        if labels.shape != self._size:
+            raise ValueError(
+                f"the mask {self._files[frame]} is {labels.shape[1]} x {labels.shape[0]}, its "
+                f"frame is {self._size[1]} x {self._size[0]}; resize it without interpolation."
+            )
+        labels.flags.writeable = False
+        return labels
+
+
+def _name(entry: str) -> str:
+    """``bear`` from ``bear`` or from ``/JPEGImages/480p/bear/00000.jpg /Annotations/...``."""
+    first = entry.split()[0]
+    return Path(first).parent.name if "/" in first else first
+
+
+def _find_sequence(root: Path, kind: str, name: str) -> Path:
+    """The folder with the pictures of a sequence; `kind` is FRAMES or LABELS."""
+    known = _known_names(root, kind)
+    top = root / kind
+    for parent in (top / RESOLUTION, top, *_folders(top)):
+        if name in known and (parent / name).is_dir() and list_pictures(parent / name):
+            return parent / name
+    raise FileNotFoundError(_unknown(name, known, top))
+
+
+def _known_names(root: Path, kind: str) -> list[str]:
+    """Names of the sequences in ``root/kind``, whatever their resolution."""
+    top = root / kind
+    if not top.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {top}; give the folder that holds {FRAMES} and {LABELS}."
+        )
+    names: set[str] = set()
+    for folder in _folders(top):
+        # A folder of folders is a resolution, one of pictures a sequence.
+        names.update(path.name for path in _folders(folder) or [folder])
+    return sorted(names)
+
+
+def _folders(parent: Path) -> list[Path]:
+    with os.scandir(parent) as entries:
+        return sorted(Path(e.path) for e in entries if e.is_dir() and e.name[0] != ".")
+
+
+def _unknown(name: str, known: list[str], where: Path) -> str:
+    near = difflib.get_close_matches(name, known, n=3) or known[:3]
+    listed = f"there is {', '.join(near)}" if near else "it is empty"
+    return f"there is no sequence {name!r} in {where}; {listed}."
