@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget.masks import LabelMaps, as_label_map, decode_runs, encode_runs
+from evavos_widget.masks import MAX_RUN, LabelMaps, as_label_map, encode_runs
 
 __all__ = [
     "BOUND_TH",
@@ -89,8 +89,8 @@ def boundary_f(pred: Any, gt: Any, bound_th: float = BOUND_TH) -> float:
 
 def j_and_f(pred: Any, gt: Any, bound_th: float = BOUND_TH) -> tuple[float, float]:
     """J and F of two binary masks; see `jaccard` and `boundary_f`."""
-    pred, gt = _same_size(pred, gt)
-    return _score(_pack(pred, gt), pred.shape, bound_th)
+    j, f = score_frame(*_same_size(pred, gt), [1], bound_th)[0]
+    return float(j), float(f)
 
 
 def score_frame(
@@ -111,20 +111,9 @@ def score_frame(
     (K, 2) float64 array in [0, 1]
         J and F; both are 1 for an object that neither map has.
     """
-    return _score_frame(pred, gt, objects, bound_th)[:, :2]
-
-
-def _score_frame(
-    pred: np.ndarray, gt: np.ndarray, objects: Sequence[int], bound_th: float
-) -> np.ndarray:
-    """J, F, and whether prediction and ground truth have the object: ``(K, 4)`` float64."""
     if pred.shape != gt.shape:
         raise ValueError(_other_size(pred.shape, gt.shape))
-    rows = []
-    for obj in objects:
-        bits = _pack(pred == obj, gt == obj)
-        rows.append((*_score(bits, pred.shape, bound_th), bits[0].any(), bits[1].any()))
-    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return _score_runs(encode_runs(pred), encode_runs(gt), gt.shape, objects, bound_th)[:, :2]
 
 
 def _same_size(pred: Any, gt: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -141,45 +130,83 @@ def _other_size(pred: tuple[int, ...], gt: tuple[int, ...]) -> str:
     )
 
 
-def _radius(shape: tuple[int, ...], bound_th: float) -> int:
+def _score_runs(
+    pred: np.ndarray,
+    gt: np.ndarray,
+    shape: tuple[int, int],
+    objects: Sequence[int],
+    bound_th: float,
+) -> np.ndarray:
+    """J, F, and whether prediction and ground truth have the object: ``(K, 4)`` float64."""
     if not 0 <= bound_th < math.inf:
         raise ValueError(f"bound_th is {bound_th}; give a part of the diagonal or pixels, >= 0.")
-    return int(bound_th) if bound_th >= 1 else math.ceil(bound_th * math.hypot(*shape))
+    height, width = shape
+    radius = math.ceil(bound_th * math.hypot(*shape)) if bound_th < 1 else int(bound_th)
+    labels, edges = [], []
+    for runs in (pred, gt):
+        labels.append(runs >> np.uint32(24))
+        edges.append(np.append(0, np.cumsum(runs & np.uint32(MAX_RUN), dtype=np.int64)))
+    rows = np.ones((len(objects), 4))
+    for row, obj in zip(rows, objects, strict=True):
+        turns = [
+            edge[np.diff(label == obj, prepend=False, append=False)]
+            for label, edge in zip(labels, edges, strict=True)
+        ]
+        row[2:] = [len(t) > 0 for t in turns]
+        if row[2:].any():
+            # A boundary lies at most one row above its mask, so only these rows matter.
+            top = min(t[0] for t in turns if len(t)) // width
+            bottom = (max(t[-1] for t in turns if len(t)) - 1) // width
+            bits = _pack(turns, max(top - 1, 0), min(bottom + 2, height), width)
+            row[:2] = _score(bits, width, radius)
+    return rows
 
 
-def _pack(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
-    """Both masks as bits: ``(2, H, words)`` uint64, column ``64 i + k`` in bit k of word i."""
-    height, width = pred.shape
-    packed = np.zeros((2, height, 8 * -(-width // 64)), dtype=np.uint8)
-    for mask, row_bytes in zip((pred, gt), packed[..., : -(-width // 8)], strict=True):
-        row_bytes[:] = np.packbits(mask, axis=1, bitorder="little")
-    return packed.view("<u8")
+def _pack(turns: Sequence[np.ndarray], top: int, bottom: int, width: int) -> np.ndarray:
+    """Bits of two masks between two rows: ``(words, 2, bottom - top)`` uint64.
+
+    `turns` are the pixels, counted row by row, where each mask begins or has just ended.
+    Column ``64 i + k`` becomes bit k of word i.
+    """
+    height, words = bottom - top, -(-width // 64)
+    # First a bit at every turn; an end may lie behind the last row, so there is one more.
+    bits = np.zeros(2 * (height + 1) * words, dtype=np.uint64)
+    for mask, pixels in enumerate(turns):
+        row, column = np.divmod(pixels - top * width, width)
+        at = (mask * (height + 1) + row) * 64 * words + column
+        np.add.at(bits, at >> 6, _ONE << (at & 63).astype(np.uint64))
+    # Then the parity of all turns so far: within the words, and carried through them.
+    for shift in (1, 2, 4, 8, 16, 32):
+        bits ^= bits << np.uint64(shift)
+    bits[1:] ^= np.negative(np.bitwise_xor.accumulate(bits >> _REST))[:-1]
+    bits = bits.reshape(2, height + 1, words)[:, :height]
+    bits[..., -1] &= ~np.uint64(0) >> np.uint64(64 * words - width)
+    return np.ascontiguousarray(np.moveaxis(bits, -1, 0))
 
 
-def _score(bits: np.ndarray, shape: tuple[int, ...], bound_th: float) -> tuple[float, float]:
-    """J and F of two packed masks of a picture of `shape`."""
-    radius = _radius(shape, bound_th)
-    last_column = np.zeros(bits.shape[2], dtype=np.uint64)
-    last_column[-1] = _ONE << np.uint64((shape[1] - 1) % 64)
-    # A boundary lies at most one row above and one column left of the masks: work there.
-    rows, words = np.flatnonzero(bits.any(axis=(0, 2))), np.flatnonzero(bits.any(axis=(0, 1)))
-    if not rows.size:
+def _score(bits: np.ndarray, width: int, radius: int) -> tuple[float, float]:
+    """J and F of two packed masks, not both empty, of pictures `width` wide."""
+    last_column = np.zeros((len(bits), 1, 1), dtype=np.uint64)
+    last_column[-1] = _ONE << np.uint64((width - 1) % 64)
+    filled = np.flatnonzero(bits.reshape(len(bits), -1).any(axis=1))
+    words = slice(max(filled[0] - 1, 0), filled[-1] + 1)
+    bits, last_column = bits[words], last_column[words]
+
+    intersection, union = _count(bits[:, 0] & bits[:, 1]), _count(bits[:, 0] | bits[:, 1])
+    if intersection == union:
         return 1.0, 1.0
-    columns = slice(max(words[0] - 1, 0), words[-1] + 1)
-    bits = bits[:, max(rows[0] - 1, 0) : rows[-1] + 2, columns]
-    j = int(_count(bits[0] & bits[1])) / int(_count(bits[0] | bits[1]))
-
-    boundaries = _boundaries(bits, last_column[columns])
-    pixels = _count(boundaries)
-    if not pixels.all():
-        return j, float(not pixels.any())
-    precision, recall = _count(boundaries & _dilated(boundaries, radius)[::-1]) / pixels
+    boundaries = _boundaries(bits, last_column)
+    pixels = [_count(boundaries[:, mask]) for mask in (0, 1)]
+    if not all(pixels):
+        return intersection / union, float(not any(pixels))
+    matched = boundaries & _dilated(boundaries, radius)[:, ::-1]
+    precision, recall = (_count(matched[:, mask]) / pixels[mask] for mask in (0, 1))
     f = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return j, float(f)
+    return intersection / union, f
 
 
-def _count(bits: np.ndarray) -> np.ndarray:
-    return np.bitwise_count(bits).sum(axis=(-2, -1), dtype=np.int64)
+def _count(bits: np.ndarray) -> int:
+    return int(np.bitwise_count(bits).sum())
 
 
 def _boundaries(bits: np.ndarray, last_column: np.ndarray) -> np.ndarray:
@@ -188,28 +215,33 @@ def _boundaries(bits: np.ndarray, last_column: np.ndarray) -> np.ndarray:
     Beyond the edge the picture goes on unchanged, so that its edge is no boundary.
     """
     east = bits >> _ONE
-    east[..., :-1] |= bits[..., 1:] << _REST
+    east[:-1] |= bits[1:] << _REST
     east |= bits & last_column
-    below = np.append(np.arange(1, bits.shape[1]), bits.shape[1] - 1)
-    return bits ^ east | bits ^ bits[:, below] | bits ^ east[:, below]
+    boundaries = bits ^ east
+    boundaries[..., :-1] |= bits[..., :-1] ^ bits[..., 1:]
+    boundaries[..., :-1] |= bits[..., :-1] ^ east[..., 1:]
+    return boundaries
 
 
 def _dilated(bits: np.ndarray, radius: int) -> np.ndarray:
     """Pixels within `radius` of one that is set: dilation by a disk."""
-    height = bits.shape[1]
-    reaches = [math.isqrt(radius**2 - dy**2) for dy in range(radius + 1)]
-    dilated, wide = np.zeros_like(bits), bits.copy()
-    for reach in range(radius + 1):
-        if reach:
-            left, right = wide >> _ONE, wide << _ONE
-            left[..., :-1] |= wide[..., 1:] << _REST
-            right[..., 1:] |= wide[..., :-1] >> _REST
+    height = bits.shape[-1]
+    dilated, wide, reach = np.zeros_like(bits), bits.copy(), 0
+    # From the poles of the disk to its equator its rows reach further and further.
+    for dy in range(radius, -1, -1):
+        needed = math.isqrt(radius**2 - dy**2)
+        while reach < needed:
+            step = min(needed - reach, 2 * reach + 1, 63)
+            near, far = np.uint64(step), np.uint64(64 - step)
+            left, right = wide >> near, wide << near
+            left[:-1] |= wide[1:] << far
+            right[1:] |= wide[:-1] >> far
             wide |= left
             wide |= right
-        for dy in range(min(radius + 1, height)):
-            if reaches[dy] == reach:
-                dilated[:, dy:] |= wide[:, : height - dy]
-                dilated[:, : height - dy] |= wide[:, dy:]
+            reach += step
+        if dy < height:
+            dilated[..., dy:] |= wide[..., : height - dy]
+            dilated[..., : height - dy] |= wide[..., dy:]
     return dilated
 
 
@@ -310,12 +342,9 @@ class SequenceScorer:
                 "to score; use frames='all'."
             )
         self._gt: dict[int, np.ndarray] = {}
-        self._shape: tuple[int, int] | None = None
+        self._shape = gt.shape[1:] if isinstance(gt, LabelMaps) else np.shape(gt[kept[0]])
         for frame in kept:
-            labels = np.asarray(gt[frame])
-            self._shape = self._shape or labels.shape
-            labels = as_label_map(labels, *self._shape, what=f"ground truth of frame {frame}")
-            self._gt[frame] = encode_runs(labels)
+            self._gt[frame] = self._runs(gt, frame, f"ground truth of frame {frame}")
         present = [set(np.unique(r >> np.uint32(24)).tolist()) for r in self._gt.values()]
         found = sorted(set().union(*present) - {0})
         self.objects = tuple(found if objects is None else (int(o) for o in objects))
@@ -337,7 +366,7 @@ class SequenceScorer:
         Parameters
         ----------
         pred : LabelMaps, (N, H, W) array, or mapping of frame -> (H, W) label map
-            Of `LabelMaps`, only frames that changed since the last call are scored.
+            Only frames that changed since the last call are scored anew.
 
         Returns
         -------
@@ -345,8 +374,10 @@ class SequenceScorer:
         """
         rows = np.stack([self._score_frame(pred, frame) for frame in self._gt])
         j, f, in_pred, in_gt = np.moveaxis(rows, -1, 0)
-        counts = in_gt if self.convention == "evavos" else in_pred + in_gt
-        counts = counts > 0 if self.convention == "evavos" else np.cumsum(counts, axis=0) > 0
+        if self.convention == "evavos":
+            counts = in_gt > 0
+        else:
+            counts = np.cumsum(in_pred + in_gt, axis=0) > 0
         missing = [o for o, n in zip(self.objects, counts.sum(axis=0), strict=True) if not n]
         if missing:
             raise ValueError(
@@ -361,27 +392,26 @@ class SequenceScorer:
             self.convention,
         )
 
+    def _runs(self, masks: Any, frame: int, what: str) -> np.ndarray:
+        if isinstance(masks, LabelMaps):
+            if masks.shape[1:] != self._shape:
+                raise ValueError(_other_size(masks.shape[1:], self._shape))
+            return masks.runs(frame)
+        return encode_runs(as_label_map(masks[frame], *self._shape, what=what))
+
     def _score_frame(self, pred: Any, frame: int) -> np.ndarray:
         try:
-            runs = pred.runs(frame) if isinstance(pred, LabelMaps) else None
-            labels = None if runs is not None else pred[frame]
-        except (IndexError, KeyError):
+            runs = self._runs(pred, frame, f"prediction of frame {frame}")
+        except LookupError:
             raise ValueError(
                 f"the prediction has no mask for frame {frame}, which the ground truth has; "
                 "give one for every frame with ground truth."
             ) from None
-        if runs is not None and frame in self._scored:
-            known, row = self._scored[frame]
-            if runs is known or np.array_equal(runs, known):
-                return row
-        if labels is None:
-            labels = pred[frame]
-        labels = as_label_map(labels, *self._shape, what=f"prediction of frame {frame}")
-        gt = decode_runs(self._gt[frame], self._shape)
-        row = _score_frame(labels, gt, self.objects, self.bound_th)
-        if runs is not None:
-            self._scored[frame] = (runs, row)
-        return row
+        known = self._scored.get(frame)
+        if known is None or not (known[0] is runs or np.array_equal(known[0], runs)):
+            row = _score_runs(runs, self._gt[frame], self._shape, self.objects, self.bound_th)
+            known = self._scored[frame] = (runs, row)
+        return known[1]
 
 
 def score_sequence(
