@@ -290,7 +290,7 @@ class Controller:
         try:
             if outdated or not wanted:
                 self._drop_pass()
-            step = self._next_step() if wanted and self.session.stale else None
+            step = self._next_step() if wanted else None
             if step is None and not self._pass_outdated:
                 self._finish_pass(self._outcome())
         except Exception as error:

@@ -1,0 +1,92 @@
+"""Engines small enough to see through: what they do is known for every pixel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from evavos_widget.loop import (
+    Annotation,
+    PropagationStep,
+    affected_frames,
+    nearest_annotated,
+    objects_annotated,
+)
+from evavos_widget.prompts import Prediction, Prompts
+
+
+@dataclass
+class NearestPropagator:
+    """Every frame takes the mask of its nearest annotated frame.
+
+    With `gate` set, each frame waits for one `gate.release()`, so that a test decides
+    how far a pass has come; `begun` counts the frames that were begun.
+    """
+
+    name: str = "nearest"
+    gate: threading.Semaphore | None = None
+    started: list[list[int]] = field(default_factory=list)
+    fail_at: int | None = None
+    begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def affected(
+        self, before: Mapping[int, Annotation], after: Mapping[int, Annotation], n_frames: int
+    ) -> set[int]:
+        return affected_frames(before, after, n_frames)
+
+    def propagate(
+        self,
+        video: Any,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Iterator[PropagationStep]:
+        self.started.append(sorted(frames))
+        for done, frame in enumerate(sorted(frames), start=1):
+            self.begun.release()
+            if self.gate is not None:
+                assert self.gate.acquire(timeout=20)
+            if frame == self.fail_at:
+                raise RuntimeError("the propagator lost the object.")
+            soft = np.zeros((len(objects) + 1, video.height, video.width), np.float32)
+            for k, obj in enumerate(objects, start=1):
+                source = nearest_annotated(objects_annotated(annotations, obj), video.n_frames)
+                if source[frame] >= 0:
+                    soft[k] = annotations[int(source[frame])].labels == obj
+            soft[0] = 1 - soft[1:].sum(axis=0)
+            yield PropagationStep(done, len(frames), frame, soft)
+
+    def let_pass(self, frames: int) -> None:
+        """Let a pass just started do so many frames; it is inside the next one then."""
+        self.gate.release(frames)
+        for _ in range(frames + 1):
+            assert self.begun.acquire(timeout=20)
+
+
+@dataclass
+class DiscPredictor:
+    """A disc of radius 5 around every positive click; `gate` as above."""
+
+    name: str = "disc"
+    gate: threading.Semaphore | None = None
+    seen: list[Prompts] = field(default_factory=list)
+    entered: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+
+    def predict(self, image: np.ndarray, prompts: Prompts, *, key: Any = None) -> Prediction:
+        self.seen.append(prompts)
+        self.entered.set()
+        if self.gate is not None:
+            assert self.gate.acquire(timeout=20)
+        if self.error is not None:
+            raise self.error
+        rows, columns = np.indices(image.shape[:2])
+        mask = np.zeros(image.shape[:2], bool)
+        for click in prompts.clicks:
+            disc = (columns - click.x) ** 2 + (rows - click.y) ** 2 <= 25
+            mask = mask | disc if click.positive else mask & ~disc
+        return Prediction(mask, mask.astype(np.float32), 0.8)

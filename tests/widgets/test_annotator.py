@@ -1,0 +1,173 @@
+"""The widget without a browser: traits, the wire to the controller, its life and its end."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import weakref
+
+import numpy as np
+import pytest
+import traitlets
+from fake_page import N_FRAMES, Page, square
+
+from evavos_widget.session import Session
+from evavos_widget.widgets import annotator as module
+from evavos_widget.widgets.annotator import Annotator
+from evavos_widget.widgets.protocol import PROTOCOL
+
+
+@pytest.fixture(autouse=True)
+def bundle(tmp_path, monkeypatch):
+    """A page's code of our own: these tests need the wire, not the page."""
+    static = tmp_path / "static"
+    static.mkdir()
+    (static / "annotator.js").write_text("export default { render() {} };")
+    (static / "annotator.css").write_text(".evavos {}")
+    monkeypatch.setattr(module, "_STATIC", static)
+    return static
+
+
+@pytest.fixture
+def annotator(session):
+    annotator = Annotator(session)
+    yield annotator
+    annotator.close()
+
+
+@pytest.fixture
+def widget_page(annotator, monkeypatch) -> Page:
+    page = Page()
+    page.handle = annotator._handle_custom_msg
+    monkeypatch.setattr(annotator._controller, "_send_message", page.receive)
+    page.hello()
+    return page
+
+
+def test_the_synced_traits_are_those_of_the_catalogue(annotator):
+    from ipywidgets import DOMWidget
+
+    own = set(annotator.traits(sync=True)) - set(DOMWidget().traits(sync=True))
+    assert {name for name in own if not name.startswith("_")} == set(PROTOCOL["traits"])
+
+
+def test_the_video_is_described_without_its_pixels(annotator, session):
+    assert annotator.video == {
+        "name": session.video.name,
+        "n_frames": N_FRAMES,
+        "height": 48,
+        "width": 64,
+        "fps": session.video.fps,
+    }
+
+
+def test_state_stays_small_however_much_is_annotated(annotator, widget_page, session):
+    def size() -> int:
+        state = annotator.get_state()
+        return len(str({k: v for k, v in state.items() if k not in ("_esm", "_css")}))
+
+    widget_page.ask("object.add", name="bird")
+    before = size()
+    for frame in range(N_FRAMES):
+        widget_page.reply(widget_page.commit(frame, square(frame)))
+    widget_page.ask("job.start", job="propagate")
+    assert size() == before
+
+
+def test_messages_reach_the_session(annotator, widget_page, session):
+    assert widget_page.ask("object.add", name="bird")["object"] == 1
+    widget_page.reply(widget_page.commit(2, square()))
+    np.testing.assert_array_equal(session.masks[2], square())
+    assert [o["name"] for o in annotator.objects] == ["bird"]
+
+
+def test_the_frame_can_be_read_and_set_within_the_video(annotator):
+    annotator.frame = 7
+    assert annotator.frame == 7
+    with pytest.raises(traitlets.TraitError, match="give 0 to 11"):
+        annotator.frame = N_FRAMES
+    assert annotator.frame == 7
+
+
+def test_an_annotator_of_a_video_owns_its_session(frames, propagator, predictor, tmp_path):
+    path = tmp_path / "own.evavos"
+    with pytest.raises(ValueError, match="telepathy"):
+        Annotator(frames, predictor="telepathy", propagator=propagator, path=path)
+    annotator = Annotator(frames, predictor=predictor, propagator=propagator, path=path, frame=3)
+    assert annotator.frame == 3
+    annotator.session.add_object("bird")
+    annotator.close()
+    assert annotator.session.closed
+    with Session(frames, propagator=propagator, predictor=predictor, path=path) as again:
+        assert [o.name for o in again.objects] == ["bird"]
+
+
+def test_an_annotator_of_a_session_leaves_it_open(session):
+    annotator = Annotator(session)
+    annotator.close()
+    annotator.close()
+    session.add_object("still here")
+
+
+def test_several_annotators_of_one_session_agree(session, annotator):
+    other = Annotator(session)
+    try:
+        session.add_object("bird")
+        assert (
+            [o["name"] for o in other.objects] == [o["name"] for o in annotator.objects] == ["bird"]
+        )
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [({"fram": 3}, "'fram'"), ({"propagater": "flow"}, "'propagater'")]
+)
+def test_an_unknown_keyword_is_named(frames, options, name):
+    with pytest.raises(TypeError, match=name):
+        Annotator(frames, path=None, **options)
+
+
+def test_a_session_brings_its_own_options(session):
+    with pytest.raises(TypeError, match="'predictor' belongs to the session"):
+        Annotator(session, predictor="classical")
+
+
+def test_a_wrong_trait_leaves_no_session_behind(frames, propagator, predictor, tmp_path):
+    options = {"propagator": propagator, "predictor": predictor, "path": tmp_path / "s"}
+    with pytest.raises(traitlets.TraitError):
+        Annotator(frames, frame=99, **options)
+    from evavos_widget.journal import Journal
+
+    Journal(tmp_path / "s").close()
+
+
+def test_a_missing_bundle_says_how_to_build_it(session, bundle):
+    (bundle / "annotator.js").unlink()
+    with pytest.raises(FileNotFoundError, match="npm --prefix js run build"):
+        Annotator(session)
+
+
+def test_read_only_can_be_switched(annotator, widget_page):
+    annotator.read_only = True
+    assert widget_page.error("object.add", name="bird")["code"] == "read_only"
+    annotator.read_only = False
+    widget_page.ask("object.add", name="bird")
+
+
+def test_errors_reach_the_python_log(annotator, widget_page, caplog):
+    with caplog.at_level(logging.WARNING, logger="evavos_widget"):
+        widget_page.error("frame.get", frame=99)
+    assert "there is no frame 99" in caplog.text
+
+
+def test_closing_ends_the_worker_and_lets_go_of_the_session(session):
+    before = set(threading.enumerate())
+    annotator = Annotator(session)
+    watcher = weakref.ref(annotator)
+    annotator.close()
+    assert set(threading.enumerate()) <= before
+    del annotator
+    gc.collect()
+    assert watcher() is None
