@@ -1,0 +1,30 @@
+// Bundles the widget into the Python package, where the wheel build and the kernel find it.
+import { readFileSync, statSync } from "node:fs";
+import { build, context } from "esbuild";
+
+const outdir = new URL("../evavos_widget/widgets/static/", import.meta.url).pathname;
+const LIMIT_KB = 200; // The whole text travels once per widget; larger bundles stall some hosts.
+
+const options = {
+  entryPoints: { annotator: "src/annotator.tsx" },
+  outdir,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  loader: { ".css": "css" },
+  logLevel: "info",
+};
+
+const mode = process.argv[2];
+if (mode === "--watch") {
+  await (await context({ ...options, minify: false, sourcemap: "inline" })).watch();
+} else {
+  await build(options);
+  const kilobytes = statSync(`${outdir}annotator.js`).size / 1024;
+  if (kilobytes > LIMIT_KB) {
+    throw new Error(
+      `annotator.js has ${kilobytes.toFixed(0)} KB; keep it below ${LIMIT_KB} KB by removing a dependency.`,
+    );
+  }
+}

@@ -1,0 +1,407 @@
+/**
+ * Everything a person can do, in one table. Buttons, tooltips, keys and the cheat-sheet all read
+ * it, so what a button says and what a key does cannot part.
+ *
+ * Keys are written as `keys.ts` reads them: `Mod` is Ctrl, or Cmd on a Mac.
+ */
+
+import type { App } from "./app";
+import type { Tool } from "./protocol";
+
+export type ActionGroup = "Tools" | "Work in progress" | "Frames" | "The loop" | "Objects" | "View";
+
+export interface Action {
+  id: string;
+  group: ActionGroup;
+  label: string;
+  keys: readonly string[];
+  run(app: App): unknown;
+  enabled?(app: App): boolean;
+  /** For switches: whether it is on. */
+  pressed?(app: App): boolean;
+  /** What its key does instead while it is held. */
+  hold?: { start(app: App): void; end(app: App, held: number): void };
+  /** The key may be held to repeat. */
+  repeats?: true;
+  /** Another action whose key does this too, where that makes sense. */
+  via?: string;
+  /** How the cheat-sheet writes a row of like keys; "" leaves the action out. */
+  listed?: string;
+}
+
+const BRUSH_STEP = 1.25;
+const MAX_BRUSH = 400;
+const ZOOM_STEP = 1.4;
+/** A shorter press of Space plays, a longer one was for moving the picture; milliseconds. */
+const TAP = 300;
+
+const tool = (id: Tool, label: string, key: string, able: (app: App) => boolean): Action => ({
+  id: `tool.${id}`,
+  group: "Tools",
+  label,
+  keys: [key],
+  run: (app) => app.synced.tool.set(id),
+  enabled: (app) => !app.synced.readOnly.value && able(app),
+  pressed: (app) => app.editor.tool.value === id,
+});
+
+const step = (id: string, label: string, key: string, by: number): Action => ({
+  id,
+  group: "Frames",
+  label,
+  keys: [key],
+  run: (app) => app.navigation.step(by),
+  repeats: true,
+});
+
+const scaleBrush = (app: App, factor: number) => {
+  const size = app.store.brushSize;
+  const scaled = size.value * factor;
+  size.value = Math.min(
+    MAX_BRUSH,
+    Math.max(1, factor > 1 ? Math.ceil(scaled) : Math.floor(scaled)),
+  );
+};
+
+const hasDraft = (app: App) => app.editor.kind.value !== "none";
+const jobRuns = (app: App) => app.kernel.job.value.phase === "running";
+const suggestion = (app: App) => app.kernel.state.value?.suggestion ?? null;
+
+/** The annotation type a suggestion names, as the tool that gives it. */
+const TOOL_FOR: Record<string, Tool> = { clicks: "clicks", box: "box", mask: "brush" };
+
+function goToSuggestion(app: App): void {
+  const next = suggestion(app);
+  if (!next) return;
+  app.navigation.jump(next.frame);
+  app.synced.activeObject.set(next.object);
+  app.synced.tool.set(TOOL_FOR[next.annotation_type] ?? "brush");
+  app.stage?.element.focus({ preventScroll: true });
+}
+
+function annotationHere(app: App): { frame: number; object: number } | null {
+  const frame = app.store.shown.value;
+  const object = app.editor.object.value?.id;
+  if (object === undefined) return null;
+  const annotated = app.kernel.state.value?.annotated.find((a) => a.frame === frame);
+  return annotated?.objects.includes(object) ? { frame, object } : null;
+}
+
+/** What Escape gives up, the nearest to the hand first. */
+function escapes(app: App): (() => unknown) | null {
+  const { store, editor, stage } = app;
+  for (const open of [store.helpOpen, store.exportOpen, store.logOpen]) {
+    if (open.value) {
+      return () => {
+        open.value = false;
+      };
+    }
+  }
+  if (stage?.busy) return () => stage.cancelGesture();
+  if (hasDraft(app)) return () => editor.discard();
+  if (jobRuns(app)) return () => run(app, "job.stop");
+  return null;
+}
+
+export const ACTIONS: readonly Action[] = [
+  tool("clicks", "Points", "c", (app) => app.kernel.capabilities.value?.clicks ?? true),
+  tool("brush", "Brush", "b", () => true),
+  tool("eraser", "Eraser", "e", () => true),
+  tool("box", "Box", "r", (app) => app.kernel.capabilities.value?.box ?? true),
+  {
+    id: "brush.smaller",
+    group: "Tools",
+    label: "Smaller brush",
+    keys: ["["],
+    run: (app) => scaleBrush(app, 1 / BRUSH_STEP),
+    repeats: true,
+  },
+  {
+    id: "brush.larger",
+    group: "Tools",
+    label: "Larger brush",
+    keys: ["]"],
+    run: (app) => scaleBrush(app, BRUSH_STEP),
+    repeats: true,
+  },
+  {
+    id: "confirm",
+    group: "Work in progress",
+    label: "Commit, or go to the suggestion",
+    keys: ["Enter"],
+    run: (app) => run(app, hasDraft(app) ? "commit" : "suggestion.go"),
+    enabled: (app) => hasDraft(app) || suggestion(app) !== null,
+  },
+  {
+    id: "commit",
+    group: "Work in progress",
+    label: "Commit",
+    keys: [],
+    via: "confirm",
+    run: (app) => app.editor.commit(false),
+    enabled: hasDraft,
+  },
+  {
+    id: "commit.propagate",
+    group: "Work in progress",
+    label: "Commit and propagate",
+    keys: ["Mod+Enter"],
+    run: (app) => app.editor.commit(true),
+    enabled: hasDraft,
+  },
+  {
+    id: "escape",
+    group: "Work in progress",
+    label: "Discard, or stop the pass",
+    keys: ["Escape"],
+    run: (app) => escapes(app)?.(),
+    enabled: (app) => escapes(app) !== null,
+  },
+  {
+    id: "discard",
+    group: "Work in progress",
+    label: "Discard",
+    keys: [],
+    via: "escape",
+    run: (app) => app.editor.discard(),
+    enabled: hasDraft,
+  },
+  {
+    id: "undo",
+    group: "Work in progress",
+    label: "Undo",
+    keys: ["Mod+z"],
+    run: (app) => app.editor.undo(),
+    enabled: (app) => !app.synced.readOnly.value && app.editor.undoLabel.value !== null,
+    repeats: true,
+  },
+  {
+    id: "redo",
+    group: "Work in progress",
+    label: "Redo",
+    keys: ["Mod+Shift+z", "Mod+y"],
+    run: (app) => app.editor.redo(),
+    enabled: (app) => !app.synced.readOnly.value && app.editor.redoLabel.value !== null,
+    repeats: true,
+  },
+  {
+    id: "annotation.remove",
+    group: "Work in progress",
+    label: "Take back this frame's annotation",
+    keys: ["Delete"],
+    run: (app) => {
+      const here = annotationHere(app);
+      return here && app.kernel.ask("annotation.remove", here);
+    },
+    enabled: (app) => !app.synced.readOnly.value && !hasDraft(app) && annotationHere(app) !== null,
+  },
+  step("frame.previous", "Previous frame", "ArrowLeft", -1),
+  step("frame.next", "Next frame", "ArrowRight", 1),
+  step("frame.back", "Ten frames back", "Shift+ArrowLeft", -10),
+  step("frame.forward", "Ten frames on", "Shift+ArrowRight", 10),
+  {
+    id: "frame.first",
+    group: "Frames",
+    label: "First frame",
+    keys: ["Home"],
+    run: (app) => app.navigation.jump(0),
+  },
+  {
+    id: "frame.last",
+    group: "Frames",
+    label: "Last frame",
+    keys: ["End"],
+    run: (app) => app.navigation.jump(app.navigation.count - 1),
+  },
+  {
+    id: "play",
+    group: "Frames",
+    label: "Play, or hold and drag to move the picture",
+    keys: ["Space"],
+    run: (app) => app.navigation.togglePlay(),
+    pressed: (app) => app.store.playing.value,
+    hold: {
+      start: (app) => {
+        app.stage?.takePanned();
+        app.store.panning.value = true;
+      },
+      end: (app, held) => {
+        app.store.panning.value = false;
+        if (held < TAP && !app.stage?.takePanned()) app.navigation.togglePlay();
+      },
+    },
+  },
+  {
+    id: "job.start",
+    group: "The loop",
+    label: "Propagate",
+    keys: ["t"],
+    run: (app) => app.kernel.ask("job.start", { job: "propagate" }),
+    enabled: (app) =>
+      !app.synced.readOnly.value &&
+      app.kernel.job.value.phase === "idle" &&
+      (app.kernel.state.value?.annotated.length ?? 0) > 0,
+  },
+  {
+    id: "job.stop",
+    group: "The loop",
+    label: "Stop",
+    keys: [],
+    via: "escape",
+    run: (app) => app.kernel.ask("job.cancel", {}),
+    enabled: jobRuns,
+  },
+  {
+    id: "suggestion.go",
+    group: "The loop",
+    label: "Go there",
+    keys: [],
+    via: "confirm",
+    run: goToSuggestion,
+    enabled: (app) => suggestion(app) !== null,
+  },
+  {
+    id: "suggestion.later",
+    group: "The loop",
+    label: "Not now",
+    keys: ["s"],
+    run: (app) => {
+      const next = suggestion(app);
+      return (
+        next && app.kernel.ask("suggestion.snooze", { frame: next.frame, object: next.object })
+      );
+    },
+    enabled: (app) => !app.synced.readOnly.value && suggestion(app) !== null,
+  },
+  {
+    id: "object.add",
+    group: "Objects",
+    label: "Add an object",
+    keys: ["a"],
+    run: (app) => app.editor.addObject(),
+    enabled: (app) => !app.synced.readOnly.value,
+  },
+  ...Array.from({ length: 9 }, (_, index): Action => {
+    const id = index + 1;
+    return {
+      id: `object.select.${id}`,
+      group: "Objects",
+      label: id === 1 ? "Choose an object" : `Choose object ${id}`,
+      keys: [String(id)],
+      run: (app) => app.synced.activeObject.set(id),
+      enabled: (app) => app.kernel.objects.value.some((object) => object.id === id),
+      listed: id === 1 ? "1 … 9" : "",
+    };
+  }),
+  {
+    id: "view.peek",
+    group: "View",
+    label: "Hide masks while held",
+    keys: ["h"],
+    run: () => {},
+    hold: {
+      start: (app) => {
+        app.store.peeking.value = true;
+      },
+      end: (app) => {
+        app.store.peeking.value = false;
+      },
+    },
+  },
+  {
+    id: "view.outline",
+    group: "View",
+    label: "Outlines",
+    keys: ["o"],
+    run: (app) => {
+      const { display } = app.synced;
+      display.set({ ...display.value, contour: !display.value.contour });
+    },
+    pressed: (app) => app.synced.display.value.contour,
+  },
+  {
+    id: "view.fit",
+    group: "View",
+    label: "Fit the picture",
+    keys: ["f"],
+    run: (app) => app.stage?.fit(),
+  },
+  {
+    id: "view.actual",
+    group: "View",
+    label: "Actual pixels",
+    keys: ["Shift+f"],
+    run: (app) => app.stage?.actualSize(),
+  },
+  {
+    id: "view.in",
+    group: "View",
+    label: "Zoom in",
+    keys: ["+", "="],
+    run: (app) => app.stage?.zoom(ZOOM_STEP),
+    repeats: true,
+  },
+  {
+    id: "view.out",
+    group: "View",
+    label: "Zoom out",
+    keys: ["-"],
+    run: (app) => app.stage?.zoom(1 / ZOOM_STEP),
+    repeats: true,
+  },
+  {
+    id: "export",
+    group: "View",
+    label: "Export",
+    keys: ["x"],
+    run: (app) => {
+      app.store.exportOpen.value = !app.store.exportOpen.value;
+    },
+    enabled: (app) => (app.kernel.capabilities.value?.exports.length ?? 0) > 0,
+    pressed: (app) => app.store.exportOpen.value,
+  },
+  {
+    id: "log",
+    group: "View",
+    label: "Messages",
+    keys: ["l"],
+    run: (app) => {
+      app.store.logOpen.value = !app.store.logOpen.value;
+    },
+    pressed: (app) => app.store.logOpen.value,
+  },
+  {
+    id: "help",
+    group: "View",
+    label: "Keys",
+    keys: ["?"],
+    run: (app) => {
+      app.store.helpOpen.value = !app.store.helpOpen.value;
+    },
+    pressed: (app) => app.store.helpOpen.value,
+  },
+];
+
+const BY_ID = new Map(ACTIONS.map((action) => [action.id, action]));
+
+export function action(id: string): Action {
+  const found = BY_ID.get(id);
+  if (!found) throw new Error(`there is no action "${id}"; add it to the table in actions.ts.`);
+  return found;
+}
+
+export const isEnabled = (app: App, { enabled }: Action): boolean => enabled?.(app) ?? true;
+
+/** Runs an action if it can be run now; what goes wrong is shown in the log. */
+export function run(app: App, id: string): void {
+  const wanted = action(id);
+  if (!isEnabled(app, wanted)) return;
+  Promise.resolve()
+    .then(() => wanted.run(app))
+    .catch((error) => app.kernel.fail(error));
+}
+
+/** The keys that lead to an action, its own or those of the one it shares. */
+export function keysOf(wanted: Action): readonly string[] {
+  return wanted.via ? action(wanted.via).keys : wanted.keys;
+}

@@ -1,0 +1,185 @@
+/** One view of the annotator: puts the parts together and takes them apart again. */
+
+import type { AnyModel } from "@anywidget/types";
+import { computed, effect, type ReadonlySignal } from "@preact/signals";
+import { Editor } from "./editor";
+import { Frames } from "./frames";
+import { Kernel } from "./kernel";
+import { MaskLayer } from "./mask-layer";
+import { Masks } from "./masks";
+import { Navigation } from "./navigation";
+import type { Incoming } from "./rpc";
+import type { Stage } from "./stage";
+import { createStore, type Store } from "./store";
+import { type SyncedTraits, syncTraits, type Traits } from "./synced";
+import { hostTheme, type Theme } from "./theme";
+
+/** Frames whose masks are fetched ahead while moving through the video. */
+const MASKS_AHEAD = 16;
+
+export class App {
+  readonly synced: SyncedTraits;
+  readonly store: Store = createStore();
+  readonly kernel: Kernel;
+  readonly masks: Masks;
+  readonly layer: MaskLayer;
+  readonly editor: Editor;
+  readonly navigation: Navigation;
+  readonly frames: Frames<ImageBitmap>;
+  readonly theme: ReadonlySignal<Theme>;
+  readonly signal: AbortSignal;
+  stage: Stage | null = null;
+  private readonly abort = new AbortController();
+
+  /**
+   * @param root element of the view; carries what tests and styles want to know
+   * @param view name of the view, unique over all pages
+   */
+  constructor(
+    model: AnyModel<Traits>,
+    readonly root: HTMLElement,
+    view: string,
+  ) {
+    this.signal = this.abort.signal;
+    this.synced = syncTraits(model);
+    const { width, height, n_frames } = this.synced.video.value;
+    this.kernel = new Kernel(
+      view,
+      (content, buffers) => model.send(content, undefined, buffers),
+      (places, buffer) => this.masks.accept(places, buffer),
+    );
+    this.masks = new Masks(
+      (frame) => this.kernel.state.peek()?.revisions[frame] ?? -1,
+      async (frames) => {
+        const reply = await this.kernel.ask("mask.get", { frames });
+        if (reply) this.masks.accept(reply.fields.masks, reply.buffers[0]);
+      },
+      (frames) => {
+        if (frames.includes(this.store.shown.peek())) this.showMasks();
+      },
+    );
+    this.layer = new MaskLayer(width, height);
+    this.editor = new Editor(this.kernel, this.synced, this.store, this.masks, {
+      layer: this.layer,
+      changed: (rect) => this.stage?.showLabels(rect),
+    });
+    this.navigation = new Navigation(this.synced, this.store, {
+      request: (callback) => requestAnimationFrame(callback),
+      cancel: (handle) => cancelAnimationFrame(handle),
+    });
+    this.frames = new Frames<ImageBitmap>(
+      {
+        load: (frame, signal) => this.loadFrame(frame, signal),
+        loaded: (frame) => this.arrived(frame),
+        failed: (_, error) => this.kernel.fail(error),
+      },
+      n_frames,
+    );
+    const host = hostTheme(this.signal);
+    this.theme = computed(() => {
+      const chosen = this.synced.theme.value;
+      return chosen === "light" || chosen === "dark" ? chosen : host.value;
+    });
+    this.follow();
+  }
+
+  /** Asks the kernel for everything the view shows. */
+  start(): void {
+    void this.kernel.hello();
+    this.seek(this.navigation.frame.peek());
+  }
+
+  receive(content: Incoming, buffers: DataView[]): void {
+    this.kernel.receive(content, buffers);
+  }
+
+  close(): void {
+    this.navigation.pause();
+    this.abort.abort();
+    this.editor.close();
+    this.frames.close();
+    this.kernel.close();
+    this.synced.close();
+  }
+
+  /** The picture and masks of the shown frame are on the screen. */
+  painted(): void {
+    if (this.store.shown.peek() >= 0) this.root.dataset.evavosReady = "true";
+  }
+
+  /** Effects that carry a change in one part to the others. */
+  private follow(): void {
+    const { root, store, kernel, editor } = this;
+    const rules = [
+      () => this.seek(this.navigation.frame.value),
+      () => {
+        if (kernel.state.value) this.wantMasks(store.shown.value);
+      },
+      () => {
+        kernel.objects.value;
+        this.synced.display.value;
+        this.stage?.showLabels();
+      },
+      () => {
+        root.dataset.theme = this.theme.value;
+      },
+      () => {
+        root.dataset.frame = String(store.shown.value);
+      },
+      () => {
+        root.dataset.phase = kernel.job.value.phase;
+      },
+      () => {
+        root.dataset.revision = String(kernel.state.value?.revision ?? 0);
+      },
+      () => {
+        root.dataset.draft = editor.kind.value;
+      },
+      () => {
+        root.dataset.tool = editor.tool.value;
+      },
+    ];
+    const stops = rules.map((rule) => effect(rule));
+    this.signal.addEventListener("abort", () => {
+      for (const stop of stops) stop();
+    });
+  }
+
+  private seek(frame: number): void {
+    if (this.frames.get(frame)) this.show(frame);
+    this.frames.want(frame, this.navigation.direction);
+    this.wantMasks(frame);
+  }
+
+  /** A picture has come: the wanted one, or one that fast scrubbing passed on its way. */
+  private arrived(frame: number): void {
+    const wanted = this.navigation.frame.peek();
+    const shown = this.store.shown.peek();
+    const nearer = Math.abs(frame - wanted) < Math.abs(shown - wanted);
+    if (frame === wanted || (shown !== wanted && nearer)) this.show(frame);
+  }
+
+  private show(frame: number): void {
+    this.store.shown.value = frame;
+    this.layer.setCommitted(this.masks.get(frame));
+    this.stage?.showFrame();
+  }
+
+  private showMasks(): void {
+    this.layer.setCommitted(this.masks.get(this.store.shown.peek()));
+    this.stage?.showLabels();
+  }
+
+  private wantMasks(frame: number): void {
+    const { direction, count } = this.navigation;
+    const ahead = Array.from({ length: MASKS_AHEAD }, (_, step) => frame + step * direction);
+    this.masks.want(ahead.filter((other) => other >= 0 && other < count));
+  }
+
+  private async loadFrame(frame: number, signal: AbortSignal): Promise<ImageBitmap> {
+    const { fields, buffers } = await this.kernel.request("frame.get", { frame }, { signal });
+    const view = buffers[0];
+    const bytes = new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
+    return createImageBitmap(new Blob([bytes], { type: fields.mime }));
+  }
+}

@@ -1,0 +1,2 @@
+/** Style sheets are taken by the bundler and have nothing to import. */
+declare module "*.css";

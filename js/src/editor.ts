@@ -1,0 +1,375 @@
+/**
+ * Unfinished work and how it becomes an annotation: strokes, clicks and boxes on the frame that
+ * is shown, their previews, commit, discard, undo and redo.
+ *
+ * A draft belongs to an object on a frame and waits there when the person looks elsewhere.
+ */
+
+import { computed, effect, signal } from "@preact/signals";
+import type { Point } from "./brush";
+import { Draft, type DraftKind, ERASED, PAINTED } from "./draft";
+import type { Kernel } from "./kernel";
+import type { MaskLayer } from "./mask-layer";
+import type { Masks } from "./masks";
+import type { Box, ObjectInfo, Tool } from "./protocol";
+import type { Rect } from "./rect";
+import { isAbort } from "./rpc";
+import { decodeRuns, encodeRuns, runsFromBuffer } from "./runs";
+import type { Store } from "./store";
+import type { SyncedTraits } from "./synced";
+
+/** What the drawing surface needs to know about an edit. */
+export interface EditorHost {
+  layer: MaskLayer;
+  /** Part of the shown masks changed, or all of them. */
+  changed(rect?: Rect): void;
+}
+
+const key = (frame: number, object: number) => `${frame}:${object}`;
+
+export class Editor {
+  /** Grows with every change of a draft. */
+  readonly version = signal(0);
+  /** The predictor's own estimate for the latest preview. */
+  readonly score = signal<number | null>(null);
+
+  private readonly drafts = new Map<string, Draft>();
+  /** Sent to the kernel and not acknowledged yet; shown until then. */
+  private readonly committing = new Set<Draft>();
+  private discarded: Draft | null = null;
+  private readonly previews = new Map<Draft, { abort: AbortController; done: Promise<void> }>();
+  private adding: Promise<number | null> | null = null;
+  private since = performance.now();
+  private readonly stop: () => void;
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly synced: SyncedTraits,
+    private readonly store: Store,
+    private readonly masks: Masks,
+    private readonly host: EditorHost,
+  ) {
+    this.stop = effect(() => {
+      store.shown.value;
+      this.since = performance.now();
+    });
+  }
+
+  /** The object that is edited: the chosen one, else the first. */
+  readonly object = computed<ObjectInfo | null>(() => {
+    const objects = this.kernel.objects.value;
+    return objects.find((o) => o.id === this.synced.activeObject.value) ?? objects[0] ?? null;
+  });
+
+  readonly tool = computed<Tool>(() => {
+    const chosen = this.synced.tool.value;
+    const able = this.kernel.capabilities.value;
+    if (chosen === "box" && able?.box === false) return "brush";
+    if (chosen === "clicks" && able?.clicks === false) return "brush";
+    if (chosen !== "auto") return chosen;
+    return able?.predictor_learned && able.clicks ? "clicks" : "brush";
+  });
+
+  readonly canEdit = computed(
+    () => !this.synced.readOnly.value && this.store.shown.value >= 0 && !this.object.value?.locked,
+  );
+
+  /** The draft of the active object on the shown frame. */
+  readonly current = computed<Draft | null>(() => {
+    this.version.value;
+    const object = this.object.value;
+    return object ? (this.drafts.get(key(this.store.shown.value, object.id)) ?? null) : null;
+  });
+
+  readonly kind = computed<DraftKind>(() => {
+    this.version.value;
+    return this.current.value?.kind ?? "none";
+  });
+
+  /** Frames with work that is not committed. */
+  readonly unfinished = computed<{ frame: number; object: number }[]>(() => {
+    this.version.value;
+    return [...this.drafts.values()].filter((draft) => !draft.isEmpty);
+  });
+
+  /** Whether the shown frame's preview is being computed. */
+  readonly predicting = computed(() => {
+    this.version.value;
+    return this.current.value?.waiting ?? false;
+  });
+
+  /** All drafts on a frame, those on their way to the kernel first. */
+  on(frame: number): Draft[] {
+    return [...this.committing, ...this.drafts.values()].filter((draft) => draft.frame === frame);
+  }
+
+  // Tools
+
+  async click(at: Point, positive: boolean): Promise<void> {
+    const draft = await this.open();
+    if (!draft) return;
+    draft.addClick([at.x, at.y, positive ? 1 : 0]);
+    this.changed();
+    this.preview(draft);
+  }
+
+  async box(box: Box): Promise<void> {
+    const draft = await this.open();
+    if (!draft) return;
+    draft.setBox(box);
+    this.changed();
+    this.preview(draft);
+  }
+
+  /**
+   * A stroke in progress, or null where none can be drawn. Points that come while the first
+   * object is still being made are kept and drawn once it is there.
+   */
+  stroke(erase: boolean): Stroke | null {
+    if (!this.canEdit.value) return null;
+    const stroke = new Stroke(this.store.brushSize.value, (rect) => this.changed(rect));
+    void this.open().then((draft) => stroke.attach(draft, erase ? ERASED : PAINTED));
+    return stroke;
+  }
+
+  // From draft to annotation
+
+  async commit(propagate: boolean): Promise<void> {
+    const draft = this.current.value;
+    if (!draft || draft.isEmpty) return;
+    await this.previews.get(draft)?.done;
+    if (this.current.value !== draft || draft.isEmpty) return;
+    const { frame, object, kind, clicks } = draft;
+    const id = key(frame, object);
+    const runs = encodeRuns(this.host.layer.maskOf(object));
+    const whole = encodeRuns(this.host.layer.committedWith(draft, this.locked()));
+    const before = this.masks.revision(frame);
+    const seconds = (performance.now() - this.since) / 1000;
+    this.since = performance.now();
+    this.drafts.delete(id);
+    this.committing.add(draft);
+    this.changed();
+    try {
+      await this.kernel.request(
+        "mask.commit",
+        {
+          frame,
+          object,
+          annotation_type: kind === "clicks" || kind === "box" ? kind : "mask",
+          seconds,
+          clicks,
+          propagate,
+        },
+        { buffers: [runs] },
+      );
+      this.committing.delete(draft);
+      if (this.masks.revision(frame) === before) this.masks.assume(frame, whole);
+      this.store.announcement.value = `Frame ${frame + 1} saved`;
+    } catch (error) {
+      this.committing.delete(draft);
+      // Newer strokes on the same object lie on top of it already and are kept instead.
+      if (!this.drafts.has(id)) this.drafts.set(id, draft);
+      this.kernel.fail(error);
+    }
+    this.changed();
+  }
+
+  /** Throws the draft away; the next undo brings it back. */
+  discard(): void {
+    const draft = this.current.value;
+    if (!draft) return;
+    this.forget(draft);
+    this.discarded = draft;
+    this.store.announcement.value = "Draft discarded, undo brings it back";
+  }
+
+  // History: unfinished work first, then what the kernel keeps
+
+  readonly undoLabel = computed<string | null>(() => {
+    this.version.value;
+    if (this.current.value?.canUndo)
+      return this.kind.value === "brush" ? "last stroke" : "last click";
+    if (this.restorable) return "discard";
+    return this.kernel.state.value?.undo ?? null;
+  });
+
+  readonly redoLabel = computed<string | null>(() => {
+    this.version.value;
+    if (this.current.value?.canRedo) return "last step";
+    return this.current.value?.canUndo ? null : (this.kernel.state.value?.redo ?? null);
+  });
+
+  async undo(): Promise<void> {
+    const draft = this.current.value;
+    if (draft?.undo()) return this.stepped(draft);
+    const { restorable } = this;
+    if (restorable) {
+      this.discarded = null;
+      this.drafts.set(key(restorable.frame, restorable.object), restorable);
+      return this.stepped(restorable);
+    }
+    const reply = await this.kernel.ask("history.undo", {});
+    if (reply?.fields.label) this.store.announcement.value = `Undone: ${reply.fields.label}`;
+  }
+
+  async redo(): Promise<void> {
+    const draft = this.current.value;
+    if (draft?.redo()) return this.stepped(draft);
+    const reply = await this.kernel.ask("history.redo", {});
+    if (reply?.fields.label) this.store.announcement.value = `Redone: ${reply.fields.label}`;
+  }
+
+  // Objects
+
+  async addObject(): Promise<number | null> {
+    const reply = await this.kernel.ask("object.add", { name: null });
+    if (!reply) return null;
+    this.synced.activeObject.set(reply.fields.object);
+    return reply.fields.object;
+  }
+
+  async removeObject(object: number): Promise<void> {
+    if (!(await this.kernel.ask("object.remove", { object }))) return;
+    for (const draft of [...this.drafts.values()]) if (draft.object === object) this.forget(draft);
+  }
+
+  /** 1 at the label of every locked object. */
+  locked(): Uint8Array {
+    const locked = new Uint8Array(256);
+    for (const { id, locked: yes } of this.kernel.objects.value) locked[id] = yes ? 1 : 0;
+    return locked;
+  }
+
+  close(): void {
+    this.stop();
+    for (const { abort } of this.previews.values()) abort.abort();
+  }
+
+  private get restorable(): Draft | null {
+    const draft = this.discarded;
+    const here = draft?.frame === this.store.shown.value && draft.object === this.object.value?.id;
+    return here && !this.current.value ? draft : null;
+  }
+
+  /** The current draft; a new one, and the first object, where there is none. */
+  private async open(): Promise<Draft | null> {
+    if (!this.canEdit.value) return null;
+    const frame = this.store.shown.value;
+    let object = this.object.value?.id ?? null;
+    if (object === null) {
+      this.adding ??= this.addObject().finally(() => {
+        this.adding = null;
+      });
+      object = await this.adding;
+      if (object === null) return null;
+    }
+    const id = key(frame, object);
+    let draft = this.drafts.get(id);
+    if (!draft) {
+      draft = new Draft(frame, object, this.host.layer.width, this.host.layer.height);
+      this.drafts.set(id, draft);
+      this.discarded = null;
+    }
+    return draft;
+  }
+
+  private forget(draft: Draft): void {
+    this.previews.get(draft)?.abort.abort();
+    this.previews.delete(draft);
+    this.drafts.delete(key(draft.frame, draft.object));
+    this.changed();
+  }
+
+  /** After a step back or forth: the prompts may now be others than those predicted. */
+  private stepped(draft: Draft): void {
+    this.previews.get(draft)?.abort.abort();
+    this.previews.delete(draft);
+    if (draft.waiting) this.preview(draft);
+    this.changed();
+  }
+
+  /** Asks for the mask of the draft's prompts; an older question of the same draft is dropped. */
+  private preview(draft: Draft): void {
+    this.previews.get(draft)?.abort.abort();
+    const abort = new AbortController();
+    const done = this.predict(draft, abort.signal).finally(() => {
+      if (this.previews.get(draft)?.abort === abort) this.previews.delete(draft);
+    });
+    this.previews.set(draft, { abort, done });
+  }
+
+  private async predict(draft: Draft, signal: AbortSignal): Promise<void> {
+    const { frame, object, clicks, box } = draft;
+    try {
+      const reply = await this.kernel.request(
+        "prompt.preview",
+        { frame, object, clicks, box },
+        { signal },
+      );
+      const mask = new Uint8Array(draft.width * draft.height);
+      draft.setPrediction(decodeRuns(runsFromBuffer(reply.buffers[0]), mask));
+      this.score.value = reply.fields.score;
+    } catch (error) {
+      if (isAbort(error)) return;
+      draft.dropPrompt();
+      this.kernel.fail(error);
+    }
+    this.changed();
+  }
+
+  private changed(rect?: Rect): void {
+    this.version.value++;
+    this.host.changed(rect);
+  }
+}
+
+/** One movement of the brush, from the pointer going down to it coming up. */
+export class Stroke {
+  private readonly points: Point[] = [];
+  private drawn = 0;
+  private draft: Draft | null = null;
+  private state: "open" | "ended" | "cancelled" = "open";
+
+  constructor(
+    private readonly diameter: number,
+    private readonly changed: (rect?: Rect) => void,
+  ) {}
+
+  extend(point: Point): void {
+    this.points.push(point);
+    this.draw();
+  }
+
+  end(): void {
+    if (this.state !== "open") return;
+    this.state = "ended";
+    this.draft?.endStroke();
+    this.changed();
+  }
+
+  cancel(): void {
+    if (this.state !== "open") return;
+    this.state = "cancelled";
+    this.draft?.undo();
+    this.changed();
+  }
+
+  attach(draft: Draft | null, value: typeof PAINTED | typeof ERASED): void {
+    if (!draft || this.state === "cancelled") return;
+    this.draft = draft;
+    draft.beginStroke(value);
+    this.draw();
+    if (this.state === "ended") {
+      draft.endStroke();
+      this.changed();
+    }
+  }
+
+  private draw(): void {
+    if (!this.draft) return;
+    for (; this.drawn < this.points.length; this.drawn++) {
+      const from = this.points[Math.max(0, this.drawn - 1)];
+      this.changed(this.draft.extendStroke(from, this.points[this.drawn], this.diameter));
+    }
+  }
+}

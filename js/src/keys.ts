@@ -1,0 +1,120 @@
+/**
+ * From key presses to actions. A key that does nothing here goes on to the page; a key that is
+ * typed into a field, or works the button it is pressed on, is left alone.
+ */
+
+import { ACTIONS, type Action, isEnabled, run } from "./actions";
+import type { App } from "./app";
+
+export interface Press {
+  key: string;
+  code: string;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+  shiftKey: boolean;
+}
+
+/** The name of a key press, as the table of actions writes it; "" for one that has none. */
+export function nameOf(press: Press, altGraph = false): string {
+  let { key } = press;
+  if (key === " ") key = "Space";
+  // A keyboard of another script: the letter that stands in this place on a Latin one.
+  if (key.length === 1 && key > "\u007f" && /^Key[A-Z]$/.test(press.code))
+    key = press.code.slice(3);
+  const letter = /^[a-z]$/i.test(key);
+  if (letter) key = key.toLowerCase();
+  const printable = key.length === 1;
+  const modified = !altGraph && (press.ctrlKey || press.metaKey);
+  if (press.altKey && !altGraph) return "";
+  const shifted = press.shiftKey && (letter || !printable);
+  return `${modified ? "Mod+" : ""}${shifted ? "Shift+" : ""}${key}`;
+}
+
+/** How a key is written for people. */
+export function display(key: string, mac = isMac()): string {
+  const names: Record<string, string> = {
+    Mod: mac ? "⌘" : "Ctrl",
+    Shift: mac ? "⇧" : "Shift",
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    Escape: "Esc",
+    Delete: "Del",
+  };
+  const parts = key === "+" ? ["+"] : key.split("+");
+  return parts
+    .map((part) => names[part] ?? (/^[a-z]$/.test(part) ? part.toUpperCase() : part))
+    .join(mac ? "" : "+");
+}
+
+const isMac = () => /Mac|iP(hone|ad)/.test(navigator.platform);
+
+const BY_KEY = new Map(ACTIONS.flatMap((action) => action.keys.map((key) => [key, action])));
+
+/** Whether the element has its own use for the key. */
+export function belongsTo(element: EventTarget | undefined, key: string): boolean {
+  if (!(element instanceof HTMLElement)) return false;
+  if (element.isContentEditable) return true;
+  switch (element.tagName) {
+    case "TEXTAREA":
+    case "SELECT":
+      return true;
+    case "INPUT":
+      return (element as HTMLInputElement).type === "range"
+        ? /^(Shift\+)?(Arrow|Home|End|Page)/.test(key)
+        : (element as HTMLInputElement).type !== "checkbox" || key === "Space";
+    case "BUTTON":
+    case "SUMMARY":
+      return key === "Enter" || key === "Space";
+    default:
+      return false;
+  }
+}
+
+/** Listens on the root of a view for as long as the view lives. */
+export function listenToKeys(app: App): void {
+  const held = new Map<string, { action: Action; since: number }>();
+  const release = (code: string) => {
+    const hold = held.get(code);
+    held.delete(code);
+    hold?.action.hold?.end(app, performance.now() - hold.since);
+    return hold !== undefined;
+  };
+  const take = (event: Event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const options = { signal: app.signal };
+  app.root.addEventListener(
+    "keydown",
+    (event) => {
+      const name = nameOf(event, event.getModifierState("AltGraph"));
+      if (event.isComposing || belongsTo(event.composedPath()[0], name)) return;
+      if (held.has(event.code)) return take(event);
+      const action = BY_KEY.get(name);
+      if (!action || !isEnabled(app, action)) return;
+      take(event);
+      if (action.hold) {
+        held.set(event.code, { action, since: performance.now() });
+        action.hold.start(app);
+      } else if (!event.repeat || action.repeats) run(app, action.id);
+    },
+    options,
+  );
+  app.root.addEventListener(
+    "keyup",
+    (event) => {
+      if (release(event.code)) take(event);
+    },
+    options,
+  );
+  app.root.addEventListener(
+    "focusout",
+    (event) => {
+      if (!app.root.contains(event.relatedTarget as Node | null)) {
+        for (const code of [...held.keys()]) release(code);
+      }
+    },
+    options,
+  );
+}

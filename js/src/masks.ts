@@ -1,0 +1,73 @@
+/**
+ * The newest masks that are known of each frame, as runs, and the requests for those that are
+ * missing or out of date. A reply that a push has overtaken is dropped by its revision.
+ */
+
+import type { MaskPlace } from "./protocol";
+import { runsFromBuffer } from "./runs";
+
+interface Known {
+  revision: number;
+  runs: Uint32Array;
+}
+
+/** Frames asked for in one request. */
+const BATCH = 16;
+
+export class Masks {
+  private readonly known = new Map<number, Known>();
+  private readonly asked = new Set<number>();
+
+  /**
+   * @param revisionOf the revision the kernel last named for a frame
+   * @param fetch asks the kernel for masks; what comes back goes through `accept`
+   * @param updated called with the frames whose masks are new
+   */
+  constructor(
+    private readonly revisionOf: (frame: number) => number,
+    private readonly fetch: (frames: number[]) => Promise<void>,
+    private readonly updated: (frames: number[]) => void,
+  ) {}
+
+  get(frame: number): Uint32Array | null {
+    return this.known.get(frame)?.runs ?? null;
+  }
+
+  revision(frame: number): number {
+    return this.known.get(frame)?.revision ?? -1;
+  }
+
+  /** Shows `runs` on a frame until the kernel's next revision of it comes. */
+  assume(frame: number, runs: Uint32Array): void {
+    this.known.set(frame, { revision: this.revision(frame), runs });
+    this.updated([frame]);
+  }
+
+  /** Takes masks that came as a reply or a push. */
+  accept(places: readonly MaskPlace[], buffer: ArrayBufferView | undefined): void {
+    if (!buffer) return;
+    const runs = runsFromBuffer(buffer);
+    const frames: number[] = [];
+    for (const { frame, revision, offset, length } of places) {
+      if (this.revision(frame) > revision) continue;
+      this.known.set(frame, { revision, runs: runs.slice(offset, offset + length) });
+      frames.push(frame);
+    }
+    if (frames.length > 0) this.updated(frames);
+  }
+
+  /** Asks for those of `frames` that are not known in their newest revision. */
+  want(frames: Iterable<number>): void {
+    const missing: number[] = [];
+    for (const frame of frames) {
+      if (this.revision(frame) < this.revisionOf(frame) && !this.asked.has(frame))
+        missing.push(frame);
+      if (missing.length === BATCH) break;
+    }
+    if (missing.length === 0) return;
+    for (const frame of missing) this.asked.add(frame);
+    void this.fetch(missing).finally(() => {
+      for (const frame of missing) this.asked.delete(frame);
+    });
+  }
+}

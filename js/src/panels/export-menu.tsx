@@ -1,0 +1,56 @@
+/** The formats the kernel can write, and where the file went. */
+
+import { useSignal } from "@preact/signals";
+import type { App } from "../app";
+import { ActionButton } from "./action-button";
+
+/** Formats as people call them; one that is not listed is shown as the kernel names it. */
+const NAMES: Record<string, string> = {
+  davis: "DAVIS palette PNG",
+  "youtube-vos": "YouTube-VOS folder",
+  coco: "COCO RLE, JSON",
+  overlay: "Video with overlay, MP4",
+  numpy: "NumPy array, NPZ",
+};
+
+export function ExportMenu({ app }: { app: App }) {
+  const open = app.store.exportOpen;
+  const running = useSignal<string | null>(null);
+  const formats = app.kernel.capabilities.value?.exports ?? [];
+  const write = async (format: string) => {
+    open.value = false;
+    running.value = format;
+    app.store.announcement.value = `Exporting ${NAMES[format] ?? format} …`;
+    const reply = await app.kernel.ask("export.run", { format, path: null });
+    running.value = null;
+    app.store.announcement.value = reply ? `Exported to ${reply.fields.path}` : "";
+    if (reply) app.kernel.note("info", `Exported to ${reply.fields.path}`);
+  };
+  return (
+    <div
+      class="ev-menu-anchor"
+      onFocusOut={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) open.value = false;
+      }}
+    >
+      <ActionButton app={app} id="export" icon="export" text="Export" />
+      {open.value && (
+        <ul class="ev-menu" aria-label="Export as">
+          {formats.map((format) => (
+            <li key={format}>
+              <button
+                type="button"
+                class="ev-menu-item"
+                data-export={format}
+                disabled={running.value !== null}
+                onClick={() => void write(format)}
+              >
+                {NAMES[format] ?? format}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

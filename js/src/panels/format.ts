@@ -1,0 +1,20 @@
+/** Numbers as people read them. Pure. */
+
+/** A duration: "4 s", "1 min 20 s". */
+export function seconds(value: number): string {
+  const whole = Math.max(0, Math.round(value));
+  if (whole < 60) return `${whole} s`;
+  const rest = whole % 60;
+  return `${Math.floor(whole / 60)} min${rest ? ` ${rest} s` : ""}`;
+}
+
+/** How long ago: "just now", "40 s ago", "3 min ago". */
+export function ago(value: number): string {
+  if (value < 5) return "just now";
+  if (value < 60) return `${Math.floor(value / 5) * 5} s ago`;
+  if (value < 3600) return `${Math.floor(value / 60)} min ago`;
+  return `${Math.floor(value / 3600)} h ago`;
+}
+
+/** A quality between 0 and 1 with two digits. */
+export const quality = (value: number): string => value.toFixed(2);

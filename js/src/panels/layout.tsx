@@ -1,0 +1,78 @@
+/** Where everything stands. The stage itself is not drawn by the panels; it gets an element. */
+
+import { useEffect, useRef } from "preact/hooks";
+import type { App } from "../app";
+import { Stage } from "../stage";
+import { Curve } from "./curve";
+import { Help } from "./help";
+import { NextCard } from "./next-card";
+import { Objects } from "./objects";
+import { Status } from "./status";
+import { Timeline } from "./timeline";
+import { Toolbar } from "./toolbar";
+import { Transport } from "./transport";
+
+export function Layout({ app }: { app: App }) {
+  return (
+    <div class="ev-layout">
+      <Toolbar app={app} />
+      <Picture app={app} />
+      <Transport app={app} />
+      <Timeline app={app} />
+      <aside class="ev-side" aria-label="Suggestion, objects and quality">
+        <NextCard app={app} />
+        <Objects app={app} />
+        <Curve app={app} />
+      </aside>
+      <Status app={app} />
+      {app.store.helpOpen.value && <Help app={app} />}
+    </div>
+  );
+}
+
+function Picture({ app }: { app: App }) {
+  const element = useRef<HTMLDivElement>(null);
+  const { width, height } = app.synced.video.value;
+  useEffect(() => {
+    if (!element.current) return;
+    app.stage = new Stage(
+      element.current,
+      {
+        editor: app.editor,
+        store: app.store,
+        layer: app.layer,
+        image: { width, height },
+        picture: () => app.frames.get(app.store.shown.peek()),
+        objects: () => app.kernel.objects.value,
+        display: () => app.synced.display.value,
+        painted: () => app.painted(),
+        failed: (error) => app.kernel.fail(error),
+      },
+      app.signal,
+    );
+  }, [app, width, height]);
+  return (
+    <div
+      ref={element}
+      class="ev-stage"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: drawing happens here, with keys too
+      tabIndex={0}
+      role="application"
+      aria-label={label(app)}
+      data-tool={app.editor.tool.value}
+      data-panning={app.store.panning.value}
+      data-peeking={app.store.peeking.value}
+      style={{ "--ev-aspect": `${width} / ${height}`, "--ev-ratio": width / height }}
+    />
+  );
+}
+
+function label(app: App): string {
+  const object = app.editor.object.value;
+  return [
+    "Picture and masks",
+    `frame ${app.store.shown.value + 1} of ${app.navigation.count}`,
+    object ? `object ${object.name}` : "no object yet",
+    `tool ${app.editor.tool.value}`,
+  ].join(", ");
+}

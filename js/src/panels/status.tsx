@@ -1,0 +1,77 @@
+/** The line at the foot: what is saved, what we wait for, and every message there was. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { App } from "../app";
+import type { LogLine } from "../protocol";
+import { ActionButton } from "./action-button";
+import { ago } from "./format";
+
+export function Status({ app }: { app: App }) {
+  const { kernel, store } = app;
+  const log = kernel.log.value;
+  const trouble = log.findLast((line) => line.level === "error");
+  return (
+    <>
+      {store.logOpen.value && <Log log={log} />}
+      <div class="ev-status">
+        <Saved app={app} />
+        <span class="ev-announcement" role="status">
+          {store.announcement.value}
+        </span>
+        <span class="ev-spring" />
+        <span class="ev-busy" role="status">
+          {kernel.busy.value && "The kernel is busy; this will be done when it is free."}
+        </span>
+        <span class="ev-trouble" role="alert" title={trouble?.message}>
+          {trouble?.message}
+        </span>
+        <ActionButton
+          app={app}
+          id="log"
+          text={log.length > 0 ? `Messages ${log.length}` : "Messages"}
+          class="ev-small ev-quiet-button"
+        />
+      </div>
+    </>
+  );
+}
+
+function Saved({ app }: { app: App }) {
+  const saved = app.kernel.state.value?.saved ?? null;
+  const now = useSignal(Date.now() / 1000);
+  useEffect(() => {
+    now.value = Date.now() / 1000;
+    const timer = setInterval(() => {
+      now.value = Date.now() / 1000;
+    }, 5000);
+    return () => clearInterval(timer);
+  }, [saved, now]);
+  const waiting = app.editor.unfinished.value.length;
+  return (
+    <span class="ev-saved">
+      {saved === null ? "nothing to save yet" : `saved ${ago(now.value - saved)}`}
+      {waiting > 0 && `, ${waiting} not committed`}
+    </span>
+  );
+}
+
+function Log({ log }: { log: readonly LogLine[] }) {
+  return (
+    <section class="ev-log" aria-label="Messages">
+      {log.length === 0 ? (
+        <p class="ev-text ev-quiet">No messages.</p>
+      ) : (
+        <ol class="ev-log-lines">
+          {log.toReversed().map((line) => (
+            <li key={`${line.time}-${line.message}`} data-level={line.level}>
+              <time class="ev-quiet">{new Date(line.time * 1000).toLocaleTimeString("en-GB")}</time>
+              {line.level !== "info" && <strong>{line.level}</strong>}
+              <span>{line.message}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}

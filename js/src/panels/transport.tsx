@@ -1,0 +1,87 @@
+/** The row under the picture: where in the video, what is unfinished, and the pass. */
+
+import type { App } from "../app";
+import { ActionButton } from "./action-button";
+import { seconds } from "./format";
+
+export function Transport({ app }: { app: App }) {
+  const count = app.navigation.count;
+  const frame = app.navigation.frame.value;
+  return (
+    <div class="ev-transport">
+      <div class="ev-group" role="group" aria-label="Frames">
+        <ActionButton app={app} id="frame.previous" icon="previous" />
+        <ActionButton app={app} id="play" icon={app.store.playing.value ? "pause" : "play"} />
+        <ActionButton app={app} id="frame.next" icon="next" />
+        <label class="ev-frame">
+          <span class="ev-hidden">Frame</span>
+          <input
+            class="ev-field"
+            type="number"
+            min="1"
+            max={count}
+            value={frame + 1}
+            onChange={(event) => app.navigation.jump(Number(event.currentTarget.value) - 1)}
+          />
+          <span class="ev-quiet">/ {count}</span>
+        </label>
+      </div>
+      <span class="ev-spring" />
+      {app.editor.kind.value === "none" ? <Pass app={app} /> : <Unfinished app={app} />}
+    </div>
+  );
+}
+
+function Unfinished({ app }: { app: App }) {
+  const { editor } = app;
+  const score = editor.score.value;
+  const predicted = editor.kind.value !== "brush" && score !== null;
+  return (
+    <div class="ev-group ev-unfinished" role="group" aria-label="Work in progress">
+      <span class="ev-quiet ev-wide-only">
+        {editor.predicting.value
+          ? "looking …"
+          : predicted
+            ? `looks ${Math.round(score * 100)} % right`
+            : "not saved yet"}
+      </span>
+      <ActionButton app={app} id="discard" text="Discard" showKey />
+      <ActionButton app={app} id="commit.propagate" icon="propagate" text="and propagate" />
+      <ActionButton app={app} id="commit" text="Commit" showKey class="ev-primary" />
+    </div>
+  );
+}
+
+function Pass({ app }: { app: App }) {
+  const { phase, done, total, remaining_seconds, message } = app.kernel.job.value;
+  if (phase === "idle") {
+    if (app.synced.readOnly.value) return null;
+    const waits = (app.kernel.state.value?.stale.length ?? 0) > 0;
+    return (
+      <div class="ev-group">
+        <ActionButton app={app} id="annotation.remove" icon="remove" />
+        <ActionButton
+          app={app}
+          id="job.start"
+          icon="propagate"
+          text="Propagate"
+          class={waits ? "ev-primary" : ""}
+        />
+      </div>
+    );
+  }
+  const part = total > 0 ? done / total : 0;
+  return (
+    <div class="ev-group ev-pass">
+      <span class="ev-quiet ev-wide-only">
+        {phase === "cancelling" ? "stopping …" : message || "propagating"}
+      </span>
+      <progress class="ev-progress" max={1} value={part} aria-label="Propagation" />
+      <span class="ev-number">{Math.floor(part * 100)} %</span>
+      {remaining_seconds !== null && phase === "running" && (
+        <span class="ev-quiet">{seconds(remaining_seconds)} left</span>
+      )}
+      <ActionButton app={app} id="job.stop" icon="stop" text="Stop" showKey />
+    </div>
+  );
+}

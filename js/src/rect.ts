@@ -1,0 +1,39 @@
+/** Rectangles of whole pixels, `x1` and `y1` excluded. Pure. */
+
+export interface Rect {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
+export const isEmpty = (r: Rect): boolean => r.x1 <= r.x0 || r.y1 <= r.y0;
+
+export const whole = (width: number, height: number): Rect => ({
+  x0: 0,
+  y0: 0,
+  x1: width,
+  y1: height,
+});
+
+/** The smallest rectangle that holds both; an empty one adds nothing. */
+export function union(a: Rect | null, b: Rect): Rect {
+  if (!a || isEmpty(a)) return b;
+  if (isEmpty(b)) return a;
+  return {
+    x0: Math.min(a.x0, b.x0),
+    y0: Math.min(a.y0, b.y0),
+    x1: Math.max(a.x1, b.x1),
+    y1: Math.max(a.y1, b.y1),
+  };
+}
+
+/** `r` with a margin, cut to a picture of `width` x `height`. */
+export function grow(r: Rect, margin: number, width: number, height: number): Rect {
+  return {
+    x0: Math.max(0, Math.floor(r.x0 - margin)),
+    y0: Math.max(0, Math.floor(r.y0 - margin)),
+    x1: Math.min(width, Math.ceil(r.x1 + margin)),
+    y1: Math.min(height, Math.ceil(r.y1 + margin)),
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * Label maps as runs: uint32 little-endian, `label << 24 | length`, row by row from the top
+ * left. Pure; the kernel's `masks.encode_runs` gives the same numbers, and a fixture shared by
+ * both test suites says so.
+ */
+
+export const MAX_LABEL = 255;
+/** Longer runs are split. */
+export const MAX_RUN = 0xff_ff_ff;
+
+/** Runs of a label map. */
+export function encodeRuns(labels: Uint8Array): Uint32Array {
+  let runs = new Uint32Array(256);
+  let count = 0;
+  let start = 0;
+  while (start < labels.length) {
+    const label = labels[start];
+    const limit = Math.min(labels.length, start + MAX_RUN);
+    let end = start + 1;
+    while (end < limit && labels[end] === label) end++;
+    if (count === runs.length) {
+      const larger = new Uint32Array(runs.length * 2);
+      larger.set(runs);
+      runs = larger;
+    }
+    runs[count++] = (label << 24) | (end - start);
+    start = end;
+  }
+  return runs.slice(0, count);
+}
+
+/**
+ * Writes the label map of `runs` into `labels`.
+ *
+ * Throws a `RangeError` when the runs do not cover exactly `labels.length` pixels.
+ */
+export function decodeRuns(runs: Uint32Array, labels: Uint8Array): Uint8Array {
+  let position = 0;
+  for (const run of runs) {
+    const end = position + (run & MAX_RUN);
+    labels.fill(run >>> 24, position, end);
+    position = end;
+  }
+  if (position !== labels.length) {
+    throw new RangeError(
+      `the runs cover ${position} pixels but the picture has ${labels.length}; send whole frames.`,
+    );
+  }
+  return labels;
+}
+
+/** A copy of the bytes of a message buffer as runs; a view may start at any byte. */
+export function runsFromBuffer(buffer: ArrayBufferView): Uint32Array {
+  const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  return new Uint32Array(bytes.slice().buffer, 0, bytes.byteLength >> 2);
+}

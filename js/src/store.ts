@@ -1,0 +1,28 @@
+/**
+ * State of one view that never leaves the browser: what is shown just now, what is open, and
+ * how the hand is set. Everything that Python or another view should know is in `synced.ts`.
+ */
+
+import { signal } from "@preact/signals";
+
+export function createStore() {
+  return {
+    /** The frame whose picture is on the screen; -1 before the first. */
+    shown: signal(-1),
+    playing: signal(false),
+    /** Diameter in image pixels. */
+    brushSize: signal(24),
+    /** Overlays are hidden while a key is held. */
+    peeking: signal(false),
+    /** Space is held: dragging moves the picture. */
+    panning: signal(false),
+    fitted: signal(true),
+    helpOpen: signal(false),
+    exportOpen: signal(false),
+    logOpen: signal(false),
+    /** Said to screen readers, and shown for a while in the status line. */
+    announcement: signal(""),
+  };
+}
+
+export type Store = ReturnType<typeof createStore>;

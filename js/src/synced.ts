@@ -1,0 +1,90 @@
+/**
+ * State that is synced with the kernel and survives a page reload: the widget's traits, each as
+ * a signal. Small values only; whatever belongs to one screen alone is in `store.ts`.
+ *
+ * Every view of a model shares the traits, so two views move together.
+ */
+
+import type { AnyModel } from "@anywidget/types";
+import { type Signal, signal } from "@preact/signals";
+import type { Display, Tool, Video } from "./protocol";
+
+export interface Traits {
+  video: Video;
+  frame: number;
+  active_object: number | null;
+  tool: Tool | "auto";
+  display: Display;
+  read_only: boolean;
+  theme: "auto" | "light" | "dark";
+}
+
+/** Milliseconds without a change before a value is sent; scrubbing sends one message, not sixty. */
+const SAVE_DELAY = 200;
+
+/** One trait. Setting it shows at once here and in other views, and soon in Python. */
+export class Synced<K extends keyof Traits> {
+  readonly signal: Signal<Traits[K]>;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private sent: string | undefined;
+  private unsaved = false;
+
+  constructor(
+    private readonly model: AnyModel<Traits>,
+    private readonly name: K,
+  ) {
+    this.signal = signal(model.get(name));
+    model.on(`change:${name}`, this.receive);
+  }
+
+  get value(): Traits[K] {
+    return this.signal.value;
+  }
+
+  set(value: Traits[K]): void {
+    this.signal.value = value;
+    this.unsaved = true;
+    this.model.set(this.name, value);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), SAVE_DELAY);
+  }
+
+  close(): void {
+    if (this.unsaved) this.save();
+    this.model.off(`change:${this.name}`, this.receive);
+  }
+
+  private save(): void {
+    clearTimeout(this.timer);
+    this.unsaved = false;
+    this.sent = JSON.stringify(this.signal.value);
+    this.model.set(this.name, this.signal.value);
+    this.model.save_changes();
+  }
+
+  private readonly receive = () => {
+    const value = this.model.get(this.name);
+    // A host may echo what was sent after newer changes were made here: those win.
+    if (this.unsaved && JSON.stringify(value) === this.sent) return;
+    this.signal.value = value;
+  };
+}
+
+/** All traits of a model. */
+export function syncTraits(model: AnyModel<Traits>) {
+  const traits = {
+    video: new Synced(model, "video"),
+    frame: new Synced(model, "frame"),
+    activeObject: new Synced(model, "active_object"),
+    tool: new Synced(model, "tool"),
+    display: new Synced(model, "display"),
+    readOnly: new Synced(model, "read_only"),
+    theme: new Synced(model, "theme"),
+  };
+  const close = () => {
+    for (const trait of Object.values(traits)) trait.close();
+  };
+  return { ...traits, close };
+}
+
+export type SyncedTraits = ReturnType<typeof syncTraits>;

@@ -1,0 +1,45 @@
+/** Light or dark, as the host has it. Resolved in script: selectors do not reach out of a shadow root. */
+
+import { signal } from "@preact/signals";
+
+export type Theme = "light" | "dark";
+
+/** Attributes by which hosts tell their theme. */
+const ATTRIBUTES = [
+  "class",
+  "style",
+  "data-jp-theme-light",
+  "data-vscode-theme-kind",
+  "data-theme",
+];
+
+/** A signal that follows the host's theme until `abort`. */
+export function hostTheme(abort: AbortSignal) {
+  const theme = signal(resolve());
+  const update = () => {
+    theme.value = resolve();
+  };
+  const observer = new MutationObserver(update);
+  for (const element of [document.documentElement, document.body]) {
+    observer.observe(element, { attributes: true, attributeFilter: ATTRIBUTES });
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update, { signal: abort });
+  abort.addEventListener("abort", () => observer.disconnect(), { once: true });
+  return theme;
+}
+
+function resolve(): Theme {
+  const { body, documentElement: html } = document;
+  const jupyter = body.dataset.jpThemeLight;
+  if (jupyter !== undefined) return jupyter === "false" ? "dark" : "light";
+  const code = body.dataset.vscodeThemeKind;
+  if (code !== undefined) return /light/.test(code) ? "light" : "dark";
+  for (const element of [body, html]) {
+    const named = element.dataset.theme ?? [...element.classList].join(" ");
+    if (/(^|\s|-)dark($|\s|-)/.test(named)) return "dark";
+    if (/(^|\s|-)light($|\s|-)/.test(named)) return "light";
+    if (element.style.colorScheme === "dark") return "dark";
+    if (element.style.colorScheme === "light") return "light";
+  }
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
