@@ -401,7 +401,7 @@ class Session:
         kind : str
             Annotation type.
         seconds : float, optional
-            What it cost; default from `costs`.
+            What it cost; default from `costs`, for each object it speaks for.
         clicks : sequence of (x, y, positive)
             The clicks that led to it, for the record.
 
@@ -427,7 +427,7 @@ class Session:
                     f"choose from {[*ANNOTATION_TYPES, 'absent']}."
                 )
             if seconds is None:
-                seconds = self.costs.seconds(kind, len(clicks) or None)
+                seconds = self.costs.seconds(kind, len(clicks) or None) * len(spoken)
             if not (np.isfinite(seconds) and seconds >= 0):
                 raise ValueError(f"seconds is {seconds}; give what it took, 0 or more.")
             self._do(
