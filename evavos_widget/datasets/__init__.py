@@ -1,0 +1,1 @@
+"""Videos with ground truth: DAVIS, clips rendered from photographs, the embedded clip."""
