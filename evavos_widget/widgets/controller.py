@@ -13,8 +13,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -76,9 +76,10 @@ class Controller:
         self._closing = False
 
         # The worker's own.
-        self._pass: Iterator[PropagationStep] | None = None
+        self._pass: Generator[PropagationStep] | None = None
         self._pass_seconds = 0.0
-        self._revisions: tuple[int, ...] = ()
+        self._seen = session.revisions
+        self._revisions = list(session.revisions)
         self._suggestion: Any = None
 
         self._at_once: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -127,7 +128,7 @@ class Controller:
         try:
             self._accept(message, list(buffers or ()))
         except Exception as error:
-            self._refuse(request_id, error, str(_kind_of(message)))
+            self._refuse(request_id, error, _kind_of(message))
 
     def _accept(self, message: Any, buffers: list[Any]) -> None:
         kind = _kind_of(message)
@@ -155,7 +156,7 @@ class Controller:
             message=message,
             buffers=buffers,
             urgency=self._handlers[kind][0],
-            view=str(message["id"]).rpartition(":")[0],
+            view=_view_of(message["id"]),
         )
         superseded = []
         with self._lock:
@@ -313,7 +314,7 @@ class Controller:
 
     def _next_step(self) -> PropagationStep | None:
         if self._pass is None:
-            self._pass = self.session.propagation()
+            self._pass = cast("Generator[PropagationStep]", self.session.propagation())
             self._pass_seconds = 0.0
         return next(self._pass, None)
 
@@ -390,11 +391,11 @@ class Controller:
             changed, self._session_changed = self._session_changed, False
         if not changed:
             return
-        revisions = self.session.revisions
-        frames = [
-            i for i, (a, b) in enumerate(zip(self._revisions, revisions, strict=False)) if a != b
-        ]
-        self._revisions = revisions
+        seen, self._seen = self._seen, self.session.revisions
+        frames = [i for i, (a, b) in enumerate(zip(seen, self._seen, strict=True)) if a != b]
+        for i in frames:
+            # Undo brings a frame's old revision back; to a view numbers only ever grow.
+            self._revisions[i] = max(self.session.revision, self._revisions[i] + 1)
         with self._lock:
             busy = self._pass_wanted
             for outbox in self._views.values():
@@ -411,19 +412,22 @@ class Controller:
             return None
 
     def _state(self) -> dict[str, Any]:
-        return snapshot(self.session, self._suggestion, self._job)
+        return snapshot(self.session, self._revisions, self._suggestion, self._job)
 
     def _masks(self, frames: list[int]) -> Reply:
-        # Revisions first: a mask may be newer than its number, never older.
-        revisions, masks = self.session.revisions, self.session.masks
-        places, buffers = pack_masks((f, revisions[f], masks.runs(f)) for f in frames)
+        # Numbers first: a mask may be newer than its number, never older.
+        self._notice_changes()
+        masks = self.session.masks
+        places, buffers = pack_masks((f, self._revisions[f], masks.runs(f)) for f in frames)
         return {"masks": places}, buffers
 
-    def _write_log(self, level: str, message: str) -> None:
+    def _write_log(self, level: str, message: str, told: str | None = None) -> None:
+        """Write a line in the log of every view but the one that was `told` by its reply."""
         line = {"level": level, "message": message, "time": time.time()}
         with self._lock:
-            for outbox in self._views.values():
-                outbox.note_log(line)
+            for view, outbox in self._views.items():
+                if view != told:
+                    outbox.note_log(line)
             self._lock.notify()
 
     def _send(self, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
@@ -435,15 +439,15 @@ class Controller:
     def _fail(self, request_id: Any, code: str, message: str) -> None:
         self._send({"id": request_id, "ok": False, "error": {"code": code, "message": message}})
 
-    def _refuse(self, request_id: Any, error: Exception, kind: str) -> None:
-        """Answer with the error, and write it where the person and Python can see it."""
+    def _refuse(self, request_id: Any, error: Exception, kind: Any) -> None:
+        """Answer with the error, and write it where the other views and Python can see it."""
         code, sentence = _code(error), _sentence(error)
         if code == "failed":
             _log.error("%s failed", kind, exc_info=error)
         else:
             _log.warning("%s: %s", kind, sentence)
         self._fail(request_id, code, sentence)
-        self._write_log("error", sentence)
+        self._write_log("error", sentence, told=_view_of(request_id))
 
     # Requests, on the worker -------------------------------------------------------
 
@@ -539,7 +543,7 @@ class Controller:
 
     def _export(self, request: Request) -> Reply:
         path = self.session.export(_field(request.message, "format"), request.message.get("path"))
-        self._write_log("info", f"exported to {path}")
+        self._write_log("info", f"exported to {path}", told=request.view)
         return {"path": str(path)}, []
 
     def _frame(self, message: dict[str, Any]) -> int:
@@ -573,6 +577,11 @@ _CHANGES = frozenset(
 
 def _kind_of(message: Any) -> Any:
     return message.get("kind") if isinstance(message, dict) else None
+
+
+def _view_of(request_id: Any) -> str:
+    """Name of the view in an id, ``<view>:<number>``."""
+    return str(request_id).rpartition(":")[0]
 
 
 def _field(message: dict[str, Any], name: str) -> Any:

@@ -13,7 +13,7 @@ __all__ = ["PROTOCOL", "RequestError", "pack_masks", "unpack_mask"]
 
 #: ``protocol.json``, the one catalogue of everything that crosses to the browser.
 PROTOCOL: dict[str, Any] = json.loads(
-    files(__package__).joinpath("protocol.json").read_text(encoding="utf-8")
+    files("evavos_widget.widgets").joinpath("protocol.json").read_text(encoding="utf-8")
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,22 @@ __all__ = ["capabilities", "ranges", "snapshot"]
 
 
 def snapshot(
-    session: Session, suggestion: Suggestion | None, job: dict[str, Any]
+    session: Session,
+    revisions: Sequence[int],
+    suggestion: Suggestion | None,
+    job: dict[str, Any],
 ) -> dict[str, Any]:
-    """Describe the session as one JSON object; no masks, which travel as runs."""
+    """Describe the session as one JSON object; no masks, which travel as runs.
+
+    Parameters
+    ----------
+    session : Session
+    revisions : sequence of int
+        Per frame, a number that grows whenever its mask changes.
+    suggestion : Suggestion or None
+    job : dict
+        ``Job`` in the catalogue.
+    """
     return {
         "revision": session.revision,
         "objects": [asdict(o) for o in session.objects],
@@ -30,7 +43,7 @@ def snapshot(
             }
             for frame, annotation in sorted(session.annotations.items())
         ],
-        "revisions": list(session.revisions),
+        "revisions": list(revisions),
         "quality": [_number_or_none(q) for q in _worst(session.quality)],
         "stale": ranges(session.stale),
         "suggestion": None if suggestion is None else _suggestion(suggestion),

@@ -95,12 +95,15 @@ class Page:
         return self.of_kind("job")[-1]["job"]
 
     def masks(self) -> dict[int, np.ndarray]:
-        """The newest pushed mask of every frame."""
+        """The pushed mask of every frame; as in the page, no newer one gives way to an older."""
+        newest: dict[int, int] = {}
         result = {}
         for content, buffers in self.pushes:
             if content["kind"] == "mask.update":
                 for place in content["masks"]:
-                    result[place["frame"]] = mask_at(place, buffers)
+                    if place["revision"] > newest.get(place["frame"], -1):
+                        newest[place["frame"]] = place["revision"]
+                        result[place["frame"]] = mask_at(place, buffers)
         return result
 
 

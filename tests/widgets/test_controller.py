@@ -157,11 +157,13 @@ def test_an_annotation_is_removed_and_a_suggestion_snoozed(outlined, session):
     assert (6, 1) in session.state.snoozed
 
 
-def test_export_writes_the_masks(outlined, session, tmp_path):
+def test_export_writes_the_masks_and_tells_every_view(outlined, connect, session, tmp_path):
+    other = connect("other")
+    other.hello()
     path = outlined.ask("export.run", format="numpy", path=str(tmp_path / "out.npz"))["path"]
     with np.load(path) as file:
         assert any(np.array_equal(file[k][0], square()) for k in file if file[k].ndim == 3)
-    outlined.wait(lambda: any(path in line["message"] for line in outlined.of_kind("log")))
+    other.wait(lambda: any(path in line["message"] for line in other.of_kind("log")))
 
 
 # Errors ----------------------------------------------------------------------------------
@@ -188,15 +190,16 @@ def test_export_writes_the_masks(outlined, session, tmp_path):
     ],
 )  # fmt: skip
 def test_an_error_is_answered_and_logged_and_the_session_stays(
-    outlined, session, kind, fields, code, words
+    outlined, connect, session, kind, fields, code, words
 ):
+    other = connect("other")
+    other.hello()
     before, revision = session.masks, session.revision
     error = outlined.error(kind, **fields)
     assert error["code"] == code
     assert words in error["message"]
-    outlined.wait(
-        lambda: any(line["message"] == error["message"] for line in outlined.of_kind("log"))
-    )
+    other.wait(lambda: any(line["message"] == error["message"] for line in other.of_kind("log")))
+    assert not outlined.of_kind("log"), "its reply has told the view that asked"
     assert session.masks == before
     assert session.revision == revision
     outlined.reply(outlined.commit(1, square()))
