@@ -1,0 +1,245 @@
+"""Clicks, boxes and scribbles to a mask without learned weights."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from evavos_widget.mask_prediction.evidence import WEIGHTS, Stroke, cues
+from evavos_widget.mask_prediction.superpixels import SuperpixelGraph
+from evavos_widget.prompts import Box, Prediction, Prompts, Scribble
+
+__all__ = ["ClassicalPredictor"]
+
+# Log odds that a pixel's belief is kept within.
+CERTAIN = 3.5
+# Sweeps that separate what is in a box from what surrounds it.
+BOX_SWEEPS = 4
+CACHE_BYTES = 160 * 2**20
+
+
+class ClassicalPredictor:
+    """Mask of one object from clicks, boxes and scribbles; no weights to download.
+
+    Strokes are replayed in their order (box, scribbles, clicks). Each claims superpixels
+    that now have the other label, are connected to it, and look, lie and hang together
+    with it; everything else keeps its probability exactly.
+
+    Parameters
+    ----------
+    cache_bytes : int
+        Bound of what is kept between calls with a `key`.
+    """
+
+    name = "classical"
+
+    def __init__(self, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self._cache = _Cache(cache_bytes)
+
+    def predict(
+        self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
+    ) -> Prediction:
+        """The mask of one object.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 array, RGB
+        prompts : Prompts
+            All prompts so far; the result depends on nothing else.
+        key : hashable, optional
+            Names the image, so that what depends on it alone can be kept, and the strokes
+            that were already worked out need not be repeated.
+
+        Returns
+        -------
+        Prediction
+            Without any prompt: the previous mask, or nothing.
+
+        Raises
+        ------
+        ValueError
+            The image is not (H, W, 3) uint8, or a prompt does not fit it.
+        """
+        image = np.asarray(image)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(
+                f"the image has shape {image.shape} and type {image.dtype}; "
+                "give (H, W, 3) uint8 RGB."
+            )
+        height, width = image.shape[:2]
+        prompts.validate(height, width)
+        start = _start(prompts, height, width)
+        if prompts.box is None and not prompts.scribbles and not prompts.clicks:
+            return _prediction(start)
+
+        graph = self._remember(key, "graph", lambda: SuperpixelGraph.build(image))
+        scale = np.array([graph.shape[1] / width, graph.shape[0] / height])
+        strokes = _strokes(prompts, scale, (height, width))
+        begun = cv2.resize(start, graph.shape[::-1], interpolation=cv2.INTER_AREA)
+        if prompts.box is not None:
+            begun = _segment_box(graph, begun, _scaled_box(prompts.box, scale))
+        digest = hashlib.blake2b(begun.tobytes(), digest_size=16)
+        belief = begun
+        for n in range(1, len(strokes) + 1):
+            digest.update(strokes[n - 1].points.tobytes() + bytes([strokes[n - 1].positive]))
+            belief = self._remember(
+                key, digest.digest(), lambda n=n, b=belief: _claim(graph, b, strokes[:n])
+            )
+        before = cv2.resize(start, graph.shape[::-1], interpolation=cv2.INTER_AREA)
+        change = cv2.resize(belief - before, (width, height), interpolation=cv2.INTER_LINEAR)
+        probability = np.clip(start + change, 0, 1)
+        _pin(probability, prompts)
+        return _prediction(probability)
+
+    def _remember(self, key: Hashable | None, what: Hashable, make: Callable[[], Any]) -> Any:
+        return make() if key is None else self._cache.get((key, what), make)
+
+
+def _start(prompts: Prompts, height: int, width: int) -> np.ndarray:
+    """Foreground probability before the first prompt; it agrees with the previous mask."""
+    mask, soft = prompts.previous_mask, prompts.previous_probabilities
+    if soft is None:
+        return np.zeros((height, width), np.float32) if mask is None else mask.astype(np.float32)
+    soft = np.clip(np.nan_to_num(np.asarray(soft, np.float32)), 0, 1)
+    if mask is None:
+        return soft
+    mask = np.asarray(mask, bool)
+    return np.where(mask == (soft > 0.5), soft, mask).astype(np.float32)
+
+
+def _strokes(prompts: Prompts, scale: np.ndarray, size: tuple[int, int]) -> list[Stroke]:
+    # Pixel centres are at integers at both sizes.
+    def to_working(points: np.ndarray) -> np.ndarray:
+        return (points + 0.5) * scale - 0.5
+
+    drawn = []
+    for scribble in prompts.scribbles:
+        rows, columns = np.nonzero(_draw(scribble, size))
+        if len(rows):
+            points = to_working(np.stack([columns, rows], 1))
+            drawn.append(Stroke(np.unique(points.round(), axis=0), scribble.positive))
+    return drawn + [
+        Stroke(to_working(np.array([[c.x, c.y]])), bool(c.positive)) for c in prompts.clicks
+    ]
+
+
+def _draw(scribble: Scribble, size: tuple[int, int]) -> np.ndarray:
+    canvas = np.zeros(size, np.uint8)
+    # Vertices far outside the picture would overflow OpenCV's coordinates.
+    points = np.clip(scribble.points, -1e4, 3e4).round().astype(np.int32)
+    thickness = max(1, round(2 * scribble.radius))
+    cv2.polylines(canvas, [points.reshape(-1, 1, 2)], False, 1, thickness)
+    return canvas.astype(bool)
+
+
+def _scaled_box(box: Box, scale: np.ndarray) -> tuple[int, int, int, int]:
+    x0, y0 = np.floor(np.array([box.x0, box.y0]).clip(0) * scale).astype(int)
+    x1, y1 = np.ceil((np.array([box.x1, box.y1]) + 1) * scale).astype(int)
+    return x0, y0, x1, y1
+
+
+def _segment_box(
+    graph: SuperpixelGraph, probability: np.ndarray, box: tuple[int, int, int, int]
+) -> np.ndarray:
+    """What a box says: nothing outside is the object, and it is not like what is outside."""
+    x0, y0, x1, y1 = box
+    inside = np.zeros(graph.shape, np.float32)
+    inside[y0:y1, x0:x1] = 1
+    if (probability[y0:y1, x0:x1] > 0.5).any():
+        return probability * inside
+    # The object fills the middle of its box more often than the corners.
+    rows, columns = np.mgrid[: graph.shape[0], : graph.shape[1]]
+    off = np.maximum(
+        np.abs(columns - (x0 + x1 - 1) / 2) / max(1, x1 - x0),
+        np.abs(rows - (y0 + y1 - 1) / 2) / max(1, y1 - y0),
+    )
+    prior = graph.average(2.0 - 6.0 * off.astype(np.float32))
+    within = graph.average(inside)
+    belief = within * (1 / (1 + np.exp(-prior)))
+    for _ in range(BOX_SWEEPS):
+        odds = np.log(
+            (graph.local_affinity @ belief.astype(np.float32) + 1)
+            / (graph.local_affinity @ (1 - belief).astype(np.float32) + 1)
+        )
+        belief = within / (1 + np.exp(-(1.5 * odds + prior)))
+    return np.clip(graph.to_pixels(belief), 0, 1).astype(np.float32) * inside
+
+
+def _claim(
+    graph: SuperpixelGraph, probability: np.ndarray, strokes: Sequence[Stroke]
+) -> np.ndarray:
+    """Foreground probability, (h, w), after the last stroke."""
+    positive = strokes[-1].positive
+    values, case = cues(graph, probability, strokes)
+    odds = np.clip(values @ WEIGHTS[case], -4, 4)
+    before = _log_odds(graph.average(probability))
+    before = before if positive else -before
+    gain = np.where(odds > 0, np.maximum(odds - before, 0), 0)
+    change = graph.to_pixels(gain if positive else -gain)
+    after = _sigmoid(_log_odds(probability) + change)
+    # Exactly as before where nothing was claimed.
+    after = np.where(np.abs(change) > 1e-3, after, probability).astype(np.float32)
+    for stroke in strokes:
+        rows, columns = stroke.pixels(graph.shape)
+        touched = np.zeros(graph.shape, np.uint8)
+        touched[rows, columns] = 1
+        touched = cv2.dilate(touched, np.ones((3, 3), np.uint8)) > 0
+        after[touched] = _sigmoid(CERTAIN if stroke.positive else -CERTAIN)
+    return after
+
+
+def _log_odds(probability: np.ndarray) -> np.ndarray:
+    limit = _sigmoid(CERTAIN)
+    p = np.clip(probability, 1 - limit, limit)
+    return np.log(p / (1 - p))
+
+
+def _sigmoid(x: np.ndarray | float) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _pin(probability: np.ndarray, prompts: Prompts) -> None:
+    """Pixels that were pointed at have the label that was said; the last word counts."""
+    for scribble in prompts.scribbles:
+        probability[_draw(scribble, probability.shape)] = float(scribble.positive)
+    for click in prompts.clicks:
+        probability[round(click.y), round(click.x)] = float(click.positive)
+
+
+def _prediction(probability: np.ndarray) -> Prediction:
+    """Expected overlap with the truth, if each probability is what it says, as the score."""
+    mask = probability > 0.5
+    union = float(np.where(mask, 1, probability).sum())
+    score = float(probability[mask].sum()) / union if union > 0 else 0.0
+    return Prediction(mask=mask, probabilities=probability.astype(np.float32), score=score)
+
+
+class _Cache:
+    """Results by key, the least recently used dropped beyond a number of bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._items: OrderedDict[Hashable, Any] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+                return self._items[key]
+        # Made outside the lock: two threads may both make it, with equal results.
+        value = make()
+        with self._lock:
+            if key not in self._items:
+                self._items[key] = value
+                self._bytes += value.nbytes
+            while self._bytes > self._limit and self._items:
+                self._bytes -= self._items.popitem(last=False)[1].nbytes
+        return value
