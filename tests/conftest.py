@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run, and no limit on time: machines differ.
+settings.register_profile("evavos", deadline=None, derandomize=True)
+settings.load_profile("evavos")
 
 
 @pytest.fixture(scope="session")
