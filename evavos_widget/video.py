@@ -267,7 +267,7 @@ def _is_picture(name: str) -> bool:
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a sort key under which numbers within names count as numbers."""
     parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts] + [(-2, name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts] + [(-2, name)]
 
 
 def _reopen(source: Any, name: str, cache_bytes: int) -> Video:

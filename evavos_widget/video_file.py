@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type as SideDataType
+from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
 __all__ = ["VideoFileReader"]
@@ -73,6 +73,7 @@ class VideoFileReader:
 
     def __init__(self, path: Path, default_fps: float) -> None:
         self._path = path
+        self._broken_off: int | None = None  # where the packet starts that the file ends within
         self._reformatter = VideoReformatter()
         self._open()
         rate = self._stream.average_rate or self._stream.guessed_rate
@@ -115,7 +116,7 @@ class VideoFileReader:
         """Stand at the start of the file."""
         try:
             self._container = av.open(str(self._path))
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise OSError(
                 f"{self._path} cannot be read as a video ({error.strerror}); "
                 "give a file that FFmpeg reads, or convert this one to MP4."
@@ -132,12 +133,14 @@ class VideoFileReader:
         self._first_right = self._next = first_right
 
     def _packets(self) -> Iterator[av.Packet]:
-        """Packets of the pictures, up to the end or to the first that cannot be read."""
+        """Packets of the pictures, up to the end or where they cannot be read."""
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets)
-            except (StopIteration, av.FFmpegError):
+            except (StopIteration, FFmpegError):
+                return
+            if packet.is_corrupt and packet.pos == self._broken_off:
                 return
             if packet.size:
                 yield packet
@@ -147,7 +150,7 @@ class VideoFileReader:
         for packet in chain(packets, [None]):  # None: hand out the frames still held back
             try:
                 frames = self._stream.codec_context.decode(packet)
-            except av.FFmpegError:
+            except FFmpegError:
                 continue
             yield from frames
 
@@ -160,7 +163,7 @@ class VideoFileReader:
                 continue
             try:
                 self._container.seek(time, stream=self._stream)
-            except av.FFmpegError:
+            except FFmpegError:
                 continue
             packets = self._packets()
             packet = next(packets, None)
@@ -194,13 +197,13 @@ class VideoFileReader:
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """(H, W, 3) uint8, upright, in the size of the first frame."""
         rgb = self._reformatter.reformat(frame, *self._coded_size, "rgb24", threads=1).to_ndarray()
-        matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+        matrix = frame.side_data.get("DISPLAYMATRIX")
         return rgb if matrix is None else _upright(rgb, np.frombuffer(matrix, dtype=np.int32))
 
     def _make_index(self) -> str | None:
         """List frames and keyframes; return a sentence if the file is cut short."""
         packets, counted, cut_short = self._scan()
-        self._order = {packet.pts: i for i, packet in enumerate(packets)}
+        self._order: dict[int | None, int] = {packet.pts: i for i, packet in enumerate(packets)}
         head = list(islice(self._decoding, _COMPARED))
         if not head:
             raise ValueError(
@@ -209,9 +212,8 @@ class VideoFileReader:
         self._coded_size = head[0].width, head[0].height
         self.height, self.width = self._rgb(head[0]).shape[:2]
 
-        times = [packet.pts for packet in packets if not packet.discard]
-        if _usable(times, packets) and [frame.pts for frame in head] == sorted(times)[:_COMPARED]:
-            times.sort()
+        times = _times_in_order(packets)
+        if times is not None and [frame.pts for frame in head] == times[:_COMPARED]:
             self._list(times, packets)
             lost = set() if counted else self._lost_at_the_end(times)
             self._list([time for time in times if time not in lost], packets)
@@ -257,7 +259,8 @@ class VideoFileReader:
         """
         packets: list[_Packet] = []
         end = 0.0
-        corrupt = cut_short = False
+        broken_off = None
+        cut_short = False
         with av.open(str(self._path)) as container:
             stream = container.streams.video[0]
             try:
@@ -265,15 +268,18 @@ class VideoFileReader:
                     if not packet.size:
                         continue
                     if packet.pts is not None:
-                        end = max(end, float((packet.pts + packet.duration) * packet.time_base))
+                        end = max(
+                            end, float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                        )
                     if packet.stream_index == stream.index:
                         packets.append(
                             _Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
                         )
-                        corrupt = packet.is_corrupt
-            except av.FFmpegError:
+                        broken_off = packet.pos if packet.is_corrupt else None
+            except FFmpegError:
                 cut_short = True
-            if corrupt:
+            if broken_off is not None:
+                self._broken_off = broken_off
                 packets.pop()
                 cut_short = True
             if 0 < len(packets) < stream.frames:
@@ -282,28 +288,32 @@ class VideoFileReader:
                 cut_short |= end < container.duration / av.time_base - _DURATION_SLACK
             return packets, len(packets) == stream.frames and not cut_short, cut_short
 
-    def _list(self, times: list[int | None], packets: list[_Packet]) -> None:
+    def _list(self, times: Sequence[int | None], packets: list[_Packet]) -> None:
         """Set the frames, by their time stamps, and the keyframes among `packets`."""
         self.n_frames = len(times)
         self._keyframes = [_Keyframe(0, None, 0)]
-        self._index = None
-        if None not in times and all(a < b for a, b in pairwise(times)):
-            self._index = {time: i for i, time in enumerate(times)}
-            for packet in packets:
-                if packet.key and packet.pts is not None:
-                    first = bisect_left(times, packet.pts)
-                    if self._keyframes[-1].first_frame < first < len(times):
-                        self._keyframes.append(_Keyframe(packet.pts, packet.dts, first))
+        self._index: dict[int | None, int] | None = None
+        known = [time for time in times if time is not None]
+        if len(known) < len(times) or any(a >= b for a, b in pairwise(known)):
+            return
+        self._index = {time: i for i, time in enumerate(known)}
+        for packet in packets:
+            if packet.key and packet.pts is not None:
+                first = bisect_left(known, packet.pts)
+                if self._keyframes[-1].first_frame < first < len(known):
+                    self._keyframes.append(_Keyframe(packet.pts, packet.dts, first))
 
 
-def _usable(times: list[int | None], packets: list[_Packet]) -> bool:
-    """Whether time stamps put the frames in order: all there, distinct, never set back."""
-    decoding = [packet.dts for packet in packets if packet.dts is not None]
-    return (
-        None not in times
-        and len(set(times)) == len(times)
-        and all(a <= b for a, b in pairwise(decoding))
-    )
+def _times_in_order(packets: list[_Packet]) -> list[int] | None:
+    """Time stamps of the frames shown, ascending; None where they cannot be relied on.
+
+    That is where one is missing or comes twice, or where the clock is set back on the way.
+    """
+    times = [packet.pts for packet in packets if not packet.discard]
+    clock = [packet.dts for packet in packets if packet.dts is not None]
+    ascending = sorted(time for time in times if time is not None)
+    reliable = len(set(ascending)) == len(times) and all(a <= b for a, b in pairwise(clock))
+    return ascending if reliable else None
 
 
 def _upright(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
