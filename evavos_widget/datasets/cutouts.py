@@ -34,6 +34,7 @@ import cv2
 import numpy as np
 
 from evavos_widget.datasets.compositing import Layer
+from evavos_widget.masks import from_polygons
 
 __all__ = ["BACKGROUNDS", "CUTOUTS", "background", "cutout"]
 
@@ -82,11 +83,10 @@ def cutout(name: str, height: int, label: int = 0) -> Layer:
     low, high = np.floor(outline.min(axis=0)), np.ceil(outline.max(axis=0))
     scale = height / (high[1] - low[1])
     width = max(1, round(scale * (high[0] - low[0])))
-    fine = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8)
-    corners = np.rint((outline - low) * scale * SUPERSAMPLING).astype(np.int32)
-    cv2.fillPoly(fine, [corners], 1)
-    blocks = fine.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING)
-    matte = blocks.mean(axis=(1, 3))
+    fine = from_polygons(
+        [(outline - low) * scale * SUPERSAMPLING], height * SUPERSAMPLING, width * SUPERSAMPLING
+    )
+    matte = fine.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING).mean(axis=(1, 3))
     photograph = _photograph(CUTOUTS[name])
     if name == "horse":  # a silhouette, which has no photograph of its own
         photograph = _colored(photograph, *HORSE_COLORS)

@@ -1,10 +1,10 @@
 """Short videos with exact ground truth, made of photographs: two objects on the move.
 
 The scene is always the same short play, cast, mirrored and varied by the seed. Two objects
-stand apart in the first frame. They trade places, one passing behind the other; the smaller
-one leaves the picture in part and comes back; a look-alike drifts behind both; and towards
-the end a horse walks past in front of everything. The camera pans, zooms and shakes, the
-light changes, and the sensor is noisy. `Difficulty` sets how much of each.
+stand apart in the first frame. They trade places, one passing behind the other; the second
+leaves the picture, for some seeds entirely, and comes back; a look-alike drifts behind both;
+and towards the end a horse walks past in front of everything. The camera pans, zooms and
+shakes, the light changes, and the sensor is noisy. `Difficulty` sets how much of each.
 """
 
 from __future__ import annotations
