@@ -180,7 +180,7 @@ def _write_coco(job: _Job, file: Path) -> None:
     for i, labels in enumerate(job.masks):
         present = job.masks.ids(i)
         for obj, track in tracks.items():
-            rle = to_coco(labels == obj) if obj in present else None
+            rle: Any = to_coco(labels == obj) if obj in present else None
             track["segmentations"].append(rle)
             track["bboxes"].append(rle and coco.toBbox(rle).tolist())
             track["areas"].append(rle and int(coco.area(rle)))

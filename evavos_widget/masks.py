@@ -53,7 +53,9 @@ Black comes last, because it is the hardest to see over a picture.
 OKABE_ITO.flags.writeable = False
 
 
-def as_label_map(labels: Any, height: int, width: int, what: str = "mask") -> np.ndarray:
+def as_label_map(
+    labels: Any, height: int, width: int, what: str = "mask", *, copy: bool = True
+) -> np.ndarray:
     """Check `labels` and return them as a label map of their own.
 
     Parameters
@@ -63,11 +65,13 @@ def as_label_map(labels: Any, height: int, width: int, what: str = "mask") -> np
         The size that is expected, in pixels.
     what : str
         How error messages call `labels`.
+    copy : bool
+        False: what is a label map already is returned as it is, to be looked at only.
 
     Returns
     -------
     (height, width) uint8 array
-        A read-only copy.
+        A read-only copy, unless `copy` is False.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def as_label_map(labels: Any, height: int, width: int, what: str = "mask") -> np
             f"{what} is {array.shape[0]} x {array.shape[1]} (height x width) and the video is "
             f"{height} x {width}; resize it with nearest-neighbour sampling."
         )
-    if array.dtype.kind != "b" and array.size:
+    if array.dtype not in (np.bool_, np.uint8) and array.size:
         lowest, highest = int(array.min()), int(array.max())
         if lowest < 0:
             raise ValueError(
@@ -108,7 +112,9 @@ def as_label_map(labels: Any, height: int, width: int, what: str = "mask") -> np
                 f"{what} holds label {highest}, and a label map has room for 255 objects; "
                 "renumber them from 1 to 255 or split them over several sessions."
             )
-    label_map = array.astype(np.uint8, order="C", copy=True)
+    if not copy:
+        return array.astype(np.uint8, copy=False)
+    label_map = array.astype(np.uint8, order="C")
     label_map.flags.writeable = False
     return label_map
 
@@ -135,11 +141,12 @@ def encode_runs(labels: np.ndarray) -> np.ndarray:
     if not flat.size:
         return np.zeros(0, dtype=np.uint32)
     # Most pixels are like the next one: eight at a time are compared first.
-    n = (flat.size - 1) // 8
-    differ = flat[: 8 * n].view(np.uint64) != flat[1 : 8 * n + 1].view(np.uint64)
-    pixels = (8 * np.flatnonzero(differ)[:, None] + np.arange(8)).ravel()
-    pixels = np.append(pixels, np.arange(8 * n, flat.size - 1))
-    starts = np.append(0, pixels[flat[pixels] != flat[pixels + 1]] + 1)
+    n = 8 * ((flat.size - 1) // 8)
+    here, after = flat[:n].view(np.uint64), flat[1 : n + 1].view(np.uint64)
+    eights = np.flatnonzero(here != after)
+    among, pixel = np.nonzero((here[eights] ^ after[eights]).view(np.uint8).reshape(-1, 8))
+    rest = n + np.flatnonzero(flat[n + 1 :] != flat[n:-1])
+    starts = np.concatenate(([0], 8 * eights[among] + pixel + 1, rest + 1))
     lengths = np.diff(starts, append=flat.size)
     values = flat[starts].astype(np.uint32)
     if lengths.max() > MAX_RUN:
@@ -224,7 +231,9 @@ class LabelMaps:
         if not len(labels) or np.ndim(labels[0]) != 2:
             raise ValueError(f"labels have shape {np.shape(labels)}; give (N, H, W) with N >= 1.")
         height, width = np.shape(labels[0])
-        maps = (as_label_map(m, height, width, f"mask {i}") for i, m in enumerate(labels))
+        maps = (
+            as_label_map(m, height, width, f"mask {i}", copy=False) for i, m in enumerate(labels)
+        )
         return cls._of((_frozen_runs(m) for m in maps), height, width)
 
     @property
@@ -293,7 +302,8 @@ class LabelMaps:
                 raise IndexError(
                     f"frame {index} is outside the video; frames go from 0 to {len(runs) - 1}."
                 )
-            new = _frozen_runs(as_label_map(labels, *self._size, what=f"mask of frame {index}"))
+            what = f"mask of frame {index}"
+            new = _frozen_runs(as_label_map(labels, *self._size, what, copy=False))
             if not np.array_equal(new, runs[index]):
                 runs[index] = new
         return self._of(runs, *self._size)
@@ -331,7 +341,7 @@ def to_coco(mask: Any) -> dict[str, Any]:
     """
     from pycocotools import mask as coco
 
-    rle = coco.encode(np.asfortranarray(np.asarray(mask) != 0, dtype=np.uint8))
+    rle: Any = coco.encode(np.asfortranarray(np.asarray(mask) != 0, dtype=np.uint8))
     return {"size": [int(n) for n in rle["size"]], "counts": rle["counts"].decode("ascii")}
 
 
@@ -535,7 +545,8 @@ def write_label_png(path: str | os.PathLike[str], labels: np.ndarray) -> None:
     """
     from PIL import Image
 
-    image = Image.fromarray(as_label_map(labels, *np.shape(labels)[:2], what="labels"))
+    height, width = (*np.shape(labels), 1, 1)[:2]
+    image = Image.fromarray(as_label_map(labels, height, width, what="labels"))
     image.putpalette(davis_palette().tobytes())
     with replacing(path) as temporary:
         image.save(temporary, format="PNG")

@@ -140,7 +140,6 @@ def _score_runs(
     """J, F, and whether prediction and ground truth have the object: ``(K, 4)`` float64."""
     if not 0 <= bound_th < math.inf:
         raise ValueError(f"bound_th is {bound_th}; give a part of the diagonal or pixels, >= 0.")
-    height, width = shape
     radius = math.ceil(bound_th * math.hypot(*shape)) if bound_th < 1 else int(bound_th)
     labels, edges = [], []
     for runs in (pred, gt):
@@ -154,44 +153,57 @@ def _score_runs(
         ]
         row[2:] = [len(t) > 0 for t in turns]
         if row[2:].any():
-            # A boundary lies at most one row above its mask, so only these rows matter.
-            top = min(t[0] for t in turns if len(t)) // width
-            bottom = (max(t[-1] for t in turns if len(t)) - 1) // width
-            bits = _pack(turns, max(top - 1, 0), min(bottom + 2, height), width)
-            row[:2] = _score(bits, width, radius)
+            row[:2] = _score(*_pack(turns, shape), radius)
     return rows
 
 
-def _pack(turns: Sequence[np.ndarray], top: int, bottom: int, width: int) -> np.ndarray:
-    """Bits of two masks between two rows: ``(words, 2, bottom - top)`` uint64.
+def _pack(turns: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Two masks as bits, cut to the part of the picture where their boundaries can be.
 
-    `turns` are the pixels, counted row by row, where each mask begins or has just ended.
-    Column ``64 i + k`` becomes bit k of word i.
+    Parameters
+    ----------
+    turns : two ascending arrays of pixels, counted row by row
+        Where each mask begins and where it has just ended, in turn.
+    shape : (height, width) of the picture
+
+    Returns
+    -------
+    bits : (words, 2, rows) uint64 array
+        Bit k of word i is column ``64 i + k`` of the part.
+    last_column : (words, 1, 1) uint64 array
+        The bits of the picture's last column.
     """
-    height, words = bottom - top, -(-width // 64)
+    height, width = shape
+    places = [np.divmod(pixels, width) for pixels in turns]
+    # A boundary lies at most one row above and one column left of its mask.
+    top = max(min(int(row[0]) for row, _ in places if len(row)) - 1, 0)
+    bottom = min((max(int(t[-1]) for t in turns if len(t)) - 1) // width + 2, height)
+    left, right = 0, (width - 1) // 64
+    if all((row[::2] == row[1::2]).all() for row, _ in places):  # no run goes on in a next row
+        left = max(min(int(column.min()) for _, column in places if len(column)) - 1, 0) // 64
+        right = max(int(column.max()) for _, column in places if len(column)) // 64
+    rows, words = bottom - top, right + 1 - left
+
     # First a bit at every turn; an end may lie behind the last row, so there is one more.
-    bits = np.zeros(2 * (height + 1) * words, dtype=np.uint64)
-    for mask, pixels in enumerate(turns):
-        row, column = np.divmod(pixels - top * width, width)
-        at = (mask * (height + 1) + row) * 64 * words + column
-        np.add.at(bits, at >> 6, _ONE << (at & 63).astype(np.uint64))
+    bits = np.zeros(2 * (rows + 1) * words, dtype=np.uint64)
+    for mask, (row, column) in enumerate(places):
+        word = (mask * (rows + 1) + row - top) * words + (column >> 6) - left
+        np.add.at(bits, word, _ONE << (column & 63).astype(np.uint64))
     # Then the parity of all turns so far: within the words, and carried through them.
     for shift in (1, 2, 4, 8, 16, 32):
         bits ^= bits << np.uint64(shift)
     bits[1:] ^= np.negative(np.bitwise_xor.accumulate(bits >> _REST))[:-1]
-    bits = bits.reshape(2, height + 1, words)[:, :height]
-    bits[..., -1] &= ~np.uint64(0) >> np.uint64(64 * words - width)
-    return np.ascontiguousarray(np.moveaxis(bits, -1, 0))
+    bits = np.ascontiguousarray(np.moveaxis(bits.reshape(2, rows + 1, words)[:, :rows], -1, 0))
+
+    last_column = np.zeros((words, 1, 1), dtype=np.uint64)
+    if right == (width - 1) // 64:
+        last_column[-1] = _ONE << np.uint64((width - 1) % 64)
+        bits[-1] &= ~np.uint64(0) >> np.uint64(63 - (width - 1) % 64)
+    return bits, last_column
 
 
-def _score(bits: np.ndarray, width: int, radius: int) -> tuple[float, float]:
-    """J and F of two packed masks, not both empty, of pictures `width` wide."""
-    last_column = np.zeros((len(bits), 1, 1), dtype=np.uint64)
-    last_column[-1] = _ONE << np.uint64((width - 1) % 64)
-    filled = np.flatnonzero(bits.reshape(len(bits), -1).any(axis=1))
-    words = slice(max(filled[0] - 1, 0), filled[-1] + 1)
-    bits, last_column = bits[words], last_column[words]
-
+def _score(bits: np.ndarray, last_column: np.ndarray, radius: int) -> tuple[float, float]:
+    """J and F of two packed masks that are not both empty."""
     intersection, union = _count(bits[:, 0] & bits[:, 1]), _count(bits[:, 0] | bits[:, 1])
     if intersection == union:
         return 1.0, 1.0
@@ -397,7 +409,7 @@ class SequenceScorer:
             if masks.shape[1:] != self._shape:
                 raise ValueError(_other_size(masks.shape[1:], self._shape))
             return masks.runs(frame)
-        return encode_runs(as_label_map(masks[frame], *self._shape, what=what))
+        return encode_runs(as_label_map(masks[frame], *self._shape, what=what, copy=False))
 
     def _score_frame(self, pred: Any, frame: int) -> np.ndarray:
         try:

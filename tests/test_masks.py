@@ -314,6 +314,13 @@ def test_pictures_that_are_no_masks_are_refused(tmp_path):
         read_label_png(tmp_path / "missing.png")
 
 
+@pytest.mark.parametrize("shape", [(5,), (4, 5, 3)])
+def test_only_maps_are_written_as_png(tmp_path, shape):
+    with pytest.raises(ValueError, match=r"labels has shape .* 2-D"):
+        write_label_png(tmp_path / "mask.png", np.zeros(shape, np.uint8))
+    assert not os.listdir(tmp_path)
+
+
 def test_a_png_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "mask.png"
     write_label_png(path, np.ones((2, 2), bool))
