@@ -52,7 +52,7 @@ def test_version_is_the_one_of_the_distribution():
 
 def test_the_command_answers_for_help_without_the_engines():
     result = subprocess.run(
-        [sys.executable, "-m", "evavos_widget.cli", "--help"],
+        [sys.executable, "-m", "evavos_widget", "--help"],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
