@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evavos_widget.datasets.davis import open_sequence
     from evavos_widget.datasets.embedded import embedded_clip
+    from evavos_widget.loop import Suggestion
     from evavos_widget.prompts import Box, Click, Costs, Scribble
-    from evavos_widget.session import Session, Suggestion
+    from evavos_widget.session import Session
     from evavos_widget.simulation.robot import RobotAnnotator
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
@@ -27,7 +28,7 @@ _HOMES = {
     "RobotAnnotator": "simulation.robot",
     "Scribble": "prompts",
     "Session": "session",
-    "Suggestion": "session",
+    "Suggestion": "loop",
     "Video": "video",
     "embedded_clip": "datasets.embedded",
     "open_sequence": "datasets.davis",

@@ -33,6 +33,8 @@ class Journal:
     ----------
     events : list of dict
         What the file held when it was opened, in order.
+    damaged : bool
+        Whether a line had to be left out.
 
     Raises
     ------
@@ -52,7 +54,7 @@ class Journal:
                 f"the session {str(self.folder)!r} is open in another process; "
                 "shut that kernel down, or give another path."
             ) from None
-        self.events, end = _read(self.path)
+        self.events, self.damaged, end = _read(self.path)
         self._file = self.path.open("ab", buffering=0)
         if self._file.tell() > end:
             self._file.truncate(end)
@@ -85,13 +87,13 @@ def _line(event: Event) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read(path: Path) -> tuple[list[Event], int]:
-    """Events of the file, and where its last whole line ends."""
+def _read(path: Path) -> tuple[list[Event], bool, int]:
+    """Events of the file, whether any line was damaged, and where its last whole line ends."""
     if not path.exists():
-        return [], 0
+        return [], False, 0
     data = path.read_bytes()
     end = data.rfind(b"\n") + 1
-    events = []
+    events, damaged = [], False
     for number, line in enumerate(data[:end].splitlines(), start=1):
         checksum, _, text = line.partition(b" ")
         if checksum != b"%08x" % zlib.crc32(text):
@@ -100,6 +102,7 @@ def _read(path: Path) -> tuple[list[Event], int]:
                 "look over the annotations made around it.",
                 stacklevel=3,
             )
+            damaged = True
             continue
         events.append(json.loads(text))
-    return events, end
+    return events, damaged, end

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evavos_widget.masks import LabelMaps
     from evavos_widget.prompts import Costs, Prediction, Prompts
-    from evavos_widget.session import Session, Suggestion
+    from evavos_widget.session import Session
     from evavos_widget.video import Video
 
 __all__ = [
@@ -31,9 +31,11 @@ __all__ = [
     "MaskPredictor",
     "PropagationStep",
     "Propagator",
+    "Suggestion",
     "affected_frames",
     "nearest_annotated",
     "objects_annotated",
+    "suggest",
     "turn",
 ]
 
@@ -187,6 +189,35 @@ class AnnotationChoice:
     reason: str
 
 
+@dataclass(frozen=True)
+class Suggestion:
+    """What the agent proposes to do next, and why.
+
+    Parameters
+    ----------
+    frame, object : int
+        Where.
+    kind : str
+        Annotation type, a key of `ANNOTATION_TYPES`.
+    reason : str
+        One line for a person.
+    predicted : float or None
+        Predicted J&F of the object on the frame, 0 to 1; None where unknown.
+    expected_gain : float
+        Expected rise of that frame's J&F, 0 to 1.
+    seconds : float
+        Expected cost.
+    """
+
+    frame: int
+    object: int
+    kind: str
+    reason: str
+    predicted: float | None
+    expected_gain: float
+    seconds: float
+
+
 @runtime_checkable
 class FrameSelector(Protocol):
     """Sec. 2.2: V, M^t, K -> f*."""
@@ -207,6 +238,26 @@ class AnnotationSelector(Protocol):
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """The type of annotation to ask for on the chosen frame."""
         ...
+
+
+def suggest(
+    state: LoopState, frames: FrameSelector, annotations: AnnotationSelector
+) -> Suggestion | None:
+    """Choose the frame, then the annotation type (Sec. 2.2 and 2.3)."""
+    choice = frames.select(state)
+    if choice is None:
+        return None
+    how = annotations.select(state, choice)
+    predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
+    return Suggestion(
+        frame=choice.frame,
+        object=choice.object,
+        kind=how.kind,
+        reason=f"{choice.reason}; {how.reason}",
+        predicted=None if np.isnan(predicted) else predicted,
+        expected_gain=how.expected_gain,
+        seconds=how.seconds,
+    )
 
 
 class Annotator(Protocol):

@@ -10,10 +10,8 @@ import os
 import threading
 import time
 import weakref
-import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +27,14 @@ from evavos_widget.loop import (
     MaskPredictor,
     PropagationStep,
     Propagator,
+    Suggestion,
+    suggest,
 )
-from evavos_widget.masks import LabelMaps, as_label_map, decode_runs
-from evavos_widget.metrics import score_frame
+from evavos_widget.masks import LabelMaps, as_label_map
+from evavos_widget.metrics import SequenceScorer
+from evavos_widget.probabilities import ProbabilityCache, expected_iou
 from evavos_widget.prompts import ANNOTATION_TYPES, Box, Click, Costs, Prediction, Prompts, Scribble
+from evavos_widget.saved_masks import SavedMasks, save_masks
 from evavos_widget.state import (
     CurvePoint,
     ObjectInfo,
@@ -44,7 +46,7 @@ from evavos_widget.state import (
 )
 from evavos_widget.video import Video
 
-__all__ = ["Session", "Suggestion"]
+__all__ = ["Session"]
 
 #: How many changes undo can take back; each keeps the masks it replaced, as runs.
 HISTORY_LIMIT = 100
@@ -54,35 +56,6 @@ PROBABILITY_BYTES = 128 * 2**20
 
 #: Open sessions of this process by folder: opening one again takes it over.
 _open_sessions: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDictionary()
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """What the agent proposes to do next, and why.
-
-    Parameters
-    ----------
-    frame, object : int
-        Where.
-    kind : str
-        Annotation type, a key of `ANNOTATION_TYPES`.
-    reason : str
-        One line for a person.
-    predicted : float or None
-        Predicted J&F of the object on the frame, 0 to 1; None where unknown.
-    expected_gain : float
-        Expected rise of that frame's J&F, 0 to 1.
-    seconds : float
-        Expected cost.
-    """
-
-    frame: int
-    object: int
-    kind: str
-    reason: str
-    predicted: float | None
-    expected_gain: float
-    seconds: float
 
 
 class Session:
@@ -150,8 +123,8 @@ class Session:
         self._revision = 0
         self._generation = 0  # grows when K changes: a running pass then works on old news
         self._events = 0
-        self._probabilities = _ProbabilityCache(PROBABILITY_BYTES)
-        self._frame_scores: dict[int, tuple[tuple[int, int], np.ndarray]] = {}
+        self._probabilities = ProbabilityCache(PROBABILITY_BYTES)
+        self._scorer: SequenceScorer | None = None
         self._journal: Journal | None = None
         if path is not None:
             self._open_journal(Path(f"{self.video.name}.evavos" if path == "auto" else path))
@@ -562,21 +535,7 @@ class Session:
 
     def suggest(self) -> Suggestion | None:
         """What to annotate next, or None when nothing is left to ask."""
-        state = self.state
-        choice = self.frame_selector.select(state)
-        if choice is None:
-            return None
-        how = self.annotation_selector.select(state, choice)
-        predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
-        return Suggestion(
-            frame=choice.frame,
-            object=choice.object,
-            kind=how.kind,
-            reason=f"{choice.reason}; {how.reason}",
-            predicted=None if np.isnan(predicted) else predicted,
-            expected_gain=how.expected_gain,
-            seconds=how.seconds,
-        )
+        return suggest(self.state, self.frame_selector, self.annotation_selector)
 
     def snooze(self, frame: int, obj: int) -> None:
         """Do not suggest this frame for this object any more."""
@@ -748,19 +707,13 @@ class Session:
         self._state = replace(state, curve=(*kept, point))
 
     def _true_quality(self) -> float | None:
-        """Mean J&F over objects and the frames that have ground truth, for the curve only."""
-        if not self.ground_truth or not self._state.objects:
-            return None
+        """Mean J&F over objects and frames with ground truth, for the curve only."""
         ids = self._state.ids
-        scores = []
-        for frame, truth in self.ground_truth.items():
-            known = self._frame_scores.get(frame)
-            stamp = (self._state.revisions[frame], len(ids))
-            if known is None or known[0] != stamp:
-                known = (stamp, score_frame(self._state.masks[frame], truth, ids).mean(axis=1))
-                self._frame_scores[frame] = known
-            scores.append(known[1])
-        return float(np.mean(scores))
+        if not self.ground_truth or not ids:
+            return None
+        if self._scorer is None or self._scorer.objects != ids:
+            self._scorer = SequenceScorer(self.ground_truth, frames="all", objects=ids)
+        return self._scorer.score(self._state.masks).jf
 
     # -- disk -----------------------------------------------------------------
 
@@ -770,7 +723,7 @@ class Session:
         try:
             if journal.events:
                 self._check_same_video(folder, journal.events[0])
-                self._replay(folder, journal.events[1:])
+                self._replay(journal)
             else:
                 journal.append(self._header())
         except BaseException:
@@ -808,62 +761,27 @@ class Session:
                 f"{made.get('width')} x {made.get('height')}); give another path."
             )
 
-    def _replay(self, folder: Path, events: Sequence[Mapping[str, Any]]) -> None:
+    def _replay(self, journal: Journal) -> None:
         """Do again what the journal says; masks come from the last saved pass."""
-        saved = _read_masks(folder)
-        for event in events:
-            self._adopt(saved)
+        saved = SavedMasks(journal.folder)
+        self._adopt(saved, journal)
+        for event in journal.events[1:]:
             if event["kind"] == "group":
                 self._accept(event, self._applied(self._state, event))
             elif self._undo if event["kind"] == "undo" else self._redo:
                 self._restore(event["kind"])
             self._events += 1
-        self._adopt(saved)
+            self._adopt(saved, journal)
 
-    def _adopt(self, saved: Mapping[str, Any] | None) -> None:
-        """Put saved masks where the journal was when they were saved."""
-        if saved is None or int(saved["events"]) != self._events:
-            return
-        shape = (self.video.height, self.video.width)
-        offsets = saved["offsets"]
-        masks = {
-            i: decode_runs(saved["runs"][offsets[i] : offsets[i + 1]], shape)
-            for i in range(self.video.n_frames)
-        }
-        ids = saved["ids"].tolist()
-        state = replace(
-            self._state,
-            quality={o: saved["quality"][:, k].copy() for k, o in enumerate(ids)},
-            stale=frozenset(saved["stale"].tolist()),
-            curve=tuple(
-                CurvePoint(*(None if np.isnan(v) else float(v) for v in row))
-                for row in saved["curve"]
-            ),
-        )
-        self._revision += 1
-        self._state = state.with_masks(masks, self._revision)
+    def _adopt(self, saved: SavedMasks, journal: Journal) -> None:
+        """Take the saved masks where the replay is when they were saved."""
+        if saved.events == self._events and not journal.damaged:
+            self._revision += 1
+            self._state = saved.adopt(self._state, self._revision)
 
     def _save_masks(self) -> None:
-        """Write M^t beside the journal, so that opening need not propagate again."""
-        if self._journal is None or self.path is None:
-            return
-        state = self._state
-        runs = [state.masks.runs(i) for i in range(len(state.masks))]
-        quality = [state.quality[o] for o in state.ids]
-        curve = [[p.seconds, p.predicted, p.true] for p in state.curve]
-        temporary = self.path / f"masks.{os.getpid()}.tmp"
-        with temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                events=self._events,
-                runs=np.concatenate(runs),
-                offsets=np.cumsum([0, *(len(r) for r in runs)]),
-                ids=np.array(state.ids, dtype=np.int64),
-                quality=np.stack(quality, axis=1) if quality else np.zeros((len(runs), 0)),
-                stale=np.array(sorted(state.stale), dtype=np.int64),
-                curve=np.array(curve, dtype=np.float64).reshape(-1, 3),
-            )
-        os.replace(temporary, self.path / "masks.npz")
+        if self._journal is not None:
+            save_masks(self._journal.folder, self._state, self._events)
 
     # -- checks ---------------------------------------------------------------
 
@@ -902,60 +820,6 @@ class Session:
     def _emit(self, event: str, payload: dict[str, Any]) -> None:
         for callback in list(self._listeners):
             callback(event, payload)
-
-
-def expected_iou(probability: np.ndarray) -> float:
-    """Expected IoU of a mask thresholded at 0.5, were its probabilities true.
-
-    The ratio of the expected intersection to the expected union,
-    ``sum(p[p > .5]) / (count(p > .5) + sum(p[p <= .5]))``; 1 where nothing is expected
-    and nothing is there.
-
-    Parameters
-    ----------
-    probability : (H, W) float array in [0, 1]
-    """
-    inside = probability > 0.5
-    union = np.count_nonzero(inside) + float(probability[~inside].sum(dtype=np.float64))
-    if union < 0.5:  # less than half a pixel is expected
-        return 1.0
-    return float(probability[inside].sum(dtype=np.float64)) / union
-
-
-class _ProbabilityCache:
-    """Propagated probabilities by frame and revision, as compressed bytes within a bound."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._items: OrderedDict[tuple[int, int], tuple[dict[int, bytes], tuple[int, int]]]
-        self._items = OrderedDict()
-
-    def put(self, frame: int, revision: int, ids: Sequence[int], probabilities: np.ndarray) -> None:
-        coded = {
-            obj: zlib.compress(np.round(probabilities[k] * 255).astype(np.uint8).tobytes(), 1)
-            for k, obj in enumerate(ids, start=1)
-        }
-        self._items[frame, revision] = (coded, probabilities.shape[1:])
-        self._bytes += sum(map(len, coded.values()))
-        while self._bytes > self._max_bytes and len(self._items) > 1:
-            _, (old, _) = self._items.popitem(last=False)
-            self._bytes -= sum(map(len, old.values()))
-
-    def get(self, frame: int, revision: int, obj: int) -> np.ndarray | None:
-        item = self._items.get((frame, revision))
-        if item is None or obj not in item[0]:
-            return None
-        values = np.frombuffer(zlib.decompress(item[0][obj]), dtype=np.uint8)
-        return (values.reshape(item[1]) / 255).astype(np.float32)
-
-
-def _read_masks(folder: Path) -> Mapping[str, Any] | None:
-    try:
-        with np.load(folder / "masks.npz", allow_pickle=False) as file:
-            return dict(file)
-    except FileNotFoundError:
-        return None
 
 
 def _take_over(folder: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stand_ins import Disks, NearestCopy
 
 from evavos_widget.loop import turn
-from evavos_widget.session import Session, expected_iou
+from evavos_widget.session import Session
 from evavos_widget.simulation.robot import RobotAnnotator
 
 N, H, W = 9, 24, 32
@@ -500,16 +500,3 @@ def test_listeners_hear_of_changes_until_they_leave(frames):
     n = len(heard)
     session.undo()
     assert len(heard) == n
-
-
-class TestExpectedIou:
-    def test_is_the_iou_where_probabilities_are_certain(self):
-        assert expected_iou(square(3).astype(np.float32)) == 1.0
-        assert expected_iou(np.zeros((H, W), np.float32)) == 1.0
-
-    def test_equals_the_mean_iou_of_sampled_masks(self):
-        rng = np.random.default_rng(0)
-        p = rng.random((60, 80))
-        chosen = p > 0.5
-        samples = [(chosen & m).sum() / (chosen | m).sum() for m in (rng.random((200, 60, 80)) < p)]
-        assert expected_iou(p) == pytest.approx(np.mean(samples), abs=2e-3)

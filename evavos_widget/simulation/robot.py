@@ -16,7 +16,8 @@ import numpy as np
 from evavos_widget.prompts import Click
 
 if TYPE_CHECKING:
-    from evavos_widget.session import Session, Suggestion
+    from evavos_widget.loop import Suggestion
+    from evavos_widget.session import Session
 
 __all__ = ["RobotAnnotator", "corrective_click"]
 

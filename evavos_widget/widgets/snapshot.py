@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from evavos_widget.session import Session, Suggestion
+    from evavos_widget.loop import Suggestion
+    from evavos_widget.session import Session
 
 __all__ = ["capabilities", "ranges", "snapshot"]
 

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from stand_ins import Disks, NearestCopy
 
-from evavos_widget.session import Session, Suggestion
+from evavos_widget.loop import Suggestion
+from evavos_widget.session import Session
 from evavos_widget.simulation.robot import RobotAnnotator, corrective_click
 
 masks = arrays(bool, (9, 11))

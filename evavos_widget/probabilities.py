@@ -1,0 +1,66 @@
+"""Soft masks: what they say about quality, and keeping them within a byte bound."""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["ProbabilityCache", "expected_iou"]
+
+
+def expected_iou(probability: np.ndarray) -> float:
+    """Expected IoU of a mask thresholded at 0.5, were its probabilities true.
+
+    The ratio of the expected intersection to the expected union,
+    ``sum(p[p > .5]) / (count(p > .5) + sum(p[p <= .5]))``; 1 where nothing is expected
+    and nothing is there.
+
+    Parameters
+    ----------
+    probability : (H, W) float array in [0, 1]
+    """
+    inside = probability > 0.5
+    union = np.count_nonzero(inside) + float(probability[~inside].sum(dtype=np.float64))
+    if union < 0.5:  # less than half a pixel is expected
+        return 1.0
+    return float(probability[inside].sum(dtype=np.float64)) / union
+
+
+class ProbabilityCache:
+    """Propagated probabilities by frame and revision, as compressed bytes within a bound.
+
+    Parameters
+    ----------
+    max_bytes : int
+        The oldest go first when more is kept; the newest always stays.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._items: OrderedDict[tuple[int, int], tuple[dict[int, bytes], tuple[int, int]]]
+        self._items = OrderedDict()
+
+    def put(self, frame: int, revision: int, ids: Sequence[int], probabilities: np.ndarray) -> None:
+        """Keep ``(K + 1, H, W)`` probabilities of the objects `ids`, to 1/255."""
+        coded = {
+            obj: zlib.compress(np.round(probabilities[k] * 255).astype(np.uint8).tobytes(), 1)
+            for k, obj in enumerate(ids, start=1)
+        }
+        height, width = probabilities.shape[1:]
+        self._items[frame, revision] = (coded, (height, width))
+        self._bytes += sum(map(len, coded.values()))
+        while self._bytes > self._max_bytes and len(self._items) > 1:
+            _, (old, _) = self._items.popitem(last=False)
+            self._bytes -= sum(map(len, old.values()))
+
+    def get(self, frame: int, revision: int, obj: int) -> np.ndarray | None:
+        """``(H, W)`` float32 in [0, 1], or None when they were never kept or let go."""
+        coded, shape = self._items.get((frame, revision), ({}, (0, 0)))
+        if obj not in coded:
+            return None
+        values = np.frombuffer(zlib.decompress(coded[obj]), dtype=np.uint8)
+        return (values.reshape(shape) / 255).astype(np.float32)
