@@ -1,5 +1,5 @@
 // Bundles the widget into the Python package, where the wheel build and the kernel find it.
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { build, context } from "esbuild";
 
 const outdir = new URL("../evavos_widget/widgets/static/", import.meta.url).pathname;
@@ -19,6 +19,18 @@ const options = {
 const mode = process.argv[2];
 if (mode === "--watch") {
   await (await context({ ...options, minify: false, sourcemap: "inline" })).watch();
+} else if (mode === "--serve") {
+  const harness = new URL("harness/", import.meta.url).pathname;
+  const page = { page: `${harness}page.ts` };
+  const served = await context({
+    ...options,
+    entryPoints: page,
+    outdir: `${harness}dist`,
+    minify: false,
+    write: false,
+  });
+  const { port } = await served.serve({ servedir: harness, port: Number(process.argv[3] ?? 0) });
+  console.log(`http://localhost:${port}/`);
 } else {
   await build(options);
   const kilobytes = statSync(`${outdir}annotator.js`).size / 1024;

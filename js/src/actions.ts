@@ -67,6 +67,14 @@ const hasDraft = (app: App) => app.editor.kind.value !== "none";
 const jobRuns = (app: App) => app.kernel.job.value.phase === "running";
 const suggestion = (app: App) => app.kernel.state.value?.suggestion ?? null;
 
+/** Whether the suggested frame is on the screen with its object in hand. */
+export function atSuggestion(app: App): boolean {
+  const next = suggestion(app);
+  return next?.frame === app.navigation.frame.value && next.object === app.editor.object.value?.id;
+}
+
+const canGo = (app: App) => suggestion(app) !== null && !atSuggestion(app);
+
 /** The annotation type a suggestion names, as the tool that gives it. */
 const TOOL_FOR: Record<string, Tool> = { clicks: "clicks", box: "box", mask: "brush" };
 
@@ -130,7 +138,7 @@ export const ACTIONS: readonly Action[] = [
     label: "Commit, or go to the suggestion",
     keys: ["Enter"],
     run: (app) => run(app, hasDraft(app) ? "commit" : "suggestion.go"),
-    enabled: (app) => hasDraft(app) || suggestion(app) !== null,
+    enabled: (app) => hasDraft(app) || canGo(app),
   },
   {
     id: "commit",
@@ -258,7 +266,7 @@ export const ACTIONS: readonly Action[] = [
     keys: [],
     via: "confirm",
     run: goToSuggestion,
-    enabled: (app) => suggestion(app) !== null,
+    enabled: canGo,
   },
   {
     id: "suggestion.later",
@@ -324,7 +332,7 @@ export const ACTIONS: readonly Action[] = [
     group: "View",
     label: "Fit the picture",
     keys: ["f"],
-    run: (app) => app.stage?.fit(),
+    run: (app) => app.stage?.fitPicture(),
   },
   {
     id: "view.actual",

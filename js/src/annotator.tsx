@@ -10,6 +10,7 @@ import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
 import { render as draw } from "preact";
 import "./annotator.css";
 import { App } from "./app";
+import { keepFocus } from "./focus";
 import { listenToKeys } from "./keys";
 import { Layout } from "./panels/layout";
 import type { Incoming } from "./rpc";
@@ -31,6 +32,7 @@ export default () => {
     const app = new App(model as AnyModel<Traits>, root, viewName());
     views.add(app);
     listenToKeys(app);
+    keepFocus(app);
     draw(<Layout app={app} />, root);
     el.append(root);
     app.start();

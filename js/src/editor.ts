@@ -141,8 +141,9 @@ export class Editor {
     if (this.current.value !== draft || draft.isEmpty) return;
     const { frame, object, kind, clicks } = draft;
     const id = key(frame, object);
-    const runs = encodeRuns(this.host.layer.maskOf(object));
-    const whole = encodeRuns(this.host.layer.committedWith(draft, this.locked()));
+    const under = [...this.committing].filter((other) => other.frame === frame);
+    const labels = this.host.layer.committedWith([...under, draft], this.locked());
+    const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
     const before = this.masks.revision(frame);
     const seconds = (performance.now() - this.since) / 1000;
     this.since = performance.now();
@@ -163,7 +164,7 @@ export class Editor {
         { buffers: [runs] },
       );
       this.committing.delete(draft);
-      if (this.masks.revision(frame) === before) this.masks.assume(frame, whole);
+      if (this.masks.revision(frame) === before) this.masks.assume(frame, encodeRuns(labels));
       this.store.announcement.value = `Frame ${frame + 1} saved`;
     } catch (error) {
       this.committing.delete(draft);

@@ -15,6 +15,12 @@ const shapes = {
   undo: <path d="M6 3 2.8 6.2 6 9.4M3 6.2h6.5a3.5 3.5 0 0 1 0 7H6.5" />,
   redo: <path d="m10 3 3.2 3.2L10 9.4M13 6.2H6.5a3.5 3.5 0 0 0 0 7h3" />,
   outline: <path d="M8 2.5c3.5 0 5.5 2 5.5 5s-1.5 6-4.5 6-6.5-1.5-6.5-5 2-6 5.5-6Z" />,
+  opacity: (
+    <>
+      <circle cx="8" cy="8" r="5.5" />
+      <path d="M8 2.5a5.5 5.5 0 0 1 0 11Z" fill="currentColor" stroke="none" />
+    </>
+  ),
   fit: <path d="M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10" />,
   export: <path d="M8 2.5v7M5 6.7l3 3 3-3M2.5 11v2.5h11V11" />,
   help: <path d="M5.8 5.8a2.2 2.2 0 1 1 3.3 1.9c-.8.5-1.1.9-1.1 1.8M8 12.3v.2" />,

@@ -56,10 +56,10 @@ export class MaskLayer {
     for (const draft of drafts) draft.compose(this.labels, locked, rect);
   }
 
-  /** The committed masks with one draft over them. */
-  committedWith(draft: Draft, locked: Uint8Array): Uint8Array {
+  /** The committed masks with some drafts over them. */
+  committedWith(drafts: readonly Draft[], locked: Uint8Array): Uint8Array {
     const labels = this.committed.slice();
-    draft.compose(labels, locked, this.all);
+    for (const draft of drafts) draft.compose(labels, locked, this.all);
     return labels;
   }
 
@@ -78,11 +78,6 @@ export class MaskLayer {
       dirty.y1 - dirty.y0,
     );
     return dirty;
-  }
-
-  /** The object's pixels, as 0 and 1. */
-  maskOf(object: number): Uint8Array {
-    return this.labels.map((label) => (label === object ? 1 : 0));
   }
 
   anchors(): Map<number, Point> {

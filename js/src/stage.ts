@@ -14,7 +14,7 @@ import { isEmpty, type Rect, union } from "./rect";
 import type { Store } from "./store";
 import {
   contains,
-  fit,
+  fitView,
   keepInSight,
   pan,
   type Size,
@@ -116,9 +116,9 @@ export class Stage {
     if (!rect || !isEmpty(rect)) this.schedule({ labels: rect ?? this.model.layer.all });
   }
 
-  fit(): void {
+  fitPicture(): void {
     this.model.store.fitted.value = true;
-    this.setView(fit(this.model.image, this.size));
+    this.setView(fitView(this.model.image, this.size));
   }
 
   /** Zooms about the pointer if it is over the picture, else about the middle. */
@@ -283,7 +283,7 @@ export class Stage {
       canvas.height = Math.round(height * density);
     }
     if (this.model.store.fitted.value || old.width === 0) {
-      this.setView(fit(this.model.image, this.size));
+      this.setView(fitView(this.model.image, this.size));
     } else {
       const ratio = width / old.width;
       const { scale, x, y } = this.view;

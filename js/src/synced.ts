@@ -12,7 +12,8 @@ import type { Display, Tool, Video } from "./protocol";
 export interface Traits {
   video: Video;
   frame: number;
-  active_object: number | null;
+  /** 0 while there is none. */
+  active_object: number;
   tool: Tool | "auto";
   display: Display;
   read_only: boolean;

@@ -26,7 +26,7 @@ const MAX_SCALE = 40;
 const MIN_PART_OF_FIT = 0.5;
 
 /** The whole picture, centred. */
-export function fit(image: Size, stage: Size): View {
+export function fitView(image: Size, stage: Size): View {
   const scale = Math.min(stage.width / image.width, stage.height / image.height);
   return {
     scale,
@@ -47,7 +47,7 @@ export const toScreen = (view: View, image: Point): Point => ({
 
 /** Zooms by `factor`; what is under `at` (screen) stays there. */
 export function zoomAt(view: View, at: Point, factor: number, image: Size, stage: Size): View {
-  const fitted = fit(image, stage).scale;
+  const fitted = fitView(image, stage).scale;
   const scale = Math.min(
     Math.max(view.scale * factor, fitted * MIN_PART_OF_FIT),
     Math.max(MAX_SCALE, fitted),

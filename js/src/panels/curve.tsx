@@ -9,7 +9,7 @@ import { quality, seconds } from "./format";
 
 const WIDTH = 232;
 const HEIGHT = 108;
-const LEFT = 24;
+const LEFT = 28;
 const RIGHT = 8;
 const TOP = 6;
 const BOTTOM = 16;
@@ -57,7 +57,7 @@ function Chart({ points }: { points: readonly CurvePoint[] }) {
         0
       </text>
       <text class="ev-tick" x={WIDTH - RIGHT} y={HEIGHT - 3} text-anchor="end">
-        {seconds(longest)}
+        {seconds(Math.round(longest))}
       </text>
       {(["true", "predicted"] as const).map((which) => {
         const known = points.filter((point) => point[which] !== null);
@@ -93,7 +93,6 @@ function Table({ points, hasTruth }: { points: readonly CurvePoint[]; hasTruth: 
       </thead>
       <tbody>
         {points.map((point, round) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: rounds are only ever added at the end
           <tr key={round}>
             <td>{Math.round(point.seconds)}</td>
             <td>{cell(point.predicted)}</td>

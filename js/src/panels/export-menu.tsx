@@ -19,12 +19,14 @@ export function ExportMenu({ app }: { app: App }) {
   const formats = app.kernel.capabilities.value?.exports ?? [];
   const write = async (format: string) => {
     open.value = false;
+    app.stage?.element.focus({ preventScroll: true });
     running.value = format;
     app.store.announcement.value = `Exporting ${NAMES[format] ?? format} …`;
     const reply = await app.kernel.ask("export.run", { format, path: null });
     running.value = null;
-    app.store.announcement.value = reply ? `Exported to ${reply.fields.path}` : "";
-    if (reply) app.kernel.note("info", `Exported to ${reply.fields.path}`);
+    if (!reply) return;
+    app.store.announcement.value = `Exported to ${reply.fields.path}`;
+    app.kernel.note("info", `Exported to ${reply.fields.path}`);
   };
   return (
     <div

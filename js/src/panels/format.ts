@@ -1,8 +1,9 @@
 /** Numbers as people read them. Pure. */
 
-/** A duration: "4 s", "1 min 20 s". */
+/** A duration: "5.5 s", "42 s", "1 min 20 s". */
 export function seconds(value: number): string {
-  const whole = Math.max(0, Math.round(value));
+  if (value < 9.95) return `${Number(Math.max(0, value).toFixed(1))} s`;
+  const whole = Math.round(value);
   if (whole < 60) return `${whole} s`;
   const rest = whole % 60;
   return `${Math.floor(whole / 60)} min${rest ? ` ${rest} s` : ""}`;

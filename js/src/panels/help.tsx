@@ -1,6 +1,6 @@
 /** The cheat-sheet, written from the table of actions. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ACTIONS, type ActionGroup } from "../actions";
 import type { App } from "../app";
 import { Icon } from "../icons";
@@ -15,7 +15,8 @@ const POINTER: readonly [string, string][] = [
 
 export function Help({ app }: { app: App }) {
   const close = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  // In the layout phase, so that no key is pressed between the sheet and what had the focus.
+  useLayoutEffect(() => {
     const root = app.root.getRootNode() as Document | ShadowRoot;
     const before = root.activeElement as HTMLElement | null;
     close.current?.focus();

@@ -1,5 +1,6 @@
 /** What to do next, and why: the agent's suggestion in a few lines, or the first steps. */
 
+import { atSuggestion } from "../actions";
 import type { App } from "../app";
 import type { Suggestion } from "../protocol";
 import { ActionButton } from "./action-button";
@@ -12,6 +13,13 @@ const TASKS: Record<string, string> = {
   box: "a box",
   scribble: "a scribble",
   points: "verify points",
+};
+
+/** What the hand does once the frame is there. */
+const HOW: Record<string, string> = {
+  clicks: "Click what is wrong.",
+  mask: "Paint it right.",
+  box: "Draw a box.",
 };
 
 export function NextCard({ app }: { app: App }) {
@@ -59,7 +67,11 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
         </div>
       </dl>
       <div class="ev-group ev-fill">
-        <ActionButton app={app} id="suggestion.go" text="Go there" showKey class="ev-primary" />
+        {atSuggestion(app) ? (
+          <span class="ev-here">{HOW[annotation_type] ?? "Correct it and commit."}</span>
+        ) : (
+          <ActionButton app={app} id="suggestion.go" text="Go there" showKey class="ev-primary" />
+        )}
         <ActionButton app={app} id="suggestion.later" text="Not now" showKey />
       </div>
     </>

@@ -7,6 +7,9 @@ import type { LogLine } from "../protocol";
 import { ActionButton } from "./action-button";
 import { ago } from "./format";
 
+/** Milliseconds. */
+const SHOWN_FOR = 8000;
+
 export function Status({ app }: { app: App }) {
   const { kernel, store } = app;
   const log = kernel.log.value;
@@ -16,9 +19,7 @@ export function Status({ app }: { app: App }) {
       {store.logOpen.value && <Log log={log} />}
       <div class="ev-status">
         <Saved app={app} />
-        <span class="ev-announcement" role="status">
-          {store.announcement.value}
-        </span>
+        <Announcement app={app} />
         <span class="ev-spring" />
         <span class="ev-busy" role="status">
           {kernel.busy.value && "The kernel is busy; this will be done when it is free."}
@@ -37,6 +38,22 @@ export function Status({ app }: { app: App }) {
   );
 }
 
+/** What was just done; it steps back after a while. */
+function Announcement({ app }: { app: App }) {
+  const said = app.store.announcement;
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      said.value = "";
+    }, SHOWN_FOR);
+    return () => clearTimeout(timer);
+  }, [said, said.value]);
+  return (
+    <span class="ev-announcement" role="status">
+      {said.value}
+    </span>
+  );
+}
+
 function Saved({ app }: { app: App }) {
   const saved = app.kernel.state.value?.saved ?? null;
   const now = useSignal(Date.now() / 1000);
@@ -51,7 +68,7 @@ function Saved({ app }: { app: App }) {
   return (
     <span class="ev-saved">
       {saved === null ? "nothing to save yet" : `saved ${ago(now.value - saved)}`}
-      {waiting > 0 && `, ${waiting} not committed`}
+      {waiting > 0 && `, ${waiting} unfinished`}
     </span>
   );
 }

@@ -1,6 +1,7 @@
 /** Tools, how they are set, history, how the picture is shown, and what takes the masks away. */
 
 import type { App } from "../app";
+import { Icon } from "../icons";
 import { ActionButton } from "./action-button";
 import { ExportMenu } from "./export-menu";
 
@@ -71,6 +72,7 @@ function Opacity({ app }: { app: App }) {
   const { display } = app.synced;
   return (
     <label class="ev-range" title="Opacity of the masks">
+      <Icon name="opacity" />
       <span class="ev-hidden">Opacity of the masks</span>
       <input
         type="range"

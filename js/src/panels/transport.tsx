@@ -1,5 +1,6 @@
 /** The row under the picture: where in the video, what is unfinished, and the pass. */
 
+import { action, isEnabled } from "../actions";
 import type { App } from "../app";
 import { ActionButton } from "./action-button";
 import { seconds } from "./format";
@@ -59,7 +60,9 @@ function Pass({ app }: { app: App }) {
     const waits = (app.kernel.state.value?.stale.length ?? 0) > 0;
     return (
       <div class="ev-group">
-        <ActionButton app={app} id="annotation.remove" icon="remove" />
+        {isEnabled(app, action("annotation.remove")) && (
+          <ActionButton app={app} id="annotation.remove" text="Take back" showKey />
+        )}
         <ActionButton
           app={app}
           id="job.start"
@@ -79,7 +82,7 @@ function Pass({ app }: { app: App }) {
       <progress class="ev-progress" max={1} value={part} aria-label="Propagation" />
       <span class="ev-number">{Math.floor(part * 100)} %</span>
       {remaining_seconds !== null && phase === "running" && (
-        <span class="ev-quiet">{seconds(remaining_seconds)} left</span>
+        <span class="ev-quiet">{seconds(Math.ceil(remaining_seconds))} left</span>
       )}
       <ActionButton app={app} id="job.stop" icon="stop" text="Stop" showKey />
     </div>
