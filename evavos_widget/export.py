@@ -219,7 +219,9 @@ def _write_overlay(job: _Job, file: Path) -> None:
     colors = {o["id"]: o["color"] for o in job.objects}
     with av.open(str(file), "w", format="mp4") as container:
         rate = Fraction(job.video.fps).limit_denominator(1001)
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+        stream = container.add_stream(
+            "libx264", rate=rate, options={"crf": "18", "preset": "veryfast"}
+        )
         # Colour is stored for blocks of 2 x 2 pixels, so odd sizes repeat their last line.
         padding = (job.video.height % 2, job.video.width % 2)
         stream.height, stream.width = job.video.height + padding[0], job.video.width + padding[1]
