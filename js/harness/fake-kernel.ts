@@ -155,7 +155,7 @@ export class FakeKernel {
       case "mask.commit": {
         const runs = new Uint32Array(buffers[0].slice().buffer);
         const mask = decodeRuns(runs, new Uint8Array(width * height));
-        this.change(`annotation on frame ${frame + 1}`, () => this.annotate(frame, object, mask));
+        this.change(`mask on frame ${frame}`, () => this.annotate(frame, object, mask));
         this.seconds += Number(request.seconds) + 1;
         this.measure();
         this.publish([frame]);

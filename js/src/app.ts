@@ -110,6 +110,10 @@ export class App {
   /** Effects that carry a change in one part to the others. */
   private follow(): void {
     const { root, store, kernel, editor } = this;
+    const outcome = computed(() => {
+      const { phase, message } = kernel.job.value;
+      return phase === "idle" ? message : "";
+    });
     const rules = [
       () => this.seek(this.navigation.frame.value),
       () => {
@@ -119,6 +123,9 @@ export class App {
         kernel.objects.value;
         this.synced.display.value;
         this.stage?.showLabels();
+      },
+      () => {
+        if (outcome.value) store.announcement.value = outcome.value;
       },
       () => {
         root.dataset.theme = this.theme.value;

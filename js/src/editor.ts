@@ -13,7 +13,7 @@ import type { MaskLayer } from "./mask-layer";
 import type { Masks } from "./masks";
 import type { Box, ObjectInfo, Tool } from "./protocol";
 import type { Rect } from "./rect";
-import { isAbort } from "./rpc";
+import { isAbort, KernelError } from "./rpc";
 import { decodeRuns, encodeRuns, runsFromBuffer } from "./runs";
 import type { Store } from "./store";
 import type { SyncedTraits } from "./synced";
@@ -49,10 +49,19 @@ export class Editor {
     private readonly masks: Masks,
     private readonly host: EditorHost,
   ) {
-    this.stop = effect(() => {
-      store.shown.value;
-      this.since = performance.now();
-    });
+    const stops = [
+      effect(() => {
+        store.shown.value;
+        this.since = performance.now();
+      }),
+      effect(() => {
+        const draft = this.current.value;
+        if (draft?.waiting && !this.previews.has(draft)) this.preview(draft);
+      }),
+    ];
+    this.stop = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   /** The object that is edited: the chosen one, else the first. */
@@ -109,16 +118,16 @@ export class Editor {
     const draft = await this.open();
     if (!draft) return;
     draft.addClick([at.x, at.y, positive ? 1 : 0]);
-    this.changed();
     this.preview(draft);
+    this.changed();
   }
 
   async box(box: Box): Promise<void> {
     const draft = await this.open();
     if (!draft) return;
     draft.setBox(box);
-    this.changed();
     this.preview(draft);
+    this.changed();
   }
 
   /**
@@ -165,7 +174,7 @@ export class Editor {
       );
       this.committing.delete(draft);
       if (this.masks.revision(frame) === before) this.masks.assume(frame, encodeRuns(labels));
-      this.store.announcement.value = `Frame ${frame + 1} saved`;
+      this.store.announcement.value = `Frame ${frame} saved`;
     } catch (error) {
       this.committing.delete(draft);
       // Newer strokes on the same object lie on top of it already and are kept instead.
@@ -294,7 +303,9 @@ export class Editor {
     this.previews.get(draft)?.abort.abort();
     const abort = new AbortController();
     const done = this.predict(draft, abort.signal).finally(() => {
-      if (this.previews.get(draft)?.abort === abort) this.previews.delete(draft);
+      if (this.previews.get(draft)?.abort !== abort) return;
+      this.previews.delete(draft);
+      this.changed();
     });
     this.previews.set(draft, { abort, done });
   }
@@ -312,10 +323,11 @@ export class Editor {
       this.score.value = reply.fields.score;
     } catch (error) {
       if (isAbort(error)) return;
+      // Asked on another frame in the meantime; this one is asked again when it is back in hand.
+      if (error instanceof KernelError && error.code === "superseded") return;
       draft.dropPrompt();
       this.kernel.fail(error);
     }
-    this.changed();
   }
 
   private changed(rect?: Rect): void {

@@ -24,9 +24,8 @@ export function ExportMenu({ app }: { app: App }) {
     app.store.announcement.value = `Exporting ${NAMES[format] ?? format} …`;
     const reply = await app.kernel.ask("export.run", { format, path: null });
     running.value = null;
-    if (!reply) return;
-    app.store.announcement.value = `Exported to ${reply.fields.path}`;
-    app.kernel.note("info", `Exported to ${reply.fields.path}`);
+    app.store.announcement.value = reply ? `Exported to ${reply.fields.path}` : "";
+    if (reply) app.kernel.note("info", app.store.announcement.value);
   };
   return (
     <div

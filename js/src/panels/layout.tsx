@@ -71,7 +71,7 @@ function label(app: App): string {
   const object = app.editor.object.value;
   return [
     "Picture and masks",
-    `frame ${app.store.shown.value + 1} of ${app.navigation.count}`,
+    `frame ${app.store.shown.value}`,
     object ? `object ${object.name}` : "no object yet",
     `tool ${app.editor.tool.value}`,
   ].join(", ");

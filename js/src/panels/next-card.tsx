@@ -46,7 +46,7 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
   return (
     <>
       <p class="ev-headline">
-        Frame {frame + 1}
+        Frame {frame}
         {many && info ? `, ${info.name}` : ""}: {TASKS[annotation_type] ?? annotation_type}
       </p>
       <p class="ev-text">{reason}</p>

@@ -24,7 +24,11 @@ export function Status({ app }: { app: App }) {
         <span class="ev-busy" role="status">
           {kernel.busy.value && "The kernel is busy; this will be done when it is free."}
         </span>
-        <span class="ev-trouble" role="alert" title={trouble?.message}>
+        <span
+          class={store.logOpen.value ? "ev-hidden" : "ev-trouble"}
+          role="alert"
+          title={trouble?.message}
+        >
           {trouble?.message}
         </span>
         <ActionButton

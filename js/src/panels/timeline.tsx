@@ -41,11 +41,11 @@ export function Timeline({ app }: { app: App }) {
         role="slider"
         tabIndex={0}
         aria-label="Frame"
-        aria-valuemin={1}
-        aria-valuemax={count}
-        aria-valuenow={frame + 1}
-        aria-valuetext={describe(state, frame, count)}
-        title={describe(state, frame, count)}
+        aria-valuemin={0}
+        aria-valuemax={count - 1}
+        aria-valuenow={frame}
+        aria-valuetext={describe(state, frame)}
+        title={describe(state, frame)}
         onPointerDown={(event) => {
           if (event.button !== 0) return;
           event.currentTarget.setPointerCapture(event.pointerId);
@@ -53,11 +53,7 @@ export function Timeline({ app }: { app: App }) {
         }}
         onPointerMove={(event) => {
           const over = frameAt(event);
-          event.currentTarget.title = describe(
-            state,
-            Math.min(Math.max(over, 0), count - 1),
-            count,
-          );
+          event.currentTarget.title = describe(state, Math.min(Math.max(over, 0), count - 1));
           if (event.currentTarget.hasPointerCapture(event.pointerId)) navigation.jump(over);
         }}
       >
@@ -152,8 +148,8 @@ function Lane({ app, state, object, count }: LaneProps) {
 }
 
 /** A frame in words, for tooltips and screen readers. */
-function describe(state: State | null, frame: number, count: number): string {
-  const parts = [`Frame ${frame + 1} of ${count}`];
+function describe(state: State | null, frame: number): string {
+  const parts = [`Frame ${frame}`];
   if (!state) return parts[0];
   const annotated = state.annotated.find((a) => a.frame === frame);
   const names = (ids: number[]) =>

@@ -1,35 +1,52 @@
 /** The row under the picture: where in the video, what is unfinished, and the pass. */
 
+import { useSignal } from "@preact/signals";
 import { action, isEnabled } from "../actions";
 import type { App } from "../app";
 import { ActionButton } from "./action-button";
 import { seconds } from "./format";
 
 export function Transport({ app }: { app: App }) {
-  const count = app.navigation.count;
-  const frame = app.navigation.frame.value;
   return (
     <div class="ev-transport">
       <div class="ev-group" role="group" aria-label="Frames">
         <ActionButton app={app} id="frame.previous" icon="previous" />
         <ActionButton app={app} id="play" icon={app.store.playing.value ? "pause" : "play"} />
         <ActionButton app={app} id="frame.next" icon="next" />
-        <label class="ev-frame">
-          <span class="ev-hidden">Frame</span>
-          <input
-            class="ev-field"
-            type="number"
-            min="1"
-            max={count}
-            value={frame + 1}
-            onChange={(event) => app.navigation.jump(Number(event.currentTarget.value) - 1)}
-          />
-          <span class="ev-quiet">/ {count}</span>
-        </label>
+        <FrameNumber app={app} />
       </div>
       <span class="ev-spring" />
       {app.editor.kind.value === "none" ? <Pass app={app} /> : <Unfinished app={app} />}
     </div>
+  );
+}
+
+/** The frame, counted from 0 as in Python. News from the kernel does not write over a number being typed. */
+function FrameNumber({ app }: { app: App }) {
+  const typed = useSignal<string | null>(null);
+  const { count, frame } = app.navigation;
+  return (
+    <label class="ev-frame">
+      <span class="ev-hidden">Frame</span>
+      <input
+        class="ev-field"
+        type="number"
+        min="0"
+        max={count - 1}
+        value={typed.value ?? frame.value}
+        onInput={(event) => {
+          typed.value = event.currentTarget.value;
+        }}
+        onChange={(event) => {
+          typed.value = null;
+          app.navigation.jump(Number(event.currentTarget.value));
+        }}
+        onBlur={() => {
+          typed.value = null;
+        }}
+      />
+      <span class="ev-quiet">/ {count - 1}</span>
+    </label>
   );
 }
 
@@ -47,7 +64,7 @@ function Unfinished({ app }: { app: App }) {
             : "not saved yet"}
       </span>
       <ActionButton app={app} id="discard" text="Discard" showKey />
-      <ActionButton app={app} id="commit.propagate" icon="propagate" text="and propagate" />
+      <ActionButton app={app} id="commit.propagate" icon="propagate" text="Commit and propagate" />
       <ActionButton app={app} id="commit" text="Commit" showKey class="ev-primary" />
     </div>
   );
