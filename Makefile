@@ -72,9 +72,9 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is older: name another with PYTHON=.")'
 	@tools/need python3-venv $(PYTHON) -c 'import ensurepip'
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install --upgrade pip
 
 $(PACKAGE): pyproject.toml $(FRONT_END) | $(BIN)/python
+	python -m pip install --quiet --upgrade pip
 	python -m pip install --editable .
 	@touch $@
 
