@@ -64,7 +64,7 @@ chromium:
 	@tools/need chromium command -v chromium
 
 clean:  ## remove what was built and measured, but not the environment
-	rm -rf build dist demo-output evavos_widget/widgets/static js/node_modules
+	rm -rf build dist demo-output evavos_widget/widgets/static js/node_modules $(PACKAGE)
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find evavos_widget tests -name __pycache__ -type d -exec rm -rf {} +
 
