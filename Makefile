@@ -61,7 +61,7 @@ build: $(TOOLS)  ## the sdist and the wheel, in dist/
 	python -m build
 
 chromium:
-	@tools/need chromium command -v chromium
+	@tools/need chromium command -v $${CHROMIUM:-chromium}
 
 clean:  ## remove what was built and measured, but not the environment
 	rm -rf build dist demo-output evavos_widget/widgets/static js/node_modules $(PACKAGE)
