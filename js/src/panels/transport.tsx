@@ -44,6 +44,10 @@ function FrameNumber({ app }: { app: App }) {
         onBlur={() => {
           typed.value = null;
         }}
+        onKeyDown={(event) => {
+          // JupyterLab takes the browser's own Enter away; leaving the field is the change.
+          if (event.key === "Enter") app.stage?.element.focus({ preventScroll: true });
+        }}
       />
       <span class="ev-quiet">/ {count - 1}</span>
     </label>
