@@ -1,0 +1,187 @@
+"""A real JupyterLab in a real Chromium, and what a person and a test do with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lab import Clip, Lab, Notebook
+
+ROOT = Path(__file__).parents[2]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+def unavailable(reason: str) -> None:
+    """Skip on a developer's machine; fail where the tests must run."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        unavailable("no Chromium; install Debian's chromium or point CHROMIUM to one")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab server that knows nothing of this machine's settings."""
+    if not (ROOT / "evavos_widget/widgets/static/annotator.js").is_file():
+        unavailable("the front end is not built; run `npm --prefix js run build`")
+    home = tmp_path_factory.mktemp("lab")
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    for folder in (*folders.values(), "work"):
+        (home / folder).mkdir()
+    notifications = (
+        home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    )
+    notifications.parent.mkdir(parents=True)
+    notifications.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (home / "server.log").open("wb")
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *(f"--port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
+        *("--IdentityProvider.token=", f"--ServerApp.root_dir={home / 'work'}"),
+        "--ServerApp.disable_check_xsrf=True",
+    ]
+    environment = {
+        **os.environ,
+        **{name: str(home / folder) for name, folder in folders.items()},
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+    server = subprocess.Popen(
+        command, env=environment, stdout=log, stderr=log, start_new_session=True
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(server, f"{url}/api/status", home / "server.log")
+        yield Lab(url, home / "work", home / "runtime")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+        log.close()
+
+
+def _wait_for(server: subprocess.Popen, url: str, log: Path) -> None:
+    import time
+
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                json.load(response)
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
+
+
+@pytest.fixture
+def open_notebook(lab: Lab, browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable]:
+    """Write a notebook of the given cells, open it, and run what is asked for."""
+    opened: list[Notebook] = []
+
+    def open_notebook(*cells: str, width: int = 1280, height: int = 900) -> Notebook:
+        name = f"{request.node.name.replace('[', '-').rstrip(']')}-{len(opened)}"
+        notebook = Notebook(lab, browser, name, cells, width, height)
+        opened.append(notebook)
+        return notebook
+
+    yield open_notebook
+    for notebook in opened:
+        notebook.close()
+
+
+@pytest.fixture
+def picture() -> Callable[[str, Any], None]:
+    """Keep a picture of the annotator for the README, when EVAVOS_SCREENSHOTS asks for it."""
+
+    def picture(name: str, part: Any) -> None:
+        if os.environ.get("EVAVOS_SCREENSHOTS") == "1":
+            folder = ROOT / "docs" / "images"
+            folder.mkdir(parents=True, exist_ok=True)
+            part.screenshot(path=folder / f"{name}.png")
+
+    return picture
+
+
+@pytest.fixture(scope="session")
+def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    """A real sequence: DAVIS where the data is, else an H.264 file of the embedded clip."""
+    try:
+        root = request.getfixturevalue("davis_root")
+    except pytest.skip.Exception:
+        return _embedded(tmp_path_factory.mktemp("video") / "embedded.mp4")
+    from evavos_widget.masks import read_label_png
+
+    pictures = root / "JPEGImages" / "480p" / "blackswan"
+    truth = {
+        i: read_label_png(path)
+        for i, path in enumerate(sorted((root / "Annotations/480p/blackswan").glob("*.png")))
+    }
+    setup = (
+        "from evavos_widget import Annotator, open_sequence\n"
+        f"sequence = open_sequence({str(root)!r}, 'blackswan')\n"
+        "video, truth = sequence.video, sequence.ground_truth"
+    )
+    return Clip(pictures, setup, truth)
+
+
+def _embedded(path: Path) -> Clip:
+    import av
+
+    from evavos_widget.datasets.embedded import embedded_clip
+
+    sequence = embedded_clip()
+    video = sequence.video
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+        for frame in video:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+    setup = (
+        "from evavos_widget import Annotator, embedded_clip\n"
+        f"video, truth = {str(path)!r}, embedded_clip().ground_truth"
+    )
+    truth = {i: (m == 1).astype(np.uint8) for i, m in sequence.ground_truth.items()}
+    return Clip(path, setup, truth)

@@ -1,0 +1,194 @@
+"""The annotator as a citizen of a notebook: busy kernels, reloads, other views, keys, errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from lab import Annotator, Clip, Lab, Notebook
+
+from evavos_widget.session import Session
+
+#: A cell that computes until a file appears, as a training loop in the same kernel would.
+BUSY = """\
+from pathlib import Path
+while not Path({go!r}).exists():
+    sum(range(10_000))
+print("done")"""
+
+
+@pytest.fixture
+def start(
+    open_notebook: Callable[..., Notebook], clip: Clip, request: pytest.FixtureRequest
+) -> Callable[..., tuple[Notebook, Annotator, str]]:
+    """Open a notebook whose first cell shows the clip, with further cells below it."""
+
+    def start(*cells: str, options: str = "") -> tuple[Notebook, Annotator, str]:
+        session = f"{request.node.name}.evavos"
+        notebook = open_notebook(clip.cell(session, options), *cells)
+        notebook.run_cell(0)
+        return notebook, notebook.annotator().ready(), session
+
+    return start
+
+
+def journal(lab: Lab, session: str) -> list[dict]:
+    lines = (lab.work / session / "journal.jsonl").read_bytes().splitlines()
+    return [json.loads(line.split(b" ", 1)[1]) for line in lines]
+
+
+def annotations(lab: Lab, session: str) -> list[dict]:
+    events = [e for group in journal(lab, session) for e in group.get("events", ())]
+    return [e for e in events if e["kind"] == "annotate"]
+
+
+def dab(annotator: Annotator, clip: Clip, frame: int = 0) -> None:
+    """One stroke of the brush in the middle of the object."""
+    truth = clip.truth[frame] == 1
+    rows, columns = np.nonzero(truth)
+    x, y = float(np.median(columns)), float(np.median(rows))
+    annotator.stage.scroll_into_view_if_needed()
+    annotator.press("tool.brush")
+    annotator.drag([(x - 20, y), (x + 20, y)], truth)
+    annotator.draft("brush")
+
+
+def test_work_goes_on_while_a_cell_runs(start, clip, lab):
+    notebook, annotator, session = start(BUSY.format(go="go-on"))
+    notebook.run_cell(1)
+    busy = notebook.page.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]')
+    busy.wait_for()
+    dab(annotator, clip)
+    annotator.commit()
+    assert len(annotations(lab, session)) == 1
+    annotator.show(3)
+    annotator.press("job.start")
+    assert annotator.phase_when_painted() == "running"
+    annotator.press("job.stop")
+    annotator.phase("idle")
+    annotator.expect(busy).to_be_visible()
+    (lab.work / "go-on").touch()
+    notebook.wait_until_idle()
+    assert notebook.value("sorted(annotator.session.annotations)") == [0]
+
+
+def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip):
+    notebook, annotator, _ = start()
+    dab(annotator, clip)
+    annotator.commit(propagate=True)
+    annotator.phase("running")
+    annotator.press("job.stop")
+    annotator.phase("idle")
+    n_frames = len(clip.truth)
+    waiting = notebook.value("len(annotator.session.stale)")
+    assert 0 < waiting < n_frames
+    assert notebook.value("sorted(annotator.session.annotations)") == [0]
+    annotator.press("job.start")
+    annotator.phase("running")
+    annotator.phase("idle")
+    assert notebook.value("len(annotator.session.stale)") == 0
+
+
+def test_a_reloaded_page_shows_what_was_there_and_works(start, clip):
+    notebook, annotator, _ = start()
+    dab(annotator, clip)
+    annotator.commit()
+    notebook.save()
+    annotator.expect(notebook.page.locator(".jp-mod-dirty")).to_have_count(0)
+    notebook.page.reload()
+    notebook.wait_until_idle()
+    annotator = notebook.annotator().ready()
+    assert annotator.phase_when_painted() == "idle"
+    annotator.expect(annotator.root.locator(".ev-mark-drawn")).to_have_count(1)
+    revision = annotator.revision()
+    annotator.press("undo")
+    annotator.after_revision(revision)
+    assert notebook.value("len(annotator.session.annotations)") == 0
+    assert notebook.path.stat().st_size < 100_000
+
+
+def test_two_views_of_one_session_agree_and_go_when_their_cell_is_run_again(start, clip):
+    notebook, first, _ = start("annotator")
+    notebook.run_cell(1)
+    second = notebook.annotator(1).ready()
+    dab(first, clip)
+    first.commit()
+    assert second.phase_when_painted() == "idle"
+    second.expect(second.root.locator(".ev-mark-drawn")).to_have_count(1)
+    first.show(4)
+    second.on_frame(4)
+    notebook.run_cell(1)
+    notebook.annotator(1).ready()
+    first.expect(notebook.page.locator(".evavos")).to_have_count(2)
+    assert not notebook.errors
+
+
+def test_a_killed_kernel_loses_nothing_that_was_acknowledged(start, clip, lab):
+    notebook, annotator, session = start()
+    for frame in (0, 7):
+        annotator.show(frame)
+        dab(annotator, clip, frame)
+        annotator.commit()
+    annotator.press("job.start")
+    annotator.phase("running")
+    kernel = notebook.value("__import__('os').getpid()")
+    notebook.forget_kernel()
+    os.kill(kernel, signal.SIGKILL)
+    with Session.open(lab.work / session) as again:
+        assert sorted(again.annotations) == [0, 7]
+        for frame in (0, 7):
+            drawn = again.masks[frame] == 1
+            assert drawn.any()
+            assert (drawn & (clip.truth[frame] == 1)).any()
+        assert again.can_undo == "mask on frame 7"
+
+
+def test_a_broken_predictor_is_shown_and_the_brush_still_works(open_notebook, clip, lab, request):
+    broken = (
+        "class Broken:\n"
+        "    name = 'broken'\n"
+        "    def predict(self, image, prompts, *, key=None):\n"
+        "        raise RuntimeError('the weights are for another model')\n"
+    )
+    cell = broken + clip.cell("broken.evavos", ", predictor=Broken()")
+    notebook = open_notebook(cell)
+    notebook.run_cell(0)
+    annotator = notebook.annotator().ready()
+    dab(annotator, clip)
+    annotator.commit()
+    annotator.press("tool.clicks")
+    truth = clip.truth[0]
+    annotator.click(truth.shape[1] / 2, truth.shape[0] / 2, truth)
+    alert = annotator.root.get_by_role("alert")
+    annotator.expect(alert).to_contain_text("the weights are for another model")
+    annotator.draft("none")
+    annotator.show(2)
+    dab(annotator, clip, 2)
+    annotator.commit()
+    assert notebook.value("sorted(annotator.session.annotations)") == [0, 2]
+
+
+def test_a_missing_video_is_named_in_the_cell(open_notebook):
+    notebook = open_notebook("from evavos_widget import Annotator\nAnnotator('no/such.mp4')")
+    notebook.run_cell(0)
+    output = notebook.page.locator(".jp-OutputArea-output").first
+    notebook.annotator().expect(output).to_contain_text("no/such.mp4")
+
+
+def test_no_key_reaches_the_notebook(start):
+    notebook, annotator, _ = start("1 + 1")
+    cells = notebook.page.locator(".jp-Notebook .jp-Cell")
+    annotator.stage.click()
+    before = cells.count()
+    for key in ("b", "d", "d", "m", "y", "j", "k", "o", "o", "]", "[", "ArrowRight", "Home", "?"):
+        notebook.page.keyboard.press(key)
+    annotator.press("help")
+    annotator.on_frame(0)
+    annotator.expect(cells).to_have_count(before)
+    annotator.expect(notebook.page.locator(".jp-MarkdownCell")).to_have_count(0)
+    held = annotator.root.evaluate("root => root.contains(document.activeElement)")
+    assert held
