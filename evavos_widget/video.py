@@ -10,7 +10,7 @@ import re
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,8 +40,8 @@ class _Reader(Protocol):
     fps: float
     warnings: tuple[str, ...]
 
-    def read(self, index: int, room: int) -> Mapping[int, np.ndarray]:
-        """Frame `index`, with at most `room` neighbours that came up on the way."""
+    def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
+        """Frame `index`; `keep` gets at most `room` others that came up on the way."""
         ...
 
     def original_jpeg(self, index: int) -> bytes | None:
@@ -82,6 +82,7 @@ class Video:
         self.name = name
         self.source = source
         self.cache_bytes = cache_bytes
+        self._frame_bytes = self.height * self.width * 3
         self._reader: _Reader | None = reader
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._fingerprint: str | None = None
@@ -156,17 +157,19 @@ class Video:
             if index in self._cache:
                 self._cache.move_to_end(index)
                 return self._cache[index]
-            frame_bytes = self.height * self.width * 3
-            room = self.cache_bytes // frame_bytes // 2
-            frames = self._open_reader().read(index, room)
-            for i, frame in frames.items():
-                if frame.flags.writeable:
-                    frame.flags.writeable = False
-                self._cache[i] = frame
-            self._cache.move_to_end(index)
-            while len(self._cache) * frame_bytes > self.cache_bytes:
-                self._cache.popitem(last=False)
-            return frames[index]
+            # Half the cache for frames before the one asked for leaves the other half alone.
+            room = self.cache_bytes // self._frame_bytes // 2
+            frame = self._open_reader().read(index, room, self._keep)
+            self._keep(index, frame)
+            return frame
+
+    def _keep(self, index: int, frame: np.ndarray) -> None:
+        if frame.flags.writeable:
+            frame.flags.writeable = False
+        self._cache[index] = frame
+        self._cache.move_to_end(index)
+        while len(self._cache) * self._frame_bytes > self.cache_bytes:
+            self._cache.popitem(last=False)
 
     def jpeg(self, index: int, quality: int = 90) -> bytes:
         """Frame `index` as a JPEG file.
@@ -427,7 +430,7 @@ class _PictureReader:
             for i, problem in self._problems.items()
         )
 
-    def read(self, index: int, room: int) -> dict[int, np.ndarray]:
+    def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
         name = self._names[index]
         try:
             frame = self._fast(index)
@@ -443,7 +446,7 @@ class _PictureReader:
                 f"frame {index} is {frame.shape[1]} x {frame.shape[0]} in {name}, but the video "
                 f"is {self.width} x {self.height}; the file changed, open the video again."
             )
-        return {index: frame}
+        return frame
 
     def original_jpeg(self, index: int) -> bytes | None:
         if not self._shown_as_is[index]:
@@ -526,11 +529,11 @@ class _ArrayReader:
         self.array = array
         self.n_frames, self.height, self.width = array.shape[:3]
 
-    def read(self, index: int, room: int) -> dict[int, np.ndarray]:
+    def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
         frame = _to_uint8(self.array[index])
         if frame.ndim == 2:
             frame = np.repeat(frame[..., None], 3, axis=2)
-        return {index: frame.view()}
+        return frame.view()
 
     def original_jpeg(self, index: int) -> None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +32,7 @@ class _Packet(NamedTuple):
 
     pts: int | None
     dts: int | None
+    size: int
     key: bool
     discard: bool
 
@@ -82,27 +83,28 @@ class VideoFileReader:
         problem = self._make_index()
         self.warnings = () if problem is None else (problem,)
 
-    def read(self, index: int, room: int) -> dict[int, np.ndarray]:
-        """Frame `index`; when reading backwards, up to `room` frames before it as well."""
+    def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
+        """Frame `index`; when reading backwards, `keep` gets up to `room` frames before it."""
         backwards = 0 < self._lowest_read - index <= _BACKWARDS
         first = max(0, index - room) if backwards else index
         nearest = bisect_right(self._keyframes, index, key=lambda k: k.first_frame) - 1
-        frames: dict[int, np.ndarray] = {}
+        starts: list[int | None] = [nearest]
         if self._keyframes[nearest].first_frame <= self._next <= index:
-            frames = self._advance(first, index)
+            starts.insert(0, None)  # going on from here is the shortest way
         # A keyframe may promise more than it holds; earlier ones are tried then.
-        for k in dict.fromkeys((nearest, max(nearest - 1, 0), 0)):
-            if index in frames:
-                break
-            self._seek(k)
-            frames = self._advance(first, index)
-        if index not in frames:
-            raise OSError(
-                f"frame {index} of {self._path} cannot be decoded; "
-                "replace the file to get it, the other frames stay usable."
-            )
-        self._lowest_read = min(frames)
-        return frames
+        starts += [max(nearest - 1, 0), 0]
+        for start in dict.fromkeys(starts):
+            if start is not None:
+                self._seek(start)
+            for i, frame in self._advance(first, index):
+                self._lowest_read = min(i, self._lowest_read) if backwards else i
+                if i == index:
+                    return frame
+                keep(i, frame)
+        raise OSError(
+            f"frame {index} of {self._path} cannot be decoded; "
+            "replace the file to get it, the other frames stay usable."
+        )
 
     def original_jpeg(self, index: int) -> None:
         """Return None: no frame of a video file is a JPEG file of its own."""
@@ -167,18 +169,29 @@ class VideoFileReader:
                 continue
             packets = self._packets()
             packet = next(packets, None)
-            if packet and self._order.get(packet.pts, np.inf) <= self._order[keyframe.pts]:
-                self._stand(chain([packet], packets), keyframe.first_frame)
+            at = None if packet is None else self._order.get(packet.pts)
+            if packet and at is not None and at <= self._order[keyframe.pts]:
+                packets = self._as_scanned(chain([packet], packets), at)
+                self._stand(packets, keyframe.first_frame)
                 return
         self._rewind()
+
+    def _as_scanned(self, packets: Iterator[av.Packet], at: int) -> Iterator[av.Packet]:
+        """`packets` as long as they are those of the scan from its packet `at` on.
+
+        After a seek, MPEG program streams guess time stamps, and guess them wrong.
+        """
+        for packet, scanned in zip(packets, islice(self._scanned, at, None), strict=False):
+            if (packet.pts, packet.size) != (scanned.pts, scanned.size):
+                return
+            yield packet
 
     def _rewind(self) -> None:
         self._container.close()
         self._open()
 
-    def _advance(self, first: int, last: int) -> dict[int, np.ndarray]:
-        """Decode up to frame `last`; return the frames from `first` on that came up."""
-        frames = {}
+    def _advance(self, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Decode up to frame `last`; give the frames from `first` on that come up."""
         for frame in self._decoding:
             i = self._next if self._index is None else self._index.get(frame.pts, -1)
             if i < self._first_right:
@@ -186,23 +199,23 @@ class VideoFileReader:
             self._next = i + 1
             # From the start a damaged frame is the best there is; from a keyframe it may be
             # damaged only because decoding started there.
-            if frame.is_corrupt and self._first_right > 0:
-                continue
-            if first <= i <= last:
-                frames[i] = self._rgb(frame)
+            if first <= i <= last and not (frame.is_corrupt and self._first_right > 0):
+                yield i, self._rgb(frame)
             if i >= last:
-                break
-        return frames
+                return
 
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """(H, W, 3) uint8, upright, in the size of the first frame."""
         rgb = self._reformatter.reformat(frame, *self._coded_size, "rgb24", threads=1).to_ndarray()
         matrix = frame.side_data.get("DISPLAYMATRIX")
-        return rgb if matrix is None else _upright(rgb, np.frombuffer(matrix, dtype=np.int32))
+        if matrix is not None:
+            rgb = _upright(rgb, np.frombuffer(matrix, dtype=np.int32))
+        return np.array(rgb, order="C")  # FFmpeg's own memory has padded rows
 
     def _make_index(self) -> str | None:
         """List frames and keyframes; return a sentence if the file is cut short."""
         packets, counted, cut_short = self._scan()
+        self._scanned = packets
         self._order: dict[int | None, int] = {packet.pts: i for i, packet in enumerate(packets)}
         head = list(islice(self._decoding, _COMPARED))
         if not head:
@@ -272,9 +285,8 @@ class VideoFileReader:
                             end, float((packet.pts + (packet.duration or 0)) * packet.time_base)
                         )
                     if packet.stream_index == stream.index:
-                        packets.append(
-                            _Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
-                        )
+                        p = packet
+                        packets.append(_Packet(p.pts, p.dts, p.size, p.is_keyframe, p.is_discard))
                         broken_off = packet.pos if packet.is_corrupt else None
             except FFmpegError:
                 cut_short = True
@@ -317,7 +329,7 @@ def _times_in_order(packets: list[_Packet]) -> list[int] | None:
 
 
 def _upright(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Turn and mirror `rgb` as a display matrix says.
+    """`rgb` turned and mirrored as a display matrix says, without copying.
 
     Parameters
     ----------
@@ -330,4 +342,4 @@ def _upright(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     xx, xy, _, yx, yy = (int(m) for m in matrix[:5])
     if abs(xy) > abs(xx):
         rgb, xx, yy = rgb.transpose(1, 0, 2), yx, xy
-    return np.ascontiguousarray(rgb[:: -1 if yy < 0 else 1, :: -1 if xx < 0 else 1])
+    return rgb[:: -1 if yy < 0 else 1, :: -1 if xx < 0 else 1]

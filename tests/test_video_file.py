@@ -9,14 +9,14 @@ import pytest
 
 from evavos_widget.video import Video
 
-N, HEIGHT, WIDTH = 70, 48, 64
+N, HEIGHT, WIDTH = 70, 48, 62
 
 
 def picture(i: int) -> np.ndarray:
     """A frame that differs from all others in much of its area."""
     rng = np.random.default_rng(7)
-    image = np.roll(rng.integers(0, 256, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8), i, axis=1)
-    image = image.repeat(8, axis=0).repeat(8, axis=1)
+    image = np.roll(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), i, axis=1)
+    image = image.repeat(8, axis=0).repeat(8, axis=1)[:HEIGHT, :WIDTH]
     image[: HEIGHT // 2, : WIDTH // 2] = (3 * i) % 256
     return image
 
@@ -114,7 +114,9 @@ def assert_exact(path: Path) -> None:
         *np.random.default_rng(0).integers(len(video), size=150),
     ]
     for i in order:
-        assert np.array_equal(video.frame(i), expected[i]), f"frame {i}"
+        frame = video.frame(i)
+        assert np.array_equal(frame, expected[i]), f"frame {i}"
+        assert frame.flags.c_contiguous
 
 
 def test_frames_at_uneven_times_count_one_by_one(tmp_path: Path) -> None:
