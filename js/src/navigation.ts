@@ -28,6 +28,7 @@ export class Navigation {
   }
 
   goTo(frame: number): void {
+    if (!Number.isFinite(frame)) return;
     const to = clamp(frame, this.count);
     const from = this.frame.peek();
     if (to === from) return;
