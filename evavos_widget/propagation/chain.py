@@ -3,46 +3,79 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from evavos_widget.propagation.features import CELL, FrameFeatures
-from evavos_widget.propagation.kernels import nearest_distances, relax
+from evavos_widget.propagation.features import CELL
+from evavos_widget.propagation.frames import Frames
+from evavos_widget.propagation.kernels import nearest_in_window, relax
 
 __all__ = ["Chain"]
 
-PRIOR_WEIGHT = 0.6
-PRIOR_SCALE = 8.0
-PRIOR_LIMIT = 5.0
-READOUT_WEIGHT = 1.5
-READOUT_TAU = 0.05
-POSITION_WEIGHT = 0.6
-NEIGHBOURS = 4
+# Chosen on DAVIS-2016 train; docs/flow.md says what each is worth.
+
 BAND = 40
+"""Working pixels around the expected object in which it is looked for."""
+
+PRIOR_SCALE = 13.0
+"""Working pixels from the expected outline that are worth one unit of logit."""
+
+PRIOR_LIMIT = 1.5
+"""Largest logit that the expected outline alone can give."""
+
+READOUT_LIMIT = 3.0
+"""Largest logit that descriptors alone can give: twice the prior, so that they can overrule."""
+
+READOUT_SCALE = 0.02
+"""Difference of squared descriptor distances at which the readout saturates."""
+
+NEIGHBOURS = 4
+"""Nearest descriptors averaged per class."""
+
+RADIUS = 10
+"""Cells searched each way around a cell's place in a remembered frame."""
+
+DISTANCE_COST = 1e-4
+"""Squared descriptor distance that a cell of squared displacement counts for."""
+
+FAR = 4.0
+"""Squared descriptor distance of a class that is not in the window."""
+
 MEMORY_STRIDE = 5
-DESCRIPTORS = 16
-RELAX_WEIGHT = 1.0
-SWEEPS = 4
-RELAX_PROB = True
+"""Remembered are the annotated frame and the latest whose distance is a multiple of this."""
+
+RELAX_WEIGHT = 4.0
+"""Pull of a neighbour of the same colour relative to the pixel's own evidence."""
+
+RELAX_SWEEPS = 4
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Memory:
-    """Cells of one remembered frame: descriptors (M, D) and which belong to the object."""
+    """One remembered frame.
+
+    Parameters
+    ----------
+    descriptors : (h', w', D) float32 array
+    inside : (h', w') bool array
+        Which cells belong to the object.
+    centre : (float, float)
+        Row and column of the object's middle, in working pixels.
+    """
 
     descriptors: np.ndarray
     inside: np.ndarray
+    centre: tuple[float, float]
 
 
 class Chain:
     """Masks of one object on the frames that follow from one annotation.
 
     A chain can be continued from any point with the masks it has: whatever else a step
-    needs is computed again from them, so that a mask never depends on where the chain
-    was taken up.
+    needs is computed again from them and the video, so that a mask never depends on
+    where the chain was taken up.
 
     Parameters
     ----------
@@ -50,157 +83,129 @@ class Chain:
         The annotated frame.
     direction : {-1, 1}
     mask : (H, W) bool array
-        The object on `source`.
+        The object on `source`; some pixel of it.
     size : (h, w)
         Working resolution.
-    features : callable
-        Frame index -> `FrameFeatures`.
     """
 
     def __init__(
-        self,
-        source: int,
-        direction: int,
-        mask: np.ndarray,
-        size: tuple[int, int],
+        self, source: int, direction: int, mask: np.ndarray, size: tuple[int, int]
     ) -> None:
         self.source = source
         self.direction = direction
-        self.size = size
+        self.nbytes = 0
+        self._size = size
+        self._masks: list[bytes] = []
+        self._last_seen = 0
+        self._remembered: dict[int, _Memory] = {}
         start = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-        self._masks = [_pack(start)]
-        self._memory: dict[int, _Memory] = {}
-        self._basis: np.ndarray | None = None
+        peak = start.max()
+        # An object thinner than a working pixel would otherwise be lost at once.
+        self._append(start / peak if peak <= 0.5 else start)
 
     @property
     def length(self) -> int:
         """Frames the chain has masks for, the annotated one included."""
         return len(self._masks)
 
-    @property
-    def nbytes(self) -> int:
-        """Size of the masks in bytes."""
-        return sum(len(m) for m in self._masks)
-
     def mask(self, distance: int) -> np.ndarray:
         """Probability, (h, w) float32, `distance` frames from the annotated one."""
-        return _unpack(self._masks[distance], self.size)
+        levels = np.frombuffer(zlib.decompress(self._masks[distance]), np.uint8)
+        return levels.reshape(self._size).astype(np.float32) / 255
 
-    def forget(self) -> None:
+    def rest(self) -> None:
         """Drop what can be computed again from the masks."""
-        self._memory.clear()
-        self._basis = None
+        self._remembered.clear()
 
-    def extend(
-        self,
-        features: Callable[[int], FrameFeatures],
-        flow: Callable[[int, int], np.ndarray],
-    ) -> None:
-        """Compute the mask of the next frame.
-
-        Parameters
-        ----------
-        features : callable
-            Frame -> `FrameFeatures`.
-        flow : callable
-            Frame, next frame -> where each pixel of the next one was, (h, w, 2).
-        """
+    def extend(self, frames: Frames) -> None:
+        """Compute the mask of the next frame."""
         last = self.length - 1
-        before = self.source + self.direction * last
-        now = before + self.direction
-        previous = self.mask(last)
-        if not previous.any():
-            self._masks.append(_pack(previous))
-            return
-        target = features(now)
-        warped = cv2.remap(
-            previous, flow(before, now), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        inside = (warped > 0.5).astype(np.uint8)
-        if not inside.any():
-            self._masks.append(_pack(np.zeros(self.size, np.float32)))
-            return
-        outer = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
-        band = outer <= BAND
-        signed = np.where(inside, cv2.distanceTransform(inside, cv2.DIST_L2, 3), -outer)
-        logit = PRIOR_WEIGHT * np.clip(signed / PRIOR_SCALE, -PRIOR_LIMIT, PRIOR_LIMIT)
-        rows, columns = _extent(band)
-        window = (rows, columns)
-
-        frames = {0, last - last % MEMORY_STRIDE}
-        for gone in set(self._memory) - frames:
-            del self._memory[gone]
-        for distance in sorted(frames - set(self._memory)):
-            self._memory[distance] = self._remember(
-                features(self.source + self.direction * distance), self.mask(distance)
+        now = self.source + self.direction * self.length
+        expected = self.mask(self._last_seen)
+        if self._last_seen == last:
+            expected = cv2.remap(
+                expected,
+                frames.positions(now - self.direction, now),
+                None,
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
             )
-        readout, valid = self._read(target, warped, band)
-        up = cv2.resize(
-            readout, None, fx=CELL, fy=CELL, interpolation=cv2.INTER_LINEAR
-        )[: self.size[0], : self.size[1]]
-        logit += READOUT_WEIGHT * up
-        part = np.ascontiguousarray(logit[window])
-        if RELAX_PROB:
-            part = 1 / (1 + np.exp(-part))
-        part = relax(
-            part.astype(np.float32),
-            np.ascontiguousarray(target.affinity[(slice(None), *window)]),
-            np.float32(RELAX_WEIGHT),
-            SWEEPS,
-        )
-        if not RELAX_PROB:
-            part = 1 / (1 + np.exp(-part))
-        result = np.zeros(self.size, np.float32)
-        result[window] = np.where(band[window], part, 0)
-        self._masks.append(_pack(result))
+        inside = (expected > 0.5).astype(np.uint8)
+        if not inside.any():
+            self._append(np.zeros(self._size, np.float32))
+            return
+        outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+        depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3) - outside
+        prior = np.clip(depth / PRIOR_SCALE, -PRIOR_LIMIT, PRIOR_LIMIT)
+        if self._last_seen < last:  # Hidden: only its looks can bring it back.
+            prior[:] = -PRIOR_LIMIT
+        near = outside <= BAND
+        x, y, w, h = cv2.boundingRect(near.astype(np.uint8))
+        window = (slice(y, y + h), slice(x, x + w))
+        logit = prior + self._readout(frames, now, inside, near)
+        evidence = (1 / (1 + np.exp(-logit[window]))).astype(np.float32)
+        affinity = np.ascontiguousarray(frames.features(now).affinity[(slice(None), *window)])
+        relaxed = relax(evidence, affinity, np.float32(RELAX_WEIGHT), RELAX_SWEEPS)
+        result = np.zeros(self._size, np.float32)
+        result[window] = np.where(near[window], relaxed, 0)
+        self._append(result)
 
-    def _remember(self, frame: FrameFeatures, mask: np.ndarray) -> _Memory:
-        cells = _pool_mask(mask, frame.cells.shape[:2])
-        near = cv2.dilate(
-            (cells > 0.5).astype(np.uint8), np.ones((2 * BAND // CELL + 1,) * 2, np.uint8)
-        )
-        y, x = np.nonzero(near)
-        return _Memory(self._describe(frame, mask, y, x), cells[y, x] > 0.5)
+    def _append(self, mask: np.ndarray) -> None:
+        levels = (mask * 255 + 0.5).astype(np.uint8)
+        if levels.max() > 127:
+            self._last_seen = self.length
+        self._masks.append(zlib.compress(levels.tobytes(), 1))
+        self.nbytes += len(self._masks[-1])
 
-    def _describe(
-        self, frame: FrameFeatures, mask: np.ndarray, y: np.ndarray, x: np.ndarray
+    def _memories(self, frames: Frames) -> list[_Memory]:
+        """The annotated frame and the latest of every few, descriptors and all."""
+        distances = {0, self._last_seen - self._last_seen % MEMORY_STRIDE}
+        for gone in set(self._remembered) - distances:
+            del self._remembered[gone]
+        for distance in distances - set(self._remembered):
+            frame = self.source + self.direction * distance
+            mask = self.mask(distance)
+            descriptors = frames.descriptors(frame, self.source)
+            cells = _pool(mask, descriptors.shape[:2])
+            inside = cells > 0.5 * min(1.0, float(cells.max()))
+            self._remembered[distance] = _Memory(descriptors, inside, _centre(mask > 0.5))
+        return [self._remembered[d] for d in sorted(distances)]
+
+    def _readout(
+        self, frames: Frames, now: int, inside: np.ndarray, near: np.ndarray
     ) -> np.ndarray:
-        found = frame.cells[y, x]
-        if self._basis is None:
-            centred = found - found.mean(axis=0)
-            _, vectors = np.linalg.eigh(centred.T @ centred)
-            self._basis = np.ascontiguousarray(vectors[:, ::-1][:, :DESCRIPTORS])
-        hard = mask > 0.5
-        rows, columns = np.nonzero(hard)
-        if len(rows):
-            cy, cx, spread = rows.mean(), columns.mean(), np.sqrt(len(rows))
-        else:
-            cy, cx, spread = 0.0, 0.0, 1.0
-        position = np.stack([(y * CELL + 1.5 - cy) / spread, (x * CELL + 1.5 - cx) / spread], axis=1)
-        return np.concatenate(
-            [found @ self._basis, POSITION_WEIGHT * position], axis=1
-        ).astype(np.float32)
-
-    def _read(
-        self, frame: FrameFeatures, warped: np.ndarray, band: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        shape = frame.cells.shape[:2]
-        y, x = np.nonzero(_pool_mask(band.astype(np.float32), shape) > 0)
-        queries = self._describe(frame, warped, y, x)
-        descriptors = np.concatenate([m.descriptors for m in self._memory.values()])
-        inside = np.concatenate([m.inside for m in self._memory.values()])
-        order = np.argsort(~inside, kind="stable")
-        memory = np.ascontiguousarray(descriptors[order].T)
-        d = nearest_distances(queries, memory, int(inside.sum()), NEIGHBOURS)
-        score = np.zeros(len(y), np.float32)
-        if inside.any() and not inside.all():
-            score = np.tanh((d[:, 1] - d[:, 0]) / READOUT_TAU / 2) * 2
-        out = np.zeros(shape, np.float32)
-        out[y, x] = score
-        return out, band
+        """Logit, (h, w), of looking more like the remembered object than what was round it."""
+        descriptors = frames.descriptors(now, self.source)
+        shape = descriptors.shape[:2]
+        rows, columns = np.nonzero(_pool(near.astype(np.float32), shape))
+        queries = descriptors[rows, columns]
+        best = np.full((len(rows), 2, NEIGHBOURS), FAR, np.float32)
+        centre = _centre(inside)
+        for memory in self._memories(frames):
+            shift = (
+                (memory.centre[0] - centre[0]) / CELL,
+                (memory.centre[1] - centre[1]) / CELL,
+            )
+            nearest_in_window(
+                queries,
+                rows,
+                columns,
+                memory.descriptors,
+                memory.inside,
+                shift,
+                RADIUS,
+                DISTANCE_COST,
+                best,
+            )
+        to_object, to_rest = best.mean(axis=2).T
+        cells = np.zeros(shape, np.float32)
+        cells[rows, columns] = READOUT_LIMIT * np.tanh((to_rest - to_object) / READOUT_SCALE)
+        pixels = cv2.resize(cells, None, fx=CELL, fy=CELL, interpolation=cv2.INTER_LINEAR)
+        return pixels[: self._size[0], : self._size[1]]
 
 
-def _pool_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _pool(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Means of a (h, w) mask over h' x w' cells."""
     h, w = mask.shape
     padded = cv2.copyMakeBorder(
         mask, 0, shape[0] * CELL - h, 0, shape[1] * CELL - w, cv2.BORDER_REPLICATE
@@ -208,15 +213,8 @@ def _pool_mask(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return cv2.resize(padded, shape[::-1], interpolation=cv2.INTER_AREA)
 
 
-def _extent(band: np.ndarray) -> tuple[slice, slice]:
-    x, y, w, h = cv2.boundingRect(band.astype(np.uint8))
-    return slice(y, y + h), slice(x, x + w)
-
-
-def _pack(mask: np.ndarray) -> bytes:
-    return zlib.compress((mask * 255 + 0.5).astype(np.uint8).tobytes(), 1)
-
-
-def _unpack(packed: bytes, size: tuple[int, int]) -> np.ndarray:
-    levels = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(size)
-    return levels.astype(np.float32) / 255
+def _centre(inside: np.ndarray) -> tuple[float, float]:
+    """Row and column of the middle of a mask."""
+    moments = cv2.moments(inside.astype(np.uint8), binaryImage=True)
+    area = max(moments["m00"], 1.0)
+    return moments["m01"] / area, moments["m10"] / area

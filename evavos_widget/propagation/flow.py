@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,37 +17,36 @@ from evavos_widget.loop import (
     objects_annotated,
 )
 from evavos_widget.propagation.chain import Chain
-from evavos_widget.propagation.features import backward_flow, frame_features, work_size
+from evavos_widget.propagation.frames import ByteBoundedCache, Frames
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
 __all__ = ["FlowPropagator"]
 
-FRAME_BYTES = 48 * 2**20
-"""Bound on features and flows kept."""
-
 CHAIN_BYTES = 128 * 2**20
-"""Bound on masks kept between calls."""
-
+"""Bound on masks kept between calls, compressed."""
 
 MOST_CERTAIN = 1 - 1e-6
 """Probability at which odds are cut off."""
 
+_Link = tuple[int, int, int]
+"""Object, annotated frame, direction."""
+
 
 class FlowPropagator:
-    """Carries masks from the nearest annotated frame, step by step.
+    """Carries masks from the nearest annotated frame, step by step (Sec. 2.1, no weights).
 
-    Sec. 2.1 without learned weights. Every object follows its own nearest annotation, so
-    a new annotation changes only the frames that are nearest to it. The masks of every
-    step are kept, and taken up again where the annotation they come from is unchanged.
+    Every object follows its own nearest annotation, so that a new annotation changes only
+    the frames that are nearest to it. The masks of every step are kept, and taken up again
+    where the annotation they come from is unchanged.
     """
 
     name = "flow"
 
     def __init__(self) -> None:
-        self._frames = _ByteBoundedCache(FRAME_BYTES)
-        self._chains = _ByteBoundedCache(CHAIN_BYTES)
+        self._frames: Frames | None = None
+        self._chains = ByteBoundedCache(CHAIN_BYTES)
 
     def affected(
         self,
@@ -68,104 +66,127 @@ class FlowPropagator:
     ) -> Iterator[PropagationStep]:
         """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
 
-        Frames come annotation by annotation, forwards and then backwards from each.
+        Frames come annotation by annotation, forwards and then backwards from each. A step
+        is one object carried over one frame, or one frame completed.
+
+        Raises
+        ------
+        ValueError
+            A frame lies outside the video, or an annotation has another size.
         """
-        wanted = sorted(set(frames))
-        sources = {
-            o: nearest_annotated(objects_annotated(annotations, o), video.n_frames)
-            for o in objects
-        }
-        needed = _reach(sources, wanted)
-        chains = {
-            (obj, source, direction): self._chain(video, annotations[source], obj, source, direction)
-            for obj, source, direction in needed
-        }
-        total = len(wanted) + sum(
-            max(0, reach + 1 - chains[key].length) for key, reach in needed.items()
-        )
-        waiting = {f: {o for o in objects if sources[o][f] >= 0} for f in wanted}
+        _check(video, annotations, frames)
+        if self._frames is None or self._frames.video is not video:
+            self._frames = Frames(video)
+            self._chains = ByteBoundedCache(CHAIN_BYTES)
+        sources = {o: _sources(annotations, o, video.n_frames) for o in objects}
+        reach = _reach(sources, frames)
+        chains = {link: self._chain(annotations, link) for link in reach}
+        # Objects drawn alike share a chain, which runs as far as the farthest needs it.
+        length = {chain: 0 for chain in chains.values()}
+        for link, chain in chains.items():
+            length[chain] = max(length[chain], reach[link] + 1)
+        total = len(set(frames)) + sum(max(0, length[c] - c.length) for c in length)
         done = 0
-        features, flow = self._readers(video)
-
-        def finish(frame: int) -> PropagationStep:
-            return PropagationStep(
-                done, total, frame, _merge(video, annotations, objects, sources, chains, frame)
-            )
-
-        for frame in [f for f in wanted if not waiting[f]]:
-            done += 1
-            yield finish(frame)
-            waiting.pop(frame)
-        fronts = sorted({(source, -direction) for _, source, direction in needed})
-        for source, backwards in fronts:
-            direction = -backwards
-            members = [k for k in needed if k[1:] == (source, direction)]
-            for distance in range(max(needed[k] for k in members) + 1):
-                frame = source + direction * distance
-                for key in members:
-                    obj, chain = key[0], chains[key]
-                    if distance > needed[key]:
-                        continue
-                    if distance >= chain.length:
-                        chain.extend(features, flow)
-                        done += 1
-                        yield PropagationStep(done, total)
-                    if frame in waiting and sources[obj][frame] == source:
-                        waiting[frame].discard(obj)
-                if frame in waiting and not waiting[frame]:
+        try:
+            for frame, link in _schedule(sources, reach, frames):
+                if link is None:
                     done += 1
-                    yield finish(frame)
-                    waiting.pop(frame)
-            for key in members:
-                chains[key].forget()
-                self._keep(annotations[source], key, chains[key])
+                    probabilities = _merge(video, annotations, objects, sources, chains, frame)
+                    yield PropagationStep(done, total, frame, probabilities)
+                elif chains[link].length <= abs(frame - link[1]):
+                    chains[link].extend(self._frames)
+                    done += 1
+                    yield PropagationStep(done, total)
+        finally:
+            for chain in length:
+                chain.rest()
 
-    def _readers(self, video: Video) -> tuple[Any, Any]:
-        size = work_size(video.height, video.width)
+    def _chain(self, annotations: Mapping[int, Annotation], link: _Link) -> Chain:
+        """The chain of an object from an annotation, as far as it was computed before."""
+        assert self._frames is not None
+        obj, source, direction = link
+        mask = annotations[source].labels == obj
+        content = blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
+        size = self._frames.size
+        return self._chains.get(
+            (source, direction, content), lambda: Chain(source, direction, mask, size)
+        )
 
-        def features(frame: int) -> Any:
-            return self._frames.get(
-                frame, lambda: frame_features(video.frame(frame), size)
+
+def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collection[int]) -> None:
+    for what, asked in (("frame", frames), ("annotated frame", annotations)):
+        for frame in asked:
+            if not 0 <= frame < video.n_frames:
+                raise ValueError(
+                    f"There is no {what} {frame} in a video of {video.n_frames} frames; "
+                    f"ask for 0 to {video.n_frames - 1}."
+                )
+    for frame, annotation in annotations.items():
+        if annotation.labels.shape != (video.height, video.width):
+            raise ValueError(
+                f"The annotation of frame {frame} has shape {annotation.labels.shape}; give it "
+                f"the video's, {(video.height, video.width)}."
             )
 
-        def flow(source: int, target: int) -> np.ndarray:
-            return self._frames.get(
-                (source, target), lambda: backward_flow(features(source), features(target))
-            )
 
-        return features, flow
+def _sources(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
+    """For every frame the annotated frame that an object comes from; -1 for nowhere.
 
-    def _chain(
-        self, video: Video, annotation: Annotation, obj: int, source: int, direction: int
-    ) -> Chain:
-        mask = annotation.labels == obj
-        size = work_size(video.height, video.width)
-        key = _chain_key(annotation, (obj, source, direction))
-        return self._chains.get(key, lambda: Chain(source, direction, mask, size))
-
-    def _keep(self, annotation: Annotation, key: tuple[int, int, int], chain: Chain) -> None:
-        self._chains.put(_chain_key(annotation, key), chain)
+    An object comes from nowhere where its nearest annotation says that it is absent.
+    """
+    annotated = objects_annotated(annotations, obj)
+    sources = nearest_annotated(annotated, n_frames)
+    for frame in annotated:
+        if not (annotations[frame].labels == obj).any():
+            sources[sources == frame] = -1
+    return sources
 
 
-def _chain_key(annotation: Annotation, key: tuple[int, int, int]) -> Hashable:
-    obj, source, direction = key
-    digest = blake2b(np.packbits(annotation.labels == obj).tobytes(), digest_size=16).digest()
-    return source, direction, digest
-
-
-def _reach(
-    sources: Mapping[int, np.ndarray], wanted: Sequence[int]
-) -> dict[tuple[int, int, int], int]:
-    """(object, source, direction) -> how far its chain has to run."""
-    reach: dict[tuple[int, int, int], int] = {}
+def _reach(sources: Mapping[int, np.ndarray], frames: Collection[int]) -> dict[_Link, int]:
+    """Which chains the frames need, and how far each has to run."""
+    reach: dict[_Link, int] = {}
     for obj, nearest in sources.items():
-        for frame in wanted:
-            source = int(nearest[frame])
-            if source < 0:
-                continue
-            key = (obj, source, -1 if frame < source else 1)
-            reach[key] = max(reach.get(key, 0), abs(frame - source))
+        for frame in frames:
+            link = _link(obj, int(nearest[frame]), frame)
+            if link is not None:
+                reach[link] = max(reach.get(link, 0), abs(frame - link[1]))
     return reach
+
+
+def _link(obj: int, source: int, frame: int) -> _Link | None:
+    """The chain that an object's mask on a frame comes from, if it comes from one."""
+    if source in (-1, frame):
+        return None
+    return obj, source, 1 if frame > source else -1
+
+
+def _schedule(
+    sources: Mapping[int, np.ndarray], reach: Mapping[_Link, int], frames: Collection[int]
+) -> Iterator[tuple[int, _Link | None]]:
+    """Frames to carry chains to, and frames (with None) that are then complete.
+
+    Chains that start at one annotation in one direction run side by side, so that their
+    frames' features and flow are computed once.
+    """
+    waiting = {
+        frame: sum(
+            _link(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
+        )
+        for frame in sorted(set(frames))
+    }
+    yield from [(frame, None) for frame in waiting if not waiting[frame]]
+    for source, backwards in sorted({(source, -direction) for _, source, direction in reach}):
+        side_by_side = [k for k in reach if k[1:] == (source, -backwards)]
+        for distance in range(1, max(reach[k] for k in side_by_side) + 1):
+            frame = source - backwards * distance
+            for link in side_by_side:
+                if distance > reach[link]:
+                    continue
+                yield frame, link
+                if frame in waiting and _link(link[0], int(sources[link[0]][frame]), frame) == link:
+                    waiting[frame] -= 1
+                    if not waiting[frame]:
+                        yield frame, None
 
 
 def _merge(
@@ -173,10 +194,10 @@ def _merge(
     annotations: Mapping[int, Annotation],
     objects: Sequence[int],
     sources: Mapping[int, np.ndarray],
-    chains: Mapping[tuple[int, int, int], Chain],
+    chains: Mapping[_Link, Chain],
     frame: int,
 ) -> np.ndarray:
-    """Probabilities of all objects on one frame, at full resolution.
+    """Probabilities of all objects on one frame, (K + 1, H, W), at full resolution.
 
     Each object's odds against everything else become its weight against a background of
     weight 1, which leaves a single object as it is; where the frame is annotated, the
@@ -185,43 +206,23 @@ def _merge(
     shape = (video.height, video.width)
     out = np.zeros((len(objects) + 1, *shape), np.float32)
     out[0] = 1
-    annotated = np.zeros(shape, bool)
-    for index, obj in enumerate(objects, 1):
-        source = int(sources[obj][frame])
-        if source == frame:
-            annotated |= annotations[frame].labels == obj
-        elif source >= 0:
-            chain = chains[obj, source, -1 if frame < source else 1]
+    annotated = {
+        k: annotations[frame].labels == obj
+        for k, obj in enumerate(objects, 1)
+        if sources[obj][frame] == frame
+    }
+    for k, obj in enumerate(objects, 1):
+        link = _link(obj, int(sources[obj][frame]), frame)
+        if link is not None:
             alone = cv2.resize(
-                chain.mask(abs(frame - source)), shape[::-1], interpolation=cv2.INTER_LINEAR
+                chains[link].mask(abs(frame - link[1])),
+                shape[::-1],
+                interpolation=cv2.INTER_LINEAR,
             )
-            np.clip(alone, 0, MOST_CERTAIN, out=alone)
-            np.divide(alone, 1 - alone, out=out[index])
+            np.minimum(alone, MOST_CERTAIN, out=alone)
+            np.divide(alone, 1 - alone, out=out[k])
     out /= out.sum(axis=0)
-    out[:, annotated] = 0
-    for index, obj in enumerate(objects, 1):
-        if sources[obj][frame] == frame:
-            out[index] = annotations[frame].labels == obj
+    for k, mask in annotated.items():
+        out[:, mask] = 0
+        out[k] = mask
     return out
-
-
-class _ByteBoundedCache:
-    """Keeps what was used last, up to a number of bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._items: OrderedDict[Hashable, Any] = OrderedDict()
-
-    def get(self, key: Hashable, make: Any) -> Any:
-        if key not in self._items:
-            self.put(key, make())
-        self._items.move_to_end(key)
-        return self._items[key]
-
-    def put(self, key: Hashable, value: Any) -> None:
-        self._items[key] = value
-        self._items.move_to_end(key)
-        total = sum(v.nbytes for v in self._items.values())
-        while total > self._limit and len(self._items) > 1:
-            _, dropped = self._items.popitem(last=False)
-            total -= dropped.nbytes

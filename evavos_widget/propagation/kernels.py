@@ -5,59 +5,71 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["nearest_distances", "relax"]
+__all__ = ["nearest_in_window", "relax"]
 
 
 @njit(cache=True, fastmath=True)
-def nearest_distances(
-    queries: np.ndarray, memory: np.ndarray, split: int, count: int
-) -> np.ndarray:
-    """Mean squared distance of each query to its nearest neighbours of either class.
+def nearest_in_window(
+    queries: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    memory: np.ndarray,
+    inside: np.ndarray,
+    shift: tuple[float, float],
+    radius: int,
+    distance_cost: float,
+    best: np.ndarray,
+) -> None:
+    """Improve the nearest distances to either class with one remembered frame.
 
     Parameters
     ----------
     queries : (Q, D) float32 array
-    memory : (D, M) float32 array
-        The first `split` columns are of one class, the others of the second.
-    count : int
-        Neighbours to average over; fewer where a class has fewer.
-
-    Returns
-    -------
-    (Q, 2) float32 array
-        To the first and to the second class; infinite where a class is empty.
+        Descriptors of the cells at `rows` and `columns`.
+    rows, columns : (Q,) int arrays
+    memory : (h', w', D) float32 array
+        Descriptors of the remembered frame.
+    inside : (h', w') bool array
+        Which of its cells belong to the object.
+    shift : (float, float)
+        From a cell to the middle of the window that is searched for it, in cells.
+    radius : int
+        Half the side of the window, in cells.
+    distance_cost : float
+        Added per squared cell of distance from the middle of the window.
+    best : (Q, 2, N) float32 array
+        Smallest squared distances so far, ascending, to object and surroundings; updated.
     """
-    depth, size = memory.shape
-    out = np.empty((queries.shape[0], 2), np.float32)
-    distance = np.empty(size, np.float32)
-    best = np.empty(count, np.float32)
-    for q in range(queries.shape[0]):
-        distance[:] = 0
-        for d in range(depth):
-            value = queries[q, d]
-            for m in range(size):
-                difference = memory[d, m] - value
-                distance[m] += difference * difference
-        for side in range(2):
-            first, last = (0, split) if side == 0 else (split, size)
-            best[:] = 1e30
-            for m in range(first, last):
-                value = distance[m]
-                if value < best[count - 1]:
-                    place = count - 1
-                    while place > 0 and best[place - 1] > value:
-                        best[place] = best[place - 1]
+    height, width, depth = memory.shape
+    last = best.shape[2] - 1
+    for q in range(len(rows)):
+        query = queries[q]
+        middle_y, middle_x = rows[q] + shift[0], columns[q] + shift[1]
+        for y in range(max(0, round(middle_y) - radius), min(height, round(middle_y) + radius + 1)):
+            row_cost = distance_cost * (y - middle_y) ** 2
+            for x in range(
+                max(0, round(middle_x) - radius), min(width, round(middle_x) + radius + 1)
+            ):
+                ranked = best[q, 0 if inside[y, x] else 1]
+                distance = row_cost + distance_cost * (x - middle_x) ** 2
+                d = 0
+                # Most cells drop out after the first, strongest descriptors.
+                while d < depth and distance < ranked[last]:
+                    stop = min(d + 4, depth)
+                    while d < stop:
+                        difference = memory[y, x, d] - query[d]
+                        distance += difference * difference
+                        d += 1
+                if distance < ranked[last]:
+                    place = last
+                    while place > 0 and ranked[place - 1] > distance:
+                        ranked[place] = ranked[place - 1]
                         place -= 1
-                    best[place] = value
-            used = min(count, last - first)
-            out[q, side] = best[:used].sum() / used if used else np.inf
-    return out
+                    ranked[place] = distance
 
 
 @njit(cache=True)
-def relax(
-    unary: np.ndarray, affinity: np.ndarray, weight: float, sweeps: int
-) -> np.ndarray:
+def relax(unary: np.ndarray, affinity: np.ndarray, weight: float, sweeps: int) -> np.ndarray:
     """Pull every pixel towards its like neighbours, in Gauss-Seidel sweeps.
 
     Minimises ``sum_i (x_i - unary_i)**2 + weight * sum_ij a_ij (x_i - x_j)**2``.
