@@ -11,14 +11,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from evavos_widget.mask_prediction.evidence import WEIGHTS, Stroke, cues
+from evavos_widget.mask_prediction.evidence import Stroke, gather, reconsider
 from evavos_widget.mask_prediction.superpixels import SuperpixelGraph
+from evavos_widget.mask_prediction.weights import FIRST_LOOK, SECOND_LOOK
 from evavos_widget.prompts import Box, Prediction, Prompts, Scribble
 
 __all__ = ["ClassicalPredictor"]
 
 # Log odds that a pixel's belief is kept within.
 CERTAIN = 3.5
+# Superpixels within so many times the room of a stroke need not be connected to it.
+REACH = 4.0
 # Sweeps that separate what is in a box from what surrounds it.
 BOX_SWEEPS = 4
 CACHE_BYTES = 160 * 2**20
@@ -28,8 +31,8 @@ class ClassicalPredictor:
     """Mask of one object from clicks, boxes and scribbles; no weights to download.
 
     Strokes are replayed in their order (box, scribbles, clicks). Each claims superpixels
-    that now have the other label, are connected to it, and look, lie and hang together
-    with it; everything else keeps its probability exactly.
+    that have the other label, are near it or connected to it, and go with it by colour and
+    place; everything else keeps its probability exactly.
 
     Parameters
     ----------
@@ -176,11 +179,14 @@ def _claim(
 ) -> np.ndarray:
     """Foreground probability, (h, w), after the last stroke."""
     positive = strokes[-1].positive
-    values, case = cues(graph, probability, strokes)
-    odds = np.clip(values @ WEIGHTS[case], -4, 4)
-    before = _log_odds(graph.average(probability))
-    before = before if positive else -before
-    gain = np.where(odds > 0, np.maximum(odds - before, 0), 0)
+    evidence = gather(graph, probability, strokes)
+    guess = evidence.cues @ FIRST_LOOK[evidence.case]
+    odds = reconsider(graph, evidence, guess) @ SECOND_LOOK[evidence.case]
+    odds = np.clip(odds, -4, 4)
+    before = _log_odds(evidence.same)
+    claimed = (odds > 0) & (odds > before)
+    claimed &= evidence.near(REACH) | graph.connected(claimed, evidence.touched)
+    gain = np.where(claimed, np.maximum(odds - before, 0), 0)
     change = graph.to_pixels(gain if positive else -gain)
     after = _sigmoid(_log_odds(probability) + change)
     # Exactly as before where nothing was claimed.

@@ -16,7 +16,7 @@ import numpy as np
 
 from evavos_widget.mask_prediction.superpixels import SuperpixelGraph
 
-__all__ = ["CUES", "WEIGHTS", "Stroke", "cues"]
+__all__ = ["Evidence", "Stroke", "gather", "reconsider"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,41 +39,44 @@ class Stroke:
         return np.clip(rows, 0, shape[0] - 1), np.clip(columns, 0, shape[1] - 1)
 
 
-#: Cue -> its weight for the first click on nothing, for a positive and for a negative one.
-WEIGHTS_BY_CUE = {
-    "one": (0.061, 0.581, 9.031),
-    "log geodesic": (-0.322, 0.233, -1.059),
-    "geodesic": (0.097, 0.123, -0.030),
-    "barrier": (0.149, 0.054, -0.199),
-    "distance / room": (-0.180, 0.101, -0.226),
-    "distance": (-0.166, -0.171, -0.085),
-    "log distance": (-0.854, -1.066, -0.203),
-    "color difference": (0.157, 0.022, -0.112),
-    "color odds": (0.501, 0.296, 0.227),
-    "local color odds": (0.233, 0.326, 0.174),
-    "color support": (-0.139, -0.103, 0.110),
-    "log geodesic to rivals": (0.000, 0.396, 0.599),
-    "geodesic share": (1.979, -0.169, 0.182),
-    "log geodesic to allies": (0.000, -0.413, -0.391),
-    "depth": (0.148, -1.395, -1.995),
-    "log odds before": (0.000, 0.068, -0.033),
-    "border distance": (-0.046, 0.141, 0.122),
-    "border likeness": (0.959, 0.079, -0.360),
-    "border share": (5.980, 3.032, -5.514),
-    "log room": (-0.230, 0.319, 0.287),
-}
-CUES = tuple(WEIGHTS_BY_CUE)
-CASES = ("first", "positive", "negative")
-WEIGHTS = {
-    case: np.array([row[k] for row in WEIGHTS_BY_CUE.values()], np.float32)
-    for k, case in enumerate(CASES)
-}
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the last stroke meets.
+
+    Parameters
+    ----------
+    case : {'first', 'positive', 'negative'}
+        A stroke on nothing, or its sign.
+    touched : (T,) int array
+        Superpixels under the stroke.
+    same : (N,) float32 array in [0, 1]
+        How much of each superpixel has the stroke's label already.
+    cues : (N, 12) float32 array
+        In the order of the weights of the first look.
+    allies, rivals : (N,) float32 array
+        How much each superpixel speaks for the stroke's label, and for the other one.
+    distance : (N,) float32 array
+        Working pixels to the stroke.
+    room : float
+        How far the stroke lies inside the region that it says is mislabelled, working pixels.
+    """
+
+    case: str
+    touched: np.ndarray
+    same: np.ndarray
+    cues: np.ndarray
+    allies: np.ndarray
+    rivals: np.ndarray
+    distance: np.ndarray
+    room: float
+
+    def near(self, reach: float) -> np.ndarray:
+        """Superpixels within `reach` times the room of the stroke, (N,) bool."""
+        return self.distance < reach * self.room
 
 
-def cues(
-    graph: SuperpixelGraph, probability: np.ndarray, strokes: Sequence[Stroke]
-) -> tuple[np.ndarray, str]:
-    """Cues of the last of `strokes` for every superpixel, and the case it is.
+def gather(graph: SuperpixelGraph, probability: np.ndarray, strokes: Sequence[Stroke]) -> Evidence:
+    """Cues of the last of `strokes` for every superpixel.
 
     Parameters
     ----------
@@ -82,76 +85,108 @@ def cues(
         Foreground before the last stroke.
     strokes : sequence of Stroke
         At least one.
-
-    Returns
-    -------
-    cues : (N, len(CUES)) float32 array
-    case : str
-        Key of `WEIGHTS`.
     """
     stroke, earlier = strokes[-1], strokes[:-1]
     rows, columns = stroke.pixels(graph.shape)
     foreground = probability > 0.5
     empty = not foreground.any()
 
-    # Room: how far the stroke lies inside the region that it says is mislabelled. A click is
-    # made in the middle of an error, so the error is about that large or smaller.
+    # A click is made in the middle of an error, so the error is about as large as the room.
     depth = _inner_distance(foreground != stroke.positive)
     room = max(2.0, float(depth[rows, columns].max()))
     if empty:
         room = min(room, 0.25 * min(graph.shape))
 
-    touched = np.unique(graph.labels[rows, columns])
+    touched = _touched(graph, [stroke])
     distance = _distance_to(graph.position, stroke.points)
-    disc = np.union1d(np.flatnonzero(distance < max(3.0, 0.35 * room)), touched)
+    core = np.union1d(np.flatnonzero(distance < max(3.0, 0.35 * room)), touched)
     same = graph.average(probability if stroke.positive else 1 - probability)
-    other = 1 - same
 
     # Whom do look-alikes belong to? What surrounds the stroke is in doubt and has no say.
     doubt = np.exp(-(distance**2) / (2 * (0.5 * room) ** 2))
     allies = np.where(same > 0.5, same, 0).astype(np.float32)
-    rivals = (np.where(other > 0.5, other, 0) * (1 - doubt)).astype(np.float32)
-    allies[disc] = np.maximum(allies[disc], 1)
+    rivals = (np.where(same < 0.5, 1 - same, 0) * (1 - doubt)).astype(np.float32)
+    allies[core] = 1
     if empty:
         rivals[:] = 0
         rivals[graph.border] = 1
     for before in earlier:
         side = allies if before.positive == stroke.positive else rivals
         side[_touched(graph, [before])] += 2
-    likeness, unlikeness = graph.affinity @ allies + 1, graph.affinity @ rivals + 1
-    color_odds = np.log(likeness / unlikeness * max(rivals.sum(), 1) / allies.sum())
-    local_odds = np.log((graph.local_affinity @ allies + 1) / (graph.local_affinity @ rivals + 1))
+    color_odds = np.log((graph.affinity @ allies + 1) / (graph.affinity @ rivals + 1))
+    color_odds += np.log(max(rivals.sum(), 1) / allies.sum())
 
     geodesic = graph.geodesic(touched)
     to_allies, to_rivals = (
         graph.geodesic(_touched(graph, [s for s in earlier if s.positive == sign]), limit=300.0)
         for sign in (stroke.positive, not stroke.positive)
     )
-    log_odds = np.log(np.clip(same, 0.02, 0.98) / np.clip(other, 0.02, 0.98))
-    columns_of_cues = [
-        np.ones(graph.n),
-        np.log1p(geodesic),
-        geodesic / 20,
-        np.minimum(graph.barrier(touched), 20) / 5,
-        np.minimum(distance / room, 6),
-        distance / np.hypot(*graph.shape) * 10,
-        np.log1p(distance),
-        np.minimum(_distance_to(graph.descriptor, graph.descriptor[_thin(disc)]), 60) / 10,
-        np.clip(color_odds, -6, 6),
-        np.clip(local_odds, -6, 6),
-        np.log1p(graph.affinity[:, disc].mean(1)),
-        np.log1p(to_rivals),
-        geodesic / (geodesic + to_rivals + 1),
-        np.log1p(to_allies),
-        np.minimum(graph.average(depth) / room, 2),
-        log_odds,
-        np.minimum(graph.border_distance, 100) / 10,
-        graph.border_likeness * 10,
-        graph.border_distance / (geodesic + graph.border_distance + 1),
-        np.full(graph.n, np.log(room)),
-    ]
-    case = "first" if empty else "positive" if stroke.positive else "negative"
-    return np.stack(columns_of_cues, axis=1).astype(np.float32), case
+    cues = {
+        "one": np.ones(graph.n),
+        "log geodesic": np.log1p(geodesic),
+        "distance / room": np.minimum(distance / room, 6),
+        "distance / diagonal": distance / np.hypot(*graph.shape),
+        "log distance": np.log1p(distance),
+        "color odds": np.clip(color_odds, -6, 6),
+        "local color odds": np.clip(_local_odds(graph, allies, rivals), -6, 6),
+        "log geodesic to rivals": np.log1p(to_rivals),
+        "geodesic share": geodesic / (geodesic + to_rivals + 1),
+        "log geodesic to allies": np.log1p(to_allies),
+        "depth / room": np.minimum(graph.average(depth) / room, 2),
+        "log room": np.full(graph.n, np.log(room)),
+    }
+    return Evidence(
+        case="first" if empty else "positive" if stroke.positive else "negative",
+        touched=touched,
+        same=same,
+        cues=_stack(cues),
+        allies=allies,
+        rivals=rivals,
+        distance=distance,
+        room=room,
+    )
+
+
+def reconsider(graph: SuperpixelGraph, evidence: Evidence, odds: np.ndarray) -> np.ndarray:
+    """Cues that follow from a first guess: what is claimed speaks for its look-alikes.
+
+    Parameters
+    ----------
+    graph : SuperpixelGraph
+    evidence : Evidence
+    odds : (N,) float32 array
+        Log odds of the first look.
+
+    Returns
+    -------
+    (N, 17) float32 array
+        The cues of the first look, then the new ones.
+    """
+    odds = np.clip(odds, -6, 6)
+    claim = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    same, other = evidence.same, 1 - evidence.same
+    kept = np.where(same > 0.5, same, 0).astype(np.float32)
+    rest = other * (1 - claim)
+    scale = 2 * np.log(evidence.room)
+    size_of_claim = np.log1p(graph.area @ (claim * other)) - scale
+    size_of_kept = np.log1p(graph.area @ kept) - scale
+    cues = {
+        "odds around": graph.smooth(odds),
+        "local color odds again": _local_odds(graph, np.maximum(kept, claim), rest),
+        "local claim odds": _local_odds(graph, claim * other, rest),
+        "log claim / room": np.full(graph.n, size_of_claim),
+        "log kept / room": np.full(graph.n, size_of_kept),
+    }
+    return np.concatenate([evidence.cues, _stack(cues)], axis=1)
+
+
+def _stack(cues: dict[str, np.ndarray]) -> np.ndarray:
+    return np.stack(list(cues.values()), axis=1).astype(np.float32)
+
+
+def _local_odds(graph: SuperpixelGraph, allies: np.ndarray, rivals: np.ndarray) -> np.ndarray:
+    both = graph.local_affinity @ np.stack([allies, rivals], axis=1) + 1
+    return np.log(both[:, 0] / both[:, 1])
 
 
 def _touched(graph: SuperpixelGraph, strokes: Sequence[Stroke]) -> np.ndarray:
@@ -165,11 +200,7 @@ def _inner_distance(region: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
 
 
-def _thin(members: np.ndarray) -> np.ndarray:
-    return members[:: len(members) // 64 + 1]
-
-
 def _distance_to(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Distance of every point to the nearest of some targets, at most 64 of which count."""
-    differences = points[:, None] - _thin(np.asarray(targets, np.float32))[None]
-    return np.sqrt((differences**2).sum(-1)).min(1)
+    """Distance of every point to the nearest of some targets, of which some 64 count."""
+    some = np.asarray(targets, np.float32)[:: len(targets) // 64 + 1]
+    return np.sqrt(((points[:, None] - some) ** 2).sum(-1)).min(1)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numba import njit
 from scipy import sparse
-from scipy.sparse.csgraph import breadth_first_order, dijkstra, minimum_spanning_tree
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 __all__ = ["SuperpixelGraph"]
 
@@ -29,6 +29,8 @@ LAB_WEIGHTS = np.array([0.7, 1.0, 1.0], np.float32)
 # Weight of texture (spread of Lab) and surroundings (Lab blurred by 6 px) in the descriptor.
 CONTEXT_WEIGHT = 0.4
 COLOR_SCALE = 6.0
+# Contrast, in Lab units, over which neighbours stop pulling at each other.
+SMOOTHING_CONTRAST = 4.0
 # Reach of the local affinity as a share of the picture's diagonal.
 LOCAL_REACH = 0.08
 # Guided filter (He et al. 2010): radius in working pixels, regulariser in squared Lab units.
@@ -49,21 +51,15 @@ class SuperpixelGraph:
         Pixels per superpixel.
     position : (N, 2) float32 array
         Centre, ``(x, y)`` in working pixels.
-    descriptor : (N, 9) float32 array
-        Mean colour, its spread and the colour around, in weighted Lab units.
     contrast : (N, N) sparse matrix
         Between neighbours: colour difference plus a little for the way.
-    tree : (N, N) sparse matrix
-        Minimum spanning tree of `contrast`; its paths have the lowest barriers.
     affinity, local_affinity : (N, N) float32 array
         How alike two superpixels look, times the area of the second; `local_affinity` fades
         with their distance too.
     border : (B,) int array
         Superpixels at the picture's border.
-    border_distance : (N,) float32 array
-        Geodesic distance to the border.
-    border_likeness : (N,) float32 array in [0, 1]
-        Share of the look-alikes that lie at the border.
+    smoothing : (N, N) sparse matrix
+        Averages over a superpixel and the neighbours that look like it; rows sum to 1.
     lab, lab_mean : (h, w, 3) float32 array
     lab_precision : (h, w, 3, 3) float32 array
         Inverse covariance of colour around each pixel, for the guided filter.
@@ -72,14 +68,11 @@ class SuperpixelGraph:
     labels: np.ndarray
     area: np.ndarray
     position: np.ndarray
-    descriptor: np.ndarray
     contrast: sparse.csr_matrix
-    tree: sparse.csr_matrix
     affinity: np.ndarray
     local_affinity: np.ndarray
     border: np.ndarray
-    border_distance: np.ndarray
-    border_likeness: np.ndarray
+    smoothing: sparse.csr_matrix
     lab: np.ndarray
     lab_mean: np.ndarray
     lab_precision: np.ndarray
@@ -115,25 +108,20 @@ class SuperpixelGraph:
         columns, rows = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
         position = mean(np.stack([columns, rows], -1).astype(np.float32))
         contrast = _contrast(labels, lab, color, position)
-        tree = minimum_spanning_tree(contrast)
         affinity = np.exp(_squared_distances(descriptor) / (-2 * COLOR_SCALE**2)) * area
         reach = LOCAL_REACH * float(np.hypot(*size))
         nearness = np.exp(_squared_distances(position) / (-2 * reach**2))
         border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-        distance = dijkstra(contrast, indices=border, min_only=True)
         lab_mean, lab_precision = _color_statistics(lab)
         return cls(
             labels=labels,
             area=area,
             position=position,
-            descriptor=descriptor,
             contrast=contrast,
-            tree=(tree + tree.T).tocsr(),
             affinity=affinity,
             local_affinity=affinity * nearness,
             border=border,
-            border_distance=np.minimum(distance, FAR).astype(np.float32),
-            border_likeness=affinity[:, border].sum(1) / affinity.sum(1),
+            smoothing=_smoothing(contrast),
             lab=lab,
             lab_mean=lab_mean,
             lab_precision=lab_precision,
@@ -166,14 +154,19 @@ class SuperpixelGraph:
         distance = dijkstra(self.contrast, indices=sources, min_only=True)
         return np.minimum(distance, limit).astype(np.float32)
 
-    def barrier(self, sources: np.ndarray) -> np.ndarray:
-        """Highest contrast that cannot be avoided on the way to `sources`, (N,) float32."""
-        if self.n == 1:
-            return np.zeros(1)
-        order, parent = breadth_first_order(self.tree, sources[0], directed=False)
-        rise = np.asarray(self.tree[order[1:], parent[order[1:]]]).ravel()
-        # Up the tree towards each source, then down again from there.
-        return _climb(order, parent, np.r_[0, rise], np.asarray(sources))
+    def connected(self, members: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """Those of `members`, (N,) bool, that a chain of members joins to one of `sources`."""
+        members = members.copy()
+        members[sources] = True
+        inside = sparse.diags(members.astype(np.float32))
+        _, component = connected_components(inside @ self.contrast @ inside, directed=False)
+        return members & np.isin(component, component[sources])
+
+    def smooth(self, values: np.ndarray) -> np.ndarray:
+        """Average (N,) values over look-alike neighbours, three rings far."""
+        for _ in range(3):
+            values = self.smoothing @ values
+        return values
 
     def to_pixels(self, values: np.ndarray) -> np.ndarray:
         """Carry (N,) values to (h, w) pixels along the picture's edges: a guided filter."""
@@ -215,6 +208,13 @@ def _contrast(
     weight = 0.5 * between + 0.5 * step + 0.02 * way + 1e-3
     half = sparse.csr_matrix((weight.astype(np.float32), (i, j)), (n, n))
     return (half + half.T).tocsr()
+
+
+def _smoothing(contrast: sparse.csr_matrix) -> sparse.csr_matrix:
+    pull = contrast.copy()
+    pull.data = np.exp(-pull.data / SMOOTHING_CONTRAST)
+    total = np.asarray(pull.sum(1)).ravel() + 1
+    return (sparse.diags(1 / total) @ (pull + sparse.eye(len(total)))).tocsr().astype(np.float32)
 
 
 def _box(values: np.ndarray) -> np.ndarray:
@@ -274,18 +274,3 @@ def _grow_superpixels(lab: np.ndarray, step: float, compactness: float) -> np.nd
             away = (v - s[3] / n) ** 2 + (u - s[4] / n) ** 2
             heapq.heappush(queue, (color + away * place, v * width + u, label))
     return labels.reshape(height, width)
-
-
-@njit(cache=True)
-def _climb(
-    order: np.ndarray, parent: np.ndarray, rise: np.ndarray, sources: np.ndarray
-) -> np.ndarray:
-    barrier = np.full(len(parent), np.inf)
-    barrier[sources] = 0
-    for k in range(len(order) - 1, 0, -1):
-        up = parent[order[k]]
-        barrier[up] = min(barrier[up], max(barrier[order[k]], rise[k]))
-    for k in range(1, len(order)):
-        here = order[k]
-        barrier[here] = min(barrier[here], max(barrier[parent[here]], rise[k]))
-    return barrier
