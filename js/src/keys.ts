@@ -1,6 +1,7 @@
 /**
- * From key presses to actions. A key that does nothing here goes on to the page; a key that is
- * typed into a field, or works the button it is pressed on, is left alone.
+ * From key presses to actions. No plain key goes on to the notebook, and none that does nothing
+ * here is taken from the browser; a key that is typed into a field, or works the button it is
+ * pressed on, is left alone.
  */
 
 import { ACTIONS, type Action, isEnabled, run } from "./actions";
@@ -89,9 +90,12 @@ export function listenToKeys(app: App): void {
     "keydown",
     (event) => {
       const name = nameOf(event, event.getModifierState("AltGraph"));
+      const action = BY_KEY.get(name);
+      // A host's shortcuts match the focused element itself, so the root's attribute does not
+      // keep them off. What is typed in here stays here; Ctrl keys without a use here go on.
+      if (action || !(event.ctrlKey || event.metaKey)) event.stopPropagation();
       if (event.isComposing || belongsTo(event.composedPath()[0], name)) return;
       if (held.has(event.code)) return take(event);
-      const action = BY_KEY.get(name);
       if (!action || !isEnabled(app, action)) return;
       take(event);
       if (action.hold) {

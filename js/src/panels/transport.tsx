@@ -45,7 +45,7 @@ function FrameNumber({ app }: { app: App }) {
           typed.value = null;
         }}
         onKeyDown={(event) => {
-          // JupyterLab takes the browser's own Enter away; leaving the field is the change.
+          // The number is given: the keys are for the picture again.
           if (event.key === "Enter") app.stage?.element.focus({ preventScroll: true });
         }}
       />
