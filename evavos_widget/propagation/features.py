@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numba import njit
 
+from evavos_widget.propagation.kernels import PRINCIPAL
+
 __all__ = [
     "CELL",
     "FrameFeatures",
@@ -39,9 +41,6 @@ GRADIENT_WEIGHT = 0.3
 
 GRADIENT_FLOOR = 10.0
 """Grey levels of gradient below which a histogram is damped rather than normalised."""
-
-PRINCIPAL = 16
-"""Directions kept of a descriptor."""
 
 WHITENING = 0.5
 """0 keeps the variances of the principal directions, 1 makes them equal."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["nearest_in_window", "relax"]
+__all__ = ["PRINCIPAL", "nearest_in_window", "relax"]
+
+PRINCIPAL = 16
+"""Length of a descriptor; here because the compiled loop takes it as a constant."""
 
 
 @njit(cache=True, fastmath=True)
@@ -24,10 +27,10 @@ def nearest_in_window(
 
     Parameters
     ----------
-    queries : (Q, D) float32 array
+    queries : (Q, PRINCIPAL) float32 array
         Descriptors of the cells at `rows` and `columns`.
     rows, columns : (Q,) int arrays
-    memory : (h', w', D) float32 array
+    memory : (h', w', PRINCIPAL) float32 array
         Descriptors of the remembered frame.
     inside : (h', w') bool array
         Which of its cells belong to the object.
@@ -40,26 +43,24 @@ def nearest_in_window(
     best : (Q, 2, N) float32 array
         Smallest squared distances so far, ascending, to object and surroundings; updated.
     """
-    height, width, depth = memory.shape
+    height, width = inside.shape
     last = best.shape[2] - 1
+    cost = np.float32(distance_cost)
     for q in range(len(rows)):
         query = queries[q]
-        middle_y, middle_x = rows[q] + shift[0], columns[q] + shift[1]
+        middle_y = np.float32(rows[q] + shift[0])
+        middle_x = np.float32(columns[q] + shift[1])
+        left = max(0, round(middle_x) - radius)
+        right = min(width, round(middle_x) + radius + 1)
         for y in range(max(0, round(middle_y) - radius), min(height, round(middle_y) + radius + 1)):
-            row_cost = distance_cost * (y - middle_y) ** 2
-            for x in range(
-                max(0, round(middle_x) - radius), min(width, round(middle_x) + radius + 1)
-            ):
+            dy = np.float32(y) - middle_y
+            for x in range(left, right):
+                dx = np.float32(x) - middle_x
+                distance = cost * (dy * dy + dx * dx)
+                for d in range(PRINCIPAL):  # a constant, so that the loop becomes vectors
+                    difference = memory[y, x, d] - query[d]
+                    distance += difference * difference
                 ranked = best[q, 0 if inside[y, x] else 1]
-                distance = row_cost + distance_cost * (x - middle_x) ** 2
-                d = 0
-                # Most cells drop out after the first, strongest descriptors.
-                while d < depth and distance < ranked[last]:
-                    stop = min(d + 4, depth)
-                    while d < stop:
-                        difference = memory[y, x, d] - query[d]
-                        distance += difference * difference
-                        d += 1
                 if distance < ranked[last]:
                     place = last
                     while place > 0 and ranked[place - 1] > distance:
