@@ -96,10 +96,14 @@ def _curve(session: Session, path: Path) -> None:
     from matplotlib.figure import Figure
 
     seconds = [p.seconds for p in session.curve]
+    true, predicted = (
+        np.array([getattr(p, which) for p in session.curve], dtype=float)
+        for which in ("true", "predicted")
+    )
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
-    axes.plot(seconds, [p.true for p in session.curve], "o-", label="J&F against ground truth")
-    axes.plot(seconds, [p.predicted for p in session.curve], "s--", label="predicted quality")
+    axes.plot(seconds, true, "o-", label="J&F against ground truth")
+    axes.plot(seconds, predicted, "s--", label="predicted quality")
     axes.axhline(0.85, color="0.5", linestyle=":", label="human agreement, 0.85")
     axes.set(xlabel="annotator's seconds", ylabel="quality", title=session.video.name)
     axes.grid(alpha=0.3)

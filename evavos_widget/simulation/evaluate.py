@@ -39,7 +39,7 @@ def spread(frames: Sequence[int], k: int) -> list[int]:
 def evaluate_propagation(
     root: Path,
     names: Sequence[str],
-    propagator: str,
+    propagator: str | Propagator,
     *,
     annotated: int = 1,
     frames: str = "davis",
@@ -52,7 +52,7 @@ def evaluate_propagation(
     root : Path
         Holds ``JPEGImages`` and ``Annotations``.
     names : sequence of str
-    propagator : str
+    propagator : str or Propagator
     annotated : int
         K: ground truth is given on K frames, see `spread`.
     frames : str
@@ -90,7 +90,7 @@ def evaluate_propagation(
         sequence.video.close()
     jf = [s["jf"] for s in scores.values()]
     return {
-        "propagator": propagator,
+        "propagator": getattr(propagator, "name", propagator),
         "annotated": annotated,
         "frames": frames,
         "sequences": scores,
@@ -105,7 +105,7 @@ def evaluate_propagation(
 def evaluate_clicks(
     root: Path,
     names: Sequence[str],
-    predictor: str,
+    predictor: str | MaskPredictor,
     *,
     clicks: int = 10,
     start: str = "empty",
@@ -119,7 +119,7 @@ def evaluate_clicks(
     Parameters
     ----------
     root, names : as for `evaluate_propagation`
-    predictor : str
+    predictor : str or MaskPredictor
     clicks : int
         N, clicks per object and frame.
     start : {'empty', 'propagated'}
@@ -185,7 +185,7 @@ def evaluate_clicks(
     every = np.concatenate(list(ious.values()))
     good = every[:, 0] >= GOOD_START
     return {
-        "predictor": predictor,
+        "predictor": getattr(predictor, "name", predictor),
         "start": start,
         "propagator": propagator if start == "propagated" else None,
         "clicks": clicks,
