@@ -248,7 +248,11 @@ class Controller:
                 self._answer(request)
             elif self._pass is not None or self._pass_wanted:
                 self._advance_pass()
-            self._tell_views()
+            try:
+                self._tell_views()
+            except Exception as error:
+                _log.exception("the views could not be told what changed")
+                self._write_log("error", f"this view may be out of date: {_sentence(error)}")
         self._drop_pass()
 
     def _anything_to_do(self) -> bool:
@@ -327,9 +331,9 @@ class Controller:
         )
 
     def _drop_pass(self) -> None:
-        if self._pass is not None:
-            self._pass.close()
-            self._pass = None
+        dropped, self._pass = self._pass, None
+        if dropped is not None:
+            dropped.close()
 
     def _finish_pass(self, message: str) -> None:
         self._drop_pass()

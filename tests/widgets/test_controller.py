@@ -493,6 +493,20 @@ def test_a_page_that_cannot_be_reached_stops_nothing(session, frames):
         controller.close()
 
 
+def test_a_state_that_cannot_be_told_is_named_and_the_worker_goes_on(
+    outlined, session, monkeypatch
+):
+    def fail(*args):
+        raise RuntimeError("the curve is bent")
+
+    monkeypatch.setattr("evavos_widget.widgets.controller.snapshot", fail)
+    session.add_object("second")
+    outlined.wait(lambda: any("bent" in line["message"] for line in outlined.of_kind("log")))
+    monkeypatch.undo()
+    session.add_object("third")
+    outlined.wait(lambda: len(outlined.last_state()["objects"]) == 3)
+
+
 # Pushes ----------------------------------------------------------------------------------
 
 
