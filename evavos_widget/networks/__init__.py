@@ -1,0 +1,1 @@
+"""Neural networks that stages, training and simulation share."""

@@ -1,0 +1,246 @@
+"""Training clips: from videos, from warped photographs, and from cut-out objects.
+
+Every clip is a few frames of one object. Motion grows with `reach`, the number of video
+frames that may lie between two frames of a clip, so that a curriculum can start with little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from evavos_widget.datasets.compositing import Actor, Backdrop, Layer, Pose, Wave, expose
+from evavos_widget.training.sources import Shot, Still
+
+__all__ = ["composite_clip", "recoloured", "video_clip", "warped_clip"]
+
+Clip = tuple[np.ndarray, np.ndarray]
+
+FARTHEST = 25
+"""The `reach` at which synthetic motion is full; of DAVIS at 24 frames a second, one second."""
+
+ZOOMS = (0.75, 1.5)
+"""Pixels of a clip per pixel of a video or photograph of about 320 lines."""
+
+
+def video_clip(
+    shot: Shot, random: np.random.Generator, n_frames: int, side: int, reach: int
+) -> Clip:
+    """Frames of a video, some apart, forwards or backwards, in one random window.
+
+    Parameters
+    ----------
+    shot : Shot
+    random : Generator
+    n_frames : int
+    side : int
+        Of the frames, in pixels.
+    reach : int
+        Frames apart that two neighbours may be, at most.
+
+    Returns
+    -------
+    frames : (n_frames, side, side, 3) uint8 array, RGB
+    masks : (n_frames, side, side) float32 array in [0, 1]
+    """
+    available = len(shot.frames)
+    farthest = min(reach, (available - 1) // (n_frames - 1))
+    # Short steps are what a propagation takes; long ones what its memory has to bridge.
+    steps = np.exp(random.uniform(0, np.log(farthest + 0.99), n_frames - 1)).astype(int)
+    first = random.integers(available - steps.sum())
+    indices = first + np.concatenate([[0], np.cumsum(steps)])
+    if random.random() < 0.5:
+        indices = indices[::-1]
+    read = [shot.read(int(i)) for i in indices]
+    shape = read[0][1].shape
+    centre = _some_pixel(read[0][1], random)
+    scale = random.uniform(*ZOOMS)
+    pose = Pose(
+        position=tuple(side * random.uniform(0.25, 0.75, 2)),
+        pivot=_kept_inside(centre, shape, side / scale),
+        scale=scale,
+        angle=random.normal(0, 0.08),
+    )
+    mirrored = random.random() < 0.5
+    frames, masks = zip(*(_view(*pair, pose, side, mirrored) for pair in read), strict=True)
+    return np.stack(frames), np.stack(masks)
+
+
+def warped_clip(
+    still: Still, random: np.random.Generator, n_frames: int, side: int, reach: int
+) -> Clip:
+    """A photograph that moves and bends as a whole; parameters as for `video_clip`."""
+    picture, mask = still.read(random)
+    motion = min(1.0, reach / FARTHEST)
+    scale = random.uniform(*ZOOMS) * 320 / min(max(mask.shape[:2]), 420)
+    centre = _some_pixel(mask, random)
+    path = _path(random, side * random.uniform(0.35, 0.65, 2), centre, scale, motion, side)
+    mirrored = random.random() < 0.5
+    views = [_view(picture, mask, path(t), side, mirrored) for t in range(n_frames)]
+    frames, masks = zip(*views, strict=True)
+    return np.stack(frames), np.stack(masks)
+
+
+def composite_clip(
+    stills: Sequence[Still], random: np.random.Generator, n_frames: int, side: int, reach: int
+) -> Clip:
+    """An object cut out of a photograph moves over another one.
+
+    Look-alikes may move with it, other objects may pass in front of it, the shutter may stay
+    open. Parameters as for `video_clip`; the photographs are drawn from `stills`.
+    """
+    motion = min(1.0, reach / FARTHEST)
+
+    def some() -> tuple[np.ndarray, np.ndarray]:
+        return stills[random.integers(len(stills))].read(random)
+
+    def actor(cut: Layer, size: float) -> Actor:
+        height, width = cut.matte.shape
+        scale = size * side / max(height, width)
+        position = side * random.uniform(0.2, 0.8, 2)
+        path = _path(random, position, (width / 2, height / 2), scale, motion, side)
+        return Actor(cut, path)
+
+    picture = recoloured(some()[0][None], random)[0]
+    height, width = picture.shape[:2]
+    scale = side / min(height, width) * random.uniform(1.0, 1.6)
+    still_path = _path(
+        random, (side / 2, side / 2), (width / 2, height / 2), scale, motion / 3, side
+    )
+    source, mask = some()
+    cut = _cut_out(source, mask, 1, random)
+    size = random.uniform(0.3, 0.9)
+    actors = [actor(cut, size)]
+    if random.random() < 0.35:
+        double = (
+            Layer(cut.picture, cut.matte).mirrored()
+            if random.random() < 0.5
+            else Layer(recoloured(cut.picture[None], random)[0], cut.matte)
+        )
+        actors.insert(0, actor(double, size * random.uniform(0.7, 1.2)))
+    if random.random() < 0.3:
+        actors.insert(0, actor(_cut_out(*some(), 0, random), random.uniform(0.2, 0.7)))
+    if random.random() < 0.5:
+        actors.append(actor(_cut_out(*some(), 0, random), random.uniform(0.15, 0.5)))
+    exposure = random.uniform(0.3, 0.9) if random.random() < 0.3 else 0.0
+    shots = [
+        expose(Backdrop(picture, still_path), actors, (side, side), t, exposure, samples=3)
+        for t in range(n_frames)
+    ]
+    frames = np.stack([np.rint(s.picture.clip(0, 255)).astype(np.uint8) for s in shots])
+    return frames, np.stack([(s.labels == 1).astype(np.float32) for s in shots])
+
+
+def recoloured(frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Another exposure, contrast, gamma, warmth and saturation, that drift a little with time.
+
+    Parameters
+    ----------
+    frames : (T, H, W, 3) uint8 array
+    random : Generator
+    """
+    gamma = np.exp(random.normal(0, 0.2))
+    gain = np.exp(random.normal(0, 0.15) + random.normal(0, 0.08, 3))
+    offset = random.normal(0, 10)
+    saturation = 0.0 if random.random() < 0.05 else np.exp(random.normal(0, 0.25))
+    drift = random.normal(0, 0.04)
+    levels = np.arange(256)
+    out = np.empty_like(frames)
+    for t, frame in enumerate(frames):
+        table = 255 * (levels[:, None] / 255) ** gamma * gain * (1 + drift * t) + offset
+        curve = np.rint(table.clip(0, 255)).astype(np.uint8)
+        toned = cv2.LUT(frame, np.ascontiguousarray(curve[:, None]))
+        grey = cv2.cvtColor(cv2.cvtColor(toned, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        out[t] = cv2.addWeighted(toned, saturation, grey, 1 - saturation, 0)
+    if random.random() < 0.1:
+        out = np.stack([cv2.GaussianBlur(frame, (0, 0), random.uniform(0.5, 1.5)) for frame in out])
+    if random.random() < 0.15:
+        noise = random.normal(0, random.uniform(2, 8), out.shape).astype(np.float32)
+        out = np.rint((out + noise).clip(0, 255)).astype(np.uint8)
+    return out
+
+
+def _path(
+    random: np.random.Generator,
+    position: Sequence[float],
+    pivot: Sequence[float],
+    scale: float,
+    motion: float,
+    side: int,
+) -> Callable[[float], Pose]:
+    """A smooth path; `motion` of 1 moves by a quarter of the frame in one step."""
+    velocity = random.normal(0, 0.13, 2) * side * motion
+    spin, growth = random.normal(0, 0.18) * motion, random.normal(0, 0.12) * motion
+    angle = random.normal(0, 0.15)
+    waves = []
+    if random.random() < 0.6:
+        for _ in range(2):
+            reach = random.normal(0, 0.02, 2) * side / scale * min(1.0, 0.3 + motion)
+            cycles = random.normal(0, 1.2, 2) * scale / side
+            waves.append(
+                (
+                    tuple(reach),
+                    tuple(cycles),
+                    *random.uniform(0, 6.28, 1),
+                    random.normal(0, 1.5) * motion,
+                )
+            )
+
+    def pose(time: float) -> Pose:
+        return Pose(
+            position=tuple(np.asarray(position) + velocity * time),
+            pivot=tuple(pivot),
+            scale=float(scale * np.exp(growth * time)),
+            angle=float(angle + spin * time),
+            waves=tuple(Wave(r, c, phase + speed * time) for r, c, phase, speed in waves),
+        )
+
+    return pose
+
+
+def _view(
+    picture: np.ndarray, mask: np.ndarray, pose: Pose, side: int, mirrored: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    whole = slice(0, side), slice(0, side)
+    x, y = pose.layer_coordinates(whole, np.float32)
+    if mirrored:
+        x, y = np.ascontiguousarray(x[:, ::-1]), np.ascontiguousarray(y[:, ::-1])
+    edge = cv2.BORDER_REFLECT_101
+    return (
+        cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=edge),
+        cv2.remap(mask.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=edge),
+    )
+
+
+def _some_pixel(mask: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
+    """Column and row of a pixel of the object; of the middle where there is none."""
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return mask.shape[1] / 2, mask.shape[0] / 2
+    chosen = random.integers(len(rows))
+    return float(columns[chosen]), float(rows[chosen])
+
+
+def _kept_inside(
+    point: tuple[float, float], shape: tuple[int, int], window: float
+) -> tuple[float, float]:
+    """`point` moved so that a window around it shows the picture where that is possible."""
+    moved = []
+    for value, extent in zip(point, shape[::-1], strict=True):
+        margin = min(window, extent) * 0.4
+        moved.append(float(np.clip(value, margin, extent - margin)))
+    return moved[0], moved[1]
+
+
+def _cut_out(
+    picture: np.ndarray, mask: np.ndarray, label: int, random: np.random.Generator
+) -> Layer:
+    """The object alone, with a soft edge, possibly in other colours."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    rows, columns = slice(y, y + height), slice(x, x + width)
+    matte = np.pad(mask[rows, columns].astype(np.float32), 2)
+    matte = cv2.GaussianBlur(matte, (0, 0), random.uniform(0.4, 1.0))
+    colours = np.pad(picture[rows, columns], ((2, 2), (2, 2), (0, 0)), mode="edge")
+    return Layer(recoloured(colours[None], random)[0], matte, label)

@@ -1,0 +1,200 @@
+"""What the compact network is trained on: propagation through a clip, and simulated clicks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from evavos_widget.networks.compact import CompactNet, Features
+from evavos_widget.networks.memory import tokens
+from evavos_widget.simulation.robot import corrective_click
+from evavos_widget.training.samples import Start
+
+__all__ = ["Objective", "mask_loss"]
+
+HARDEST = 0.15
+"""Fraction of the pixels, the worst ones, that count in the end (STCN: 0.15)."""
+
+RAW_WEIGHT = 0.25
+"""Of the mask that is read out directly, before any decoder."""
+
+ROUNDS = (0.35, 0.30, 0.20, 0.15)
+"""How often 1, 2, 3 and 4 clicks are simulated; the last one is learned from."""
+
+BOX_SHARE = 0.15
+"""Of the clicked samples that start from nothing."""
+
+HAND = 1.5
+"""Standard deviation of a click around the point meant, in pixels of the mask."""
+
+
+def mask_loss(logits: Tensor, truth: Tensor, progress: float) -> Tensor:
+    """Bootstrapped cross-entropy plus Dice, of each sample.
+
+    Parameters
+    ----------
+    logits, truth : (B, 1, h, w) tensors
+        `truth` in [0, 1].
+    progress : float
+        All pixels count at 0, the `HARDEST` from 0.5 on.
+
+    Returns
+    -------
+    (B,) tensor
+    """
+    logits, truth = logits.float().flatten(1), truth.flatten(1)
+    each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    share = 1 - (1 - HARDEST) * min(1.0, 2 * progress)
+    worst = each.topk(max(1, round(share * each.shape[1])), dim=1, sorted=False).values.mean(1)
+    mask = logits.sigmoid()
+    dice = 1 - (2 * (mask * truth).sum(1) + 1) / (mask.sum(1) + truth.sum(1) + 1)
+    return worst + dice
+
+
+class Objective(nn.Module):
+    """Loss of a batch; a module, so that gradients of several devices are averaged.
+
+    Parameters
+    ----------
+    network : CompactNet
+    """
+
+    def __init__(self, network: CompactNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, batch: dict[str, Tensor], progress: float, random: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Losses and what is logged, all scalars.
+
+        Parameters
+        ----------
+        batch : dict
+            Of `Samples`, B at a time.
+        progress : float
+        random : Generator
+            For the clicks.
+
+        Returns
+        -------
+        dict
+            ``loss``, ``propagation_loss``, ``click_loss``, ``iou`` of the last frame and
+            ``click_iou``.
+        """
+        frames, masks = batch["frames"], batch["masks"][:, :, None].float() / 255
+        n, t = frames.shape[:2]
+        images = frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+        features = self.network.encode(images.contiguous(memory_format=torch.channels_last))
+        each = [
+            Features(*(level.unflatten(0, (n, t))[:, i] for level in features)) for i in range(t)
+        ]
+        propagation, predicted = self._propagate(each, masks, progress)
+        worsened = batch["worsened"][:, None].float() / 255
+        clicks, clicked = self._click(
+            each[-1], masks[:, -1], batch["start"], worsened, predicted.detach(), progress, random
+        )
+        return {
+            "loss": propagation + clicks,
+            "propagation_loss": propagation.detach(),
+            "click_loss": clicks.detach(),
+            "iou": _iou(predicted.detach(), masks[:, -1]),
+            "click_iou": _iou(clicked.detach(), masks[:, -1]),
+        }
+
+    def _propagate(
+        self, frames: list[Features], masks: Tensor, progress: float
+    ) -> tuple[Tensor, Tensor]:
+        network, loss = self.network, 0.0
+        keys, values = [], []
+        mask = masks[:, 0]
+        for before, now, truth in zip(frames, frames[1:], masks.unbind(1)[1:], strict=False):
+            value = network.remember(before, mask)
+            keys.append(tokens(before.key))
+            values.append(tokens(value))
+            everywhere, near = network.read(
+                torch.cat(keys, 1), torch.cat(values, 1), before.key, value, now
+            )
+            logits = network.decode(now, everywhere, near, mask)
+            loss = loss + mask_loss(logits, truth, progress).mean()
+            loss = loss + RAW_WEIGHT * (_raw_loss(everywhere, truth) + _raw_loss(near, truth)) / 2
+            mask = logits.float().sigmoid()
+        return loss / (len(frames) - 1), mask
+
+    def _click(
+        self,
+        features: Features,
+        truth: Tensor,
+        start: Tensor,
+        worsened: Tensor,
+        predicted: Tensor,
+        progress: float,
+        random: np.random.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        mask = torch.where((start == Start.PREDICTED)[:, None, None, None], predicted, worsened)
+        started = start != Start.NOTHING
+        rounds = 1 + int(random.choice(len(ROUNDS), p=ROUNDS))
+        box = _boxes(truth, started, random)
+        boxed = box.flatten(1).any(1).cpu().numpy()
+        clicks = truth.new_zeros(len(truth), 0, 3)
+        for number in range(1, rounds + 1):
+            shown = torch.where(started[:, None, None, None], mask, 0)
+            new = _click_errors(shown, truth, random)
+            if number == 1:  # some boxes are given without a click
+                new[boxed & (random.random(len(new)) < 0.5), 2] = 0
+            clicks = torch.cat([clicks, torch.from_numpy(new)[:, None].to(clicks)], 1)
+            with torch.set_grad_enabled(number == rounds and torch.is_grad_enabled()):
+                logits = self.network.correct(features, clicks, mask, started, box)
+            if number < rounds:
+                mask, started = logits.float().sigmoid(), torch.ones_like(started)
+        return mask_loss(logits, truth, progress).mean(), logits.float().sigmoid()
+
+
+def _raw_loss(read: Tensor, truth: Tensor) -> Tensor:
+    """Of the mask that is remembered and read out as it is, 2 x 2 to a cell."""
+    with torch.autocast(read.device.type, enabled=False):
+        mask = functional.pixel_shuffle(read[:, -4:].float(), 2).clamp(1e-3, 1 - 1e-3)
+        return functional.binary_cross_entropy(mask, functional.avg_pool2d(truth, 2))
+
+
+def _iou(mask: Tensor, truth: Tensor) -> Tensor:
+    a, b = (mask > 0.5).flatten(1), (truth > 0.5).flatten(1)
+    return (((a & b).sum(1) + 1) / ((a | b).sum(1) + 1)).mean()
+
+
+def _click_errors(mask: Tensor, truth: Tensor, random: np.random.Generator) -> np.ndarray:
+    """The robot's next click for each sample, (B, 3) float32; sign 0 where nothing is wrong."""
+    shown = (mask[:, 0] > 0.5).cpu().numpy()
+    right = (truth[:, 0] > 0.5).cpu().numpy()
+    jitter = random.normal(0, HAND, (len(shown), 2))
+    out = np.zeros((len(shown), 3), np.float32)
+    for i in range(len(shown)):
+        click = corrective_click(shown[i], right[i])
+        if click is None:
+            continue
+        place = np.array([click.y, click.x])
+        moved = np.rint(place + jitter[i]).clip(0, np.array(right[i].shape) - 1)
+        row, column = moved.astype(int)
+        if right[i, row, column] == click.positive != shown[i, row, column]:
+            place = moved
+        out[i] = *place, 1 if click.positive else -1
+    return out
+
+
+def _boxes(truth: Tensor, started: Tensor, random: np.random.Generator) -> Tensor:
+    """Boxes around some of the objects, as `CompactNet.correct` takes them."""
+    out = torch.zeros_like(truth)
+    chosen = random.random(len(truth)) < BOX_SHARE
+    loose = random.normal(0, 0.04, (len(truth), 4))
+    for i in np.flatnonzero(chosen & ~started.cpu().numpy()):
+        rows, columns = np.nonzero((truth[i, 0] > 0.5).cpu().numpy())
+        if not len(rows):
+            continue
+        corners = np.array([rows.min(), columns.min(), rows.max() + 1, columns.max() + 1])
+        size = np.tile(corners[2:] - corners[:2], 2)
+        top, left, bottom, right = np.rint(corners + loose[i] * size).clip(0).astype(int)
+        out[i] = -1
+        out[i, 0, top : max(bottom, top + 1), left : max(right, left + 1)] = 1
+    return out

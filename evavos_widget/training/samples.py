@@ -1,0 +1,190 @@
+"""Training samples by number: clip, masks, and a mask to start correcting from.
+
+Everything random about a sample is drawn from the seed and its number, so that a run that
+was stopped goes on with the samples it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch.utils.data import Dataset, Sampler
+
+from evavos_widget.training.clips import composite_clip, recoloured, video_clip, warped_clip
+from evavos_widget.training.sources import coco_stills, davis_shots, people_stills
+
+__all__ = [
+    "FREE_SHARES",
+    "SHARES",
+    "Positions",
+    "Samples",
+    "Share",
+    "Start",
+    "reach_at",
+    "worsened",
+]
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of the clips are of one kind, at the start and at the end of training."""
+
+    first: float
+    last: float
+
+    def at(self, progress: float) -> float:
+        """The share after a fraction of the training."""
+        return self.first + (self.last - self.first) * progress
+
+
+SHARES: Mapping[str, Share] = {
+    "video": Share(0.35, 0.65),
+    "warped": Share(0.35, 0.12),
+    "composite": Share(0.30, 0.23),
+}
+"""Of all data; much the shares with which a prototype reached 0.79 J&F."""
+
+FREE_SHARES: Mapping[str, Share] = {
+    "video": Share(0, 0),
+    "warped": Share(0.6, 0.4),
+    "composite": Share(0.4, 0.6),
+}
+"""Of data without DAVIS."""
+
+
+class Start(IntEnum):
+    """What a simulated annotator starts to correct."""
+
+    NOTHING = 0
+    WORSENED = 1
+    PREDICTED = 2
+
+
+START_SHARES = (0.45, 0.30, 0.25)
+
+
+def reach_at(progress: float) -> int:
+    """How many video frames two frames of a clip may be apart: 3, rising to 25."""
+    return round(3 + 22 * min(1.0, progress / 0.6))
+
+
+class Samples(Dataset):
+    """Samples by (number, progress).
+
+    Parameters
+    ----------
+    root : Path
+        Folder of data, with ``stills`` and, unless `free_only`, ``davis16``.
+    n_frames, side : int
+        Of a clip; `side` in pixels, a multiple of 32.
+    seed : int
+    free_only : bool
+        Leave DAVIS out, whose terms are non-commercial.
+    """
+
+    def __init__(
+        self, root: Path, n_frames: int, side: int, seed: int = 0, free_only: bool = False
+    ) -> None:
+        self.n_frames, self.side, self.seed = n_frames, side, seed
+        self.shares = FREE_SHARES if free_only else SHARES
+        self.people, self.things = people_stills(root), coco_stills(root)
+        self.shots = [] if free_only else davis_shots(root)
+
+    def __getitem__(self, key: tuple[int, float]) -> dict[str, np.ndarray]:
+        """One sample.
+
+        Returns
+        -------
+        dict
+            ``frames`` (T, side, side, 3) uint8 RGB; ``masks`` (T, side / 2, side / 2) uint8,
+            255 being the object; ``worsened``, the last mask with errors in it, of the same
+            size; ``start``, a `Start`.
+        """
+        number, progress = key
+        cv2.setNumThreads(1)
+        random = np.random.default_rng([self.seed, number])
+        frames, masks = self._clip(random, progress)
+        half = (self.side // 2, self.side // 2)
+        masks = np.stack([cv2.resize(m, half, interpolation=cv2.INTER_AREA) for m in masks])
+        return {
+            "frames": recoloured(frames, random),
+            "masks": _levels(masks),
+            "worsened": _levels(worsened(masks[-1], random)),
+            "start": np.array(random.choice(3, p=START_SHARES)),
+        }
+
+    def _clip(self, random: np.random.Generator, progress: float) -> tuple[np.ndarray, np.ndarray]:
+        options = random, self.n_frames, self.side, reach_at(progress)
+        kinds = list(self.shares)
+        kind = random.choice(kinds, p=[self.shares[k].at(progress) for k in kinds])
+        if kind == "video":
+            return video_clip(self.shots[random.integers(len(self.shots))], *options)
+        if kind == "composite":
+            return composite_clip(self.people + self.things, *options)
+        stills = self.people if random.random() < 0.5 else self.things
+        return warped_clip(stills[random.integers(len(stills))], *options)
+
+
+class Positions(Sampler):
+    """Numbers of the samples from `first` on without end, every `stride`-th, with the progress.
+
+    Parameters
+    ----------
+    first, stride : int
+    progress : callable
+        Fraction of the training that is over, of a sample's number.
+    """
+
+    def __init__(self, first: int, stride: int, progress: Callable[[int], float]) -> None:
+        self.first, self.stride, self.progress = first, stride, progress
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        number = self.first
+        while True:
+            yield number, self.progress(number)
+            number += self.stride
+
+
+def _levels(mask: np.ndarray) -> np.ndarray:
+    return np.rint(255 * mask).astype(np.uint8)
+
+
+def worsened(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A mask with errors such as a propagation makes.
+
+    Parameters
+    ----------
+    mask : (h, w) float32 array in [0, 1]
+    random : Generator
+
+    Returns
+    -------
+    (h, w) float32 array in [0, 1]
+        Shifted, grown or shrunk; a part may be missing and another one added.
+    """
+    height, width = mask.shape
+    area = max(float((mask > 0.5).sum()), 16.0)
+    size = np.sqrt(area)
+    angle, scale = random.normal(0, 4), np.exp(random.normal(0, 0.05))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+    matrix[:, 2] += random.normal(0, 0.06 * size, 2)
+    bad = cv2.warpAffine(mask, matrix, (width, height))
+    if random.random() < 0.5:
+        side = 1 + 2 * int(random.integers(1, 2 + int(0.08 * size)))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        bad = cv2.morphologyEx(bad, int(random.choice([cv2.MORPH_ERODE, cv2.MORPH_DILATE])), kernel)
+    for value, near in ((0.0, bad > 0.5), (1.0, mask >= 0)):
+        if random.random() < 0.6:
+            rows, columns = np.nonzero(near)
+            if len(rows):
+                chosen = random.integers(len(rows))
+                axes = np.maximum(1, size * random.uniform(0.1, 0.5, 2)).astype(int)
+                centre = (int(columns[chosen]), int(rows[chosen]))
+                turn = float(random.uniform(0, 180))
+                cv2.ellipse(bad, centre, tuple(map(int, axes)), turn, 0, 360, value, -1)
+    return cv2.GaussianBlur(bad, (0, 0), random.uniform(0.5, 1.5)).clip(0, 1)
