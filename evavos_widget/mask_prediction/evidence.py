@@ -117,8 +117,10 @@ def gather(graph: SuperpixelGraph, probability: np.ndarray, strokes: Sequence[St
     color_odds += np.log(max(rivals.sum(), 1) / allies.sum())
 
     geodesic = graph.geodesic(touched)
+    # With nothing to compete with yet, earlier strokes speak through their colours alone.
+    rooted = [] if empty else earlier
     to_allies, to_rivals = (
-        graph.geodesic(_touched(graph, [s for s in earlier if s.positive == sign]), limit=300.0)
+        graph.geodesic(_touched(graph, [s for s in rooted if s.positive == sign]), limit=300.0)
         for sign in (stroke.positive, not stroke.positive)
     )
     cues = {

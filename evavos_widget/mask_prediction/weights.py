@@ -19,16 +19,16 @@ def _by_case(table: Table) -> dict[str, np.ndarray]:
 
 FIRST_LOOK = _by_case(
     {
-        "one": (-12623.833, 3.442, 2.103),
+        "one": (9.151, 3.442, 2.103),
         "log geodesic": (-1.357, 0.352, -0.989),
         "distance / room": (-0.101, 0.045, -0.282),
         "distance / diagonal": (-0.098, -0.262, -0.182),
         "log distance": (-1.380, -1.305, 0.411),
         "color odds": (0.297, 0.047, 0.050),
         "local color odds": (0.340, 0.724, 0.292),
-        "log geodesic to rivals": (1106.776, 0.468, 0.544),
+        "log geodesic to rivals": (0.000, 0.468, 0.544),
         "geodesic share": (7.235, 0.172, 0.854),
-        "log geodesic to allies": (1106.776, -0.267, -0.035),
+        "log geodesic to allies": (0.000, -0.267, -0.035),
         "depth / room": (0.102, -1.407, -1.914),
         "log room": (-0.370, 0.095, -0.127),
     }
@@ -36,16 +36,16 @@ FIRST_LOOK = _by_case(
 
 SECOND_LOOK = _by_case(
     {
-        "one": (-11983.067, 4.154, 13.889),
+        "one": (-9.938, 4.154, 13.889),
         "log geodesic": (-0.180, 0.107, -0.566),
         "distance / room": (0.213, 0.124, -0.063),
         "distance / diagonal": (2.732, 2.950, 0.113),
         "log distance": (-0.923, -1.348, -0.017),
         "color odds": (-0.241, -0.074, -0.008),
         "local color odds": (-0.126, 0.054, -0.067),
-        "log geodesic to rivals": (1048.966, 0.340, 0.401),
+        "log geodesic to rivals": (0.000, 0.340, 0.401),
         "geodesic share": (4.822, 0.727, 1.510),
-        "log geodesic to allies": (1048.966, -0.228, -0.009),
+        "log geodesic to allies": (0.000, -0.228, -0.009),
         "depth / room": (0.300, -1.036, -0.972),
         "log room": (1.633, -0.029, -2.571),
         "odds around": (0.400, 0.022, 0.546),

@@ -129,6 +129,13 @@ def test_a_negative_click_on_empty_background_changes_little(predictor, image, d
     assert predictor.predict(image, Prompts(corner)).mask.sum() == 0
 
 
+def test_a_negative_click_before_the_first_positive_one_does_not_hinder_it(
+    predictor, image, disc
+) -> None:
+    clicks = (Click(300, 20, False), Click(140, 120))
+    assert jaccard(predictor.predict(image, Prompts(clicks)).mask, disc) > 0.9
+
+
 def test_probabilities_stay_exactly_where_no_click_is_near(predictor, image, disc) -> None:
     half = np.where(disc, 0.83, 0.07).astype(np.float32)
     half[110:130, 130:150] = 0.2
