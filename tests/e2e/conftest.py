@@ -139,7 +139,7 @@ def picture() -> Callable[[str, Any], None]:
         if os.environ.get("EVAVOS_SCREENSHOTS") == "1":
             folder = ROOT / "docs" / "images"
             folder.mkdir(parents=True, exist_ok=True)
-            part.screenshot(path=folder / f"{name}.png")
+            part.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=85)
 
     return picture
 

@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import numpy as np
 
-PATIENCE_MS = 40_000
+PATIENCE_MS = 120_000
 
 #: What the cell of a clip calls its video.
 VIDEO = "video"

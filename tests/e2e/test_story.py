@@ -78,7 +78,7 @@ def test_from_opening_to_export(
     x, y, positive = worst_point(before, truth[suggested])
     annotator.click(x, y, before, positive)
     annotator.draft("clicks")
-    annotator.expect(annotator.action("commit")).to_be_enabled()
+    annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
     picture("clicks", annotator.root)
     annotator.commit(propagate=True)
     annotator.phase("idle")
