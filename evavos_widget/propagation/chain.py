@@ -123,12 +123,9 @@ class Chain:
         now = self.source + self.direction * self.length
         expected = self.mask(self._last_seen)
         if self._last_seen == last:
+            columns, rows = cv2.split(frames.positions(now - self.direction, now))
             expected = cv2.remap(
-                expected,
-                frames.positions(now - self.direction, now),
-                None,
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
+                expected, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
         inside = (expected > 0.5).astype(np.uint8)
         if not inside.any():
@@ -145,7 +142,7 @@ class Chain:
         logit = prior + self._readout(frames, now, inside, near)
         evidence = (1 / (1 + np.exp(-logit[window]))).astype(np.float32)
         affinity = np.ascontiguousarray(frames.features(now).affinity[(slice(None), *window)])
-        relaxed = relax(evidence, affinity, np.float32(RELAX_WEIGHT), RELAX_SWEEPS)
+        relaxed = relax(evidence, affinity, RELAX_WEIGHT, RELAX_SWEEPS)
         result = np.zeros(self._size, np.float32)
         result[window] = np.where(near[window], relaxed, 0)
         self._append(result)

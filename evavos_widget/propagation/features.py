@@ -99,8 +99,8 @@ def backward_positions(source: FrameFeatures, target: FrameFeatures) -> np.ndarr
 
     DIS flow (Kroeger et al. 2016) at its fastest preset.
     """
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    positions = dis.calc(target.gray, source.gray, None)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    positions = dis.calc(target.gray, source.gray, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
     h, w = positions.shape[:2]
     positions[..., 0] += np.arange(w, dtype=np.float32)
     positions[..., 1] += np.arange(h, dtype=np.float32)[:, None]

@@ -86,6 +86,7 @@ def relax(unary: np.ndarray, affinity: np.ndarray, weight: float, sweeps: int) -
     (h, w) float32 array
     """
     h, w = unary.shape
+    pull = np.float32(weight)
     x = unary.copy()
     for sweep in range(sweeps):
         for step_y in range(h):
@@ -94,35 +95,35 @@ def relax(unary: np.ndarray, affinity: np.ndarray, weight: float, sweeps: int) -
                 j = step_x if sweep % 2 == 0 else w - 1 - step_x
                 total, mass = unary[i, j], np.float32(1)
                 if j + 1 < w:
-                    a = weight * affinity[0, i, j]
+                    a = pull * affinity[0, i, j]
                     total += a * x[i, j + 1]
                     mass += a
                 if j > 0:
-                    a = weight * affinity[0, i, j - 1]
+                    a = pull * affinity[0, i, j - 1]
                     total += a * x[i, j - 1]
                     mass += a
                 if i + 1 < h:
-                    a = weight * affinity[1, i, j]
+                    a = pull * affinity[1, i, j]
                     total += a * x[i + 1, j]
                     mass += a
                     if j + 1 < w:
-                        a = weight * affinity[2, i, j]
+                        a = pull * affinity[2, i, j]
                         total += a * x[i + 1, j + 1]
                         mass += a
                     if j > 0:
-                        a = weight * affinity[3, i, j]
+                        a = pull * affinity[3, i, j]
                         total += a * x[i + 1, j - 1]
                         mass += a
                 if i > 0:
-                    a = weight * affinity[1, i - 1, j]
+                    a = pull * affinity[1, i - 1, j]
                     total += a * x[i - 1, j]
                     mass += a
                     if j > 0:
-                        a = weight * affinity[2, i - 1, j - 1]
+                        a = pull * affinity[2, i - 1, j - 1]
                         total += a * x[i - 1, j - 1]
                         mass += a
                     if j + 1 < w:
-                        a = weight * affinity[3, i - 1, j + 1]
+                        a = pull * affinity[3, i - 1, j + 1]
                         total += a * x[i - 1, j + 1]
                         mass += a
                 x[i, j] = total / mass
