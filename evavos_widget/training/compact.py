@@ -180,7 +180,7 @@ def train(
         random = np.random.default_rng([samples.seed, run.step, fabric.global_rank, 1])
         result = objective(next(batches), progress, random)
         fabric.backward(result["loss"])
-        fabric.clip_gradients(objective, optimizer, max_norm=1.0, error_if_nonfinite=False)
+        fabric.clip_gradients(objective, optimizer, max_norm=1.0)
         optimizer.step()
         optimizer.zero_grad()
         run.step += 1

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from evavos_widget.networks.compact import CompactConfig, CompactNet
+from evavos_widget.networks.weights import load_weights
+from evavos_widget.training.compact import Run, main, train
+from evavos_widget.training.objective import Objective, mask_loss
+from evavos_widget.training.samples import Start
+from evavos_widget.training.schedule import Budget, Clock, rate_at
+
+TINY = CompactConfig(stages=(32, 48, 64), width=16, deep=16, key=8, value=8)
+
+
+class Discs:
+    """Samples by number, as `Samples` makes them: a disc that moves over noise."""
+
+    seed = 0
+
+    def __getitem__(self, key: tuple[int, float]) -> dict[str, np.ndarray]:
+        number, _ = key
+        random = np.random.default_rng(number)
+        rows, columns = np.mgrid[:64, :64]
+        frames = random.integers(0, 80, (3, 64, 64, 3), dtype=np.uint8)
+        masks = np.empty((3, 32, 32), np.uint8)
+        centre = random.uniform(20, 44, 2)
+        for t in range(3):
+            y, x = centre + 3 * t
+            disc = (rows - y) ** 2 + (columns - x) ** 2 < 12**2
+            frames[t][disc] += 150
+            masks[t] = 255 * disc[::2, ::2]
+        return {
+            "frames": frames,
+            "masks": masks,
+            "worsened": np.roll(masks[-1], 5, 0),
+            "start": np.array(number % 3),
+        }
+
+
+def run_for(steps: int, out: Path, run: Run | None = None, total: int | None = None) -> Run:
+    """`steps` steps of a training that lasts `total`."""
+    if run is None:
+        torch.manual_seed(0)
+        run = Run(CompactNet(TINY), 1e-3)
+    out.mkdir(exist_ok=True)
+    stop = run.step + steps
+
+    class Stop(Budget):
+        def progress(self, minutes: float, done: int) -> float:
+            return 1.0 if done >= stop else done / (total or steps)
+
+    train(
+        run, Discs(), Stop(steps=stop), out, batch=2, accelerator="cpu", devices=1,
+        precision="32-true",
+    )  # fmt: skip
+    return run
+
+
+def test_a_resumed_run_is_the_run_that_was_not_stopped(tmp_path: Path) -> None:
+    whole = run_for(4, tmp_path / "whole")
+    run_for(2, tmp_path / "halves", total=4)
+    torch.manual_seed(99)
+    resumed = Run(CompactNet(TINY), 1e-3)
+    resumed.restore(torch.load(tmp_path / "halves" / "state.pt", weights_only=True))
+    run_for(2, tmp_path / "halves", resumed, total=4)
+    for name in ("network", "average"):
+        theirs = whole.state()[name]
+        for key, value in resumed.state()[name].items():
+            assert torch.equal(value, theirs[key]), key
+    logs = []
+    for folder in ("whole", "halves"):
+        with (tmp_path / folder / "log.csv").open() as file:
+            logs.append([(row["step"], row["loss"]) for row in csv.DictReader(file)])
+    assert logs[0] == logs[1]
+    assert [step for step, _ in logs[0]] == ["1", "2", "3", "4"]
+
+
+def test_checkpoints_hold_the_averaged_weights(tmp_path: Path) -> None:
+    run = run_for(2, tmp_path)
+    (file,) = tmp_path.glob("compact-*.safetensors")
+    loaded = load_weights(file).state_dict()
+    for name, value in run.average.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(loaded[name], value, rtol=1e-3, atol=1e-6), name
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    run_for(30, tmp_path)
+    with (tmp_path / "log.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
+
+
+def batch_of(start: Start) -> dict[str, torch.Tensor]:
+    samples = [Discs()[i, 0.0] for i in range(2)]
+    batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
+    batch["start"][:] = int(start)
+    return batch
+
+
+@pytest.mark.parametrize("start", Start)
+def test_every_part_of_the_network_gets_gradients(start: Start) -> None:
+    torch.manual_seed(0)
+    objective = Objective(CompactNet(TINY))
+    objective(batch_of(start), 0.5, np.random.default_rng(0))["loss"].backward()
+    for name, parameter in objective.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_mask_loss_is_lowest_at_the_truth_and_ends_with_the_hardest_pixels() -> None:
+    truth = torch.zeros(1, 1, 16, 16)
+    truth[..., 4:9, 4:9] = 1
+    right, wrong = (truth * 2 - 1) * 8, (1 - truth * 2) * 8
+    assert mask_loss(right, truth, 1.0) < 0.01 < mask_loss(wrong, truth, 1.0)
+    nearly = right.clone()
+    nearly[..., 4, 4] = -8
+    assert mask_loss(nearly, truth, 1.0) > mask_loss(nearly, truth, 0.0)
+
+
+def test_rate_rises_stays_and_falls() -> None:
+    rates = [rate_at(p) for p in np.linspace(0, 1, 101)]
+    assert rates[0] < 0.1
+    assert rates[100] <= 0.011
+    assert max(rates) == pytest.approx(1)
+    assert all(b <= a + 1e-12 for a, b in pairwise(rates[3:]))
+    assert rate_at(0.5) == pytest.approx(1)
+
+
+def test_budget_counts_minutes_or_steps() -> None:
+    assert Budget(minutes=10).progress(5, 1000) == 0.5
+    assert Budget(steps=10).progress(1000, 5) == 0.5
+    assert Budget(steps=10).progress(0, 20) == 1
+    with pytest.raises(ValueError, match="one of them"):
+        Budget()
+    assert Clock(12.0).minutes == pytest.approx(12, abs=0.1)
+
+
+def test_command_refuses_to_overwrite_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state.pt").touch()
+    assert main(["--data", "x", "--out", str(tmp_path)]) == 1
+    assert "--resume" in capsys.readouterr().err
