@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,8 +101,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def _wait_for(server: subprocess.Popen, url: str, log: Path) -> None:
-    import time
-
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if server.poll() is not None:

@@ -92,8 +92,8 @@ def test_from_opening_to_export(
     annotator.press("tool.brush")
     annotator.paint(truth[other] & ~before, diameter=24)
     annotator.press("tool.eraser")
-    x, y, _ = worst_point(before, np.zeros_like(before))
-    annotator.drag([(x - 6, y), (x + 6, y)], before)
+    x, y, _ = worst_point(before, truth[other] & before)
+    annotator.drag([(x, y), (x + 2, y)], before)
     annotator.draft("brush")
     annotator.commit()
     assert not mask_in_python(notebook, lab, other)[int(y), int(x)]
