@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
+from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.mask_prediction.evidence import Stroke, gather, reconsider
 from evavos_widget.mask_prediction.superpixels import SuperpixelGraph
 from evavos_widget.mask_prediction.weights import FIRST_LOOK, SECOND_LOOK
@@ -43,7 +42,7 @@ class ClassicalPredictor:
     name = "classical"
 
     def __init__(self, *, cache_bytes: int = CACHE_BYTES) -> None:
-        self._cache = _Cache(cache_bytes)
+        self._cache = ByteBoundedCache(cache_bytes)
 
     def predict(
         self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
@@ -224,28 +223,3 @@ def _prediction(probability: np.ndarray) -> Prediction:
     union = float(np.where(mask, 1, probability).sum())
     score = float(probability[mask].sum()) / union if union > 0 else 0.0
     return Prediction(mask=mask, probabilities=probability.astype(np.float32), score=score)
-
-
-class _Cache:
-    """Results by key, the least recently used dropped beyond a number of bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._items: OrderedDict[Hashable, Any] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-                return self._items[key]
-        # Made outside the lock: two threads may both make it, with equal results.
-        value = make()
-        with self._lock:
-            if key not in self._items:
-                self._items[key] = value
-                self._bytes += value.nbytes
-            while self._bytes > self._limit and self._items:
-                self._bytes -= self._items.popitem(last=False)[1].nbytes
-        return value

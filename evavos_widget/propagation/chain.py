@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from evavos_widget.propagation.chained import MaskChain
 from evavos_widget.propagation.features import CELL
 from evavos_widget.propagation.frames import Frames
 from evavos_widget.propagation.kernels import nearest_in_window, relax
@@ -70,48 +70,14 @@ class _Memory:
     centre: tuple[float, float]
 
 
-class Chain:
-    """Masks of one object on the frames that follow from one annotation.
-
-    A chain can be continued from any point with the masks it has: whatever else a step
-    needs is computed again from them and the video, so that a mask never depends on
-    where the chain was taken up.
-
-    Parameters
-    ----------
-    source : int
-        The annotated frame.
-    direction : {-1, 1}
-    mask : (H, W) bool array
-        The object on `source`; some pixel of it.
-    size : (h, w)
-        Working resolution.
-    """
+class Chain(MaskChain):
+    """Masks of one object from one annotation; parameters as for `MaskChain`."""
 
     def __init__(
         self, source: int, direction: int, mask: np.ndarray, size: tuple[int, int]
     ) -> None:
-        self.source = source
-        self.direction = direction
-        self.nbytes = 0
-        self._size = size
-        self._masks: list[bytes] = []
-        self._last_seen = 0
+        super().__init__(source, direction, mask, size)
         self._remembered: dict[int, _Memory] = {}
-        start = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-        peak = start.max()
-        # An object thinner than a working pixel would otherwise be lost at once.
-        self._append(start / peak if peak <= 0.5 else start)
-
-    @property
-    def length(self) -> int:
-        """Frames the chain has masks for, the annotated one included."""
-        return len(self._masks)
-
-    def mask(self, distance: int) -> np.ndarray:
-        """Probability, (h, w) float32, `distance` frames from the annotated one."""
-        levels = np.frombuffer(zlib.decompress(self._masks[distance]), np.uint8)
-        return levels.reshape(self._size).astype(np.float32) / 255
 
     def rest(self) -> None:
         """Drop what can be computed again from the masks."""
@@ -146,13 +112,6 @@ class Chain:
         result = np.zeros(self._size, np.float32)
         result[window] = np.where(near[window], relaxed, 0)
         self._append(result)
-
-    def _append(self, mask: np.ndarray) -> None:
-        levels = (mask * 255 + 0.5).astype(np.uint8)
-        if levels.max() > 127:
-            self._last_seen = self.length
-        self._masks.append(zlib.compress(levels.tobytes(), 1))
-        self.nbytes += len(self._masks[-1])
 
     def _memories(self, frames: Frames) -> list[_Memory]:
         """The annotated frame and the latest of every few, descriptors and all."""

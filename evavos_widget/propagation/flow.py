@@ -2,227 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
-from evavos_widget.loop import (
-    Annotation,
-    PropagationStep,
-    affected_frames,
-    nearest_annotated,
-    objects_annotated,
-)
 from evavos_widget.propagation.chain import Chain
-from evavos_widget.propagation.frames import ByteBoundedCache, Frames
+from evavos_widget.propagation.chained import ChainedPropagator
+from evavos_widget.propagation.frames import Frames
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from evavos_widget.video import Video
 
 __all__ = ["FlowPropagator"]
 
-CHAIN_BYTES = 128 * 2**20
-"""Bound on masks kept between calls, compressed."""
 
-MOST_CERTAIN = 1 - 1e-6
-"""Probability at which odds are cut off."""
-
-_Link = tuple[int, int, int]
-"""Object, annotated frame, direction."""
-
-
-class FlowPropagator:
-    """Carries masks from the nearest annotated frame, step by step (Sec. 2.1, no weights).
-
-    Every object follows its own nearest annotation, so that a new annotation changes only
-    the frames that are nearest to it. The masks of every step are kept, and taken up again
-    where the annotation they come from is unchanged.
-    """
+class FlowPropagator(ChainedPropagator):
+    """Carries masks in chains, with nothing learned; see docs/flow.md."""
 
     name = "flow"
 
-    def __init__(self) -> None:
-        self._frames: Frames | None = None
-        self._chains = ByteBoundedCache(CHAIN_BYTES)
+    def _open(self, video: Video) -> Frames:
+        return Frames(video)
 
-    def affected(
-        self,
-        before: Mapping[int, Annotation],
-        after: Mapping[int, Annotation],
-        n_frames: int,
-    ) -> set[int]:
-        """Frames whose masks differ: see `loop.affected_frames`."""
-        return affected_frames(before, after, n_frames)
-
-    def propagate(
-        self,
-        video: Video,
-        annotations: Mapping[int, Annotation],
-        objects: Sequence[int],
-        frames: Collection[int],
-    ) -> Iterator[PropagationStep]:
-        """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
-
-        Frames come annotation by annotation, forwards and then backwards from each. A step
-        is one object carried over one frame, or one frame completed.
-
-        Raises
-        ------
-        ValueError
-            A frame lies outside the video, or an annotation has another size.
-        """
-        _check(video, annotations, frames)
-        if self._frames is None or self._frames.video is not video:
-            self._frames = Frames(video)
-            self._chains = ByteBoundedCache(CHAIN_BYTES)
-        sources = {o: _sources(annotations, o, video.n_frames) for o in objects}
-        reach = _reach(sources, frames)
-        chains = {link: self._chain(annotations, link) for link in reach}
-        # Objects drawn alike share a chain, which runs as far as the farthest needs it.
-        length = {chain: 0 for chain in chains.values()}
-        for link, chain in chains.items():
-            length[chain] = max(length[chain], reach[link] + 1)
-        total = len(set(frames)) + sum(max(0, length[c] - c.length) for c in length)
-        done = 0
-        try:
-            for frame, link in _schedule(sources, reach, frames):
-                if link is None:
-                    done += 1
-                    probabilities = _merge(video, annotations, objects, sources, chains, frame)
-                    yield PropagationStep(done, total, frame, probabilities)
-                elif chains[link].length <= abs(frame - link[1]):
-                    chains[link].extend(self._frames)
-                    done += 1
-                    yield PropagationStep(done, total)
-        finally:
-            for chain in length:
-                chain.rest()
-
-    def _chain(self, annotations: Mapping[int, Annotation], link: _Link) -> Chain:
-        """The chain of an object from an annotation, as far as it was computed before."""
-        assert self._frames is not None
-        obj, source, direction = link
-        mask = annotations[source].labels == obj
-        content = blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
-        size = self._frames.size
-        return self._chains.get(
-            (source, direction, content), lambda: Chain(source, direction, mask, size)
-        )
-
-
-def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collection[int]) -> None:
-    for what, asked in (("frame", frames), ("annotated frame", annotations)):
-        for frame in asked:
-            if not 0 <= frame < video.n_frames:
-                raise ValueError(
-                    f"There is no {what} {frame} in a video of {video.n_frames} frames; "
-                    f"ask for 0 to {video.n_frames - 1}."
-                )
-    for frame, annotation in annotations.items():
-        if annotation.labels.shape != (video.height, video.width):
-            raise ValueError(
-                f"The annotation of frame {frame} has shape {annotation.labels.shape}; give it "
-                f"the video's, {(video.height, video.width)}."
-            )
-
-
-def _sources(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
-    """For every frame the annotated frame that an object comes from; -1 for nowhere.
-
-    An object comes from nowhere where its nearest annotation says that it is absent.
-    """
-    annotated = objects_annotated(annotations, obj)
-    sources = nearest_annotated(annotated, n_frames)
-    for frame in annotated:
-        if not (annotations[frame].labels == obj).any():
-            sources[sources == frame] = -1
-    return sources
-
-
-def _reach(sources: Mapping[int, np.ndarray], frames: Collection[int]) -> dict[_Link, int]:
-    """Which chains the frames need, and how far each has to run."""
-    reach: dict[_Link, int] = {}
-    for obj, nearest in sources.items():
-        for frame in frames:
-            link = _link(obj, int(nearest[frame]), frame)
-            if link is not None:
-                reach[link] = max(reach.get(link, 0), abs(frame - link[1]))
-    return reach
-
-
-def _link(obj: int, source: int, frame: int) -> _Link | None:
-    """The chain that an object's mask on a frame comes from, if it comes from one."""
-    if source in (-1, frame):
-        return None
-    return obj, source, 1 if frame > source else -1
-
-
-def _schedule(
-    sources: Mapping[int, np.ndarray], reach: Mapping[_Link, int], frames: Collection[int]
-) -> Iterator[tuple[int, _Link | None]]:
-    """Frames to carry chains to, and frames (with None) that are then complete.
-
-    Chains that start at one annotation in one direction run side by side, so that their
-    frames' features and flow are computed once.
-    """
-    waiting = {
-        frame: sum(
-            _link(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
-        )
-        for frame in sorted(set(frames))
-    }
-    yield from [(frame, None) for frame in waiting if not waiting[frame]]
-    for source, backwards in sorted({(source, -direction) for _, source, direction in reach}):
-        side_by_side = [k for k in reach if k[1:] == (source, -backwards)]
-        for distance in range(1, max(reach[k] for k in side_by_side) + 1):
-            frame = source - backwards * distance
-            for link in side_by_side:
-                if distance > reach[link]:
-                    continue
-                yield frame, link
-                if frame in waiting and _link(link[0], int(sources[link[0]][frame]), frame) == link:
-                    waiting[frame] -= 1
-                    if not waiting[frame]:
-                        yield frame, None
-
-
-def _merge(
-    video: Video,
-    annotations: Mapping[int, Annotation],
-    objects: Sequence[int],
-    sources: Mapping[int, np.ndarray],
-    chains: Mapping[_Link, Chain],
-    frame: int,
-) -> np.ndarray:
-    """Probabilities of all objects on one frame, (K + 1, H, W), at full resolution.
-
-    Each object's odds against everything else become its weight against a background of
-    weight 1, which leaves a single object as it is; where the frame is annotated, the
-    annotation stands.
-    """
-    shape = (video.height, video.width)
-    out = np.zeros((len(objects) + 1, *shape), np.float32)
-    out[0] = 1
-    annotated = {
-        k: annotations[frame].labels == obj
-        for k, obj in enumerate(objects, 1)
-        if sources[obj][frame] == frame
-    }
-    for k, obj in enumerate(objects, 1):
-        link = _link(obj, int(sources[obj][frame]), frame)
-        if link is not None:
-            alone = cv2.resize(
-                chains[link].mask(abs(frame - link[1])),
-                shape[::-1],
-                interpolation=cv2.INTER_LINEAR,
-            )
-            np.minimum(alone, MOST_CERTAIN, out=alone)
-            np.divide(alone, 1 - alone, out=out[k])
-    out /= out.sum(axis=0)
-    for k, mask in annotated.items():
-        out[:, mask] = 0
-        out[k] = mask
-    return out
+    def _begin(self, source: int, direction: int, mask: np.ndarray) -> Chain:
+        return Chain(source, direction, mask, self._frames.size)

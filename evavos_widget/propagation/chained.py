@@ -1,0 +1,301 @@
+"""Propagation in chains: each object follows its nearest annotation, frame by frame."""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from evavos_widget.cache import ByteBoundedCache
+from evavos_widget.loop import (
+    Annotation,
+    PropagationStep,
+    affected_frames,
+    nearest_annotated,
+    objects_annotated,
+)
+
+if TYPE_CHECKING:
+    from evavos_widget.video import Video
+
+__all__ = ["ChainedPropagator", "Link", "MaskChain"]
+
+CHAIN_BYTES = 128 * 2**20
+"""Bound on masks kept between calls, compressed."""
+
+MOST_CERTAIN = 1 - 1e-6
+"""Probability at which odds are cut off."""
+
+Link = tuple[int, int, int]
+"""Object, annotated frame, direction."""
+
+
+class MaskChain(ABC):
+    """Masks of one object on the frames that follow from one annotation.
+
+    A chain can be continued from any point with the masks it has: whatever else a step
+    needs is computed again from them and the video, so that a mask never depends on
+    where the chain was taken up.
+
+    Parameters
+    ----------
+    source : int
+        The annotated frame.
+    direction : {-1, 1}
+    mask : (H, W) bool array
+        The object on `source`; some pixel of it.
+    size : (h, w)
+        Resolution of the masks.
+    """
+
+    def __init__(
+        self, source: int, direction: int, mask: np.ndarray, size: tuple[int, int]
+    ) -> None:
+        self.source = source
+        self.direction = direction
+        self.nbytes = 0
+        self._size = size
+        self._masks: list[bytes] = []
+        self._last_seen = 0
+        self._append(shrunk(mask, size))
+
+    @property
+    def length(self) -> int:
+        """Frames the chain has masks for, the annotated one included."""
+        return len(self._masks)
+
+    def mask(self, distance: int) -> np.ndarray:
+        """Probability, (h, w) float32, `distance` frames from the annotated one."""
+        levels = np.frombuffer(zlib.decompress(self._masks[distance]), np.uint8)
+        return levels.reshape(self._size).astype(np.float32) / 255
+
+    def _append(self, mask: np.ndarray) -> None:
+        levels = (mask * 255 + 0.5).astype(np.uint8)
+        if levels.max() > 127:
+            self._last_seen = self.length
+        self._masks.append(zlib.compress(levels.tobytes(), 1))
+        self.nbytes += len(self._masks[-1])
+
+    @abstractmethod
+    def extend(self, frames: Any) -> None:
+        """Compute the mask of the next frame, from what the engine knows about frames."""
+
+    @abstractmethod
+    def rest(self) -> None:
+        """Drop what can be computed again from the masks."""
+
+
+def shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask, (H, W) bool, at another resolution: (h, w) float32 in [0, 1].
+
+    An object thinner than one of its pixels is made to reach 1, not to be lost at once.
+    """
+    small = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    peak = small.max()
+    return small / peak if 0 < peak <= 0.5 else small
+
+
+class ChainedPropagator(ABC):
+    """Carries masks from the nearest annotated frame, step by step (Sec. 2.1).
+
+    Every object follows its own nearest annotation, so that a new annotation changes only
+    the frames that are nearest to it. The masks of every step are kept, and taken up again
+    where the annotation they come from is unchanged.
+    """
+
+    name: str
+
+    def __init__(self) -> None:
+        self._video: Video | None = None
+        self._frames: Any = None
+        self._chains = ByteBoundedCache(CHAIN_BYTES)
+
+    @abstractmethod
+    def _open(self, video: Video) -> Any:
+        """What the chains of a video share: passed to `MaskChain.extend`."""
+
+    @abstractmethod
+    def _begin(self, source: int, direction: int, mask: np.ndarray) -> MaskChain:
+        """A chain with nothing but the annotated mask, for the video opened last."""
+
+    def affected(
+        self,
+        before: Mapping[int, Annotation],
+        after: Mapping[int, Annotation],
+        n_frames: int,
+    ) -> set[int]:
+        """Frames whose masks differ: see `loop.affected_frames`."""
+        return affected_frames(before, after, n_frames)
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Iterator[PropagationStep]:
+        """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
+
+        Frames come annotation by annotation, forwards and then backwards from each. A step
+        is one object carried over one frame, or one frame completed.
+
+        Raises
+        ------
+        ValueError
+            A frame lies outside the video, or an annotation has another size.
+        """
+        _check(video, annotations, frames)
+        if self._video is not video:
+            self._video, self._frames = video, self._open(video)
+            self._chains = ByteBoundedCache(CHAIN_BYTES)
+        sources = {o: _sources(annotations, o, video.n_frames) for o in objects}
+        reach = _reach(sources, frames)
+        chains = {link: self._chain(annotations, link) for link in reach}
+        # Objects drawn alike share a chain, which runs as far as the farthest needs it.
+        length = {chain: 0 for chain in chains.values()}
+        for link, chain in chains.items():
+            length[chain] = max(length[chain], reach[link] + 1)
+        total = len(set(frames)) + sum(max(0, length[c] - c.length) for c in length)
+        done = 0
+        try:
+            for frame, link in _schedule(sources, reach, frames):
+                if link is None:
+                    done += 1
+                    probabilities = _merge(video, annotations, objects, sources, chains, frame)
+                    yield PropagationStep(done, total, frame, probabilities)
+                elif chains[link].length <= abs(frame - link[1]):
+                    chains[link].extend(self._frames)
+                    done += 1
+                    yield PropagationStep(done, total)
+        finally:
+            for chain in length:
+                chain.rest()
+
+    def _chain(self, annotations: Mapping[int, Annotation], link: Link) -> MaskChain:
+        """The chain of an object from an annotation, as far as it was computed before."""
+        obj, source, direction = link
+        mask = annotations[source].labels == obj
+        content = blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
+        return self._chains.get(
+            (source, direction, content), lambda: self._begin(source, direction, mask)
+        )
+
+
+def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collection[int]) -> None:
+    for what, asked in (("frame", frames), ("annotated frame", annotations)):
+        for frame in asked:
+            if not 0 <= frame < video.n_frames:
+                raise ValueError(
+                    f"There is no {what} {frame} in a video of {video.n_frames} frames; "
+                    f"ask for 0 to {video.n_frames - 1}."
+                )
+    for frame, annotation in annotations.items():
+        if annotation.labels.shape != (video.height, video.width):
+            raise ValueError(
+                f"The annotation of frame {frame} has shape {annotation.labels.shape}; give it "
+                f"the video's, {(video.height, video.width)}."
+            )
+
+
+def _sources(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
+    """For every frame the annotated frame that an object comes from; -1 for nowhere.
+
+    An object comes from nowhere where its nearest annotation says that it is absent.
+    """
+    annotated = objects_annotated(annotations, obj)
+    sources = nearest_annotated(annotated, n_frames)
+    for frame in annotated:
+        if not (annotations[frame].labels == obj).any():
+            sources[sources == frame] = -1
+    return sources
+
+
+def _reach(sources: Mapping[int, np.ndarray], frames: Collection[int]) -> dict[Link, int]:
+    """Which chains the frames need, and how far each has to run."""
+    reach: dict[Link, int] = {}
+    for obj, nearest in sources.items():
+        for frame in frames:
+            link = _link(obj, int(nearest[frame]), frame)
+            if link is not None:
+                reach[link] = max(reach.get(link, 0), abs(frame - link[1]))
+    return reach
+
+
+def _link(obj: int, source: int, frame: int) -> Link | None:
+    """The chain that an object's mask on a frame comes from, if it comes from one."""
+    if source in (-1, frame):
+        return None
+    return obj, source, 1 if frame > source else -1
+
+
+def _schedule(
+    sources: Mapping[int, np.ndarray], reach: Mapping[Link, int], frames: Collection[int]
+) -> Iterator[tuple[int, Link | None]]:
+    """Frames to carry chains to, and frames (with None) that are then complete.
+
+    Chains that start at one annotation in one direction run side by side, so that their
+    frames' features are computed once.
+    """
+    waiting = {
+        frame: sum(
+            _link(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
+        )
+        for frame in sorted(set(frames))
+    }
+    yield from [(frame, None) for frame in waiting if not waiting[frame]]
+    for source, backwards in sorted({(source, -direction) for _, source, direction in reach}):
+        side_by_side = [k for k in reach if k[1:] == (source, -backwards)]
+        for distance in range(1, max(reach[k] for k in side_by_side) + 1):
+            frame = source - backwards * distance
+            for link in side_by_side:
+                if distance > reach[link]:
+                    continue
+                yield frame, link
+                if frame in waiting and _link(link[0], int(sources[link[0]][frame]), frame) == link:
+                    waiting[frame] -= 1
+                    if not waiting[frame]:
+                        yield frame, None
+
+
+def _merge(
+    video: Video,
+    annotations: Mapping[int, Annotation],
+    objects: Sequence[int],
+    sources: Mapping[int, np.ndarray],
+    chains: Mapping[Link, MaskChain],
+    frame: int,
+) -> np.ndarray:
+    """Probabilities of all objects on one frame, (K + 1, H, W), at full resolution.
+
+    Each object's odds against everything else become its weight against a background of
+    weight 1, which leaves a single object as it is; where the frame is annotated, the
+    annotation stands.
+    """
+    shape = (video.height, video.width)
+    out = np.zeros((len(objects) + 1, *shape), np.float32)
+    out[0] = 1
+    annotated = {
+        k: annotations[frame].labels == obj
+        for k, obj in enumerate(objects, 1)
+        if sources[obj][frame] == frame
+    }
+    for k, obj in enumerate(objects, 1):
+        link = _link(obj, int(sources[obj][frame]), frame)
+        if link is not None:
+            alone = cv2.resize(
+                chains[link].mask(abs(frame - link[1])),
+                shape[::-1],
+                interpolation=cv2.INTER_LINEAR,
+            )
+            np.minimum(alone, MOST_CERTAIN, out=alone)
+            np.divide(alone, 1 - alone, out=out[k])
+    out /= out.sum(axis=0)
+    for k, mask in annotated.items():
+        out[:, mask] = 0
+        out[k] = mask
+    return out
