@@ -22,7 +22,8 @@ def create(name: str, **options: Any) -> MaskPredictor:
     Parameters
     ----------
     name : str
-        A key of `ENGINES`.
+        A key of `ENGINES`; what follows a colon, as in ``compact:mine.safetensors``, names
+        the weights.
     **options
         Passed to the engine's class.
 
@@ -36,6 +37,9 @@ def create(name: str, **options: Any) -> MaskPredictor:
     ValueError
         There is no engine of that name.
     """
+    name, _, weights = name.partition(":")
+    if weights:
+        options = {"weights": weights, **options}
     if name not in ENGINES:
         known = ", ".join(sorted(ENGINES))
         raise ValueError(f"No mask predictor is called {name!r}; choose one of: {known}.")

@@ -134,8 +134,12 @@ class CompactNet(nn.Module):
             raise ValueError(
                 f"the image is {tuple(image.shape[-2:])}; give sides that are multiples of {SIDE}."
             )
-        half, quarter, *deep = self.backbone(image)
-        cells = self.pyramid(deep)
+        half, quarter = self.backbone.stem(image)
+        return self.deepen(half, quarter)
+
+    def deepen(self, half: Tensor, quarter: Tensor) -> Features:
+        """Features from what the backbone's stem makes of images, the cheap part of `encode`."""
+        cells = self.pyramid(self.backbone.deep(quarter))
         return Features(half, quarter, cells, self.to_key(cells))
 
     def remember(self, features: Features, mask: Tensor) -> Tensor:

@@ -43,13 +43,22 @@ class ShuffleNetV2(nn.Module):
             self.add_module(f"stage{number}", nn.Sequential(*units))
             before = channels
 
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Features of an image, (B, 3, H, W), of `channels` at strides 2, 4, 8, 16, 32."""
-        features = [self.first_conv(image)]
-        features.append(self.maxpool(features[0]))
+    def stem(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of an image, (B, 3, H, W), at strides 2 and 4."""
+        half = self.first_conv(image)
+        return half, self.maxpool(half)
+
+    def deep(self, quarter: Tensor) -> list[Tensor]:
+        """Features at strides 8, 16 and 32, from those at 4."""
+        features = [quarter]
         for stage in (self.stage2, self.stage3, self.stage4):
             features.append(stage(features[-1]))
-        return features
+        return features[1:]
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Features of an image, (B, 3, H, W), of `channels` at strides 2, 4, 8, 16, 32."""
+        half, quarter = self.stem(image)
+        return [half, quarter, *self.deep(quarter)]
 
 
 class _Unit(nn.Module):

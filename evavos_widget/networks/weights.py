@@ -30,7 +30,7 @@ def save_weights(network: CompactNet, path: Path, notes: Mapping[str, str] | Non
     notes : mapping of str to str, optional
         Kept with the weights.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {
         name: value.detach()
@@ -42,7 +42,7 @@ def save_weights(network: CompactNet, path: Path, notes: Mapping[str, str] | Non
     }
     about = {**(notes or {}), "format": FORMAT, "config": json.dumps(asdict(network.config))}
     with replacing(path) as new:
-        save_file(state, new, about)
+        new.write_bytes(save(state, about))
 
 
 def load_weights(path: Path) -> CompactNet:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["ENGINES", "create"]
 
 ENGINES = {
+    "compact": ("evavos_widget.propagation.compact", "CompactPropagator"),
     "flow": ("evavos_widget.propagation.flow", "FlowPropagator"),
 }
 """Name -> module and class; the module is imported when its engine is asked for."""
@@ -22,7 +23,8 @@ def create(name: str, **options: Any) -> Propagator:
     Parameters
     ----------
     name : str
-        A key of `ENGINES`.
+        A key of `ENGINES`; what follows a colon, as in ``compact:mine.safetensors``, names
+        the weights.
     **options
         Passed to the engine's class.
 
@@ -36,6 +38,9 @@ def create(name: str, **options: Any) -> Propagator:
     ValueError
         There is no engine of that name.
     """
+    name, _, weights = name.partition(":")
+    if weights:
+        options = {"weights": weights, **options}
     if name not in ENGINES:
         known = ", ".join(sorted(ENGINES))
         raise ValueError(f"No propagation engine is called {name!r}; choose one of: {known}.")

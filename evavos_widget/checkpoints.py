@@ -1,0 +1,64 @@
+"""Weights that come with the package: which file, its hash, its licence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CHECKPOINTS", "Checkpoint", "find"]
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of weights.
+
+    Parameters
+    ----------
+    file : str
+        Its name in the package's folder of weights.
+    sha256 : str
+        Of the file, in hexadecimal.
+    licence : str
+        Under which terms the weights may be used.
+    """
+
+    file: str
+    sha256: str
+    licence: str
+
+
+CHECKPOINTS: Mapping[str, Checkpoint] = {}
+"""By name."""
+
+
+def find(name: str) -> Path:
+    """The file of the weights called `name`, after its hash was checked.
+
+    Raises
+    ------
+    FileNotFoundError
+        No such weights come with this release, or the file is gone.
+    ValueError
+        The file is not the one that was released.
+    """
+    if name not in CHECKPOINTS:
+        raise FileNotFoundError(
+            f"no weights called {name!r} come with this release; give a file with weights=PATH, "
+            "or choose an engine that needs none."
+        )
+    checkpoint = CHECKPOINTS[name]
+    path = FOLDER / checkpoint.file
+    if not path.is_file():
+        raise FileNotFoundError(f"the weights {path} are missing; install the package again.")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != checkpoint.sha256:
+        raise ValueError(
+            f"the weights {path} are damaged (SHA-256 {digest[:12]}..., not "
+            f"{checkpoint.sha256[:12]}...); install the package again."
+        )
+    return path
