@@ -60,7 +60,9 @@ format: $(TOOLS) $(NODE_MODULES)  ## format both languages and mend what the lin
 build: $(TOOLS)  ## the sdist and the wheel, in dist/
 	python -m build
 
+# Playwright's driver is linked against libatomic, which a bare Debian does not have.
 chromium:
+	@tools/need libatomic1 $(PYTHON) -c 'import ctypes; ctypes.CDLL("libatomic.so.1")'
 	@tools/need chromium command -v $${CHROMIUM:-chromium}
 
 clean:  ## remove what was built and measured, but not the environment
