@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["ENGINES", "create"]
 
 ENGINES = {
+    "compact": ("evavos_widget.mask_prediction.compact", "CompactPredictor"),
     "classical": ("evavos_widget.mask_prediction.classical", "ClassicalPredictor"),
 }
 """Name -> module and class; the module is imported when its engine is asked for."""

@@ -11,9 +11,10 @@ import numpy as np
 
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.mask_prediction.evidence import Stroke, gather, reconsider
+from evavos_widget.mask_prediction.pixels import checked, pin, prediction_of, scribbled, start_of
 from evavos_widget.mask_prediction.superpixels import SuperpixelGraph
 from evavos_widget.mask_prediction.weights import FIRST_LOOK, SECOND_LOOK
-from evavos_widget.prompts import Box, Prediction, Prompts, Scribble
+from evavos_widget.prompts import Box, Prediction, Prompts
 
 __all__ = ["ClassicalPredictor"]
 
@@ -68,17 +69,12 @@ class ClassicalPredictor:
         ValueError
             The image is not (H, W, 3) uint8, or a prompt does not fit it.
         """
-        image = np.asarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise ValueError(
-                f"the image has shape {image.shape} and type {image.dtype}; "
-                "give (H, W, 3) uint8 RGB."
-            )
+        image = checked(image)
         height, width = image.shape[:2]
         prompts.validate(height, width)
-        start = _start(prompts, height, width)
+        start = start_of(prompts, height, width)
         if prompts.box is None and not prompts.scribbles and not prompts.clicks:
-            return _prediction(start)
+            return prediction_of(start)
 
         graph = self._remember(key, "graph", lambda: SuperpixelGraph.build(image))
         scale = np.array([graph.shape[1] / width, graph.shape[0] / height])
@@ -96,23 +92,11 @@ class ClassicalPredictor:
         before = cv2.resize(start, graph.shape[::-1], interpolation=cv2.INTER_AREA)
         change = cv2.resize(belief - before, (width, height), interpolation=cv2.INTER_LINEAR)
         probability = np.clip(start + change, 0, 1)
-        _pin(probability, prompts)
-        return _prediction(probability)
+        pin(probability, prompts)
+        return prediction_of(probability)
 
     def _remember(self, key: Hashable | None, what: Hashable, make: Callable[[], Any]) -> Any:
         return make() if key is None else self._cache.get((key, what), make)
-
-
-def _start(prompts: Prompts, height: int, width: int) -> np.ndarray:
-    """Foreground probability before the first prompt; it agrees with the previous mask."""
-    mask, soft = prompts.previous_mask, prompts.previous_probabilities
-    if soft is None:
-        return np.zeros((height, width), np.float32) if mask is None else mask.astype(np.float32)
-    soft = np.clip(np.nan_to_num(np.asarray(soft, np.float32)), 0, 1)
-    if mask is None:
-        return soft
-    mask = np.asarray(mask, bool)
-    return np.where(mask == (soft > 0.5), soft, mask).astype(np.float32)
 
 
 def _strokes(prompts: Prompts, scale: np.ndarray, size: tuple[int, int]) -> list[Stroke]:
@@ -122,22 +106,13 @@ def _strokes(prompts: Prompts, scale: np.ndarray, size: tuple[int, int]) -> list
 
     drawn = []
     for scribble in prompts.scribbles:
-        rows, columns = np.nonzero(_draw(scribble, size))
+        rows, columns = np.nonzero(scribbled(scribble, size))
         if len(rows):
             points = to_working(np.stack([columns, rows], 1))
             drawn.append(Stroke(np.unique(points.round(), axis=0), scribble.positive))
     return drawn + [
         Stroke(to_working(np.array([[c.x, c.y]])), bool(c.positive)) for c in prompts.clicks
     ]
-
-
-def _draw(scribble: Scribble, size: tuple[int, int]) -> np.ndarray:
-    canvas = np.zeros(size, np.uint8)
-    # Vertices far outside the picture would overflow OpenCV's coordinates.
-    points = np.clip(scribble.points, -1e4, 3e4).round().astype(np.int32)
-    thickness = max(1, round(2 * scribble.radius))
-    cv2.polylines(canvas, [points.reshape(-1, 1, 2)], False, 1, thickness)
-    return canvas.astype(bool)
 
 
 def _scaled_box(box: Box, scale: np.ndarray) -> tuple[int, int, int, int]:
@@ -207,19 +182,3 @@ def _log_odds(probability: np.ndarray) -> np.ndarray:
 
 def _sigmoid(x: np.ndarray | float) -> Any:
     return 1 / (1 + np.exp(-x))
-
-
-def _pin(probability: np.ndarray, prompts: Prompts) -> None:
-    """Pixels that were pointed at have the label that was said; the last word counts."""
-    for scribble in prompts.scribbles:
-        probability[_draw(scribble, probability.shape)] = float(scribble.positive)
-    for click in prompts.clicks:
-        probability[round(click.y), round(click.x)] = float(click.positive)
-
-
-def _prediction(probability: np.ndarray) -> Prediction:
-    """Expected overlap with the truth, if each probability is what it says, as the score."""
-    mask = probability > 0.5
-    union = float(np.where(mask, 1, probability).sum())
-    score = float(probability[mask].sum()) / union if union > 0 else 0.0
-    return Prediction(mask=mask, probabilities=probability.astype(np.float32), score=score)

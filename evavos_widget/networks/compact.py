@@ -22,7 +22,7 @@ from torch.nn import functional
 from evavos_widget.networks.memory import readout, tokens
 from evavos_widget.networks.shufflenet import ShuffleNetV2
 
-__all__ = ["CELL", "CompactConfig", "CompactNet", "Features"]
+__all__ = ["CELL", "CERTAIN", "CompactConfig", "CompactNet", "Features"]
 
 CELL = 8
 """Side of a cell in pixels."""
@@ -250,10 +250,20 @@ class CompactNet(nn.Module):
         (B, 1, H / 2, W / 2) tensor
             Log odds: those of the mask before, and what the click changes.
         """
-        started = started[:, None, None, None]
-        before = torch.where(started, previous.clamp(0, 1), 0.5)
-        change = self.clicks(features, clicks, before, started, box)
+        before = torch.where(started[:, None, None, None], previous.clamp(0, 1), 0.5)
+        change = self.change(features, clicks, before, started, box)
         return before.float().logit(eps=1e-6).clamp(-CERTAIN, CERTAIN) + change
+
+    def change(
+        self,
+        features: Features,
+        clicks: Tensor,
+        before: Tensor,
+        started: Tensor,
+        box: Tensor | None = None,
+    ) -> Tensor:
+        """What a click changes, in log odds; as `correct`, but 1/2 where there was no mask."""
+        return self.clicks(features, clicks, before, started[:, None, None, None], box)
 
     def load_backbone(self, state: Mapping[str, Tensor]) -> None:
         """Start from the backbone of a detector, trained with BGR images in [0, 1].
