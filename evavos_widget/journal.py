@@ -20,6 +20,9 @@ __all__ = ["Journal"]
 
 Event = dict[str, Any]
 
+#: How long to wait for another process that is just ending, in seconds.
+LOCK_SECONDS = 2.0
+
 
 class Journal:
     """An append-only file of events that one process at a time may write.
@@ -48,7 +51,7 @@ class Journal:
         self.path = self.folder / "journal.jsonl"
         self._lock = FileLock(str(self.folder / ".lock"), thread_local=False)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise RuntimeError(
                 f"the session {str(self.folder)!r} is open in another process; "

@@ -36,7 +36,7 @@ def save_masks(folder: Path, state: State, events: int) -> None:
     curve = [[p.seconds, p.predicted, p.true] for p in state.curve]
     temporary = folder / f"masks.{os.getpid()}.tmp"
     with temporary.open("wb") as file:
-        np.savez_compressed(
+        np.savez(
             file,
             events=events,
             runs=np.concatenate(runs),
