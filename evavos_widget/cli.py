@@ -70,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     propagation.set_defaults(run=_evaluate_propagation)
 
+    quality = what.add_parser("quality", parents=[data], help="predicted against true quality")
+    quality.add_argument("--propagator", default="flow")
+    quality.set_defaults(run=_evaluate_quality)
+
     clicks = what.add_parser("clicks", parents=[data], help="simulated corrective clicks")
     clicks.add_argument("--predictor", default="classical")
     clicks.add_argument("--clicks", type=int, default=10, metavar="N")
@@ -151,6 +155,21 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
             values = "  ".join(f"{v:.3f}" for v in part["iou_after_clicks"])
             print(f"{label:24s} {values}  (n = {part['n']})")
     print(f"{result['ms_per_click']:.0f} ms per click")
+    _write(result, args.json)
+
+
+def _evaluate_quality(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.calibrate import calibrate_quality
+
+    names = read_sequence_names(args.sequences, args.data)
+    result = calibrate_quality(args.data, names, args.propagator)
+    correlation = result["rank_correlation"]
+    print(
+        f"mean absolute error {result['mean_absolute_error']:.3f}; rank correlation within a pass "
+        f"{correlation['predicted']:.2f} (expected IoU alone {correlation['expected_iou']:.2f}); "
+        f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
+    )
     _write(result, args.json)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["ProbabilityCache", "expected_iou"]
+__all__ = ["QUALITY_WEIGHTS", "ProbabilityCache", "expected_iou", "predicted_quality"]
+
+#: Weights of 1, logit of the expected IoU, and log(1 + frames to the nearest annotation) in
+#: the logit of the predicted J&F. Fitted with ``evavos evaluate quality`` for the engine
+#: `flow` on every other sequence of DAVIS-2016 train (docs/flow.md).
+QUALITY_WEIGHTS = (1.17, 0.82, -0.33)
 
 
 def expected_iou(probability: np.ndarray) -> float:
@@ -27,6 +33,26 @@ def expected_iou(probability: np.ndarray) -> float:
     if union < 0.5:  # less than half a pixel is expected
         return 1.0
     return float(probability[inside].sum(dtype=np.float64)) / union
+
+
+def predicted_quality(probability: np.ndarray, distance: int) -> float:
+    """Predicted J&F of an object on a frame, without ground truth.
+
+    Parameters
+    ----------
+    probability : (H, W) float array in [0, 1]
+        Of the object, as propagated.
+    distance : int
+        Frames to the nearest one that is annotated for the object.
+
+    Returns
+    -------
+    float in (0, 1)
+    """
+    constant, per_logit, per_distance = QUALITY_WEIGHTS
+    iou = min(max(expected_iou(probability), 0.02), 0.98)  # certainty is never that good
+    logit = constant + per_logit * math.log(iou / (1 - iou)) + per_distance * math.log1p(distance)
+    return 1 / (1 + math.exp(-logit))
 
 
 class ProbabilityCache:

@@ -28,11 +28,12 @@ from evavos_widget.loop import (
     PropagationStep,
     Propagator,
     Suggestion,
+    objects_annotated,
     suggest,
 )
 from evavos_widget.masks import LabelMaps, as_label_map
 from evavos_widget.metrics import SequenceScorer
-from evavos_widget.probabilities import ProbabilityCache, expected_iou
+from evavos_widget.probabilities import ProbabilityCache, predicted_quality
 from evavos_widget.prompts import ANNOTATION_TYPES, Box, Click, Costs, Prediction, Prompts, Scribble
 from evavos_widget.saved_masks import SavedMasks, save_masks
 from evavos_widget.state import (
@@ -688,9 +689,15 @@ class Session:
         spoken = annotation.objects if annotation else frozenset()
         quality = dict(self._state.quality)
         for k, obj in enumerate(ids, start=1):
-            value = 1.0 if obj in spoken else expected_iou(probabilities[k])
             quality[obj] = quality[obj].copy()
-            quality[obj][frame] = value
+            annotated = objects_annotated(self._state.annotations, obj)
+            if obj in spoken:
+                quality[obj][frame] = 1.0
+            elif annotated:
+                distance = min(abs(frame - f) for f in annotated)
+                quality[obj][frame] = predicted_quality(probabilities[k], distance)
+            else:
+                quality[obj][frame] = np.nan
         changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
         self._state = changed.with_masks({frame: labels}, self._revision)
         self._emit("frame", {"frame": frame})

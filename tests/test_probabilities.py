@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evavos_widget.probabilities import ProbabilityCache, expected_iou
+from evavos_widget.probabilities import ProbabilityCache, expected_iou, predicted_quality
 
 
 class TestExpectedIou:
@@ -35,3 +35,15 @@ class TestCache:
             cache.put(frame, 1, [1], noise)
         kept = [f for f in range(10) if cache.get(f, 1, 1) is not None]
         assert kept == [7, 8, 9]
+
+
+class TestPredictedQuality:
+    def test_falls_with_distance_and_with_doubt(self):
+        sure = (np.arange(600).reshape(20, 30) < 300).astype(np.float32)
+        doubtful = 0.5 + 0.4 * (sure - 0.5)
+        near, far = predicted_quality(sure, 1), predicted_quality(sure, 40)
+        assert 0 < far < near < 1
+        assert predicted_quality(doubtful, 1) < near
+
+    def test_nothing_expected_nothing_there_is_finite(self):
+        assert 0 < predicted_quality(np.zeros((4, 4), np.float32), 3) < 1

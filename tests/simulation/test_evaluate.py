@@ -119,6 +119,14 @@ class TestCommand:
         assert len(result["iou_after_clicks"]) == 3
         assert result["ms_per_click"] > 0
 
+    def test_quality_compares_prediction_with_truth(self, data, tmp_path):
+        out = tmp_path / "q.json"
+        arguments = ["evaluate", "quality", "--data", str(data), "--sequences", "moving,still"]
+        assert main([*arguments, "--json", str(out)]) == 0
+        result = json.loads(out.read_text())
+        assert 0 <= result["mean_absolute_error"] < 1
+        assert len(result["fitted_weights"]) == 3
+
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
