@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from evavos_widget.loop import (
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["ChainedPropagator", "Link", "MaskChain"]
+__all__ = ["ChainedPropagator", "Link", "MaskChain", "content", "link_of", "shrunk", "sources_of"]
 
 CHAIN_BYTES = 128 * 2**20
 """Bound on masks kept between calls, compressed."""
@@ -153,7 +153,7 @@ class ChainedPropagator(ABC):
         if self._video is not video:
             self._video, self._frames = video, self._open(video)
             self._chains = ByteBoundedCache(CHAIN_BYTES)
-        sources = {o: _sources(annotations, o, video.n_frames) for o in objects}
+        sources = {o: sources_of(annotations, o, video.n_frames) for o in objects}
         reach = _reach(sources, frames)
         chains = {link: self._chain(annotations, link) for link in reach}
         # Objects drawn alike share a chain, which runs as far as the farthest needs it.
@@ -180,10 +180,19 @@ class ChainedPropagator(ABC):
         """The chain of an object from an annotation, as far as it was computed before."""
         obj, source, direction = link
         mask = annotations[source].labels == obj
-        content = blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
         return self._chains.get(
-            (source, direction, content), lambda: self._begin(source, direction, mask)
+            self._key(annotations, link), lambda: self._begin(source, direction, mask)
         )
+
+    def _key(self, annotations: Mapping[int, Annotation], link: Link) -> Hashable:
+        """All that the masks of a chain depend on, the video aside."""
+        obj, source, direction = link
+        return source, direction, content(annotations[source], obj)
+
+
+def content(annotation: Annotation, obj: int) -> bytes:
+    """A digest of what is annotated for an object."""
+    return blake2b(np.packbits(annotation.labels == obj).tobytes(), digest_size=16).digest()
 
 
 def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collection[int]) -> None:
@@ -202,7 +211,7 @@ def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collecti
             )
 
 
-def _sources(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
+def sources_of(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
     """For every frame the annotated frame that an object comes from; -1 for nowhere.
 
     An object comes from nowhere where its nearest annotation says that it is absent.
@@ -220,13 +229,13 @@ def _reach(sources: Mapping[int, np.ndarray], frames: Collection[int]) -> dict[L
     reach: dict[Link, int] = {}
     for obj, nearest in sources.items():
         for frame in frames:
-            link = _link(obj, int(nearest[frame]), frame)
+            link = link_of(obj, int(nearest[frame]), frame)
             if link is not None:
                 reach[link] = max(reach.get(link, 0), abs(frame - link[1]))
     return reach
 
 
-def _link(obj: int, source: int, frame: int) -> Link | None:
+def link_of(obj: int, source: int, frame: int) -> Link | None:
     """The chain that an object's mask on a frame comes from, if it comes from one."""
     if source in (-1, frame):
         return None
@@ -243,7 +252,7 @@ def _schedule(
     """
     waiting = {
         frame: sum(
-            _link(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
+            link_of(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
         )
         for frame in sorted(set(frames))
     }
@@ -256,7 +265,10 @@ def _schedule(
                 if distance > reach[link]:
                     continue
                 yield frame, link
-                if frame in waiting and _link(link[0], int(sources[link[0]][frame]), frame) == link:
+                if (
+                    frame in waiting
+                    and link_of(link[0], int(sources[link[0]][frame]), frame) == link
+                ):
                     waiting[frame] -= 1
                     if not waiting[frame]:
                         yield frame, None
@@ -285,7 +297,7 @@ def _merge(
         if sources[obj][frame] == frame
     }
     for k, obj in enumerate(objects, 1):
-        link = _link(obj, int(sources[obj][frame]), frame)
+        link = link_of(obj, int(sources[obj][frame]), frame)
         if link is not None:
             alone = cv2.resize(
                 chains[link].mask(abs(frame - link[1])),

@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_weights import TINY
 
-from evavos_widget.networks.compact import CompactConfig, CompactNet
+from evavos_widget.networks.compact import CompactNet
 from evavos_widget.networks.weights import load_weights
 from evavos_widget.training.compact import Run, main, train
 from evavos_widget.training.objective import Objective, mask_loss
 from evavos_widget.training.samples import Start
 from evavos_widget.training.schedule import Budget, Clock, rate_at
-
-TINY = CompactConfig(stages=(32, 48, 64), width=16, deep=16, key=8, value=8)
 
 
 class Discs:

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_weights import TINY
+
+from evavos_widget.networks.compact import CERTAIN, CompactNet, _drawn, _likeness
+from evavos_widget.networks.memory import tokens
+from evavos_widget.networks.ready import compact_network, work_size
+from evavos_widget.networks.weights import fold_normalisation, load_weights, save_weights
+
+
+@pytest.fixture(scope="module")
+def network() -> CompactNet:
+    """Random, with statistics as after some training."""
+    torch.manual_seed(0)
+    network = CompactNet(TINY)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def image() -> torch.Tensor:
+    return torch.rand(2, 3, 48, 80, generator=torch.Generator().manual_seed(1))
+
+
+def propagated(network: CompactNet, image: torch.Tensor) -> torch.Tensor:
+    features = network.encode(image)
+    mask = torch.zeros(2, 1, 24, 40)
+    mask[..., 4:16, 8:24] = 1
+    value = network.remember(features, mask)
+    read = network.read(tokens(features.key), tokens(value), features.key, value, features)
+    return network.decode(features, *read, mask)
+
+
+def test_shapes(network: CompactNet, image: torch.Tensor) -> None:
+    features = network.encode(image)
+    assert [tuple(level.shape[1:]) for level in features] == [
+        (24, 24, 40), (24, 12, 20), (16, 6, 10), (8, 6, 10),
+    ]  # fmt: skip
+    assert propagated(network, image).shape == (2, 1, 24, 40)
+    with pytest.raises(ValueError, match="multiples of 16"):
+        network.encode(image[..., :40, :])
+
+
+def test_default_size_fits_the_wheel() -> None:
+    assert sum(p.numel() for p in CompactNet().parameters()) <= 6_000_000
+
+
+def test_values_end_with_the_mask_itself(network: CompactNet, image: torch.Tensor) -> None:
+    mask = torch.rand(2, 1, 24, 40)
+    value = network.remember(network.encode(image), mask)
+    assert value.shape == (2, 12, 6, 10)
+    assert torch.allclose(
+        value[:, -4:].mean(1), mask.unfold(2, 4, 4).unfold(3, 4, 4).mean((1, 4, 5)), atol=1e-6
+    )
+
+
+def test_previous_frame_is_read_near_by_even_where_all_looks_alike(network: CompactNet) -> None:
+    # Keys are all equal: only the place can tell cells apart.
+    features = network.encode(torch.zeros(1, 3, 128, 128))
+    key = torch.zeros_like(features.key)
+    value = torch.zeros(1, 12, 16, 16)
+    value[:, -4:, 6:10, 6:10] = 1
+    flat = features._replace(key=key)
+    everywhere, near = network.read(tokens(key), tokens(value), key, value, flat)
+    assert torch.allclose(everywhere[:, -1], torch.full((16, 16), 1 / 16), atol=1e-4)
+    assert near[0, -1, 8, 8] > 3 * near[0, -1, 0, 0]
+    # A window of the new frame is read at its own place.
+    rows, columns = slice(5, 12), slice(7, 11)
+    _, part = network.read(
+        tokens(key), tokens(value), key, value, flat.crop(rows, columns), offset=(5, 7)
+    )
+    assert torch.allclose(part, near[..., rows, columns], atol=1e-5)
+
+
+def test_folding_normalisation_changes_nothing(network: CompactNet, image: torch.Tensor) -> None:
+    folded = CompactNet(TINY).eval()
+    folded.load_state_dict(network.state_dict())
+    fold_normalisation(folded)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    assert torch.allclose(propagated(folded, image), propagated(network, image), atol=1e-4)
+
+
+def test_clicks_are_drawn_where_they_are_and_by_sign() -> None:
+    clicks = torch.tensor([[[5.0, 8.0, 1.0], [20.0, 30.0, -1.0], [12.0, 12.0, 0.0]]])
+    near, far, wrong_near, wrong_far = _drawn(clicks, (24, 40))[0]
+    for maps, (row, column) in (((near, far), (5, 8)), ((wrong_near, wrong_far), (20, 30))):
+        for drawn in maps:
+            assert drawn[row, column] == drawn.max() == 1
+            assert drawn[12, 12] < 1
+    none = _drawn(torch.zeros(1, 1, 3), (24, 40))
+    assert torch.equal(none, torch.zeros_like(none))
+
+
+def test_likeness_is_highest_at_the_clicked_cell(network: CompactNet, image: torch.Tensor) -> None:
+    key = network.encode(image)[3]
+    clicks = torch.tensor([[[9.0, 17.0, 1.0], [0.0, 0.0, 0.0]]] * 2)
+    alike = _likeness(key, clicks)
+    assert torch.allclose(alike[:, 0, 2, 4], torch.ones(2))
+    assert (alike[:, 0] <= 1).all()
+    assert torch.equal(alike[:, 1], torch.zeros(2, 6, 10))
+
+
+def test_corrections_add_to_the_mask_before(network: CompactNet, image: torch.Tensor) -> None:
+    features = network.encode(image)
+    clicks = torch.tensor([[[9.0, 17.0, 1.0]]] * 2)
+    before = torch.rand(2, 1, 24, 40)
+    started = torch.tensor([True, False])
+    after = network.correct(features, clicks, before, started)
+    change = network.change(
+        features, clicks, torch.where(started[:, None, None, None], before, 0.5), started
+    )
+    expected = before.logit(1e-6).clamp(-CERTAIN, CERTAIN)
+    expected[1] = 0
+    assert torch.allclose(after, expected + change, atol=1e-5)
+    other = network.correct(features, clicks, torch.rand(2, 1, 24, 40), started)
+    assert torch.equal(other[1], after[1])
+
+
+def test_weights_survive_the_file(network: CompactNet, image: torch.Tensor, tmp_path: Path) -> None:
+    save_weights(network, tmp_path / "w.safetensors")
+    loaded = load_weights(tmp_path / "w.safetensors")
+    assert loaded.config == TINY
+    assert torch.allclose(propagated(loaded, image), propagated(network, image), atol=0.02)
+
+
+def test_one_network_is_shared_in_a_process(network: CompactNet, tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    save_weights(network, file)
+    assert compact_network(file, "cpu") is compact_network(str(file), "cpu")
+
+
+def test_wrong_files_are_refused_in_a_sentence(network: CompactNet, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    file = tmp_path / "w.safetensors"
+    with pytest.raises(FileNotFoundError, match="check the path"):
+        compact_network(file)
+    save_weights(network, file)
+    whole = file.read_bytes()
+    for wrong in (whole[:-100], b"not weights at all"):
+        file.write_bytes(wrong)
+        with pytest.raises(ValueError, match="train or download it again"):
+            load_weights(file)
+    save_file({"a": torch.zeros(2)}, file)
+    with pytest.raises(ValueError, match="format"):
+        load_weights(file)
+    with pytest.raises(FileNotFoundError, match="weights=PATH"):
+        compact_network()
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((480, 854), (320, 576)),
+        ((853, 479), (576, 320)),
+        ((240, 432), (240, 432)),
+        ((9, 5), (32, 32)),
+    ],
+)
+def test_work_size_keeps_pixels_and_shape(
+    shape: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert work_size(*shape, 320 * 568) == expected
+
+
+def test_backbone_of_a_detector_fits(data_root: Path) -> None:
+    file = data_root / "weights" / "fastestdet_coco.pth"
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    network = CompactNet()
+    network.load_backbone(state)
+    own = network.backbone.state_dict()
+    assert torch.equal(own["stage4.3.branch_main.5.weight"],
+                       state["backbone.stage4.3.branch_main.5.weight"])  # fmt: skip
+    # Trained with blue first; the network takes red first.
+    assert torch.equal(own["first_conv.0.weight"][:, 0],
+                       state["backbone.first_conv.0.weight"][:, 2])  # fmt: skip
+    with pytest.raises(ValueError, match="lack"):
+        network.load_backbone({"a": torch.zeros(1)})

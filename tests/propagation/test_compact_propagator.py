@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_weights import write_small_weights
+
+from evavos_widget.loop import Annotation, Propagator
+from evavos_widget.propagation import compact, create
+
+Make = Callable[[], Propagator]
+
+
+class Clip:
+    """Noise on which a brighter square moves, as the engine reads it."""
+
+    def __init__(self, n_frames: int = 9, height: int = 75, width: int = 101) -> None:
+        random = np.random.default_rng(0)
+        self.frames = random.integers(0, 90, (n_frames, height, width, 3), dtype=np.uint8)
+        self.labels = np.zeros((n_frames, height, width), np.uint8)
+        for i in range(n_frames):
+            self.labels[i, 20:50, 10 + 4 * i : 40 + 4 * i] = 1
+            self.labels[i, 52:70, 60 - 4 * i : 90 - 4 * i] = 2
+            self.frames[i][self.labels[i] == 1] += 150
+        self.n_frames, self.height, self.width = n_frames, height, width
+        self.read: list[int] = []
+
+    def frame(self, index: int) -> np.ndarray:
+        self.read.append(index)
+        return self.frames[index]
+
+    def annotation(self, frame: int, *objects: int) -> Annotation:
+        labels = np.where(np.isin(self.labels[frame], objects), self.labels[frame], 0)
+        return Annotation(labels.astype(np.uint8), frozenset(objects))
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    weights = write_small_weights(tmp_path_factory.mktemp("weights"))
+    return lambda: create("compact", weights=weights, device="cpu")
+
+
+@pytest.fixture
+def clip() -> Clip:
+    return Clip()
+
+
+def run(
+    engine: Propagator, clip: Clip, given: dict, objects: tuple = (1, 2), frames: object = None
+) -> dict:
+    wanted = range(clip.n_frames) if frames is None else frames
+    steps = list(engine.propagate(clip, given, objects, wanted))
+    assert [s.done for s in steps] == list(range(1, len(steps) + 1))
+    assert {s.total for s in steps} == {len(steps)}
+    return {s.frame: s.probabilities for s in steps if s.frame is not None}
+
+
+def test_follows_the_protocol(make: Make, clip: Clip) -> None:
+    engine = make()
+    assert isinstance(engine, Propagator)
+    given = {0: clip.annotation(0, 1, 2), 6: clip.annotation(6, 1)}
+    out = run(engine, clip, given, (1, 2, 3))
+    assert sorted(out) == list(range(9))
+    for probabilities in out.values():
+        assert probabilities.shape == (4, 75, 101)
+        assert probabilities.dtype == np.float32
+        np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
+        assert not probabilities[3].any()
+    assert np.array_equal(out[0][1] > 0.5, clip.labels[0] == 1)
+    assert np.array_equal(out[6][1] > 0.5, clip.labels[6] == 1)
+    assert 0 < out[3][1].max() < 1
+
+
+def test_equal_input_gives_equal_output_to_the_bit(make: Make, clip: Clip) -> None:
+    given = {4: clip.annotation(4, 1, 2)}
+    first, second = run(make(), clip, given), run(make(), Clip(), given)
+    for frame in first:
+        assert np.array_equal(first[frame], second[frame])
+
+
+def test_taking_up_a_pass_changes_nothing(make: Make, clip: Clip) -> None:
+    given = {0: clip.annotation(0, 1, 2)}
+    whole = run(make(), clip, given)
+    engine = make()
+    steps = engine.propagate(clip, given, (1, 2), range(9))
+    for _ in range(11):
+        next(steps)
+    steps.close()
+    for frame, probabilities in run(engine, clip, given).items():
+        assert np.array_equal(probabilities, whole[frame])
+
+
+def test_features_are_computed_once_per_frame(
+    make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make()
+    seen = []
+    deepen = type(engine._network).deepen
+    monkeypatch.setattr(type(engine._network), "deepen",
+                        lambda *a: seen.append(1) or deepen(*a))  # fmt: skip
+    run(engine, clip, {0: clip.annotation(0, 1, 2)})
+    run(engine, clip, {0: clip.annotation(0, 1, 2), 8: clip.annotation(8, 1)})
+    assert len(seen) == clip.n_frames
+
+
+def test_features_let_go_come_back_the_same(
+    make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {0: clip.annotation(0, 1, 2)}
+    expected = run(make(), clip, given)
+    monkeypatch.setattr(compact, "FEATURE_BYTES", 1)
+    monkeypatch.setattr(compact, "RECENT_BYTES", 1)
+    for frame, probabilities in run(make(), clip, given).items():
+        assert np.array_equal(probabilities, expected[frame])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({0: (1,)}, {0: (1,), 8: (1,)}, set(range(1, 9))),
+        ({0: (1,), 4: (1,)}, {0: (1,), 4: (1,), 8: (1,)}, {5, 6, 7, 8}),
+        ({0: (1,), 8: (1,)}, {0: (1,), 8: (1, 2)}, set(range(9))),
+        ({0: (1, 2)}, {0: (1, 2)}, set()),
+    ],
+)
+def test_affected_are_the_frames_up_to_the_next_annotations(
+    make: Make, clip: Clip, before: dict, after: dict, expected: set
+) -> None:
+    old, new = ({f: clip.annotation(f, *o) for f, o in k.items()} for k in (before, after))
+    engine = make()
+    assert engine.affected(old, new, clip.n_frames) == expected
+    first, second = run(make(), clip, old), run(make(), clip, new)
+    again = run(engine, clip, new) if run(engine, clip, old) else {}
+    for frame in set(range(clip.n_frames)):
+        assert np.array_equal(again[frame], second[frame])
+        if frame not in expected:
+            assert np.array_equal(first[frame], second[frame])
+
+
+def test_the_annotation_ahead_is_remembered(make: Make, clip: Clip) -> None:
+    given = {0: clip.annotation(0, 1), 8: clip.annotation(8, 1)}
+    moved = Annotation(np.roll(given[8].labels, 20, 0), frozenset({1}))
+    first, second = run(make(), clip, given), run(make(), clip, {**given, 8: moved})
+    assert not np.array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("size", [(480, 853), (37, 29), (16, 200)])
+def test_odd_sizes_and_single_frames(make: Make, size: tuple[int, int]) -> None:
+    video = Clip(2, *size)
+    labels = np.zeros(size, np.uint8)
+    labels[2:12, 3:20] = 1
+    out = run(make(), video, {1: Annotation(labels, frozenset({1}))}, (1,))
+    assert out[0].shape == (2, *size)
+    one = Clip(1, *size)
+    assert len(run(make(), one, {0: Annotation(labels, frozenset({1}))}, (1,))) == 1
+
+
+def test_a_lost_object_is_looked_for_everywhere(make: Make, clip: Clip) -> None:
+    chain = compact._Chain(0, 1, clip.labels[0] == 1, (48, 64))
+    small = chain._window(chain.mask(0))
+    assert small.rows.stop - small.rows.start < 12 or small.columns.stop < 16
+    chain._append(np.zeros((48, 64), np.float32))
+    assert chain._window(chain.mask(1)) == (slice(0, 12), slice(0, 16))
+
+
+def test_a_window_gives_what_the_whole_frame_gives(
+    make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "MARGIN", 1000)
+    given = {0: clip.annotation(0, 1)}
+    whole = run(make(), clip, given, (1,), [1])[1][1]
+    monkeypatch.setattr(compact, "MARGIN", 2)
+    monkeypatch.setattr(compact, "GROWTH", 0)
+    part = run(make(), clip, given, (1,), [1])[1][1]
+    middle = (slice(28, 42), slice(18, 32))
+    assert np.abs(part[middle] - whole[middle]).max() < 0.2
+    assert not part[:, 80:].any()
+    assert whole[:, 80:].any()
+
+
+def test_without_a_gpu_or_weights_a_sentence_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="weights=PATH"):
+        create("compact")
+    with pytest.raises(FileNotFoundError, match="check the path"):
+        create(f"compact:{tmp_path / 'none.safetensors'}")
+    if not torch.cuda.is_available():
+        file = write_small_weights(tmp_path)
+        with pytest.raises(ValueError, match="no device 'cuda'"):
+            create("compact", weights=file, device="cuda")
