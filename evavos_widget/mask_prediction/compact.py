@@ -247,15 +247,16 @@ def _window(belief: _Belief, points: Sequence[Point], box: Box | None) -> tuple[
         x += [box.x0, box.x1]
         y += [box.y0, box.y1]
     margin = SURROUNDINGS * max(max(x) - min(x), max(y) - min(y)) + 2 * CELL
-    window = tuple(
-        slice(
-            int(np.clip(np.floor((min(v) - margin) / side * GRID), 0, GRID - 1) * side / GRID),
-            int(np.clip(np.ceil((max(v) + margin) / side * GRID), 1, GRID) * side / GRID),
-        )
-        for v, side in ((y, height), (x, width))
-    )
+    window = _stretch(y, margin, height), _stretch(x, margin, width)
     share = np.prod([s.stop - s.start for s in window]) / (height * width)
     return everything if share > WORTH_ZOOMING else window
+
+
+def _stretch(places: Sequence[float], margin: float, side: int) -> slice:
+    """What lies around some places of a side, by whole steps of the grid."""
+    first = np.floor((min(places) - margin) / side * GRID).clip(0, GRID - 1)
+    last = np.ceil((max(places) + margin) / side * GRID).clip(1, GRID)
+    return slice(int(first * side / GRID), int(last * side / GRID))
 
 
 def _box_map(box: Box, corner: np.ndarray, scale: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

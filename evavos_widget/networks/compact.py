@@ -194,7 +194,10 @@ class CompactNet(nn.Module):
             tokens(previous_value),
             scale=scale,
         )
-        return tuple(x.transpose(1, 2).unflatten(2, shape) for x in (everywhere, near))
+        return (
+            everywhere.transpose(1, 2).unflatten(2, shape),
+            near.transpose(1, 2).unflatten(2, shape),
+        )
 
     def _placed(self, key: Tensor, offset: tuple[int, int], step: Tensor) -> Tensor:
         """Keys with their place as two further channels, (B, N, key + 2)."""
@@ -415,7 +418,7 @@ class _ClickHead(nn.Module):
         return self.decoder(cells, [quarter, half])
 
 
-def _drawn(clicks: Tensor, shape: tuple[int, int]) -> Tensor:
+def _drawn(clicks: Tensor, shape: Sequence[int]) -> Tensor:
     """Near and far maps of the clicks of either sign, (B, 4, H / 2, W / 2)."""
     rows = torch.arange(shape[0], device=clicks.device, dtype=torch.float32)
     columns = torch.arange(shape[1], device=clicks.device, dtype=torch.float32)

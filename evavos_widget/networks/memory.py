@@ -43,7 +43,7 @@ def affinity(memory_key: Tensor, query_key: Tensor, scale: float | None = None) 
     (B, M, N) float32 tensor
         ``scale * (2 k.q - |k|^2)``.
     """
-    scale = query_key.shape[-1] ** -0.5 if scale is None else scale
+    scale = float(query_key.shape[-1] ** -0.5) if scale is None else scale
     memory_key, query_key = memory_key.float(), query_key.float()
     norm = memory_key.square().sum(-1)
     return scale * (2 * query_key @ memory_key.transpose(1, 2) - norm[:, None])
@@ -76,7 +76,7 @@ def readout(
     -------
     (B, M, V) tensor of the type of `values`
     """
-    scale = query_key.shape[-1] ** -0.5 if scale is None else scale
+    scale = float(query_key.shape[-1] ** -0.5) if scale is None else scale
     with torch.autocast(query_key.device.type, enabled=False):
         if top_k is not None and top_k < memory_key.shape[1]:
             return _read_best(memory_key, query_key, values, scale, top_k)

@@ -55,7 +55,8 @@ def _load(path: Path, changed: int, device: str) -> CompactNet:
     network = load_weights(path)
     fold_normalisation(network)
     network.requires_grad_(False)
-    return network.to(device, _precision(device), memory_format=torch.channels_last)
+    network.to(device, _precision(device))
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _precision(device: str) -> torch.dtype:

@@ -7,6 +7,7 @@ trained with it fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -36,12 +37,12 @@ class ShuffleNetV2(nn.Module):
             nn.Conv2d(3, STEM, 3, 2, 1, bias=False), nn.BatchNorm2d(STEM), nn.ReLU(inplace=True)
         )
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        before = STEM
-        for number, (repeats, channels) in enumerate(zip(REPEATS, stages, strict=True), start=2):
-            units = [_Unit(before, channels, 2)]
-            units += [_Unit(channels // 2, channels, 1) for _ in range(repeats - 1)]
-            self.add_module(f"stage{number}", nn.Sequential(*units))
-            before = channels
+        self.stage2, self.stage3, self.stage4 = (
+            nn.Sequential(
+                _Unit(before, after, 2), *(_Unit(after // 2, after, 1) for _ in range(repeats - 1))
+            )
+            for repeats, (before, after) in zip(REPEATS, pairwise((STEM, *stages)), strict=True)
+        )
 
     def stem(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Features of an image, (B, 3, H, W), at strides 2 and 4."""

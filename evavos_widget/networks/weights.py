@@ -82,7 +82,7 @@ def fold_normalisation(network: nn.Module) -> None:
         if isinstance(module, nn.Sequential):
             names = list(module._modules)
             for name, following in pairwise(names):
-                pair = module._modules[name], module._modules[following]
-                if isinstance(pair[0], nn.Conv2d) and isinstance(pair[1], nn.BatchNorm2d):
-                    module._modules[name] = fuse_conv_bn_eval(*pair)
+                conv, norm = module._modules[name], module._modules[following]
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module._modules[name] = fuse_conv_bn_eval(conv, norm)
                     module._modules[following] = nn.Identity()

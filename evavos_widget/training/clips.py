@@ -94,7 +94,7 @@ def composite_clip(
     motion = min(1.0, reach / FARTHEST)
 
     def some() -> tuple[np.ndarray, np.ndarray]:
-        return stills[random.integers(len(stills))].read(random)
+        return stills[int(random.integers(len(stills)))].read(random)
 
     def actor(cut: Layer, size: float) -> Actor:
         height, width = cut.matte.shape
@@ -164,7 +164,7 @@ def recoloured(frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def _path(
     random: np.random.Generator,
-    position: Sequence[float],
+    position: Sequence[float] | np.ndarray,
     pivot: Sequence[float],
     scale: float,
     motion: float,
@@ -191,7 +191,7 @@ def _path(
     def pose(time: float) -> Pose:
         return Pose(
             position=tuple(np.asarray(position) + velocity * time),
-            pivot=tuple(pivot),
+            pivot=(pivot[0], pivot[1]),
             scale=float(scale * np.exp(growth * time)),
             angle=float(angle + spin * time),
             waves=tuple(Wave(r, c, phase + speed * time) for r, c, phase, speed in waves),

@@ -120,7 +120,7 @@ def train(
     workers: int = 0,
     accelerator: str = "auto",
     devices: int | str = "auto",
-    precision: str = "bf16-mixed",
+    precision: Any = "bf16-mixed",
 ) -> None:
     """Train until the budget is used up.
 
@@ -220,7 +220,7 @@ class _Log:
             with path.open(newline="") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
         self._file = path.open("w", newline="")
-        self._writer = csv.DictWriter(self._file, COLUMNS)
+        self._writer: csv.DictWriter[str] = csv.DictWriter(self._file, COLUMNS)
         self._writer.writeheader()
         self._writer.writerows(rows)
 

@@ -107,7 +107,7 @@ class Objective(nn.Module):
     def _propagate(
         self, frames: list[Features], masks: Tensor, progress: float
     ) -> tuple[Tensor, Tensor]:
-        network, loss = self.network, 0.0
+        network, loss = self.network, masks.new_zeros(())
         keys, values = [], []
         mask = masks[:, 0]
         for before, now, truth in zip(frames, frames[1:], masks.unbind(1)[1:], strict=False):
@@ -139,6 +139,7 @@ class Objective(nn.Module):
         box = _boxes(truth, started, random)
         boxed = box.flatten(1).any(1).cpu().numpy()
         clicks = truth.new_zeros(len(truth), 0, 3)
+        logits = mask  # there is at least one round
         for number in range(1, rounds + 1):
             shown = torch.where(started[:, None, None, None], mask, 0)
             new = _click_errors(shown, truth, random)

@@ -35,8 +35,10 @@ class Budget:
 
     def progress(self, minutes: float, steps: int) -> float:
         """Fraction that is over, 0 to 1."""
-        done = steps / self.steps if self.steps is not None else minutes / self.minutes
-        return min(1.0, done)
+        if self.steps is not None:
+            return min(1.0, steps / self.steps)
+        assert self.minutes is not None  # one of the two is given
+        return min(1.0, minutes / self.minutes)
 
 
 class Clock:

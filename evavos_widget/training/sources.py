@@ -40,7 +40,7 @@ class Still:
     def read(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Picture, (H, W, 3) uint8 RGB, and mask, (H, W) bool."""
         picture = _read_picture(self.image)
-        labels = cv2.imread(str(self.labels), cv2.IMREAD_UNCHANGED)
+        labels = _read(self.labels, cv2.IMREAD_UNCHANGED)
         whole = np.isin(labels, self.ids)
         if self.parts and random.random() < GARMENTS:
             chosen = random.permutation(self.ids)[: random.integers(1, 4)]
@@ -65,9 +65,8 @@ class Shot:
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Frame, (H, W, 3) uint8 RGB, and mask, (H, W) bool."""
-        return _read_picture(self.frames[index]), cv2.imread(
-            str(self.masks[index]), cv2.IMREAD_GRAYSCALE
-        ) > 0
+        mask = _read(self.masks[index], cv2.IMREAD_GRAYSCALE) > 0
+        return _read_picture(self.frames[index]), mask
 
 
 def people_stills(root: Path) -> list[Still]:
@@ -101,7 +100,14 @@ def davis_shots(root: Path, list_name: str = "train.txt") -> list[Shot]:
 
 
 def _read_picture(path: Path) -> np.ndarray:
-    return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(_read(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def _read(path: Path, flags: int) -> np.ndarray:
+    pixels = cv2.imread(str(path), flags)
+    if pixels is None:
+        raise OSError(f"{path} cannot be read as a picture; put a sound copy in its place.")
+    return pixels
 
 
 def _pairs(root: Path, images: str = "images", masks: str = "masks") -> list[tuple[Path, Path]]:
@@ -110,8 +116,10 @@ def _pairs(root: Path, images: str = "images", masks: str = "masks") -> list[tup
 
 
 def _large_ids(path: Path, together: bool = False) -> tuple[int, ...]:
-    counts = np.bincount(cv2.imread(str(path), cv2.IMREAD_UNCHANGED).ravel())
+    counts = np.bincount(_read(path, cv2.IMREAD_UNCHANGED).ravel())
     shares = counts / counts.sum()
     if together:
-        return tuple(np.flatnonzero(counts[1:]) + 1) if shares[1:].sum() >= SMALLEST else ()
-    return tuple(int(i) + 1 for i in np.flatnonzero(shares[1:] >= SMALLEST))
+        large = counts[1:] > 0 if shares[1:].sum() >= SMALLEST else np.zeros(0, bool)
+    else:
+        large = shares[1:] >= SMALLEST
+    return tuple(int(i) + 1 for i in np.flatnonzero(large))
