@@ -135,7 +135,7 @@ class SuperpixelGraph:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns at working resolution."""
-        return self.labels.shape  # type: ignore[return-value]
+        return self.labels.shape
 
     @property
     def nbytes(self) -> int:
