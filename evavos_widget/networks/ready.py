@@ -56,7 +56,7 @@ def _load(path: Path, changed: int, device: str) -> CompactNet:
     fold_normalisation(network)
     network.requires_grad_(False)
     network.to(device, _precision(device))
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.to(memory_format=torch.channels_last)
 
 
 def _precision(device: str) -> torch.dtype:
