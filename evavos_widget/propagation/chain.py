@@ -10,7 +10,7 @@ import numpy as np
 from evavos_widget.propagation.chained import MaskChain
 from evavos_widget.propagation.features import CELL
 from evavos_widget.propagation.frames import Frames
-from evavos_widget.propagation.kernels import nearest_in_window, relax
+from evavos_widget.propagation.kernels import WIDTH, nearest_in_window, relax
 
 __all__ = ["Chain"]
 
@@ -58,15 +58,16 @@ class _Memory:
 
     Parameters
     ----------
-    descriptors : (h', w', D) float32 array
-    inside : (h', w') bool array
-        Which cells belong to the object.
+    descriptors : (h', D, w' + WIDTH) float32 array
+        As `nearest_in_window` takes them.
+    barred : (2, h', w' + WIDTH) float32 array
+        `FAR` where a cell does not belong to the object, or to its surroundings.
     centre : (float, float)
         Row and column of the object's middle, in working pixels.
     """
 
     descriptors: np.ndarray
-    inside: np.ndarray
+    barred: np.ndarray
     centre: tuple[float, float]
 
 
@@ -124,7 +125,11 @@ class Chain(MaskChain):
             descriptors = frames.descriptors(frame, self.source)
             cells = _pool(mask, descriptors.shape[:2])
             inside = cells > 0.5 * min(1.0, float(cells.max()))
-            self._remembered[distance] = _Memory(descriptors, inside, _centre(mask > 0.5))
+            barred = np.pad(FAR * np.stack([~inside, inside]), ((0, 0), (0, 0), (0, WIDTH)))
+            rows = np.pad(descriptors.transpose(0, 2, 1), ((0, 0), (0, 0), (0, WIDTH)))
+            self._remembered[distance] = _Memory(
+                rows, barred.astype(np.float32), _centre(mask > 0.5)
+            )
         return [self._remembered[d] for d in sorted(distances)]
 
     def _readout(
@@ -147,7 +152,7 @@ class Chain(MaskChain):
                 rows,
                 columns,
                 memory.descriptors,
-                memory.inside,
+                memory.barred,
                 shift,
                 RADIUS,
                 DISTANCE_COST,

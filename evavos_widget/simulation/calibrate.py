@@ -96,5 +96,6 @@ def calibrate_quality(
 
 def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float:
     """Spearman correlation with the truth within each pass, mean over passes."""
-    values = [spearmanr(rows[:, column], rows[:, 3]).statistic for rows in passes if len(rows) > 5]
-    return float(np.nanmean(values))
+    values = [spearmanr(rows[:, column], rows[:, 3])[0] for rows in passes if len(rows) > 5]
+    known = [float(v) for v in values if np.isfinite(v)]
+    return float(np.mean(known)) if known else float("nan")
