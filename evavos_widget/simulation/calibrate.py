@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
@@ -96,6 +96,9 @@ def calibrate_quality(
 
 def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float:
     """Spearman correlation with the truth within each pass, mean over passes."""
-    values = [spearmanr(rows[:, column], rows[:, 3])[0] for rows in passes if len(rows) > 5]
-    known = [float(v) for v in values if np.isfinite(v)]
-    return float(np.mean(known)) if known else float("nan")
+    values = [
+        np.corrcoef(rankdata(rows[:, column]), rankdata(rows[:, 3]))[0, 1]
+        for rows in passes
+        if len(rows) > 5 and np.ptp(rows[:, column]) > 0 and np.ptp(rows[:, 3]) > 0
+    ]
+    return float(np.mean(values)) if values else float("nan")
