@@ -24,6 +24,8 @@ CERTAIN = 3.5
 REACH = 4.0
 # Sweeps that separate what is in a box from what surrounds it.
 BOX_SWEEPS = 4
+# Least and most of its box that an object fills: chosen on DAVIS train.
+BOX_FILL = (0.45, 0.8)
 CACHE_BYTES = 160 * 2**20
 
 
@@ -136,16 +138,24 @@ def _segment_box(
         np.abs(columns - (x0 + x1 - 1) / 2) / max(1, x1 - x0),
         np.abs(rows - (y0 + y1 - 1) / 2) / max(1, y1 - y0),
     )
-    prior = graph.average(2.0 - 6.0 * off.astype(np.float32))
+    prior = graph.average(8 * (1 / 3 - off.astype(np.float32)))
     within = graph.average(inside)
-    belief = within * (1 / (1 + np.exp(-prior)))
+    belief = within * _sigmoid(prior)
     for _ in range(BOX_SWEEPS):
-        odds = np.log(
-            (graph.local_affinity @ belief.astype(np.float32) + 1)
-            / (graph.local_affinity @ (1 - belief).astype(np.float32) + 1)
-        )
-        belief = within / (1 + np.exp(-(1.5 * odds + prior)))
+        odds = _log_odds_of_fill(prior + graph.color_odds(belief), graph.area * within)
+        belief = within * _sigmoid(graph.smooth(odds))
     return np.clip(graph.to_pixels(belief), 0, 1).astype(np.float32) * inside
+
+
+def _log_odds_of_fill(odds: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Log odds shifted so that neither too little nor too much of a box is the object."""
+    order = np.argsort(-odds)
+    filled = np.cumsum(area[order]) / max(float(area.sum()), 1e-6)
+    least, most = (
+        float(odds[order[min(np.searchsorted(filled, share), len(order) - 1)]])
+        for share in BOX_FILL
+    )
+    return odds - max(most, 0) - min(least, 0)
 
 
 def _claim(

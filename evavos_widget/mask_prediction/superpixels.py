@@ -154,6 +154,13 @@ class SuperpixelGraph:
         distance = dijkstra(self.contrast, indices=sources, min_only=True)
         return np.minimum(distance, limit).astype(np.float32)
 
+    def color_odds(self, belief: np.ndarray) -> np.ndarray:
+        """Log odds, (N,), that look-alikes are believed in: half near by, half anywhere."""
+        both = np.stack([belief, 1 - belief], axis=1).astype(np.float32)
+        near = self.local_affinity @ both + 1
+        anywhere = (self.affinity @ both + 1) / (both.sum(0) + 1)
+        return 0.5 * np.log(near[:, 0] / near[:, 1] * anywhere[:, 0] / anywhere[:, 1])
+
     def connected(self, members: np.ndarray, sources: np.ndarray) -> np.ndarray:
         """Those of `members`, (N,) bool, that a chain of members joins to one of `sources`."""
         members = members.copy()
