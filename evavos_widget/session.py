@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -116,6 +117,7 @@ class Session:
         )
         self.path: Path | None = None
         self.saved_at: float | None = None
+        self._token = uuid.uuid4()  # names this video to a predictor that sessions share
         self._lock = threading.RLock()
         self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._state = State.empty(self.video.n_frames, self.video.height, self.video.width)
