@@ -1,6 +1,6 @@
 """Stages by name: the one place where a name becomes an engine.
 
-Each stage keeps its own table of names in its own room; this module only opens the
+Each stage keeps the table of its engines in its own room; this module only opens the
 door when a name is asked for, so that the rooms stay above the loop and the session.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["STAGES", "create"]
 
-#: Stage -> the package that builds its engines with ``create(name, **options)``.
+#: Stage -> the package that has its table ``ENGINES``: name -> ``"module:class"``.
 STAGES = {
     "propagator": "evavos_widget.propagation",
     "predictor": "evavos_widget.mask_prediction",
@@ -27,9 +27,11 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
     ----------
     stage : {'propagator', 'predictor', 'frame_selector', 'annotation_selector'}
     engine : str or object
-        A name such as ``"flow"``, or an object that follows the stage's protocol.
+        A name such as ``"flow"``, or an object that follows the stage's protocol. What
+        follows a colon, as in ``"compact:mine.safetensors"``, is the first argument of the
+        engine's class.
     **options
-        Passed to the engine's constructor when `engine` is a name.
+        Passed to the engine's class.
 
     Raises
     ------
@@ -38,4 +40,12 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
     """
     if not isinstance(engine, str):
         return engine
-    return import_module(STAGES[stage]).create(engine, **options)
+    room = import_module(STAGES[stage])
+    name, _, variant = engine.partition(":")
+    if name not in room.ENGINES:
+        raise ValueError(
+            f"there is no {stage.replace('_', ' ')} {name!r}; choose from {sorted(room.ENGINES)}."
+        )
+    module, _, class_name = room.ENGINES[name].partition(":")
+    engine_class = getattr(import_module(f"{room.__name__}.{module}"), class_name)
+    return engine_class(variant, **options) if variant else engine_class(**options)

@@ -1,25 +1,12 @@
-"""Sec. 2.3: which type of annotation to ask for."""
+"""Sec. 2.3, f*, M_f* -> a: which type of annotation to ask for."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+__all__ = ["ENGINES"]
 
-if TYPE_CHECKING:
-    from evavos_widget.loop import AnnotationSelector
-
-#: Name -> where its class is.
-SELECTORS = {
+#: Name -> module and class, imported when its engine is asked for.
+ENGINES = {
+    "clicks": "baselines:Clicks",
+    "mask": "baselines:Mask",
     "rule": "baselines:Rule",
-    "mask": "baselines:Always",
-    "clicks": "baselines:Always",
 }
-
-
-def create(name: str, **options: Any) -> AnnotationSelector:
-    """The annotation selector called `name`, a key of `SELECTORS`."""
-    if name not in SELECTORS:
-        raise ValueError(f"unknown annotation selector {name!r}; choose from {sorted(SELECTORS)}.")
-    module, _, attribute = SELECTORS[name].partition(":")
-    selector = getattr(import_module(f"{__name__}.{module}"), attribute)
-    return selector(name, **options) if attribute == "Always" else selector(**options)

@@ -6,7 +6,7 @@ import math
 
 from evavos_widget.loop import AnnotationChoice, FrameChoice, LoopState
 
-__all__ = ["Always", "Rule"]
+__all__ = ["Clicks", "Mask", "Rule"]
 
 #: Share of a frame's error that one annotation of a type removes. A drawn mask removes
 #: all of it; three clicks with the weight-free predictor 0.29 of it, from a propagated
@@ -17,15 +17,24 @@ ERROR_REMOVED = {"mask": 1.0, "clicks": 0.29}
 TOO_BAD_FOR_CLICKS = 0.35
 
 
-class Always:
-    """One annotation type for every frame."""
+class Clicks:
+    """Three clicks on every frame."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    name = "clicks"
 
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
-        """The type, with what it is expected to gain on the chosen frame."""
-        return _choice(self.name, state, choice, "the type you chose")
+        """Clicks, with what they are expected to gain on the chosen frame."""
+        return _choice("clicks", state, choice, "the type you chose")
+
+
+class Mask:
+    """A drawn mask on every frame."""
+
+    name = "mask"
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """A mask, with what it is expected to gain on the chosen frame."""
+        return _choice("mask", state, choice, "the type you chose")
 
 
 class Rule:
@@ -54,5 +63,5 @@ def _predicted(state: LoopState, choice: FrameChoice) -> float | None:
 
 def _choice(kind: str, state: LoopState, choice: FrameChoice, reason: str) -> AnnotationChoice:
     quality = _predicted(state, choice) or 0.0
-    gain = (1.0 - quality) * ERROR_REMOVED.get(kind, ERROR_REMOVED["clicks"])
+    gain = (1.0 - quality) * ERROR_REMOVED[kind]
     return AnnotationChoice(kind, state.costs.seconds(kind), gain, reason)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evavos_widget import mask_prediction
+from evavos_widget import engines
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction.classical import ClassicalPredictor
 from evavos_widget.prompts import Box, Click, Prediction, Prompts, Scribble
@@ -52,11 +52,11 @@ def check(prediction: Prediction, shape: tuple[int, int]) -> None:
 
 
 def test_registry_makes_the_engine_and_names_it_when_asked_for_another() -> None:
-    engine = mask_prediction.create("classical")
+    engine = engines.create("predictor", "classical")
     assert isinstance(engine, MaskPredictor)
     assert engine.name == "classical"
     with pytest.raises(ValueError, match=r"'magic'.*classical"):
-        mask_prediction.create("magic")
+        engines.create("predictor", "magic")
 
 
 def test_one_click_finds_a_plain_object(predictor, image, disc) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_weights import write_small_weights
 
-from evavos_widget import mask_prediction
+from evavos_widget import engines
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction import compact
 from evavos_widget.mask_prediction.compact import CompactPredictor
@@ -48,7 +48,7 @@ THREE = (Click(70, 60), Click(20, 100, False), Click(75, 40))
 
 
 def test_follows_the_protocol(weights: Path, image: np.ndarray) -> None:
-    engine = mask_prediction.create(f"compact:{weights}", device="cpu")
+    engine = engines.create("predictor", f"compact:{weights}", device="cpu")
     assert isinstance(engine, MaskPredictor)
     out = engine.predict(image, Prompts(clicks=THREE))
     assert out.mask.shape == out.probabilities.shape == image.shape[:2]
@@ -159,4 +159,4 @@ def test_wrong_input_is_named(engine: CompactPredictor, image: np.ndarray) -> No
     with pytest.raises(ValueError, match="outside"):
         engine.predict(image, Prompts(clicks=(Click(500, 5),)))
     with pytest.raises(FileNotFoundError, match="weights=PATH"):
-        mask_prediction.create("compact")
+        engines.create("predictor", "compact")

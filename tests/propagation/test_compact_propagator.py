@@ -8,8 +8,9 @@ import pytest
 import torch
 from small_weights import write_small_weights
 
+from evavos_widget import engines
 from evavos_widget.loop import Annotation, Propagator
-from evavos_widget.propagation import compact, create
+from evavos_widget.propagation import compact
 
 Make = Callable[[], Propagator]
 
@@ -40,7 +41,7 @@ class Clip:
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     weights = write_small_weights(tmp_path_factory.mktemp("weights"))
-    return lambda: create("compact", weights=weights, device="cpu")
+    return lambda: engines.create("propagator", "compact", weights=weights, device="cpu")
 
 
 @pytest.fixture
@@ -183,10 +184,10 @@ def test_a_window_gives_what_the_whole_frame_gives(
 
 def test_without_a_gpu_or_weights_a_sentence_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="weights=PATH"):
-        create("compact")
+        engines.create("propagator", "compact")
     with pytest.raises(FileNotFoundError, match="check the path"):
-        create(f"compact:{tmp_path / 'none.safetensors'}")
+        engines.create("propagator", f"compact:{tmp_path / 'none.safetensors'}")
     if not torch.cuda.is_available():
         file = write_small_weights(tmp_path)
         with pytest.raises(ValueError, match="no device 'cuda'"):
-            create("compact", weights=file, device="cuda")
+            engines.create("propagator", "compact", weights=file, device="cuda")

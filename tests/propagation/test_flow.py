@@ -5,8 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evavos_widget import engines
 from evavos_widget.loop import Annotation, Propagator
-from evavos_widget.propagation import create
+from evavos_widget.propagation.flow import FlowPropagator
 
 
 class ArrayVideo:
@@ -71,18 +72,18 @@ def clip():
 
 
 def test_is_a_propagator():
-    assert isinstance(create("flow"), Propagator)
+    assert isinstance(engines.create("propagator", "flow"), Propagator)
 
 
 def test_unknown_engine_names_the_known_ones():
     with pytest.raises(ValueError, match=r"'flwo'.*flow"):
-        create("flwo")
+        engines.create("propagator", "flwo")
 
 
 @pytest.mark.parametrize("annotated", [(0,), (7,), (4,), (1, 6)])
 def test_objects_are_followed_from_any_annotated_frames(clip, annotated):
     video, labels = clip
-    out = run(create("flow"), video, {f: annotation(labels[f]) for f in annotated})
+    out = run(FlowPropagator(), video, {f: annotation(labels[f]) for f in annotated})
     for frame, probabilities in out.items():
         assert probabilities.shape == (3, video.height, video.width)
         assert probabilities.dtype == np.float32
@@ -98,7 +99,7 @@ def test_objects_are_followed_from_any_annotated_frames(clip, annotated):
 def test_objects_may_be_annotated_on_different_frames(clip):
     video, labels = clip
     annotations = {0: annotation(labels[0], (1,)), 7: annotation(labels[7], (2,))}
-    out = run(create("flow"), video, annotations)
+    out = run(FlowPropagator(), video, annotations)
     for frame in range(video.n_frames):
         found = out[frame].argmax(axis=0)
         assert iou(found == 1, labels[frame] == 1) > 0.8
@@ -113,7 +114,7 @@ def test_object_without_annotation_or_absent_has_probability_zero(clip):
         0: annotation(labels[0], (1, 2)),
         6: Annotation(np.where(labels[6] == 2, 2, 0).astype(np.uint8), frozenset({1, 2})),
     }
-    out = run(create("flow"), video, annotations, objects=(1, 2, 9))
+    out = run(FlowPropagator(), video, annotations, objects=(1, 2, 9))
     assert all(not p[3].any() for p in out.values())
     assert all(not out[f][1].any() for f in (4, 5, 6, 7))
     assert all((out[f][1] > 0.5).any() for f in (0, 1, 2, 3))
@@ -122,20 +123,20 @@ def test_object_without_annotation_or_absent_has_probability_zero(clip):
 
 def test_no_annotation_at_all_is_all_background(clip):
     video, _ = clip
-    out = run(create("flow"), video, {}, frames=[0, 5])
+    out = run(FlowPropagator(), video, {}, frames=[0, 5])
     assert all((p[0] == 1).all() and not p[1:].any() for p in out.values())
 
 
 def test_only_asked_frames_come_and_only_the_way_there_is_read():
     video, labels = moving_squares()
-    run(create("flow"), video, {2: annotation(labels[2])}, frames=[4])
+    run(FlowPropagator(), video, {2: annotation(labels[2])}, frames=[4])
     assert set(video.read) == {2, 3, 4}
 
 
 def test_hidden_object_is_found_again_near_where_it_was_lost():
     hidden = {(1, 3), (1, 4)}
     video, labels = moving_squares(speed=1, hidden=hidden)
-    out = run(create("flow"), video, {0: annotation(labels[0])})
+    out = run(FlowPropagator(), video, {0: annotation(labels[0])})
     assert (out[4][1] > 0.5).sum() < 50
     assert iou(out[7].argmax(axis=0) == 1, labels[7] == 1) > 0.6
 
@@ -143,14 +144,14 @@ def test_hidden_object_is_found_again_near_where_it_was_lost():
 def test_closing_cancels_and_the_next_call_takes_up_what_was_done(clip):
     video, labels = clip
     annotations = {0: annotation(labels[0])}
-    engine = create("flow")
+    engine = FlowPropagator()
     steps = engine.propagate(video, annotations, (1, 2), range(video.n_frames))
     first = [next(steps) for _ in range(9)]
     steps.close()
     again = list(engine.propagate(video, annotations, (1, 2), range(video.n_frames)))
     carried = sum(s.frame is None for s in first)
     assert again[-1].total == first[-1].total - carried
-    fresh = run(create("flow"), video, annotations)
+    fresh = run(FlowPropagator(), video, annotations)
     for step in again:
         if step.frame is not None:
             np.testing.assert_array_equal(step.probabilities, fresh[step.frame])
@@ -159,7 +160,7 @@ def test_closing_cancels_and_the_next_call_takes_up_what_was_done(clip):
 def test_a_second_video_does_not_see_the_first_ones_masks(clip):
     video, labels = clip
     other = ArrayVideo(np.stack([video.frame(0)] * video.n_frames))
-    engine = create("flow")
+    engine = FlowPropagator()
     run(engine, video, {0: annotation(labels[0])})
     out = run(engine, other, {0: annotation(labels[0])})
     assert iou(out[7].argmax(axis=0) == 1, labels[0] == 1) > 0.8
@@ -173,7 +174,7 @@ def test_any_size(height, width):
     video = ArrayVideo(rng.integers(0, 255, (3, height, width, 3), dtype=np.uint8))
     labels = np.zeros((height, width), np.uint8)
     labels[height // 4 : height // 4 + max(1, height // 3), : max(1, width // 2)] = 1
-    out = run(create("flow"), video, {1: annotation(labels, (1,))}, objects=(1,))
+    out = run(FlowPropagator(), video, {1: annotation(labels, (1,))}, objects=(1,))
     for probabilities in out.values():
         assert probabilities.shape == (2, height, width)
         np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
@@ -182,7 +183,7 @@ def test_any_size(height, width):
 
 def test_one_frame():
     video, labels = moving_squares(n_frames=1)
-    out = run(create("flow"), video, {0: annotation(labels[0])})
+    out = run(FlowPropagator(), video, {0: annotation(labels[0])})
     np.testing.assert_array_equal(out[0].argmax(axis=0), labels[0])
 
 
@@ -190,7 +191,7 @@ def test_an_object_of_one_pixel_and_one_that_fills_the_picture():
     video, _ = moving_squares(n_frames=3, height=480, width=640)
     labels = np.ones((480, 640), np.uint8)
     labels[100, 100] = 2
-    out = run(create("flow"), video, {0: annotation(labels)})
+    out = run(FlowPropagator(), video, {0: annotation(labels)})
     assert (out[2].argmax(axis=0) == 1).mean() > 0.95
 
 
@@ -200,16 +201,16 @@ def test_many_objects():
     for obj in range(1, 41):
         labels[(obj // 8) * 16 : (obj // 8) * 16 + 12, (obj % 8) * 20 : (obj % 8) * 20 + 14] = obj
     objects = tuple(range(1, 41))
-    out = run(create("flow"), video, {0: annotation(labels, objects)}, objects=objects)
+    out = run(FlowPropagator(), video, {0: annotation(labels, objects)}, objects=objects)
     np.testing.assert_allclose(out[2].sum(axis=0), 1, atol=1e-5)
 
 
 def test_wrong_frame_or_size_is_named(clip):
     video, labels = clip
     with pytest.raises(ValueError, match="no frame 8 in a video of 8 frames"):
-        run(create("flow"), video, {0: annotation(labels[0])}, frames=[8])
+        run(FlowPropagator(), video, {0: annotation(labels[0])}, frames=[8])
     with pytest.raises(ValueError, match=r"frame 0 has shape \(5, 5\)"):
-        run(create("flow"), video, {0: annotation(labels[0][:5, :5])})
+        run(FlowPropagator(), video, {0: annotation(labels[0][:5, :5])})
 
 
 @st.composite
@@ -244,9 +245,9 @@ def test_frames_outside_affected_stay_the_same_to_the_bit(clip, change):
         }
 
     before, after = map(build, change)
-    engine = create("flow")
+    engine = FlowPropagator()
     affected = engine.affected(before, after, video.n_frames)
-    old, new = run(engine, video, before), run(create("flow"), video, after)
+    old, new = run(engine, video, before), run(FlowPropagator(), video, after)
     taken_up = run(engine, video, after)
     for frame in range(video.n_frames):
         np.testing.assert_array_equal(taken_up[frame], new[frame])
@@ -261,7 +262,7 @@ def test_another_outline_changes_every_affected_frame(clip):
     shrunk[: video.height // 2, : video.width // 2] = 0
     shrunk[8:20] = 0
     after = {**before, 6: annotation(shrunk)}
-    engine = create("flow")
+    engine = FlowPropagator()
     old, new = run(engine, video, before), run(engine, video, after)
     changed = {f for f in old if not np.array_equal(old[f], new[f])}
     assert changed == engine.affected(before, after, video.n_frames) == {4, 5, 6, 7}
