@@ -14,7 +14,7 @@ __all__ = ["QUALITY_WEIGHTS", "ProbabilityCache", "expected_iou", "predicted_qua
 #: Weights of 1, logit of the expected IoU, and log(1 + frames to the nearest annotation) in
 #: the logit of the predicted J&F. Fitted with ``evavos evaluate quality`` for the engine
 #: `flow` on every other sequence of DAVIS-2016 train (docs/flow.md).
-QUALITY_WEIGHTS = (1.17, 0.82, -0.33)
+QUALITY_WEIGHTS = (1.57, 0.53, -0.34)
 
 
 def expected_iou(probability: np.ndarray) -> float:
