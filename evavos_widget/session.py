@@ -109,6 +109,11 @@ class Session:
         self.video = video if isinstance(video, Video) else Video.open(video)
         self.costs = costs or Costs()
         self.ground_truth = ground_truth
+        given = (propagator, predictor, frame_selector, annotation_selector)
+        self._engine_names = {
+            stage: engine if isinstance(engine, str) else None
+            for stage, engine in zip(engines.STAGES, given, strict=True)
+        }
         self.propagator: Propagator = engines.create("propagator", propagator)
         self.predictor: MaskPredictor = engines.create("predictor", predictor)
         self.frame_selector: FrameSelector = engines.create("frame_selector", frame_selector)
@@ -143,7 +148,7 @@ class Session:
         video : Video or anything `Video.open` takes, optional
             Needed when the video was given as an array or has moved.
         **options
-            As for `Session`; the engines default to those the session was made with.
+            As for `Session`; engines that the session was given by name are the default.
 
         Raises
         ------
@@ -755,9 +760,7 @@ class Session:
                 "width": v.width,
                 "fingerprint": v.fingerprint(),
             },
-            "engines": {
-                stage: getattr(getattr(self, stage), "name", None) for stage in engines.STAGES
-            },
+            "engines": self._engine_names,
             "time": time.time(),
         }
 

@@ -442,6 +442,14 @@ class TestJournal:
         with pytest.raises(ValueError, match="video=frames"):
             Session.open(tmp_path / "s")
 
+    def test_engines_given_by_name_come_back(self, frames, tmp_path):
+        options = {"frame_selector": "farthest-in-time", "annotation_selector": "mask"}
+        make(frames, tmp_path / "s", **options).close()
+        again = Session.open(tmp_path / "s", frames)
+        assert again.annotation_selector.name == "mask"
+        assert (again.propagator.name, again.predictor.name) == ("flow", "classical")
+        again.close()
+
     def test_nothing_at_the_path(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"journal\.jsonl"):
             Session.open(tmp_path)
