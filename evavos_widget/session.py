@@ -133,6 +133,7 @@ class Session:
         self._events = 0
         self._probabilities = ProbabilityCache(PROBABILITY_BYTES)
         self._scorer: SequenceScorer | None = None
+        self._true_ids: set[int] | None = None
         self._journal: Journal | None = None
         if path is not None:
             self._open_journal(Path(f"{self.video.name}.evavos" if path == "auto" else path))
@@ -507,8 +508,10 @@ class Session:
         """
         with self._lock:
             state, generation = self._state, self._generation
-        if not state.stale:
-            return
+            if not state.stale:
+                if state.rounds:  # every frame is annotated: that is a finished pass too
+                    self._add_curve_point()
+                return
         steps = self.propagator.propagate(
             self.video, state.annotations, state.ids, sorted(state.stale)
         )
@@ -721,12 +724,18 @@ class Session:
         self._state = replace(state, curve=(*kept, point))
 
     def _true_quality(self) -> float | None:
-        """Mean J&F over objects and frames with ground truth, for the curve only."""
-        ids = self._state.ids
-        if not self.ground_truth or not ids:
+        """Mean J&F of the objects that ground truth knows, for the curve only."""
+        if not self.ground_truth:
             return None
-        if self._scorer is None or self._scorer.objects != ids:
-            self._scorer = SequenceScorer(self.ground_truth, frames="all", objects=ids)
+        if self._true_ids is None:
+            self._true_ids = {
+                int(i) for truth in self.ground_truth.values() for i in np.unique(truth)
+            }
+        known = tuple(i for i in self._state.ids if i in self._true_ids)
+        if not known:
+            return None
+        if self._scorer is None or self._scorer.objects != known:
+            self._scorer = SequenceScorer(self.ground_truth, frames="all", objects=known)
         return self._scorer.score(self._state.masks).jf
 
     # -- disk -----------------------------------------------------------------

@@ -186,6 +186,32 @@ class TestPass:
         assert [p.seconds for p in session.curve] == [80.0, 85.5]
         assert session.curve[0].true < session.curve[1].true < 1.0
 
+    def test_last_frame_annotated_is_a_point_of_the_curve_too(self, frames):
+        session = make(frames[:1])
+        session.annotate(0, square(3), objects=[session.add_object()])
+        session.propagate()
+        session.propagate()
+        assert [(p.seconds, p.predicted) for p in session.curve] == [(80.0, 1.0)]
+
+    def test_object_that_ground_truth_does_not_know_leaves_the_curve_alone(self, frames):
+        truth = dict.fromkeys(range(N), square(3).astype(np.uint8))
+        session = make(frames, ground_truth=truth)
+        known, unknown = session.add_object(), session.add_object()
+        session.annotate(0, square(3), objects=[known])
+        session.annotate(0, square(20), objects=[unknown])
+        session.propagate()
+        assert session.curve[-1].true == 1.0
+        session.remove_object(known)
+        session.annotate(3, square(18), objects=[unknown])
+        session.propagate()
+        assert session.curve[-1].true is None
+
+    def test_ground_truth_without_any_object_is_no_ground_truth(self, frames):
+        session = make(frames, ground_truth={0: np.zeros((H, W), np.uint8)})
+        session.annotate(0, square(3), objects=[session.add_object()])
+        session.propagate()
+        assert session.curve[-1].true is None
+
 
 class TestSuggesting:
     def test_farthest_frame_first_then_nothing_left(self, frames):
