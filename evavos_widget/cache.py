@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["ByteBoundedCache"]
 
@@ -45,6 +45,11 @@ class ByteBoundedCache:
         value = make()
         self.put(key, value)
         return value
+
+    def peek(self, key: Hashable) -> Any:
+        """What is kept under `key`, or None; it does not count as used."""
+        with self._lock:
+            return self._items.get(key)
 
     def put(self, key: Hashable, value: _Sized) -> None:
         """Keep `value`, and drop what was used longest ago if that is too much."""

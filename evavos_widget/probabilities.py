@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+
+from evavos_widget.cache import ByteBoundedCache
 
 __all__ = ["QUALITY_WEIGHTS", "ProbabilityCache", "expected_iou", "predicted_quality"]
 
@@ -55,6 +57,18 @@ def predicted_quality(probability: np.ndarray, distance: int) -> float:
     return 1 / (1 + math.exp(-logit))
 
 
+@dataclass(frozen=True)
+class _SoftMasks:
+    """Compressed probabilities of the objects of one frame."""
+
+    coded: Mapping[int, bytes]
+    shape: tuple[int, int]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(map(len, self.coded.values()))
+
+
 class ProbabilityCache:
     """Propagated probabilities by frame and revision, as compressed bytes within a bound.
 
@@ -65,10 +79,7 @@ class ProbabilityCache:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._items: OrderedDict[tuple[int, int], tuple[dict[int, bytes], tuple[int, int]]]
-        self._items = OrderedDict()
+        self._items = ByteBoundedCache(max_bytes)
 
     def put(self, frame: int, revision: int, ids: Sequence[int], probabilities: np.ndarray) -> None:
         """Keep ``(K + 1, H, W)`` probabilities of the objects `ids`, to 1/255."""
@@ -77,16 +88,12 @@ class ProbabilityCache:
             for k, obj in enumerate(ids, start=1)
         }
         height, width = probabilities.shape[1:]
-        self._items[frame, revision] = (coded, (height, width))
-        self._bytes += sum(map(len, coded.values()))
-        while self._bytes > self._max_bytes and len(self._items) > 1:
-            _, (old, _) = self._items.popitem(last=False)
-            self._bytes -= sum(map(len, old.values()))
+        self._items.put((frame, revision), _SoftMasks(coded, (height, width)))
 
     def get(self, frame: int, revision: int, obj: int) -> np.ndarray | None:
         """``(H, W)`` float32 in [0, 1], or None when they were never kept or let go."""
-        coded, shape = self._items.get((frame, revision), ({}, (0, 0)))
-        if obj not in coded:
+        kept: _SoftMasks | None = self._items.peek((frame, revision))
+        if kept is None or obj not in kept.coded:
             return None
-        values = np.frombuffer(zlib.decompress(coded[obj]), dtype=np.uint8)
-        return (values.reshape(shape) / 255).astype(np.float32)
+        values = np.frombuffer(zlib.decompress(kept.coded[obj]), dtype=np.uint8)
+        return (values.reshape(kept.shape) / 255).astype(np.float32)
