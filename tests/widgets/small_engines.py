@@ -8,19 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from stand_ins import NearestCopy
 
-from evavos_widget.loop import (
-    Annotation,
-    PropagationStep,
-    affected_frames,
-    nearest_annotated,
-    objects_annotated,
-)
+from evavos_widget.loop import Annotation, PropagationStep
 from evavos_widget.prompts import Prediction, Prompts
 
 
 @dataclass
-class NearestPropagator:
+class NearestPropagator(NearestCopy):
     """Every frame takes the mask of its nearest annotated frame.
 
     With `gate` set, each frame waits for one `gate.release()`, so that a test decides
@@ -33,10 +28,8 @@ class NearestPropagator:
     fail_at: int | None = None
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def affected(
-        self, before: Mapping[int, Annotation], after: Mapping[int, Annotation], n_frames: int
-    ) -> set[int]:
-        return affected_frames(before, after, n_frames)
+    def __post_init__(self) -> None:
+        super().__init__()
 
     def propagate(
         self,
@@ -46,19 +39,14 @@ class NearestPropagator:
         frames: Collection[int],
     ) -> Iterator[PropagationStep]:
         self.started.append(sorted(frames))
-        for done, frame in enumerate(sorted(frames), start=1):
+        steps = super().propagate(video, annotations, objects, frames)
+        for frame in sorted(frames):
             self.begun.release()
             if self.gate is not None:
                 assert self.gate.acquire(timeout=20)
             if frame == self.fail_at:
                 raise RuntimeError("the propagator lost the object.")
-            soft = np.zeros((len(objects) + 1, video.height, video.width), np.float32)
-            for k, obj in enumerate(objects, start=1):
-                source = nearest_annotated(objects_annotated(annotations, obj), video.n_frames)
-                if source[frame] >= 0:
-                    soft[k] = annotations[int(source[frame])].labels == obj
-            soft[0] = 1 - soft[1:].sum(axis=0)
-            yield PropagationStep(done, len(frames), frame, soft)
+            yield next(steps)
 
     def let_pass(self, frames: int) -> None:
         """Let a pass just started do so many frames; it is inside the next one then."""
