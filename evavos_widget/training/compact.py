@@ -266,7 +266,7 @@ def _main(args: argparse.Namespace) -> None:
         batch=args.batch,
         checkpoint_minutes=args.checkpoint_minutes,
         workers=workers,
-        devices=args.devices if cuda else 1,
+        devices=args.devices or ("auto" if cuda else 1),
     )
 
 
@@ -289,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=8e-4, help="peak learning rate (8e-4)")
     add("--checkpoint-minutes", type=float, default=10.0)
     add("--workers", type=int, help="processes that make samples (all cores with a GPU, else 0)")
-    add("--devices", default="auto", help="how many GPUs (all)")
+    add("--devices", type=int, help="how many GPUs (all), or processes without one (1)")
     return parser
 
 

@@ -233,7 +233,11 @@ export class Stage {
     if (this.element.hasPointerCapture(event.pointerId)) {
       this.element.releasePointerCapture(event.pointerId);
     }
-    if (gesture?.kind === "stroke") gesture.stroke.end();
+    if (gesture?.kind === "stroke") {
+      // Where the browser dropped moves on the way, the stroke still ends where it was let go.
+      gesture.stroke.extend(toImage(this.view, this.position(event)));
+      gesture.stroke.end();
+    }
     if (gesture?.kind === "box") this.finishBox(gesture.from, gesture.to);
     this.schedule({ marks: true });
   }

@@ -239,16 +239,23 @@ class Annotator:
 
     def phase_when_painted(self) -> str:
         """Wait until the masks cover a part of the stage; the phase of the job just then."""
-        return self.page.wait_for_function(
-            """root => {
-                const canvas = root.querySelector("canvas.ev-canvas-masks");
-                const { width, height } = canvas;
-                const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-                for (let i = 3; i < data.length; i += 4) if (data[i] > 0) return root.dataset.phase;
-                return null;
-            }""",
-            arg=self.root.element_handle(),
-        ).json_value()
+        from playwright.sync_api import TimeoutError
+
+        root = self.root.element_handle()
+        try:
+            return self.page.wait_for_function(
+                """root => {
+                    const canvas = root.querySelector("canvas.ev-canvas-masks");
+                    const { width, height } = canvas;
+                    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+                    const painted = data.some((value, i) => i % 4 === 3 && value > 0);
+                    return painted ? root.dataset.phase : null;
+                }""",
+                arg=root,
+            ).json_value()
+        except TimeoutError as error:
+            shown = root.evaluate("root => JSON.stringify(root.dataset) + root.innerText")
+            raise AssertionError(f"no mask was painted; the page shows:\n{shown}") from error
 
 
 def strokes_within(mask: np.ndarray, diameter: int) -> list[list[tuple[float, float]]]:

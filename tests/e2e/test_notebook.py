@@ -46,13 +46,14 @@ def annotations(lab: Lab, session: str) -> list[dict]:
 
 
 def dab(annotator: Annotator, clip: Clip, frame: int = 0) -> None:
-    """One stroke of the brush in the middle of the object."""
+    """Some strokes of the brush in the middle of the object, enough to be carried along."""
     truth = clip.truth[frame] == 1
     rows, columns = np.nonzero(truth)
     x, y = float(np.median(columns)), float(np.median(rows))
     annotator.stage.scroll_into_view_if_needed()
     annotator.press("tool.brush")
-    annotator.drag([(x - 20, y), (x + 20, y)], truth)
+    for down in (-16, 0, 16):
+        annotator.drag([(x - 30, y + down), (x + 30, y + down)], truth)
     annotator.draft("brush")
 
 
