@@ -1,4 +1,4 @@
-"""Weights that come with the package: which file, its hash, its licence."""
+"""Weights that come with the package: which file, its hash, its terms."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CHECKPOINTS", "Checkpoint", "find"]
+__all__ = ["CHECKPOINTS", "Checkpoint", "WeightsError", "find"]
 
 FOLDER = Path(__file__).parent / "weights"
+
+
+class WeightsError(ValueError):
+    """Weights are missing, damaged or of something else; the message says which, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -40,24 +44,22 @@ def find(name: str) -> Path:
 
     Raises
     ------
-    FileNotFoundError
-        No such weights come with this release, or the file is gone.
-    ValueError
-        The file is not the one that was released.
+    WeightsError
+        No such weights come with this release, or the file is gone or not the released one.
     """
     if name not in CHECKPOINTS:
-        raise FileNotFoundError(
+        raise WeightsError(
             f"no weights called {name!r} come with this release; give a file with weights=PATH, "
             "or choose an engine that needs none."
         )
     checkpoint = CHECKPOINTS[name]
     path = FOLDER / checkpoint.file
     if not path.is_file():
-        raise FileNotFoundError(f"the weights {path} are missing; install the package again.")
+        raise WeightsError(f"the weights {path} are missing; install the package again.")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != checkpoint.sha256:
-        raise ValueError(
+        raise WeightsError(
             f"the weights {path} are damaged (SHA-256 {digest[:12]}..., not "
             f"{checkpoint.sha256[:12]}...); install the package again."
         )

@@ -63,25 +63,40 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--json", type=Path, help="write the figures there")
 
     propagation = what.add_parser("propagation", parents=[data], help="masks on K frames")
-    propagation.add_argument("--propagator", default="flow")
+    propagation.add_argument(
+        "--propagator", nargs="+", default=["compact"], help="one or several, compared in one run"
+    )
     propagation.add_argument("--annotated", type=int, default=1, metavar="K")
     propagation.add_argument(
         "--frames", default="davis", help="davis (default), after-first, all, evavos"
     )
+    propagation.add_argument(
+        "--second-round", action="store_true", help="also time a pass after one more annotation"
+    )
     propagation.set_defaults(run=_evaluate_propagation)
 
     quality = what.add_parser("quality", parents=[data], help="predicted against true quality")
-    quality.add_argument("--propagator", default="flow")
+    quality.add_argument("--propagator", default="compact")
     quality.set_defaults(run=_evaluate_quality)
 
     clicks = what.add_parser("clicks", parents=[data], help="simulated corrective clicks")
-    clicks.add_argument("--predictor", default="classical")
+    clicks.add_argument("--predictor", default="compact")
     clicks.add_argument("--clicks", type=int, default=10, metavar="N")
     clicks.add_argument("--start", choices=["empty", "propagated"], default="empty")
-    clicks.add_argument("--propagator", default="flow", help="makes the propagated start")
+    clicks.add_argument("--propagator", default="compact", help="makes the propagated start")
     clicks.add_argument("--frames-per-sequence", type=int, default=10, metavar="M")
     clicks.add_argument("--seed", type=int, default=0)
     clicks.set_defaults(run=_evaluate_clicks)
+
+    loop = what.add_parser("loop", parents=[data], help="the whole loop with a robot annotator")
+    loop.add_argument("--propagator", default="compact")
+    loop.add_argument("--predictor", default="compact")
+    loop.add_argument("--annotation", default="rule", help="rule (default), clicks, mask")
+    loop.add_argument("--rounds", type=int, default=8)
+    loop.add_argument("--method", help="what the rows are called (the engines' names)")
+    loop.add_argument("--csv", type=Path, required=True, help="rows are appended, none repeated")
+    loop.add_argument("--picture", type=Path, help="of all rows of the table")
+    loop.set_defaults(run=_evaluate_loop)
     return parser
 
 
@@ -118,17 +133,27 @@ def _evaluate_propagation(args: argparse.Namespace) -> None:
     from evavos_widget.simulation.evaluate import evaluate_propagation
 
     names = read_sequence_names(args.sequences, args.data)
-    result = evaluate_propagation(
-        args.data, names, args.propagator, annotated=args.annotated, frames=args.frames
-    )
-    mean = result["mean"]
-    print(
-        f"{'mean':24s} J {mean['j']:.3f}  F {mean['f']:.3f}  J&F {mean['jf']:.3f}"
-        f"{_plus_minus(result['standard_error'])}  ({result['frames']} frames, "
-        f"{result['ms_per_frame']:.0f} ms per frame, {result['cpu_ms_per_frame']:.0f} of CPU, "
-        f"peak memory {result['peak_memory_mb']:.0f} MB)"
-    )
-    _write(result, args.json)
+    results = []
+    for propagator in args.propagator:
+        print(propagator)
+        result = evaluate_propagation(
+            args.data,
+            names,
+            propagator,
+            annotated=args.annotated,
+            frames=args.frames,
+            second_round=args.second_round,
+        )
+        results.append(result)
+        mean, again = result["mean"], result["second_round"]
+        print(
+            f"{'mean':24s} J {mean['j']:.3f}  F {mean['f']:.3f}  J&F {mean['jf']:.3f}"
+            f"{_plus_minus(result['standard_error'])}  ({result['frames']} frames, "
+            f"{result['ms_per_frame']:.0f} ms per frame, {result['cpu_ms_per_frame']:.0f} of CPU, "
+            f"peak memory so far {result['peak_memory_mb']:.0f} MB"
+            f"{'' if again is None else f', a second round {again:.2f} of the first'})"
+        )
+    _write(results[0] if len(results) == 1 else {"runs": results}, args.json)
 
 
 def _evaluate_clicks(args: argparse.Namespace) -> None:
@@ -171,6 +196,23 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
     )
     _write(result, args.json)
+
+
+def _evaluate_loop(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.loops import picture, read_rows, run_loops, summary
+
+    engines = {k: getattr(args, k) for k in ("propagator", "predictor", "annotation")}
+    method = args.method or ", ".join(dict.fromkeys(engines.values()))
+    names = read_sequence_names(args.sequences, args.data)
+    run_loops(args.data, names, args.csv, method, rounds=args.rounds, **engines)
+    rows = read_rows(args.csv)
+    for n, (seconds, jf, error) in enumerate(
+        summary(r for r in rows if r.method == method)[method]
+    ):
+        print(f"round {n}: {seconds:6.1f} s  J&F {jf:.3f} +- {error:.3f}")
+    if args.picture:
+        picture(rows, args.picture)
 
 
 def _plus_minus(error: float | None) -> str:

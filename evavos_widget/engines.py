@@ -9,7 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["STAGES", "create"]
+from evavos_widget.checkpoints import WeightsError
+
+__all__ = ["STAGES", "create", "create_or_fall_back"]
 
 #: Stage -> the package that has its table ``ENGINES``: name -> ``"module:class"``.
 STAGES = {
@@ -49,3 +51,21 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
     module, _, class_name = room.ENGINES[name].partition(":")
     engine_class = getattr(import_module(f"{room.__name__}.{module}"), class_name)
     return engine_class(variant, **options) if variant else engine_class(**options)
+
+
+def create_or_fall_back(stage: str, engine: Any) -> tuple[Any, str | None]:
+    """As `create`, but an engine without usable weights is replaced.
+
+    Returns
+    -------
+    engine : object
+        The engine asked for, or the stage's fallback, which needs no weights.
+    sentence : str or None
+        Why the fallback does the work, if it does.
+    """
+    try:
+        return create(stage, engine), None
+    except WeightsError as error:
+        fallback = import_module(STAGES[stage]).FALLBACK
+        what = stage.replace("_", " ")
+        return create(stage, fallback), f"the {what} is {fallback!r}, not {engine!r}: {error}"

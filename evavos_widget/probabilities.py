@@ -14,8 +14,9 @@ from evavos_widget.cache import ByteBoundedCache
 __all__ = ["QUALITY_WEIGHTS", "ProbabilityCache", "expected_iou", "predicted_quality"]
 
 #: Weights of 1, logit of the expected IoU, and log(1 + frames to the nearest annotation) in
-#: the logit of the predicted J&F. Fitted with ``evavos evaluate quality`` for the engine
-#: `flow` on every other sequence of DAVIS-2016 train (docs/flow.md).
+#: the logit of the predicted J&F, for a propagator without a ``quality_weights`` of its own.
+#: Fitted with ``evavos evaluate quality`` for the engine `flow` on every other sequence of
+#: DAVIS-2016 train (docs/flow.md).
 QUALITY_WEIGHTS = (1.57, 0.53, -0.34)
 
 
@@ -37,7 +38,11 @@ def expected_iou(probability: np.ndarray) -> float:
     return float(probability[inside].sum(dtype=np.float64)) / union
 
 
-def predicted_quality(probability: np.ndarray, distance: int) -> float:
+def predicted_quality(
+    probability: np.ndarray,
+    distance: int,
+    weights: tuple[float, float, float] = QUALITY_WEIGHTS,
+) -> float:
     """Predicted J&F of an object on a frame, without ground truth.
 
     Parameters
@@ -46,12 +51,14 @@ def predicted_quality(probability: np.ndarray, distance: int) -> float:
         Of the object, as propagated.
     distance : int
         Frames to the nearest one that is annotated for the object.
+    weights : three floats
+        See `QUALITY_WEIGHTS`; each propagator may have its own.
 
     Returns
     -------
     float in (0, 1)
     """
-    constant, per_logit, per_distance = QUALITY_WEIGHTS
+    constant, per_logit, per_distance = weights
     iou = min(max(expected_iou(probability), 0.02), 0.98)  # certainty is never that good
     logit = constant + per_logit * math.log(iou / (1 - iou)) + per_distance * math.log1p(distance)
     return 1 / (1 + math.exp(-logit))

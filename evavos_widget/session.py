@@ -10,6 +10,7 @@ import os
 import threading
 import time
 import uuid
+import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -34,7 +35,7 @@ from evavos_widget.loop import (
 )
 from evavos_widget.masks import LabelMaps, as_label_map
 from evavos_widget.metrics import SequenceScorer
-from evavos_widget.probabilities import ProbabilityCache, predicted_quality
+from evavos_widget.probabilities import QUALITY_WEIGHTS, ProbabilityCache, predicted_quality
 from evavos_widget.prompts import ANNOTATION_TYPES, Box, Click, Costs, Prediction, Prompts, Scribble
 from evavos_widget.saved_masks import SavedMasks, save_masks
 from evavos_widget.state import (
@@ -68,7 +69,8 @@ class Session:
     video : Video or anything `Video.open` takes
     propagator, predictor, frame_selector, annotation_selector : str or object
         The four stages, by name or as objects that follow the protocols in
-        `evavos_widget.loop`.
+        `evavos_widget.loop`. Where the weights of a named propagator or predictor cannot
+        be used, one that needs none takes its place, and `warnings` says so.
     path : path, 'auto' or None
         Folder of the journal. ``'auto'``: ``<video name>.evavos`` in the working
         directory. A folder that already holds a session of the same video is
@@ -98,8 +100,8 @@ class Session:
         self,
         video: Any,
         *,
-        propagator: str | Propagator = "flow",
-        predictor: str | MaskPredictor = "classical",
+        propagator: str | Propagator = "compact",
+        predictor: str | MaskPredictor = "compact",
         frame_selector: str | FrameSelector = "farthest-in-time",
         annotation_selector: str | AnnotationSelector = "rule",
         path: str | os.PathLike[str] | None = "auto",
@@ -114,8 +116,14 @@ class Session:
             stage: engine if isinstance(engine, str) else None
             for stage, engine in zip(engines.STAGES, given, strict=True)
         }
-        self.propagator: Propagator = engines.create("propagator", propagator)
-        self.predictor: MaskPredictor = engines.create("predictor", predictor)
+        self.propagator: Propagator
+        self.predictor: MaskPredictor
+        self.propagator, no_weights = engines.create_or_fall_back("propagator", propagator)
+        self.predictor, none_either = engines.create_or_fall_back("predictor", predictor)
+        replaced = [sentence for sentence in (no_weights, none_either) if sentence]
+        for sentence in replaced:
+            warnings.warn(sentence, stacklevel=2)
+        self.warnings: tuple[str, ...] = (*self.video.warnings, *replaced)
         self.frame_selector: FrameSelector = engines.create("frame_selector", frame_selector)
         self.annotation_selector: AnnotationSelector = engines.create(
             "annotation_selector", annotation_selector
@@ -698,6 +706,7 @@ class Session:
         annotation = self._state.annotations.get(frame)
         spoken = annotation.objects if annotation else frozenset()
         quality = dict(self._state.quality)
+        weights = getattr(self.propagator, "quality_weights", QUALITY_WEIGHTS)
         for k, obj in enumerate(ids, start=1):
             quality[obj] = quality[obj].copy()
             annotated = objects_annotated(self._state.annotations, obj)
@@ -705,7 +714,7 @@ class Session:
                 quality[obj][frame] = 1.0
             elif annotated:
                 distance = min(abs(frame - f) for f in annotated)
-                quality[obj][frame] = predicted_quality(probabilities[k], distance)
+                quality[obj][frame] = predicted_quality(probabilities[k], distance, weights)
             else:
                 quality[obj][frame] = np.nan
         changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})

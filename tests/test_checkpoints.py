@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evavos_widget import checkpoints
-from evavos_widget.checkpoints import CHECKPOINTS, Checkpoint, find
+from evavos_widget.checkpoints import CHECKPOINTS, Checkpoint, WeightsError, find
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def test_weights_that_were_changed_cut_or_lost_are_refused(released: Path) -> No
     whole = released.read_bytes()
     for wrong in (whole[:-1], b"W" + whole[1:]):
         released.write_bytes(wrong)
-        with pytest.raises(ValueError, match=r"damaged.*install the package again"):
+        with pytest.raises(WeightsError, match=r"damaged.*install the package again"):
             find("small")
     released.unlink()
-    with pytest.raises(FileNotFoundError, match="missing"):
+    with pytest.raises(WeightsError, match="missing"):
         find("small")
 
 
 def test_weights_that_do_not_come_with_the_release_are_named() -> None:
-    with pytest.raises(FileNotFoundError, match=r"'large'.*weights=PATH"):
+    with pytest.raises(WeightsError, match=r"'large'.*weights=PATH"):
         find("large")
 
 

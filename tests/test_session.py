@@ -476,6 +476,15 @@ class TestJournal:
         assert (again.propagator.name, again.predictor.name) == ("flow", "classical")
         again.close()
 
+    def test_an_engine_without_usable_weights_is_replaced_and_that_is_said(self, frames, tmp_path):
+        wrong = tmp_path / "wrong.safetensors"
+        wrong.write_bytes(b"not weights at all")
+        with pytest.warns(UserWarning, match="flow.*does not hold the compact network"):
+            session = make(frames, tmp_path / "s", propagator=f"compact:{wrong}")
+        assert session.propagator.name == "flow"
+        assert any(str(wrong) in sentence for sentence in session.warnings)
+        session.close()
+
     def test_nothing_at_the_path(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"journal\.jsonl"):
             Session.open(tmp_path)

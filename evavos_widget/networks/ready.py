@@ -17,6 +17,9 @@ from evavos_widget.networks.weights import fold_normalisation, load_weights
 
 __all__ = ["compact_network", "image_tensor", "mask_tensor", "work_size"]
 
+DEFAULT = "free"
+"""The weights that are used when none are named."""
+
 SHORTEST = 2 * SIDE
 """Shortest side that images are brought to, in pixels."""
 
@@ -28,26 +31,38 @@ def compact_network(
 
     Parameters
     ----------
-    weights : path, optional
-        A file that training wrote; those that come with the package by default.
+    weights : path or str, optional
+        A file that training wrote, or the name of weights that come with the package
+        (`evavos_widget.checkpoints.CHECKPOINTS`); the default ones if nothing is given.
     device : str, optional
         A GPU where there is one, by default.
 
     Raises
     ------
-    FileNotFoundError
-        There is no such file, or none comes with this release.
+    WeightsError
+        There are no such weights, or the file is damaged or of something else.
     ValueError
-        The file is damaged or of something else, or the device is not there.
+        The device is not there.
     """
-    path = checkpoints.find("compact") if weights is None else Path(weights).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"there are no weights at {path}; check the path.")
+    path = _file(DEFAULT if weights is None else weights)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"there is no device {device!r} here; use 'cpu'.")
     return _load(path.resolve(), path.stat().st_mtime_ns, device)
+
+
+def _file(weights: str | os.PathLike[str]) -> Path:
+    if isinstance(weights, str) and weights in checkpoints.CHECKPOINTS:
+        return checkpoints.find(weights)
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        released = ", ".join(map(repr, sorted(checkpoints.CHECKPOINTS)))
+        raise checkpoints.WeightsError(
+            f"there are no weights at {str(path)!r}; check the path, or name some that come "
+            f"with this release ({released or 'there are none'})."
+        )
+    return path
 
 
 @lru_cache(maxsize=2)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from evavos_widget.checkpoints import WeightsError
 from evavos_widget.files import replacing
 from evavos_widget.networks.compact import CompactConfig, CompactNet
 
@@ -50,7 +51,7 @@ def load_weights(path: Path) -> CompactNet:
 
     Raises
     ------
-    ValueError
+    WeightsError
         The file is damaged, or of something else.
     """
     from safetensors import SafetensorError, safe_open
@@ -61,14 +62,14 @@ def load_weights(path: Path) -> CompactNet:
             about = file.metadata() or {}
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"{wrong} ({error}).") from error
+        raise WeightsError(f"{wrong} ({error}).") from error
     if about.get("format") != FORMAT:
-        raise ValueError(f"{wrong} (its format is {about.get('format')!r}, not {FORMAT!r}).")
+        raise WeightsError(f"{wrong} (its format is {about.get('format')!r}, not {FORMAT!r}).")
     config = json.loads(about["config"])
     network = CompactNet(CompactConfig(**{**config, "stages": tuple(config["stages"])}))
     own = {name for name, value in network.state_dict().items() if value.is_floating_point()}
     if own != set(state):
-        raise ValueError(f"{wrong} (it lacks or adds {sorted(own ^ set(state))[0]!r}).")
+        raise WeightsError(f"{wrong} (it lacks or adds {sorted(own ^ set(state))[0]!r}).")
     network.load_state_dict(state, strict=False)
     return network.eval()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["ENGINES"]
+__all__ = ["ENGINES", "FALLBACK"]
 
 #: Name -> module and class, imported when its engine is asked for.
 ENGINES = {
     "compact": "compact:CompactPropagator",
     "flow": "flow:FlowPropagator",
 }
+
+#: Does the work where the weights of another engine cannot be used.
+FALLBACK = "flow"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from evavos_widget.loop import (
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["ChainedPropagator", "Link", "MaskChain", "content", "link_of", "shrunk", "sources_of"]
+__all__ = ["ChainedPropagator", "MaskChain"]
 
 CHAIN_BYTES = 128 * 2**20
 """Bound on masks kept between calls, compressed."""
@@ -62,7 +62,7 @@ class MaskChain(ABC):
         self._size = size
         self._masks: list[bytes] = []
         self._last_seen = 0
-        self._append(shrunk(mask, size))
+        self._append(_shrunk(mask, size))
 
     @property
     def length(self) -> int:
@@ -90,7 +90,7 @@ class MaskChain(ABC):
         """Drop what can be computed again from the masks."""
 
 
-def shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A mask, (H, W) bool, at another resolution: (h, w) float32 in [0, 1].
 
     An object thinner than one of its pixels is made to reach 1, not to be lost at once.
@@ -153,7 +153,7 @@ class ChainedPropagator(ABC):
         if self._video is not video:
             self._video, self._frames = video, self._open(video)
             self._chains = ByteBoundedCache(CHAIN_BYTES)
-        sources = {o: sources_of(annotations, o, video.n_frames) for o in objects}
+        sources = {o: _sources_of(annotations, o, video.n_frames) for o in objects}
         reach = _reach(sources, frames)
         chains = {link: self._chain(annotations, link) for link in reach}
         # Objects drawn alike share a chain, which runs as far as the farthest needs it.
@@ -180,19 +180,11 @@ class ChainedPropagator(ABC):
         """The chain of an object from an annotation, as far as it was computed before."""
         obj, source, direction = link
         mask = annotations[source].labels == obj
+        # All that the masks of a chain depend on, the video aside.
+        drawn = blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
         return self._chains.get(
-            self._key(annotations, link), lambda: self._begin(source, direction, mask)
+            (source, direction, drawn), lambda: self._begin(source, direction, mask)
         )
-
-    def _key(self, annotations: Mapping[int, Annotation], link: Link) -> Hashable:
-        """All that the masks of a chain depend on, the video aside."""
-        obj, source, direction = link
-        return source, direction, content(annotations[source], obj)
-
-
-def content(annotation: Annotation, obj: int) -> bytes:
-    """A digest of what is annotated for an object."""
-    return blake2b(np.packbits(annotation.labels == obj).tobytes(), digest_size=16).digest()
 
 
 def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collection[int]) -> None:
@@ -211,7 +203,7 @@ def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collecti
             )
 
 
-def sources_of(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
+def _sources_of(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
     """For every frame the annotated frame that an object comes from; -1 for nowhere.
 
     An object comes from nowhere where its nearest annotation says that it is absent.
@@ -229,13 +221,13 @@ def _reach(sources: Mapping[int, np.ndarray], frames: Collection[int]) -> dict[L
     reach: dict[Link, int] = {}
     for obj, nearest in sources.items():
         for frame in frames:
-            link = link_of(obj, int(nearest[frame]), frame)
+            link = _link_of(obj, int(nearest[frame]), frame)
             if link is not None:
                 reach[link] = max(reach.get(link, 0), abs(frame - link[1]))
     return reach
 
 
-def link_of(obj: int, source: int, frame: int) -> Link | None:
+def _link_of(obj: int, source: int, frame: int) -> Link | None:
     """The chain that an object's mask on a frame comes from, if it comes from one."""
     if source in (-1, frame):
         return None
@@ -252,7 +244,7 @@ def _schedule(
     """
     waiting = {
         frame: sum(
-            link_of(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
+            _link_of(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
         )
         for frame in sorted(set(frames))
     }
@@ -267,7 +259,7 @@ def _schedule(
                 yield frame, link
                 if (
                     frame in waiting
-                    and link_of(link[0], int(sources[link[0]][frame]), frame) == link
+                    and _link_of(link[0], int(sources[link[0]][frame]), frame) == link
                 ):
                     waiting[frame] -= 1
                     if not waiting[frame]:
@@ -297,7 +289,7 @@ def _merge(
         if sources[obj][frame] == frame
     }
     for k, obj in enumerate(objects, 1):
-        link = link_of(obj, int(sources[obj][frame]), frame)
+        link = _link_of(obj, int(sources[obj][frame]), frame)
         if link is not None:
             alone = cv2.resize(
                 chains[link].mask(abs(frame - link[1])),

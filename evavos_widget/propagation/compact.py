@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,19 +10,10 @@ import torch
 from torch import Tensor
 
 from evavos_widget.cache import ByteBoundedCache
-from evavos_widget.loop import Annotation, objects_annotated
 from evavos_widget.networks.compact import CELL, CompactNet, Features, crop_cells
 from evavos_widget.networks.memory import tokens
 from evavos_widget.networks.ready import compact_network, image_tensor, mask_tensor, work_size
-from evavos_widget.propagation.chained import (
-    ChainedPropagator,
-    Link,
-    MaskChain,
-    content,
-    link_of,
-    shrunk,
-    sources_of,
-)
+from evavos_widget.propagation.chained import ChainedPropagator, MaskChain
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -84,51 +74,6 @@ class CompactPropagator(ChainedPropagator):
     def _begin(self, source: int, direction: int, mask: np.ndarray) -> _Chain:
         return _Chain(source, direction, mask, self._frames.mask_size)
 
-    def affected(
-        self,
-        before: Mapping[int, Annotation],
-        after: Mapping[int, Annotation],
-        n_frames: int,
-    ) -> set[int]:
-        """Frames whose masks differ: a chain also remembers the annotation that it runs to."""
-        affected = super().affected(before, after, n_frames)
-        for obj in {o for k in (before, after) for a in k.values() for o in a.objects}:
-            old, new = (self._keys(k, obj, n_frames) for k in (before, after))
-            affected.update(f for f in range(n_frames) if old[f] != new[f])
-        return affected
-
-    def _keys(
-        self, annotations: Mapping[int, Annotation], obj: int, n_frames: int
-    ) -> list[Hashable]:
-        """For every frame the key of the chain that the object's mask comes from, if any."""
-        sources = sources_of(annotations, obj, n_frames)
-        links = [link_of(obj, int(source), frame) for frame, source in enumerate(sources)]
-        keys = {link: self._key(annotations, link) for link in set(links) if link is not None}
-        return [None if link is None else keys[link] for link in links]
-
-    def _key(self, annotations: Mapping[int, Annotation], link: Link) -> Hashable:
-        ahead = _ahead(annotations, link)
-        more = None if ahead is None else (ahead, content(annotations[ahead], link[0]))
-        return super()._key(annotations, link), more
-
-    def _chain(self, annotations: Mapping[int, Annotation], link: Link) -> MaskChain:
-        chain, ahead = super()._chain(annotations, link), _ahead(annotations, link)
-        assert isinstance(chain, _Chain)
-        if ahead is not None and chain.ahead is None:
-            chain.ahead = ahead, shrunk(annotations[ahead].labels == link[0], chain.size)
-        return chain
-
-
-def _ahead(annotations: Mapping[int, Annotation], link: Link) -> int | None:
-    """The next annotated frame on a chain's way that shows its object."""
-    obj, source, direction = link
-    shown = [
-        frame
-        for frame in objects_annotated(annotations, obj)
-        if (frame - source) * direction > 0 and (annotations[frame].labels == obj).any()
-    ]
-    return min(shown, key=lambda frame: abs(frame - source), default=None)
-
 
 class _Window(NamedTuple):
     """Rows and columns of cells."""
@@ -187,7 +132,6 @@ class _Chain(MaskChain):
     ) -> None:
         super().__init__(source, direction, mask, size)
         self.size = size
-        self.ahead: tuple[int, np.ndarray] | None = None
         self._remembered: dict[int, tuple[Tensor, Tensor]] = {}
 
     def rest(self) -> None:
@@ -216,8 +160,6 @@ class _Chain(MaskChain):
         """Keys and values of what is remembered, (1, N, key) and (1, N, value + 4)."""
         latest = last - last % MEMORY_STRIDE
         distances = {0, *range(latest, 0, -MEMORY_STRIDE)[:MEMORY_FRAMES]}
-        if self.ahead is not None:
-            distances.add(abs(self.ahead[0] - self.source))
         for gone in set(self._remembered) - distances:
             del self._remembered[gone]
         for distance in distances - set(self._remembered):
@@ -227,12 +169,9 @@ class _Chain(MaskChain):
 
     def _remember(self, frames: _Frames, distance: int) -> tuple[Tensor, Tensor]:
         frame = self.source + self.direction * distance
+        mask = self.mask(distance)
         # What is far from the object matters where the mask is sure.
-        if self.ahead is not None and frame == self.ahead[0]:
-            mask, window = self.ahead[1], self._everywhere
-        else:
-            mask = self.mask(distance)
-            window = self._window(mask) if distance else self._everywhere
+        window = self._window(mask) if distance else self._everywhere
         features = frames.features(frame).crop(*window)
         value = frames.network.remember(features, window.of_mask(mask_tensor(mask, frames.like)))
         return tokens(features.key), tokens(value)

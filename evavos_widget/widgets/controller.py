@@ -460,7 +460,7 @@ class Controller:
         self._notice_changes()
         with self._lock:
             outbox = self._views[view] = Outbox(PROTOCOL["credit_window"])
-            for warning in self.session.video.warnings:
+            for warning in self.session.warnings:
                 outbox.note_log({"level": "warning", "message": warning, "time": time.time()})
         return {"state": self._state(), "capabilities": capabilities(self.session)}, []
 

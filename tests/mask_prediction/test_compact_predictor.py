@@ -158,5 +158,3 @@ def test_wrong_input_is_named(engine: CompactPredictor, image: np.ndarray) -> No
         engine.predict(image.astype(float), Prompts())
     with pytest.raises(ValueError, match="outside"):
         engine.predict(image, Prompts(clicks=(Click(500, 5),)))
-    with pytest.raises(FileNotFoundError, match="weights=PATH"):
-        engines.create("predictor", "compact")
