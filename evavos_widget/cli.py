@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     propagation.add_argument(
         "--second-round", action="store_true", help="also time a pass after one more annotation"
     )
+    propagation.add_argument(
+        "--pictures", type=Path, help="folder for a picture of each sequence, best read by name"
+    )
     propagation.set_defaults(run=_evaluate_propagation)
 
     quality = what.add_parser("quality", parents=[data], help="predicted against true quality")
@@ -143,6 +146,7 @@ def _evaluate_propagation(args: argparse.Namespace) -> None:
             annotated=args.annotated,
             frames=args.frames,
             second_round=args.second_round,
+            pictures=args.pictures and args.pictures / propagator.replace("/", "_"),
         )
         results.append(result)
         mean, again = result["mean"], result["second_round"]

@@ -17,6 +17,7 @@ from evavos_widget.masks import LabelMaps
 from evavos_widget.metrics import jaccard, score_sequence
 from evavos_widget.prompts import Prompts
 from evavos_widget.simulation.robot import corrective_click
+from evavos_widget.simulation.strips import save_strip
 from evavos_widget.video import Video
 
 __all__ = ["GOOD_START", "evaluate_clicks", "evaluate_propagation", "spread"]
@@ -44,6 +45,7 @@ def evaluate_propagation(
     annotated: int = 1,
     frames: str = "davis",
     second_round: bool = False,
+    pictures: Path | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """Propagate ground-truth masks and score the rest.
@@ -61,6 +63,8 @@ def evaluate_propagation(
     second_round : bool
         Also annotate the frame farthest in time from the others, and time the pass over
         the frames that this can change.
+    pictures : Path, optional
+        Folder for a picture of each sequence, the J&F in its name.
     report : callable
         Told one line per sequence.
 
@@ -94,6 +98,8 @@ def evaluate_propagation(
         score = score_sequence(masks, truth, frames=frames, objects=ids)
         scores[name] = {"j": score.j, "f": score.f, "jf": score.jf}
         report(f"{name:24s} J {score.j:.3f}  F {score.f:.3f}  J&F {score.jf:.3f}")
+        if pictures is not None:
+            save_strip(sequence.video, masks, truth, pictures / f"{score.jf:.3f}-{name}.jpg")
         if second_round:
             one_more = max(truth, key=lambda f: min(abs(f - g) for g in given))
             more = {**given, **_annotations(truth, ids, [one_more])}

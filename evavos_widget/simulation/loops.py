@@ -148,8 +148,7 @@ def read_rows(table: Path) -> list[Row]:
     kinds = {"round": int, "frame": int, "seconds": float, "jf": float}
     with table.open(newline="") as file:
         return [
-            Row(**{k: kinds.get(k, str)(v) for k, v in row.items()})
-            for row in csv.DictReader(file)
+            Row(**{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in csv.DictReader(file)
         ]
 
 

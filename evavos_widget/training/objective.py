@@ -20,8 +20,8 @@ HARDEST = 0.15
 RAW_WEIGHT = 0.25
 """Of the mask that is read out directly, before any decoder."""
 
-ROUNDS = (0.35, 0.30, 0.20, 0.15)
-"""How often 1, 2, 3 and 4 clicks are simulated; the last one is learned from."""
+ROUNDS = (0.30, 0.25, 0.16, 0.10, 0.07, 0.05, 0.04, 0.03)
+"""How often 1, 2, ... 8 clicks are simulated; the last one is learned from."""
 
 BOX_SHARE = 0.15
 """Of the clicked samples that start from nothing."""
