@@ -91,15 +91,32 @@ def _parser() -> argparse.ArgumentParser:
     clicks.add_argument("--seed", type=int, default=0)
     clicks.set_defaults(run=_evaluate_clicks)
 
-    loop = what.add_parser("loop", parents=[data], help="the whole loop with a robot annotator")
-    loop.add_argument("--propagator", default="compact")
-    loop.add_argument("--predictor", default="compact")
-    loop.add_argument("--annotation", default="rule", help="rule (default), clicks, mask")
-    loop.add_argument("--rounds", type=int, default=8)
-    loop.add_argument("--method", help="what the rows are called (the engines' names)")
-    loop.add_argument("--csv", type=Path, required=True, help="rows are appended, none repeated")
-    loop.add_argument("--picture", type=Path, help="of all rows of the table")
-    loop.set_defaults(run=_evaluate_loop)
+    experiment = commands.add_parser(
+        "experiment", help="compare methods on many videos, with the robot annotator"
+    )
+    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types")
+    experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
+    experiment.add_argument("--data", help="has JPEGImages and Annotations")
+    experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
+    experiment.add_argument("--propagator")
+    experiment.add_argument("--predictor")
+    experiment.add_argument("--rounds", type=int)
+    experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
+    experiment.add_argument("--clicks", type=int, help="per interaction")
+    experiment.add_argument("--frames", help="davis (default), after-first, all, evavos")
+    experiment.add_argument(
+        "--schedule", default="round-robin", help="round-robin (default), value, oracle"
+    )
+    experiment.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    experiment.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
+    experiment.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
+    experiment.set_defaults(run=_experiment)
+
+    plot = commands.add_parser("plot", help="one picture of one or several experiments")
+    plot.add_argument("folders", type=Path, nargs="+")
+    plot.add_argument("--schedule", default="round-robin")
+    plot.add_argument("--out", type=Path, required=True, help="a .png or .svg file")
+    plot.set_defaults(run=_plot)
     return parser
 
 
@@ -202,21 +219,70 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
     _write(result, args.json)
 
 
-def _evaluate_loop(args: argparse.Namespace) -> None:
-    from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.simulation.loops import picture, read_rows, run_loops, summary
+def _experiment(args: argparse.Namespace) -> None:
+    from tqdm.auto import tqdm
 
-    engines = {k: getattr(args, k) for k in ("propagator", "predictor", "annotation")}
-    method = args.method or ", ".join(dict.fromkeys(engines.values()))
-    names = read_sequence_names(args.sequences, args.data)
-    run_loops(args.data, names, args.csv, method, rounds=args.rounds, **engines)
-    rows = read_rows(args.csv)
-    for n, (seconds, jf, error) in enumerate(
-        summary(r for r in rows if r.method == method)[method]
-    ):
-        print(f"round {n}: {seconds:6.1f} s  J&F {jf:.3f} +- {error:.3f}")
-    if args.picture:
-        picture(rows, args.picture)
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.experiment import Experiment, run_experiment
+    from evavos_widget.simulation.plots import plot_curves
+    from evavos_widget.simulation.summary import summarise
+    from evavos_widget.simulation.table import Row
+
+    names = ("data", "propagator", "predictor", "rounds", "seeds", "clicks", "frames")
+    options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if args.sequences is not None:
+        options["sequences"] = read_sequence_names(args.sequences, args.data or ".")
+    if (args.preset is None) == (args.config is None):
+        raise ValueError("give --preset or --config, one of them.")
+    if args.preset is not None:
+        for needed in ("data", "sequences"):
+            if needed not in options:
+                raise ValueError(f"a preset needs --{needed}.")
+        experiment = Experiment.preset(args.preset, **options)
+    else:
+        experiment = Experiment.from_toml(args.config, **options)
+
+    with tqdm(unit="loop") as bar:
+
+        def on_rows(rows: Sequence[Row], done: int, total: int) -> None:
+            bar.total = total
+            if bar.n == 0:
+                bar.initial = done
+            bar.update(done - bar.n)
+
+        try:
+            table = run_experiment(
+                experiment,
+                args.out,
+                workers=args.workers,
+                scheduler=args.scheduler,
+                on_rows=on_rows,
+            )
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            raise
+    summary = summarise(table.rows(), args.schedule)
+    _write(summary, args.out / "summary.json")
+    plot_curves({experiment.name: summary}, args.out / "curves.png")
+    print(
+        f"{'method':20s} {'AUC':>6s}"
+        + "".join(f"  h to {t}" for t in ("0.75", "0.80", "0.85", "0.90"))
+    )
+    for name, result in summary["methods"].items():
+        hours = ["not" if h is None else f"{h:.3f}" for h in result["hours_to"].values()]
+        print(f"{name:20s} {result['auc']:6.3f}" + "".join(f"  {h:>9s}" for h in hours))
+    print(f"frames: {summary['frames']}; order: {summary['schedule']}; all in {args.out}/")
+
+
+def _plot(args: argparse.Namespace) -> None:
+    from evavos_widget.simulation.plots import plot_curves
+    from evavos_widget.simulation.summary import summarise
+    from evavos_widget.simulation.table import read_rows
+
+    plot_curves(
+        {folder.name: summarise(read_rows(folder), args.schedule) for folder in args.folders},
+        args.out,
+    )
 
 
 def _plus_minus(error: float | None) -> str:

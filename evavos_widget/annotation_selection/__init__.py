@@ -8,5 +8,6 @@ __all__ = ["ENGINES"]
 ENGINES = {
     "clicks": "baselines:Clicks",
     "mask": "baselines:Mask",
+    "random": "baselines:Random",
     "rule": "baselines:Rule",
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from zlib import crc32
 
-from evavos_widget.loop import AnnotationChoice, FrameChoice, LoopState
+import numpy as np
 
-__all__ = ["Clicks", "Mask", "Rule"]
+from evavos_widget.loop import AnnotationChoice, FrameChoice, LoopState, objects_annotated
+
+__all__ = ["Clicks", "Mask", "Random", "Rule"]
 
 #: Share of a frame's error that one annotation of a type removes. A drawn mask removes
 #: all of it; three clicks with the weight-free predictor 0.29 of it, from a propagated
@@ -35,6 +38,30 @@ class Mask:
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """A mask, with what it is expected to gain on the chosen frame."""
         return _choice("mask", state, choice, "the type you chose")
+
+
+class Random:
+    """Clicks or a mask, either as likely.
+
+    Parameters
+    ----------
+    seed : int or str
+        The choice depends on it, the video, the object and how many of its frames are annotated.
+    """
+
+    name = "random"
+
+    def __init__(self, seed: int | str = 0) -> None:
+        self.seed = int(seed)
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """Clicks or mask, with what they are expected to gain on the chosen frame."""
+        n = len(objects_annotated(state.annotations, choice.object))
+        # Another stream than that of the frames, which may have the same seed.
+        random = np.random.default_rng(
+            [self.seed, crc32(state.video.name.encode()), choice.object, n, 1]
+        )
+        return _choice(str(random.choice(["clicks", "mask"])), state, choice, "drawn at random")
 
 
 class Rule:

@@ -7,4 +7,7 @@ __all__ = ["ENGINES"]
 #: Name -> module and class, imported when its engine is asked for.
 ENGINES = {
     "farthest-in-time": "baselines:FarthestInTime",
+    "l2": "l2:L2",
+    "random": "baselines:Random",
+    "uniform": "baselines:Uniform",
 }

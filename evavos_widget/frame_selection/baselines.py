@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import numpy as np
 
 from evavos_widget.loop import FrameChoice, LoopState, nearest_annotated, objects_annotated
 
-__all__ = ["FarthestInTime"]
+__all__ = ["FarthestInTime", "Random", "Uniform"]
 
 
 class FarthestInTime:
@@ -47,3 +49,75 @@ class FarthestInTime:
         if best is None and state.objects and not state.annotations:
             return FrameChoice(0, state.objects[0], "nothing is annotated yet", 0.0)
         return choice
+
+
+class Random:
+    """Any frame that is not annotated yet, all alike.
+
+    Parameters
+    ----------
+    seed : int or str
+        The choice depends on it, the video, the object and how many of its frames are annotated, so
+        that a run that was stopped goes on as it would have.
+    """
+
+    name = "random"
+
+    def __init__(self, seed: int | str = 0) -> None:
+        self.seed = int(seed)
+
+    def select(self, state: LoopState) -> FrameChoice | None:
+        """The next frame, of the object with the fewest annotations."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, annotated, open_frames = found
+        random = np.random.default_rng(
+            [self.seed, crc32(state.video.name.encode()), obj, len(annotated)]
+        )
+        return FrameChoice(int(random.choice(open_frames)), obj, "drawn at random")
+
+
+class Uniform:
+    """Evenly spaced frames, ever more densely: the middle, the quarters, the eighths, ...
+
+    The van der Corput sequence, so that any number of frames is about evenly spaced.
+    """
+
+    name = "uniform"
+
+    def select(self, state: LoopState) -> FrameChoice | None:
+        """The next frame, of the object with the fewest annotations."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, annotated, open_frames = found
+        # The first annotation is where the annotator began, not a part of the sequence.
+        place = _van_der_corput(len(annotated)) * (state.n_frames - 1)
+        frame = int(open_frames[np.abs(open_frames - place).argmin()])
+        return FrameChoice(frame, obj, "evenly spaced")
+
+
+def _van_der_corput(n: int) -> float:
+    """The binary digits of `n` mirrored at the point: 1/2, 1/4, 3/4, 1/8, ..."""
+    value, scale = 0.0, 0.5
+    while n:
+        n, digit = divmod(n, 2)
+        value += scale * digit
+        scale /= 2
+    return value
+
+
+def _least_annotated(state: LoopState) -> tuple[int, list[int], np.ndarray] | None:
+    """The object with the fewest annotated frames, these, and the frames left to ask about."""
+    every = []
+    for obj in state.objects:
+        annotated = objects_annotated(state.annotations, obj)
+        taken = {*annotated, *(frame for frame, o in state.snoozed if o == obj)}
+        left = np.array([f for f in range(state.n_frames) if f not in taken])
+        if len(left):
+            every.append((len(annotated), obj, annotated, left))
+    if not every:
+        return None
+    _, obj, annotated, left = min(every, key=lambda e: e[:2])
+    return obj, annotated, left

@@ -1,0 +1,119 @@
+"""Image encoders by name, each a function from a picture to a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+__all__ = ["Encoder", "create_encoder"]
+
+Encoder = Callable[[np.ndarray], np.ndarray]
+"""``(H, W, 3)`` uint8 RGB to ``(D,)`` float32."""
+
+SIDE = 224
+"""Pixels of the square that published encoders take (torchvision, timm)."""
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of the ImageNet pixels that they were trained on (torchvision)."""
+
+
+def create_encoder(name: str) -> Encoder:
+    """The encoder called `name`.
+
+    Parameters
+    ----------
+    name : str
+        ``colour``: Lab means and edge strengths of an 8 x 14 grid, without weights.
+        ``compact``: the embedded network's features, averaged over a grid.
+        ``torchvision:MODEL``, ``timm:MODEL``, ``transformers:MODEL``: a published model
+        with its published weights, which are downloaded at first use.
+
+    Raises
+    ------
+    ValueError
+        There is no such encoder.
+    """
+    kind, _, model = name.partition(":")
+    if kind not in _ENCODERS or bool(model) != (kind in ("torchvision", "timm", "transformers")):
+        raise ValueError(
+            f"there is no image encoder {name!r}; choose colour, compact, torchvision:MODEL, "
+            "timm:MODEL or transformers:MODEL."
+        )
+    return _ENCODERS[kind](model)
+
+
+def _colour(_: str) -> Encoder:
+    def encode(image: np.ndarray) -> np.ndarray:
+        lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+        across, down = (cv2.Sobel(lab[..., 0], cv2.CV_32F, *d) for d in ((1, 0), (0, 1)))
+        maps = np.dstack([lab, np.hypot(across, down) / 4])
+        return cv2.resize(maps, (14, 8), interpolation=cv2.INTER_AREA).ravel()
+
+    return encode
+
+
+def _compact(_: str) -> Encoder:
+    import torch
+
+    from evavos_widget.networks.ready import compact_network, image_tensor
+
+    network = compact_network()
+
+    @torch.inference_mode()
+    def encode(image: np.ndarray) -> np.ndarray:
+        pixels = image_tensor(image, (256, 448), network.to_key.weight)
+        cells = torch.nn.functional.adaptive_avg_pool2d(network.encode(pixels).cells.float(), 4)
+        return cells.flatten().cpu().numpy()
+
+    return encode
+
+
+def _torchvision(model: str) -> Encoder:
+    import torch
+    import torchvision
+
+    if model not in torchvision.models.list_models():
+        raise ValueError(f"torchvision has no model {model!r}; see torchvision.models.")
+    network = torchvision.models.get_model(model, weights="DEFAULT")
+    for last in ("fc", "classifier", "heads", "head"):
+        if hasattr(network, last):
+            setattr(network, last, torch.nn.Identity())
+    return _of_network(network)
+
+
+def _timm(model: str) -> Encoder:
+    import timm  # pyright: ignore[reportMissingImports]
+
+    return _of_network(timm.create_model(model, pretrained=True, num_classes=0))
+
+
+def _transformers(model: str) -> Encoder:
+    import transformers  # pyright: ignore[reportMissingImports]
+
+    network = transformers.AutoModel.from_pretrained(model)
+    return _of_network(network, lambda out: out.last_hidden_state[:, 0])
+
+
+def _of_network(network, read=lambda out: out) -> Encoder:
+    import torch
+
+    network = network.eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def encode(image: np.ndarray) -> np.ndarray:
+        small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) / 255
+        pixels = torch.from_numpy(((small - MEAN) / DEVIATION).astype(np.float32))
+        return read(network(pixels.permute(2, 0, 1)[None])).flatten().numpy()
+
+    return encode
+
+
+_ENCODERS: dict[str, Callable[[str], Encoder]] = {
+    "colour": _colour,
+    "compact": _compact,
+    "timm": _timm,
+    "torchvision": _torchvision,
+    "transformers": _transformers,
+}

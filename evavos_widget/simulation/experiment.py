@@ -1,0 +1,331 @@
+"""Compare methods on many videos: every loop is a session with the robot annotator.
+
+A loop is one object of one video under one method with one seed. Loops do not depend on
+each other, so that they run on all cores or on a Dask cluster, and a run that was stopped
+goes on with the loops that its table lacks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evavos_widget import engines
+from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.datasets.sequence import Sequence as VideoSequence
+from evavos_widget.loop import MaskPredictor, Propagator, turn
+from evavos_widget.metrics import CONVENTIONS, SequenceScorer
+from evavos_widget.session import Session
+from evavos_widget.simulation.methods import PRESETS, Method, selectors
+from evavos_widget.simulation.robot import RobotAnnotator
+from evavos_widget.simulation.table import Row, Table
+
+__all__ = ["Experiment", "run_experiment", "run_loop"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is compared, on what, and how.
+
+    Parameters
+    ----------
+    name : str
+    methods : sequence of Method
+    data : str
+        Folder with ``JPEGImages`` and ``Annotations``.
+    sequences : sequence of str
+    propagator, predictor : str
+        Engines by name.
+    rounds : int
+        Annotations after the first mask.
+    seeds : int
+        Runs of each method that has chance in it; 15 (EVA-VOS Sec. 4).
+    clicks : int
+        Per interaction; 3 (EVA-VOS Sec. 3).
+    frames : str
+        Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    """
+
+    name: str
+    methods: Sequence[Method]
+    data: str
+    sequences: Sequence[str]
+    propagator: str = "compact"
+    predictor: str = "compact"
+    rounds: int = 8
+    seeds: int = 15
+    clicks: int = 3
+    frames: str = "davis"
+
+    def __post_init__(self) -> None:
+        if not self.methods or not self.sequences:
+            raise ValueError("an experiment needs a method and a sequence; give at least one.")
+        for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1)):
+            if getattr(self, what) < least:
+                raise ValueError(f"{what} is {getattr(self, what)}; give {least} or more.")
+        if self.frames not in CONVENTIONS:
+            raise ValueError(
+                f"unknown convention frames={self.frames!r}; choose from {list(CONVENTIONS)}."
+            )
+        names = [method.name for method in self.methods]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two methods are called alike in {names}; rename one.")
+
+    @classmethod
+    def preset(cls, name: str, **options: Any) -> Experiment:
+        """One of `PRESETS`, with the options of the class."""
+        if name not in PRESETS:
+            raise ValueError(f"there is no preset {name!r}; choose from {sorted(PRESETS)}.")
+        return cls(name, PRESETS[name], **options)
+
+    @classmethod
+    def from_toml(cls, path: Path, **options: Any) -> Experiment:
+        """Read from a file with the options of the class and a list of ``[[methods]]``.
+
+        Options that are given here go before those of the file.
+        """
+        try:
+            told = tomllib.loads(path.read_text())
+            methods = tuple(Method(**method) for method in told.pop("methods"))
+            return cls(**{"name": path.stem, "methods": methods, **told, **options})
+        except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} does not describe an experiment: {error}.") from error
+
+
+def run_loop(
+    experiment: Experiment,
+    method: Method,
+    sequence: VideoSequence,
+    obj: int,
+    seed: int,
+    propagator: str | Propagator,
+    predictor: str | MaskPredictor,
+) -> Iterator[Row]:
+    """One loop, a row for each round.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    method : Method
+    sequence : Sequence
+        Video and ground truth.
+    obj : int
+        Id of the object in the ground truth; the session knows only this one, as its first.
+    seed : int
+    propagator, predictor : str or object
+        Engines that may be used again for the same video.
+    """
+    truth = {f: (m == obj).astype(np.uint8) for f, m in sequence.ground_truth.items()}
+    scorer = SequenceScorer(truth, frames=experiment.frames, objects=[1])
+    robot = RobotAnnotator(truth, clicks=experiment.clicks)
+    frame_selector, annotation_selector = selectors(method, robot, seed)
+    with Session(
+        sequence.video,
+        propagator=propagator,
+        predictor=predictor,
+        frame_selector=frame_selector,
+        annotation_selector=annotation_selector,
+        path=None,
+    ) as session:
+        for selector in (frame_selector, annotation_selector):
+            if hasattr(selector, "session"):
+                selector.session = session
+        frame = min(f for f, m in truth.items() if m.any())
+        session.annotate(frame, truth[frame], objects=[session.add_object()])
+        session.propagate()
+        before: Row | None = None
+        for n in range(experiment.rounds + 1):
+            if n:
+                asked = turn(session, robot)
+                if asked is None:
+                    break
+                frame = asked.frame
+                if before is not None:
+                    yield replace(before, expected_gain=asked.expected_gain / asked.seconds)
+            score, done = scorer.score(session.masks), session.rounds[-1]
+            before = Row(
+                method=method.name,
+                video=sequence.name,
+                object=obj,
+                seed=seed,
+                round=n,
+                frame=frame,
+                type=done.kind,
+                seconds=done.seconds,
+                hours=session.seconds / 3600,
+                j=score.j,
+                f=score.f,
+                jf=score.jf,
+                expected_gain=0.0,
+                frames=experiment.frames,
+            )
+        if before is not None:
+            yield before
+
+
+Loop = tuple[Method, str, int, int]
+"""Method, sequence, object, seed."""
+
+
+def run_experiment(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    on_rows: Callable[[Sequence[Row], int, int], None] | None = None,
+) -> Table:
+    """Run what the table in `folder` still lacks.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folder : Path
+        For ``rows.csv`` and ``manifest.json``. Rows are appended when a loop is done; a run
+        that was stopped is taken up by running the same again.
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://HOST:PORT``, that does the work instead. Its
+        workers need the data at the same path.
+    on_rows : callable, optional
+        ``on_rows(rows, done, total)`` hears of the rows of finished loops, those of an
+        earlier run first.
+
+    Returns
+    -------
+    Table
+        Complete and in order.
+
+    Raises
+    ------
+    ValueError
+        Something about the experiment or its data is wrong; rows that are there stay.
+    """
+    objects = {name: _objects(experiment.data, name) for name in experiment.sequences}
+    for method in experiment.methods:  # a wrong name is told before anything is computed
+        selectors(method, RobotAnnotator({}), 0)
+    engines.create("propagator", experiment.propagator)
+    engines.create("predictor", experiment.predictor)
+    table = Table(folder, _manifest(experiment))
+    rows = table.rows()
+    have = {row.loop for row in rows}
+    loops: list[Loop] = [
+        (method, name, obj, seed)
+        for name in experiment.sequences
+        for obj in objects[name]
+        for method in experiment.methods
+        for seed in range(experiment.seeds if method.random else 1)
+    ]
+    todo = [loop for loop in loops if (loop[0].name, *loop[1:]) not in have]
+    total, done = len(loops), len(loops) - len(todo)
+    if on_rows is not None:
+        on_rows(rows, done, total)
+    with _executor(workers, scheduler) as executor:
+        # Loops of one video and method go together, so that they share what they propagate.
+        together: dict[tuple[str, str], list[Loop]] = {}
+        for loop in todo:
+            together.setdefault((loop[1], loop[0].name), []).append(loop)
+        futures = [executor.submit(_run_loops, experiment, batch) for batch in together.values()]
+        try:
+            for future in as_completed(futures):
+                batch = future.result()
+                table.append(row for loop in batch for row in loop)
+                done += len(batch)
+                if on_rows is not None:
+                    on_rows([row for loop in batch for row in loop], done, total)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+    table.sort()
+    return table
+
+
+def _run_loops(experiment: Experiment, loops: Sequence[Loop]) -> list[list[Row]]:
+    """Run some loops of one video, in a worker."""
+    out = []
+    for method, name, obj, seed in loops:
+        sequence, propagator, predictor = _opened(
+            experiment.data, name, experiment.propagator, experiment.predictor
+        )
+        out.append(list(run_loop(experiment, method, sequence, obj, seed, propagator, predictor)))
+    return out
+
+
+@lru_cache(maxsize=1)
+def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any, Any, Any]:
+    """A video with its engines, kept until another one is asked for."""
+    return (
+        open_sequence(data, name),
+        engines.create("propagator", propagator),
+        engines.create("predictor", predictor),
+    )
+
+
+@contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
+    if scheduler is not None:
+        from distributed import Client
+
+        with Client(scheduler, set_as_default=False) as client:
+            yield client.get_executor(pure=False, retries=3)
+        return
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; give 1 or more.")
+    # A fork of a process with threads may never run; each worker computes on one core.
+    executor = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_one_thread
+    )
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _objects(data: str, name: str) -> list[int]:
+    truth = open_sequence(data, name).ground_truth
+    if not truth:
+        raise ValueError(f"sequence {name!r} has no masks; leave it out or add Annotations.")
+    found = sorted({int(i) for f in truth for i in np.unique(truth[f])} - {0})
+    if not found:
+        raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
+    return found
+
+
+def _manifest(experiment: Experiment) -> dict[str, Any]:
+    """What has to be the same for rows to belong into one table."""
+    about = asdict(experiment)
+    about["methods"] = [asdict(method) for method in experiment.methods]
+    about["sequences"] = list(experiment.sequences)
+    about["version"] = version("evavos-widget")
+    about["hashes"] = {name: _hash(experiment.data, name) for name in experiment.sequences}
+    del about["data"]  # the same data may lie elsewhere
+    return about
+
+
+def _hash(data: str, name: str) -> str:
+    sequence = open_sequence(data, name)
+    digest = hashlib.blake2b(sequence.video.fingerprint().encode(), digest_size=8)
+    for frame in sorted(sequence.ground_truth):
+        digest.update(np.packbits(sequence.ground_truth[frame] > 0).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,156 @@
+"""The table of an experiment: a CSV file that grows while it runs, and its manifest."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from evavos_widget.files import replacing
+
+__all__ = ["Row", "Table", "read_rows"]
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """One round of one loop.
+
+    Parameters
+    ----------
+    method, video : str
+    object, seed, round : int
+        Round 0 is the first mask, drawn on the first frame that shows the object.
+    frame : int
+        That was annotated.
+    type : str
+        Of the annotation.
+    seconds : float
+        It cost.
+    hours : float
+        Spent on this object until here.
+    j, f, jf : float
+        Means over the frames that count, 0 to 1.
+    expected_gain : float
+        What the method expected of the next annotation, in J&F of its frame, divided by
+        its seconds; 0 after the last.
+    frames : str
+        Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    """
+
+    method: str
+    video: str
+    object: int
+    seed: int
+    round: int
+    frame: int
+    type: str
+    seconds: float
+    hours: float
+    j: float
+    f: float
+    jf: float
+    expected_gain: float
+    frames: str
+
+    @property
+    def loop(self) -> tuple[str, str, int, int]:
+        """Which loop it belongs to."""
+        return self.method, self.video, self.object, self.seed
+
+
+_KINDS = {
+    field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)
+}
+
+
+class Table:
+    """Rows in ``rows.csv`` and how they came about in ``manifest.json``, in one folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if needed.
+    manifest : dict
+        Options, versions and hashes of the data.
+
+    Raises
+    ------
+    ValueError
+        The folder holds an experiment with another manifest.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "rows.csv"
+        about = folder / "manifest.json"
+        if about.exists():
+            known = json.loads(about.read_text())
+            changed = sorted(k for k in known.keys() | manifest if known.get(k) != manifest.get(k))
+            if changed:
+                raise ValueError(
+                    f"{folder} holds an experiment with another {', '.join(changed)}; "
+                    "give another folder, or the same options to go on with it."
+                )
+        else:
+            with replacing(about) as path:
+                path.write_text(json.dumps(manifest, indent=2) + "\n")
+
+    def rows(self) -> list[Row]:
+        """All rows."""
+        return read_rows(self.path.parent) if self.path.exists() else []
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Add the rows of whole loops; on disk when this returns."""
+        self._drop_half_a_line()
+        new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow(_KINDS)
+            writer.writerows(_cells(row) for row in rows)
+
+    def _drop_half_a_line(self) -> None:
+        """Cut off what a killed run did not write to its end."""
+        if self.path.exists():
+            content = self.path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if len(whole) < len(content):
+                with replacing(self.path) as path:
+                    path.write_bytes(whole)
+
+    def sort(self) -> None:
+        """Bring the rows into order, which does not depend on how often a run was stopped."""
+        rows = sorted(self.rows())
+        with replacing(self.path) as path, path.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(_KINDS)
+            writer.writerows(_cells(row) for row in rows)
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The rows of an experiment's folder; a line that is not complete yet is left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no experiment in the folder.
+    """
+    path = folder / "rows.csv"
+    if not path.exists():
+        raise FileNotFoundError(f"there is no experiment in {folder}; give a folder with rows.csv.")
+    with path.open(newline="") as file:
+        lines = [line for line in file if line.endswith("\n")]
+    return [
+        Row(**{name: _KINDS[name](value) for name, value in row.items()})
+        for row in csv.DictReader(lines)
+    ]
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"{value:.9g}" if isinstance(value, float) else str(value)
+        for value in (getattr(row, name) for name in _KINDS)
+    ]
