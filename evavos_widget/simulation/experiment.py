@@ -14,14 +14,13 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evavos_widget import engines
+from evavos_widget import __version__, engines
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.datasets.sequence import Sequence as VideoSequence
 from evavos_widget.loop import MaskPredictor, Propagator, turn
@@ -317,7 +316,7 @@ def _manifest(experiment: Experiment) -> dict[str, Any]:
     about = asdict(experiment)
     about["methods"] = [asdict(method) for method in experiment.methods]
     about["sequences"] = list(experiment.sequences)
-    about["version"] = version("evavos-widget")
+    about["version"] = __version__
     about["hashes"] = {name: _hash(experiment.data, name) for name in experiment.sequences}
     del about["data"]  # the same data may lie elsewhere
     return about

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from evavos_widget.cli import main
+from evavos_widget.simulation import experiment as module
+from evavos_widget.simulation.experiment import Experiment, run_experiment, run_loop
+from evavos_widget.simulation.methods import Method
+from evavos_widget.simulation.summary import compare, summarise
+from evavos_widget.simulation.table import Row, Table, read_rows
+
+N, H, W = 7, 48, 64
+ENGINES = {"propagator": "flow", "predictor": "classical"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two videos of a textured square that moves, laid out as DAVIS."""
+    root = tmp_path_factory.mktemp("data")
+    for number, name in enumerate(("left", "right")):
+        random = np.random.default_rng(number)
+        ground = random.integers(0, 90, (H, W, 3), dtype=np.uint8)
+        texture = random.integers(150, 255, (16, 16, 3), dtype=np.uint8)
+        for kind in ("JPEGImages", "Annotations"):
+            (root / kind / "480p" / name).mkdir(parents=True)
+        for i in range(N):
+            frame, mask = ground.copy(), np.zeros((H, W), np.uint8)
+            x = 6 + 5 * i if number else 40 - 5 * i
+            frame[12:28, x : x + 16] = texture
+            mask[12:28, x : x + 16] = 255
+            cv2.imwrite(str(root / f"JPEGImages/480p/{name}/{i:05d}.jpg"), frame)
+            cv2.imwrite(str(root / f"Annotations/480p/{name}/{i:05d}.png"), mask)
+    return root
+
+
+@pytest.fixture(scope="module")
+def experiment(data: Path) -> Experiment:
+    return Experiment(
+        "small",
+        (Method("chance", "random", "random"), Method("worst", "oracle-worst", "oracle")),
+        str(data),
+        ("left", "right"),
+        rounds=2,
+        seeds=2,
+        **ENGINES,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Table:
+    return run_experiment(experiment, tmp_path_factory.mktemp("whole"), workers=2)
+
+
+def opened(experiment: Experiment, name: str):
+    return module._opened(experiment.data, name, experiment.propagator, experiment.predictor)
+
+
+def test_every_loop_has_a_row_for_every_round(whole: Table) -> None:
+    rows = whole.rows()
+    assert len(rows) == 2 * (2 + 1) * 3
+    for row in rows:
+        assert row.hours >= 0.0222
+        assert row.frames == "davis"
+        assert (row.expected_gain > 0) == (row.round < 2)
+    assert {row.seed for row in rows if row.method == "worst"} == {0}
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_the_same(
+    experiment: Experiment, whole: Table, tmp_path: Path
+) -> None:
+    first = [row for row in whole.rows() if row.video == "left" and row.method == "worst"]
+    table = Table(tmp_path, json.loads((whole.path.parent / "manifest.json").read_text()))
+    table.append(first)
+    with table.path.open("a") as file:
+        file.write("worst,right,1,0,0,0,mask,80,0.02")  # killed in the middle of a line
+    heard: list[tuple[int, int]] = []
+    run_experiment(
+        experiment, tmp_path, workers=1, on_rows=lambda rows, done, n: heard.append((done, n))
+    )
+    assert heard[0] == (1, 6)
+    assert heard[-1] == (6, 6)
+    assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_another_experiment_is_not_mixed_in(
+    experiment: Experiment, whole: Table, data: Path
+) -> None:
+    other = Experiment("small", experiment.methods, str(data), ("left", "right"), rounds=3, seeds=2)
+    with pytest.raises(ValueError, match=r"another .*rounds"):
+        run_experiment(other, whole.path.parent)
+
+
+def test_an_oracle_is_no_worse_than_it_says(experiment: Experiment) -> None:
+    sequence, *engines = opened(experiment, "right")
+    mask = Method("impact", "oracle-impact", "mask")
+    rows = list(run_loop(experiment, mask, sequence, 1, 0, *engines))
+    assert [row.type for row in rows] == ["mask"] * 3
+    assert [row.jf for row in rows] == sorted(row.jf for row in rows)
+    # With everything drawn but one frame, the last is the only one left to choose.
+    assert len({row.frame for row in rows}) == 3
+
+
+def test_a_finished_object_keeps_its_value_and_hours_are_those_of_all() -> None:
+    def row(video: str, n: int, hours: float, jf: float) -> Row:
+        return Row("m", video, 1, 0, n, n, "mask", 3600, hours, jf, jf, jf, 1.0, "all")
+
+    rows = [row("a", 0, 1, 0.5), row("a", 1, 2, 0.7), row("a", 2, 3, 0.9), row("b", 0, 1, 0.8)]
+    result = summarise(rows)["methods"]["m"]
+    curve = np.array(result["curve"])
+    assert curve[0, :2] == pytest.approx([2, 0.65])
+    assert curve[-1, :2] == pytest.approx([4, 0.85])
+    assert result["hours_to"] == {"0.75": pytest.approx(3), "0.80": pytest.approx(3.5),
+                                  "0.85": pytest.approx(4), "0.90": None}  # fmt: skip
+    assert (curve[:, 2] <= curve[:, 1] + 1e-6).all()
+    assert (curve[:, 3] >= curve[:, 1] - 1e-6).all()
+
+
+def test_an_order_that_knows_the_gains_is_never_behind() -> None:
+    random = np.random.default_rng(3)
+    rows = []
+    for video in "abcde":
+        jf, hours = 0.3, 0.0
+        for n in range(5):
+            hours += float(random.choice([80, 5.5])) / 3600
+            jf += float(random.uniform(0, 0.15))
+            rows.append(Row("m", video, 1, 0, n, n, "x", 0, hours, jf, jf, jf, 1.0, "all"))
+    area = {s: summarise(rows, s)["methods"]["m"]["auc"] for s in ("round-robin", "oracle")}
+    assert area["oracle"] >= area["round-robin"]
+
+
+def test_differences_are_paired() -> None:
+    rows = [
+        Row(m, v, 1, 0, 0, 0, "mask", 80, 0.02, jf, jf, jf, 0.0, "all")
+        for m, plus in (("better", 0.05), ("worse", 0.0))
+        for v, jf in (("a", 0.1 + plus), ("b", 0.5 + plus), ("c", 0.9 + plus))
+    ]
+    result = compare(rows, "better", "worse")
+    assert (result["difference"], result["low"], result["high"]) == pytest.approx((0.05,) * 3)
+    with pytest.raises(ValueError, match="no video in common"):
+        compare(rows, "better", "best")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rounds": -1}, "rounds is -1"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"frames": "most"}, "'most'"),
+        ({"sequences": ()}, "at least one"),
+    ],
+)
+def test_wrong_options_are_named(data: Path, change: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Experiment.preset("fig3c", **{"data": str(data), "sequences": ("left",), **change})
+
+
+def test_wrong_names_cost_nothing(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="fig3z"):
+        Experiment.preset("fig3z", data=str(data), sequences=("left",))
+    unknown = Experiment("x", (Method("m", "best", "mask"),), str(data), ("left",), **ENGINES)
+    with pytest.raises(ValueError, match="best"):
+        run_experiment(unknown, tmp_path / "out")
+    missing = Experiment.preset("fig3a", data=str(data), sequences=("up",), **ENGINES)
+    with pytest.raises((ValueError, FileNotFoundError), match="up"):
+        run_experiment(missing, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_reads_a_file_and_leaves_a_summary_and_a_picture(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text(
+        f'data = "{data}"\nsequences = ["left"]\nrounds = 1\nseeds = 1\n'
+        'propagator = "flow"\npredictor = "classical"\n'
+        '[[methods]]\nname = "evenly"\nframe = "uniform"\nannotation = "mask"\n'
+    )
+    out = tmp_path / "out"
+    assert main(["experiment", "--config", str(config), "--workers", "1", "--out", str(out)]) == 0
+    assert "evenly" in capsys.readouterr().out
+    summary = json.loads((out / "summary.json").read_text())
+    assert set(summary["methods"]["evenly"]) == {"hours_to", "auc", "curve"}
+    assert len(read_rows(out)) == 2
+    assert main(["plot", str(out), "--out", str(tmp_path / "curves.svg")]) == 0
+    assert (tmp_path / "curves.svg").read_text().startswith("<?xml")
