@@ -28,11 +28,14 @@ class Checkpoint:
         Of the file, in hexadecimal.
     licence : str
         Under which terms the weights may be used.
+    notice : str, optional
+        What everybody who uses them is told.
     """
 
     file: str
     sha256: str
     licence: str
+    notice: str | None = None
 
 
 CHECKPOINTS: Mapping[str, Checkpoint] = {}

@@ -473,7 +473,7 @@ class TestJournal:
         make(frames, tmp_path / "s", **options).close()
         again = Session.open(tmp_path / "s", frames)
         assert again.annotation_selector.name == "mask"
-        assert (again.propagator.name, again.predictor.name) == ("flow", "classical")
+        assert (again.propagator.name, again.predictor.name) == ("compact", "compact")
         again.close()
 
     def test_an_engine_without_usable_weights_is_replaced_and_that_is_said(self, frames, tmp_path):

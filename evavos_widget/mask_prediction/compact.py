@@ -15,7 +15,13 @@ import torch
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.mask_prediction.pixels import checked, pin, prediction_of, start_of
 from evavos_widget.networks.compact import CELL, CERTAIN, Features
-from evavos_widget.networks.ready import compact_network, image_tensor, mask_tensor, work_size
+from evavos_widget.networks.ready import (
+    compact_network,
+    compact_notice,
+    image_tensor,
+    mask_tensor,
+    work_size,
+)
 from evavos_widget.prompts import Box, Prediction, Prompts, Scribble
 
 __all__ = ["CompactPredictor"]
@@ -51,9 +57,9 @@ class CompactPredictor:
 
     Parameters
     ----------
-    weights : path, optional
-        A file that ``python -m evavos_widget.training.compact`` wrote; those that come with
-        the package by default.
+    weights : path or str, optional
+        A file that ``python -m evavos_widget.training.compact`` wrote, or the name of weights
+        that come with the package: ``free`` (default) or ``davis``.
     device : str, optional
         A GPU where there is one, by default.
     cache_bytes : int
@@ -61,6 +67,7 @@ class CompactPredictor:
     """
 
     name = "compact"
+    learned = True
 
     def __init__(
         self,
@@ -70,6 +77,7 @@ class CompactPredictor:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._network = compact_network(weights, device)
+        self.notice = compact_notice(weights)
         self._cache = ByteBoundedCache(cache_bytes)
 
     def predict(

@@ -15,7 +15,7 @@ from evavos_widget import checkpoints
 from evavos_widget.networks.compact import SIDE, CompactNet
 from evavos_widget.networks.weights import fold_normalisation, load_weights
 
-__all__ = ["compact_network", "image_tensor", "mask_tensor", "work_size"]
+__all__ = ["compact_network", "compact_notice", "image_tensor", "mask_tensor", "work_size"]
 
 DEFAULT = "free"
 """The weights that are used when none are named."""
@@ -50,6 +50,12 @@ def compact_network(
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"there is no device {device!r} here; use 'cpu'.")
     return _load(path.resolve(), path.stat().st_mtime_ns, device)
+
+
+def compact_notice(weights: str | os.PathLike[str] | None = None) -> str | None:
+    """What a person has to be told who uses these weights; parameters as above."""
+    checkpoint = checkpoints.CHECKPOINTS.get(str(DEFAULT if weights is None else weights))
+    return None if checkpoint is None else checkpoint.notice
 
 
 def _file(weights: str | os.PathLike[str]) -> Path:

@@ -12,7 +12,13 @@ from torch import Tensor
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.networks.compact import CELL, CompactNet, Features, crop_cells
 from evavos_widget.networks.memory import tokens
-from evavos_widget.networks.ready import compact_network, image_tensor, mask_tensor, work_size
+from evavos_widget.networks.ready import (
+    compact_network,
+    compact_notice,
+    image_tensor,
+    mask_tensor,
+    work_size,
+)
 from evavos_widget.propagation.chained import ChainedPropagator, MaskChain
 
 if TYPE_CHECKING:
@@ -53,9 +59,9 @@ class CompactPropagator(ChainedPropagator):
 
     Parameters
     ----------
-    weights : path, optional
-        A file that ``python -m evavos_widget.training.compact`` wrote; those that come with
-        the package by default.
+    weights : path or str, optional
+        A file that ``python -m evavos_widget.training.compact`` wrote, or the name of weights
+        that come with the package: ``free`` (default) or ``davis``.
     device : str, optional
         A GPU where there is one, by default.
     """
@@ -67,6 +73,7 @@ class CompactPropagator(ChainedPropagator):
     ) -> None:
         super().__init__()
         self._network = compact_network(weights, device)
+        self.notice = compact_notice(weights)
 
     def _open(self, video: Video) -> _Frames:
         return _Frames(video, self._network)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 import torch
 from small_weights import write_small_weights
 
-from evavos_widget import engines
-from evavos_widget.checkpoints import WeightsError
+from evavos_widget import checkpoints, engines
+from evavos_widget.checkpoints import Checkpoint, WeightsError
 from evavos_widget.loop import Annotation, Propagator
 from evavos_widget.propagation import compact
+from evavos_widget.session import Session
 
 Make = Callable[[], Propagator]
 
@@ -183,3 +185,18 @@ def test_without_a_gpu_or_weights_a_sentence_says_so(tmp_path: Path) -> None:
         file = write_small_weights(tmp_path)
         with pytest.raises(ValueError, match="no device 'cuda'"):
             engines.create("propagator", "compact", weights=file, device="cuda")
+
+
+def test_terms_of_weights_are_said_once_by_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_small_weights(tmp_path)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    entry = Checkpoint(file.name, digest, "CC BY-NC 4.0", "these weights are non-commercial.")
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", {"mine": entry})
+    frames = np.zeros((2, 32, 48, 3), np.uint8)
+    with pytest.warns(UserWarning, match="non-commercial") as told:
+        session = Session(frames, propagator="compact:mine", predictor="compact:mine", path=None)
+    assert len(told) == 1
+    assert session.warnings == (entry.notice,)
