@@ -17,6 +17,14 @@ from evavos_widget.widgets.controller import Controller
 __all__ = ["Annotator"]
 
 _STATIC = Path(__file__).parent / "static"
+_TOOLS = ("clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick")
+_DISPLAY = {
+    "opacity": 0.5,
+    "contour": True,
+    "onion": False,
+    "difference": False,
+    "palette": "safe",
+}
 _SESSION_OPTIONS = frozenset(inspect.signature(Session).parameters) - {"video"}
 
 
@@ -42,10 +50,12 @@ class Annotator(AnyWidget):
         The frame on the screen, 0 to N - 1; set it to go there.
     active_object : int
         Id of the object being outlined; 0 while there is none.
-    tool : {'auto', 'clicks', 'brush', 'eraser', 'box'}
+    tool : {'auto', 'clicks', 'scribble', 'box', 'brush', 'eraser', 'polygon', 'fill', 'pick'}
         ``'auto'``: the brush where no learned predictor is loaded, clicks otherwise.
     display : dict
-        ``opacity`` of the masks (0 to 1) and whether they are a ``contour``.
+        ``opacity`` of the masks (0 to 1), whether they have a ``contour``, ``onion`` skin of
+        the neighbouring frames, ``difference`` to the mask before, and the ``palette``:
+        ``'safe'`` for colour-blind eyes or ``'davis'``. What is left out has its default.
     read_only : bool
         Show everything, change nothing.
     theme : {'auto', 'light', 'dark'}
@@ -74,12 +84,8 @@ class Annotator(AnyWidget):
     objects = traitlets.List(traitlets.Dict()).tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True, echo_update=False)
     active_object = traitlets.Int(0, min=0, max=255).tag(sync=True, echo_update=False)
-    tool = traitlets.Enum(["auto", "clicks", "brush", "eraser", "box"], "auto").tag(
-        sync=True, echo_update=False
-    )
-    display = traitlets.Dict(default_value={"opacity": 0.5, "contour": True}).tag(
-        sync=True, echo_update=False
-    )
+    tool = traitlets.Enum(["auto", *_TOOLS], "auto").tag(sync=True, echo_update=False)
+    display = traitlets.Dict(default_value=_DISPLAY).tag(sync=True, echo_update=False)
     read_only = traitlets.Bool(False).tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
 

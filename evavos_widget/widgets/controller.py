@@ -484,6 +484,7 @@ class Controller:
             _integer(message, "object"),
             clicks=_clicks(message),
             box=_box(message),
+            scribbles=_scribbles(message),
         )
         runs = encode_runs(np.asarray(prediction.mask, dtype=np.uint8))
         milliseconds = (time.monotonic() - started) * 1000
@@ -628,6 +629,21 @@ def _box(message: dict[str, Any]) -> Any:
         return Box(*(float(v) for v in box))
     except (TypeError, ValueError):
         raise RequestError("malformed", f"box is {box!r}; send [x0, y0, x1, y1].") from None
+
+
+def _scribbles(message: dict[str, Any]) -> tuple[Any, ...]:
+    from evavos_widget.prompts import Scribble
+
+    try:
+        return tuple(
+            Scribble(s["points"], bool(s["positive"])) for s in message.get("scribbles") or ()
+        )
+    except (TypeError, ValueError, KeyError):
+        raise RequestError(
+            "malformed",
+            f"scribbles are {message['scribbles']!r:.80}; "
+            "send a list of {points: [[x, y], ...], positive}.",
+        ) from None
 
 
 def _code(error: Exception) -> str:

@@ -11,6 +11,7 @@ import {
   type MaskPlace,
   type ObjectInfo,
   type RequestKind,
+  type Scribble,
   type State,
   type Video,
 } from "../src/protocol";
@@ -146,7 +147,12 @@ export class FakeKernel {
         const mask = this.predict(
           frame,
           object,
-          request.clicks as Click[],
+          [
+            ...(request.clicks as Click[]),
+            ...(request.scribbles as Scribble[]).flatMap(({ points, positive }) =>
+              points.map(([x, y]): Click => [x, y, positive ? 1 : 0]),
+            ),
+          ],
           request.box as number[],
         );
         await sleep(60);

@@ -19,7 +19,7 @@ export class FakeModel {
       frame: 0,
       active_object: 0,
       tool: "auto",
-      display: { opacity: 0.5, contour: true },
+      display: { opacity: 0.5, contour: true, onion: false, difference: false, palette: "safe" },
       read_only: false,
       theme: "auto",
       ...traits,

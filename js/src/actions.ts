@@ -2,13 +2,22 @@
  * Everything a person can do, in one table. Buttons, tooltips, keys and the cheat-sheet all read
  * it, so what a button says and what a key does cannot part.
  *
- * Keys are written as `keys.ts` reads them: `Mod` is Ctrl, or Cmd on a Mac.
+ * Keys are written as `keys.ts` reads them: `Mod` is Ctrl, or Cmd on a Mac. They are those of a
+ * person who has changed none; `keymap.ts` has the changes.
  */
 
 import type { App } from "./app";
+import { bigStep, stepped } from "./crosshair";
 import type { Tool } from "./protocol";
 
-export type ActionGroup = "Tools" | "Work in progress" | "Frames" | "The loop" | "Objects" | "View";
+export type ActionGroup =
+  | "Tools"
+  | "Crosshair"
+  | "Work in progress"
+  | "Frames"
+  | "The loop"
+  | "Objects"
+  | "View";
 
 export interface Action {
   id: string;
@@ -25,6 +34,8 @@ export interface Action {
   repeats?: true;
   /** Another action whose key does this too, where that makes sense. */
   via?: string;
+  /** Only then does the action apply, and its keys are taken from others that share them. */
+  context?: "crosshair" | "polygon";
   /** How the cheat-sheet writes a row of like keys; "" leaves the action out. */
   listed?: string;
 }
@@ -45,11 +56,35 @@ const tool = (id: Tool, label: string, key: string, able: (app: App) => boolean)
   pressed: (app) => app.editor.tool.value === id,
 });
 
-const step = (id: string, label: string, key: string, by: number): Action => ({
+/** A step of the crosshair; a big one where `big`. */
+const crosshairStep = (where: string, key: string, dx: number, dy: number, big: boolean) => ({
+  id: `crosshair.${where.toLowerCase()}${big ? ".far" : ""}`,
+  group: "Crosshair" as const,
+  label: `${where}, ${big ? "a big step" : "one pixel"}`,
+  keys: [big ? `Shift+${key}` : key],
+  run: (app: App) => {
+    const at = app.store.crosshair.value;
+    const size = app.synced.video.value;
+    const by = big ? bigStep(size) : 1;
+    if (at) app.stage?.moveCrosshair(stepped(at, dx * by, dy * by, size));
+  },
+  enabled: hasCrosshair,
+  repeats: true as const,
+  context: "crosshair" as const,
+});
+
+const DIRECTIONS = [
+  ["Left", "ArrowLeft", -1, 0],
+  ["Right", "ArrowRight", 1, 0],
+  ["Up", "ArrowUp", 0, -1],
+  ["Down", "ArrowDown", 0, 1],
+] as const;
+
+const step = (id: string, label: string, keys: string[], by: number): Action => ({
   id,
   group: "Frames",
   label,
-  keys: [key],
+  keys,
   run: (app) => app.navigation.step(by),
   repeats: true,
 });
@@ -63,6 +98,8 @@ const scaleBrush = (app: App, factor: number) => {
   );
 };
 
+const hasCrosshair = (app: App) => app.store.crosshair.value !== null;
+const hasPath = (app: App) => app.editor.current.value?.path != null;
 const hasDraft = (app: App) => app.editor.kind.value !== "none";
 const jobRuns = (app: App) => app.kernel.job.value.phase === "running";
 const suggestion = (app: App) => app.kernel.state.value?.suggestion ?? null;
@@ -106,6 +143,8 @@ function escapes(app: App): (() => unknown) | null {
     }
   }
   if (stage?.busy) return () => stage.cancelGesture();
+  if (hasPath(app)) return () => editor.leavePolygon();
+  if (hasCrosshair(app)) return () => stage?.moveCrosshair(null);
   if (hasDraft(app)) return () => editor.discard();
   if (jobRuns(app)) return () => run(app, "job.stop");
   return null;
@@ -113,9 +152,13 @@ function escapes(app: App): (() => unknown) | null {
 
 export const ACTIONS: readonly Action[] = [
   tool("clicks", "Points", "c", (app) => app.kernel.capabilities.value?.clicks ?? true),
+  tool("scribble", "Scribble", "i", (app) => app.kernel.capabilities.value?.clicks ?? true),
+  tool("box", "Box", "r", (app) => app.kernel.capabilities.value?.box ?? true),
   tool("brush", "Brush", "b", () => true),
   tool("eraser", "Eraser", "e", () => true),
-  tool("box", "Box", "r", (app) => app.kernel.capabilities.value?.box ?? true),
+  tool("polygon", "Polygon", "p", () => true),
+  tool("fill", "Fill", "g", () => true),
+  tool("pick", "Pick", "v", () => true),
   {
     id: "brush.smaller",
     group: "Tools",
@@ -131,6 +174,55 @@ export const ACTIONS: readonly Action[] = [
     keys: ["]"],
     run: (app) => scaleBrush(app, BRUSH_STEP),
     repeats: true,
+  },
+  {
+    id: "crosshair",
+    group: "Crosshair",
+    label: "Crosshair for the keyboard",
+    keys: ["k"],
+    run: (app) => app.stage?.toggleCrosshair(),
+    pressed: hasCrosshair,
+  },
+  {
+    id: "crosshair.place",
+    group: "Crosshair",
+    label: "Use the tool here",
+    keys: ["Enter"],
+    run: (app) => app.stage?.place(false),
+    enabled: hasCrosshair,
+    context: "crosshair",
+  },
+  {
+    id: "crosshair.place.negative",
+    group: "Crosshair",
+    label: "Use it the other way: not the object, erase",
+    keys: ["Shift+Enter"],
+    run: (app) => app.stage?.place(true),
+    enabled: hasCrosshair,
+    context: "crosshair",
+  },
+  ...DIRECTIONS.flatMap(([where, key, dx, dy]): Action[] => [
+    crosshairStep(where, key, dx, dy, false),
+    crosshairStep(where, key, dx, dy, true),
+  ]),
+  {
+    id: "polygon.close",
+    group: "Work in progress",
+    label: "Close the outline",
+    keys: ["Enter"],
+    run: (app) => app.editor.closePolygon(),
+    enabled: hasPath,
+    context: "polygon",
+  },
+  {
+    id: "polygon.back",
+    group: "Work in progress",
+    label: "Take the last vertex back",
+    keys: ["Backspace"],
+    run: (app) => app.editor.undo(),
+    enabled: hasPath,
+    repeats: true,
+    context: "polygon",
   },
   {
     id: "confirm",
@@ -160,7 +252,7 @@ export const ACTIONS: readonly Action[] = [
   {
     id: "escape",
     group: "Work in progress",
-    label: "Discard, or stop the pass",
+    label: "Give up: outline, crosshair, draft, pass",
     keys: ["Escape"],
     run: (app) => escapes(app)?.(),
     enabled: (app) => escapes(app) !== null,
@@ -179,8 +271,9 @@ export const ACTIONS: readonly Action[] = [
     group: "Work in progress",
     label: "Undo",
     keys: ["Mod+z"],
-    run: (app) => app.editor.undo(),
-    enabled: (app) => !app.synced.readOnly.value && app.editor.undoLabel.value !== null,
+    run: (app) => (app.stage?.busy ? app.stage.cancelGesture() : app.editor.undo()),
+    enabled: (app) =>
+      !app.synced.readOnly.value && (app.stage?.busy || app.editor.undoLabel.value !== null),
     repeats: true,
   },
   {
@@ -203,10 +296,10 @@ export const ACTIONS: readonly Action[] = [
     },
     enabled: (app) => !app.synced.readOnly.value && !hasDraft(app) && annotationHere(app) !== null,
   },
-  step("frame.previous", "Previous frame", "ArrowLeft", -1),
-  step("frame.next", "Next frame", "ArrowRight", 1),
-  step("frame.back", "Ten frames back", "Shift+ArrowLeft", -10),
-  step("frame.forward", "Ten frames on", "Shift+ArrowRight", 10),
+  step("frame.previous", "Previous frame", ["ArrowLeft", ","], -1),
+  step("frame.next", "Next frame", ["ArrowRight", "."], 1),
+  step("frame.back", "Ten frames back", ["Shift+ArrowLeft", "<"], -10),
+  step("frame.forward", "Ten frames on", ["Shift+ArrowRight", ">"], 10),
   {
     id: "frame.first",
     group: "Frames",
@@ -302,6 +395,14 @@ export const ACTIONS: readonly Action[] = [
     };
   }),
   {
+    id: "object.pick",
+    group: "Objects",
+    label: "Choose the object under the pointer",
+    keys: ["Shift+v"],
+    run: (app) => app.stage?.pick(),
+    enabled: (app) => app.kernel.objects.value.length > 0,
+  },
+  {
     id: "view.peek",
     group: "View",
     label: "Hide masks while held",
@@ -321,11 +422,48 @@ export const ACTIONS: readonly Action[] = [
     group: "View",
     label: "Outlines",
     keys: ["o"],
-    run: (app) => {
-      const { display } = app.synced;
-      display.set({ ...display.value, contour: !display.value.contour });
+    run: (app) => app.show({ contour: !app.display.value.contour }),
+    pressed: (app) => app.display.value.contour,
+  },
+  {
+    id: "view.onion",
+    group: "View",
+    label: "Onion skin: masks of the frames before and after",
+    keys: ["Shift+o"],
+    run: (app) => app.show({ onion: !app.display.value.onion }),
+    pressed: (app) => app.display.value.onion,
+  },
+  {
+    id: "view.difference",
+    group: "View",
+    label: "Difference to the mask before",
+    keys: ["Shift+d"],
+    run: (app) => app.show({ difference: !app.display.value.difference }),
+    pressed: (app) => app.display.value.difference,
+  },
+  {
+    id: "view.before",
+    group: "View",
+    label: "Show the mask before while held",
+    keys: ["q"],
+    run: () => {},
+    hold: {
+      start: (app) => {
+        app.store.comparing.value = true;
+        if (!app.layer.before) app.store.announcement.value = "No mask before this one is known";
+      },
+      end: (app) => {
+        app.store.comparing.value = false;
+      },
     },
-    pressed: (app) => app.synced.display.value.contour,
+  },
+  {
+    id: "view.davis",
+    group: "View",
+    label: "Colours of DAVIS",
+    keys: ["Shift+p"],
+    run: (app) => app.show({ palette: app.display.value.palette === "davis" ? "safe" : "davis" }),
+    pressed: (app) => app.display.value.palette === "davis",
   },
   {
     id: "view.fit",
@@ -407,9 +545,4 @@ export function run(app: App, id: string): void {
   Promise.resolve()
     .then(() => wanted.run(app))
     .catch((error) => app.kernel.fail(error));
-}
-
-/** The keys that lead to an action, its own or those of the one it shares. */
-export function keysOf(wanted: Action): readonly string[] {
-  return wanted.via ? action(wanted.via).keys : wanted.keys;
 }

@@ -1,18 +1,20 @@
 /**
- * Unfinished work and how it becomes an annotation: strokes, clicks and boxes on the frame that
- * is shown, their previews, commit, discard, undo and redo.
+ * Unfinished work and how it becomes an annotation: what the tools leave on the frame that is
+ * shown, its previews, commit, discard, undo and redo.
  *
  * A draft belongs to an object on a frame and waits there when the person looks elsewhere.
  */
 
 import { computed, effect, signal } from "@preact/signals";
 import type { Point } from "./brush";
-import { Draft, type DraftKind, ERASED, PAINTED } from "./draft";
+import { Draft, type DraftKind, ERASED, type Handle, PAINTED, type Paint } from "./draft";
+import { regionAt } from "./flood";
 import type { Kernel } from "./kernel";
 import type { MaskLayer } from "./mask-layer";
 import type { Masks } from "./masks";
+import { vertexNear } from "./polygon";
 import type { Box, ObjectInfo, Tool } from "./protocol";
-import type { Rect } from "./rect";
+import { type Rect, whole } from "./rect";
 import { isAbort, KernelError } from "./rpc";
 import { decodeRuns, encodeRuns, runsFromBuffer } from "./runs";
 import type { Store } from "./store";
@@ -24,6 +26,9 @@ export interface EditorHost {
   /** Part of the shown masks changed, or all of them. */
   changed(rect?: Rect): void;
 }
+
+/** A change of marks alone: no pixel of a mask is another. */
+const NOWHERE = whole(0, 0);
 
 const key = (frame: number, object: number) => `${frame}:${object}`;
 
@@ -75,6 +80,7 @@ export class Editor {
     const able = this.kernel.capabilities.value;
     if (chosen === "box" && able?.box === false) return "brush";
     if (chosen === "clicks" && able?.clicks === false) return "brush";
+    if (chosen === "scribble" && able?.clicks === false) return "brush";
     if (chosen !== "auto") return chosen;
     return able?.predictor_learned && able.clicks ? "clicks" : "brush";
   });
@@ -130,6 +136,100 @@ export class Editor {
     this.changed();
   }
 
+  async scribble(points: readonly Point[], positive: boolean): Promise<void> {
+    const draft = await this.open();
+    if (!draft) return;
+    draft.addScribble({ points: points.map(({ x, y }) => [x, y]), positive });
+    this.preview(draft);
+    this.changed();
+  }
+
+  /** Adds a vertex to the open outline; the first decides whether its inside is erased. */
+  async vertex(at: Point, erase: boolean): Promise<void> {
+    const draft = await this.open();
+    draft?.addVertex(at, erase ? ERASED : PAINTED);
+    this.changed(NOWHERE);
+  }
+
+  closePolygon(): void {
+    const rect = this.current.value?.closePath();
+    if (rect) this.changed(rect);
+    else this.say("An outline needs three points or more");
+  }
+
+  /** Gives the open outline up; undo brings it back. */
+  leavePolygon(): void {
+    this.current.value?.leavePath();
+    this.changed(NOWHERE);
+  }
+
+  /** Takes the nearest vertex within `reach` in hand, of the open outline first. */
+  grab(at: Point, reach: number): Handle | null {
+    const draft = this.current.value;
+    if (!draft || !this.canEdit.value) return null;
+    const outlines = [draft.path, ...draft.polygons.toReversed()];
+    for (const [index, outline] of outlines.entries()) {
+      const vertex = outline ? vertexNear(outline.vertices, at, reach) : -1;
+      if (vertex < 0) continue;
+      const handle = { polygon: index === 0 ? -1 : outlines.length - 1 - index, vertex };
+      draft.beginMove(handle);
+      return handle;
+    }
+    return null;
+  }
+
+  moveVertex(to: Point): void {
+    const draft = this.current.value;
+    if (draft) this.changed(draft.move(to));
+  }
+
+  endMove(): void {
+    this.current.value?.endMove();
+    this.changed(NOWHERE);
+  }
+
+  cancelMove(): void {
+    this.current.value?.cancel();
+    this.changed();
+  }
+
+  /** Fills the hole around a point, or takes the piece away that it lies in. */
+  async fill(at: Point, erase: boolean): Promise<void> {
+    const object = this.object.value?.id;
+    if (object === undefined || !this.canEdit.value) return;
+    const { layer } = this.host;
+    const labels = layer.committedWith(this.on(this.store.shown.value), this.locked());
+    const [x, y] = [Math.round(at.x), Math.round(at.y)];
+    const inside = labels[y * layer.width + x] === object;
+    if (inside !== erase) {
+      this.say(erase ? "There is no mask to take away here" : "This is inside the mask already");
+      return;
+    }
+    const region = regionAt(labels, layer.width, x, y, object);
+    if (!erase && !region.enclosed) {
+      this.say("The mask does not close around this point, so nothing was filled");
+      return;
+    }
+    const draft = await this.open();
+    draft?.fill(erase ? ERASED : PAINTED, region.rect, region.spans);
+    this.changed(region.rect);
+  }
+
+  /** Makes the object under a point the active one. */
+  pick(at: Point): void {
+    const object = this.objectAt(at);
+    if (object) this.synced.activeObject.set(object.id);
+    this.say(object ? `${object.name} is in hand` : "There is no object here");
+  }
+
+  objectAt({ x, y }: Point): ObjectInfo | undefined {
+    const { labels, width, height } = this.host.layer;
+    const [column, row] = [Math.round(x), Math.round(y)];
+    if (column < 0 || row < 0 || column >= width || row >= height) return undefined;
+    const label = labels[row * width + column];
+    return this.kernel.objects.value.find(({ id }) => id === label);
+  }
+
   /**
    * A stroke in progress, or null where none can be drawn. Points that come while the first
    * object is still being made are kept and drawn once it is there.
@@ -146,9 +246,11 @@ export class Editor {
   async commit(propagate: boolean): Promise<void> {
     const draft = this.current.value;
     if (!draft || draft.isEmpty) return;
+    if (draft.path && !draft.closePath()) draft.leavePath();
     await this.previews.get(draft)?.done;
     if (this.current.value !== draft || draft.isEmpty) return;
     const { frame, object, kind, clicks } = draft;
+    if (kind === "none") return;
     const id = key(frame, object);
     const under = [...this.committing].filter((other) => other.frame === frame);
     const labels = this.host.layer.committedWith([...under, draft], this.locked());
@@ -165,7 +267,7 @@ export class Editor {
         {
           frame,
           object,
-          annotation_type: kind === "clicks" || kind === "box" ? kind : "mask",
+          annotation_type: kind === "brush" || kind === "polygon" ? "mask" : kind,
           seconds,
           clicks,
           propagate,
@@ -197,8 +299,7 @@ export class Editor {
 
   readonly undoLabel = computed<string | null>(() => {
     this.version.value;
-    if (this.current.value?.canUndo)
-      return this.kind.value === "brush" ? "last stroke" : "last click";
+    if (this.current.value?.canUndo) return this.current.value.lastStep;
     if (this.restorable) return "discard";
     return this.kernel.state.value?.undo ?? null;
   });
@@ -311,11 +412,11 @@ export class Editor {
   }
 
   private async predict(draft: Draft, signal: AbortSignal): Promise<void> {
-    const { frame, object, clicks, box } = draft;
+    const { frame, object, clicks, box, scribbles } = draft;
     try {
       const reply = await this.kernel.request(
         "prompt.preview",
-        { frame, object, clicks, box },
+        { frame, object, clicks, box, scribbles },
         { signal },
       );
       const mask = new Uint8Array(draft.width * draft.height);
@@ -330,6 +431,11 @@ export class Editor {
     }
   }
 
+  private say(words: string): void {
+    this.store.announcement.value = words;
+  }
+
+  /** Something of a draft is another now: everywhere, or within `rect`. */
   private changed(rect?: Rect): void {
     this.version.value++;
     this.host.changed(rect);
@@ -363,11 +469,11 @@ export class Stroke {
   cancel(): void {
     if (this.state !== "open") return;
     this.state = "cancelled";
-    this.draft?.undo();
+    this.draft?.cancel();
     this.changed();
   }
 
-  attach(draft: Draft | null, value: typeof PAINTED | typeof ERASED): void {
+  attach(draft: Draft | null, value: Paint): void {
     if (!draft || this.state === "cancelled") return;
     this.draft = draft;
     draft.beginStroke(value);

@@ -30,9 +30,14 @@ export interface Video {
 export interface Display {
   opacity: number;
   contour: boolean;
+  /** Outlines of the neighbouring frames' masks. */
+  onion: boolean;
+  /** What changed since the mask before. */
+  difference: boolean;
+  palette: "safe" | "davis";
 }
 
-export type Tool = "clicks" | "brush" | "eraser" | "box";
+export type Tool = "clicks" | "scribble" | "box" | "brush" | "eraser" | "polygon" | "fill" | "pick";
 
 export interface ObjectInfo {
   id: number;
@@ -101,6 +106,10 @@ export interface Capabilities {
 /** Column, row in image pixels (pixel centres at integers), and 1 for "belongs to the object". */
 export type Click = [x: number, y: number, positive: 0 | 1];
 export type Box = [x0: number, y0: number, x1: number, y1: number];
+export interface Scribble {
+  points: [x: number, y: number][];
+  positive: boolean;
+}
 
 /** Where one frame's runs lie in the buffer, in uint32 units. */
 export interface MaskPlace {
@@ -133,13 +142,19 @@ export interface Requests extends Record<RequestKind, object> {
   cancel: { target: string };
   "frame.get": { frame: number };
   "mask.get": { frames: number[] };
-  "prompt.preview": { frame: number; object: number; clicks: Click[]; box: Box | null };
+  "prompt.preview": {
+    frame: number;
+    object: number;
+    clicks: readonly Click[];
+    box: Box | null;
+    scribbles: readonly Scribble[];
+  };
   "mask.commit": {
     frame: number;
     object: number;
     annotation_type: "mask" | "clicks" | "box" | "scribble";
     seconds: number;
-    clicks: Click[];
+    clicks: readonly Click[];
     propagate: boolean;
   };
   "object.add": { name: string | null };

@@ -4,6 +4,7 @@
  */
 
 import { signal } from "@preact/signals";
+import type { Point } from "./brush";
 
 export function createStore() {
   return {
@@ -14,6 +15,10 @@ export function createStore() {
     brushSize: signal(24),
     /** Overlays are hidden while a key is held. */
     peeking: signal(false),
+    /** The mask before is shown while a key is held. */
+    comparing: signal(false),
+    /** Where the crosshair of the keyboard stands; null while it is put away. */
+    crosshair: signal<Point | null>(null),
     /** Space is held: dragging moves the picture. */
     panning: signal(false),
     fitted: signal(true),

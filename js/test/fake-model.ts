@@ -14,7 +14,7 @@ export function fakeModel(video: Partial<Video> = {}): FakeModel {
     frame: 0,
     active_object: 0,
     tool: "auto",
-    display: { opacity: 0.5, contour: true },
+    display: { opacity: 0.5, contour: true, onion: false, difference: false, palette: "safe" },
     read_only: false,
     theme: "auto",
   };

@@ -58,9 +58,10 @@ export function Timeline({ app }: { app: App }) {
         }}
       >
         {state && <Strip state={state} count={count} />}
-        {state?.objects.map((object) => (
-          <Lane key={object.id} app={app} state={state} object={object} count={count} />
-        ))}
+        {state &&
+          kernel.objects.value.map((object) => (
+            <Lane key={object.id} app={app} state={state} object={object} count={count} />
+          ))}
         <Playhead app={app} />
       </div>
     </div>
