@@ -428,7 +428,7 @@ export const ACTIONS: readonly Action[] = [
   {
     id: "view.onion",
     group: "View",
-    label: "Onion skin: masks of the frames before and after",
+    label: "Onion skin: frame before in dashes, after in dots",
     keys: ["Shift+o"],
     run: (app) => app.show({ onion: !app.display.value.onion }),
     pressed: (app) => app.display.value.onion,

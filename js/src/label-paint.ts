@@ -81,6 +81,8 @@ export function paintLabels(
   }
 }
 
+/** Between two hatches the picture shows through: white at a third of its opacity. */
+const PAPER = 0x55_ff_ff_ff;
 /** The object is new here, and the object is gone: told apart by hatching as well as colour. */
 export const ADDED = "#0072b2";
 export const REMOVED = "#d55e00";
@@ -100,14 +102,13 @@ export function paintDifference(
   rect: Rect,
 ): void {
   const [added, removed] = [ADDED, REMOVED].map((color) => opaque(color));
-  const paper = opaque("#ffffff");
   for (let y = rect.y0; y < rect.y1; y++) {
     for (let x = rect.x0; x < rect.x1; x++) {
       const i = y * width + x;
       if (labels[i] === before[i]) continue;
       const along = labels[i] ? x + y : x - y;
       const dark = (((along % period) + period) % period) * 2 < period;
-      pixels[i] = dark ? (labels[i] ? added : removed) : paper;
+      pixels[i] = dark ? (labels[i] ? added : removed) : PAPER;
     }
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
@@ -230,6 +231,27 @@ class Annotator:
         for point in points[1:]:
             self.page.mouse.move(*self._place(*point, size), steps=3)
         self.page.mouse.up()
+
+    def steer(self, x: int, y: int) -> None:
+        """Move the crosshair to an image pixel with the arrow keys."""
+        told = self.root.locator("[aria-live='polite']").filter(has_text="column")
+        here = re.search(r"column (\d+), row (\d+)", told.inner_text())
+        assert here is not None
+        stride = max(2, round(max(self._picture_size()) / 40))
+        for at, to, back, on in (
+            (int(here[1]), x, "ArrowLeft", "ArrowRight"),
+            (int(here[2]), y, "ArrowUp", "ArrowDown"),
+        ):
+            key = on if to > at else back
+            far, near = divmod(abs(to - at), stride)
+            for press in ["Shift+" + key] * far + [key] * near:
+                self.page.keyboard.press(press)
+        self.expect(told).to_contain_text(f"column {x}, row {y}")
+
+    def _picture_size(self) -> tuple[int, int]:
+        ratio = self.stage.evaluate("e => e.style.getPropertyValue('--ev-aspect')")
+        width, height = ratio.split("/")
+        return int(width), int(height)
 
     def paint(self, mask: np.ndarray, diameter: int = 24) -> None:
         """Fill `mask` with strokes of the brush that stay within it."""

@@ -138,3 +138,101 @@ def test_from_opening_to_export(
     annotator.expect(notebook.page.locator(".jp-mod-dirty")).to_have_count(0)
     assert notebook.path.stat().st_size < 100_000
     assert not notebook.errors
+
+
+def corners_of(mask: np.ndarray, within: float = 3.0) -> list[tuple[int, int]]:
+    """Corners of the largest piece of a mask, true to its outline `within` so many pixels."""
+    import cv2
+
+    contours, _ = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    corners = cv2.approxPolyDP(max(contours, key=cv2.contourArea), within, True)
+    return [(int(x), int(y)) for x, y in corners[:, 0]]
+
+
+def test_the_whole_story_by_keyboard_alone(
+    open_notebook: Callable[..., Notebook],
+    clip: Clip,
+    lab: Lab,
+    picture: Callable[[str, Any], None],
+):
+    notebook = open_notebook(clip.cell("keyboard.evavos", ", ground_truth=truth"), width=1500)
+    notebook.run_cell(0)
+    annotator = notebook.annotator().ready()
+    truth = {frame: labels == 1 for frame, labels in clip.truth.items()}
+    press = notebook.page.keyboard.press
+    cells = notebook.page.locator(".jp-Notebook .jp-Cell")
+    n_cells = cells.count()
+    # The one thing that a test does in place of tabbing through JupyterLab.
+    annotator.stage.focus()
+
+    # An outline of the object: the crosshair sets the corners, its last one twice closes it.
+    corners = corners_of(truth[0])
+    press("p")
+    press("k")
+    for corner in corners:
+        annotator.steer(*corner)
+        press("Enter")
+        annotator.draft("polygon")
+    picture("crosshair", annotator.root)
+    press("Enter")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
+    # Undo takes the closing back, redo closes again.
+    press("Control+z")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: vertex")
+    press("Control+Shift+z")
+    press("Escape")
+    revision = annotator.revision()
+    press("Enter")
+    annotator.draft("none")
+    annotator.after_revision(revision)
+    assert iou(mask_in_python(notebook, lab, 0), truth[0]) > 0.8
+
+    press("t")
+    annotator.phase("running")
+    annotator.phase("idle")
+    assert notebook.value("len(annotator.session.stale)") == 0
+
+    # Not this one; the next suggestion is taken, and clicked right with the crosshair.
+    first = notebook.value("annotator.session.suggest().frame")
+    headline = annotator.root.locator(".ev-next .ev-headline")
+    annotator.expect(headline).to_contain_text(f"Frame {first}")
+    press("s")
+    annotator.expect(headline).not_to_contain_text(f"Frame {first}:")
+    second = notebook.value("annotator.session.suggest().frame")
+    annotator.expect(headline).to_contain_text(f"Frame {second}")
+    press("Enter")
+    annotator.on_frame(second)
+    before = mask_in_python(notebook, lab, second)
+    x, y, positive = worst_point(before, truth[second])
+    press("c")
+    press("k")
+    annotator.steer(int(x), int(y))
+    press("Enter" if positive else "Shift+Enter")
+    annotator.draft("clicks")
+    annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
+    revision = annotator.revision()
+    press("Control+Enter")
+    annotator.draft("none")
+    annotator.after_revision(revision)
+    annotator.phase("idle")
+    assert mask_in_python(notebook, lab, second)[int(y), int(x)] == positive
+    assert notebook.value("sorted(annotator.session.annotations)") == sorted([0, second])
+
+    # Undo of the session, and the file.
+    press("Escape")
+    revision = annotator.revision()
+    press("Control+z")
+    annotator.after_revision(revision)
+    assert notebook.value("sorted(annotator.session.annotations)") == [0]
+    revision = annotator.revision()
+    press("Control+Shift+z")
+    annotator.after_revision(revision)
+    press("x")
+    annotator.expect(annotator.root.locator(".ev-menu button").first).to_be_focused()
+    press("Enter")
+    status = annotator.root.locator(".ev-announcement")
+    annotator.expect(status).to_have_text(re.compile("^Exported to "), timeout=120_000)
+    annotator.expect(cells).to_have_count(n_cells)
+    assert not notebook.errors

@@ -86,6 +86,32 @@ def test_a_preview_changes_nothing(page, session):
     assert not session.annotations
 
 
+def test_scribbles_reach_the_predictor(page, predictor):
+    page.ask("object.add", name=None)
+    points = [[4, 5], [9.5, 5]]
+    page.ask(
+        "prompt.preview",
+        frame=2,
+        object=1,
+        clicks=[],
+        box=None,
+        scribbles=[{"points": points, "positive": False}],
+    )
+    (scribble,) = predictor.seen[-1].scribbles
+    np.testing.assert_array_equal(scribble.points, points)
+    assert scribble.positive is False
+
+
+@pytest.mark.parametrize("scribble", [{"points": [[1, 2]]}, {"points": [3], "positive": True}, 7])
+def test_a_scribble_that_is_none_is_named(page, scribble):
+    page.ask("object.add", name=None)
+    error = page.error(
+        "prompt.preview", frame=0, object=1, clicks=[], box=None, scribbles=[scribble]
+    )
+    assert error["code"] == "malformed"
+    assert "scribbles are" in error["message"]
+
+
 def test_a_commit_is_on_disk_when_it_is_acknowledged(page, session):
     page.ask("object.add", name="bird")
     journal = session.path / "journal.jsonl"

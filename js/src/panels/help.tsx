@@ -1,6 +1,7 @@
 /** The cheat-sheet, written from the table of actions; keys are changed where they are read. */
 
 import { type Signal, useSignal } from "@preact/signals";
+import { Fragment } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { ACTIONS, type Action, type ActionGroup } from "../actions";
 import type { App } from "../app";
@@ -26,21 +27,30 @@ interface Change {
 }
 
 export function Help({ app }: { app: App }) {
+  const dialog = useRef<HTMLDivElement>(null);
   const close = useRef<HTMLButtonElement>(null);
   const change = useSignal<Change | null>(null);
   // In the layout phase, so that no key is pressed between the sheet and what had the focus.
   useLayoutEffect(() => {
     const root = app.root.getRootNode() as Document | ShadowRoot;
     const before = root.activeElement as HTMLElement | null;
+    const beside = [...(dialog.current?.parentElement?.children ?? [])].filter(
+      (element): element is HTMLElement =>
+        element instanceof HTMLElement && element !== dialog.current,
+    );
+    for (const element of beside) element.inert = true;
     close.current?.focus();
-    return () => before?.focus({ preventScroll: true });
+    return () => {
+      for (const element of beside) element.inert = false;
+      before?.focus({ preventScroll: true });
+    };
   }, [app]);
   const groups = Map.groupBy(
     ACTIONS.filter((action) => action.keys.length > 0 && action.listed !== ""),
     (action): ActionGroup => action.group,
   );
   return (
-    <div class="ev-help" role="dialog" aria-modal="true" aria-label="Keys">
+    <div ref={dialog} class="ev-help" role="dialog" aria-modal="true" aria-label="Keys">
       <div class="ev-title-row">
         <h2 class="ev-headline">Keys</h2>
         <div class="ev-group">
@@ -110,7 +120,7 @@ function Row({ app, action, change }: RowProps) {
   const { id, label, listed } = action;
   const keys = app.keys.of(action);
   const current = change.value?.wanted === action ? change.value : null;
-  const written = keys.map((key) => display(key)).join(" or ") || "no key";
+  const written = keys.map((key) => display(key)).join(" ") || "none";
   if (listed) {
     return (
       <li>
@@ -169,10 +179,11 @@ function Row({ app, action, change }: RowProps) {
           {current ? (
             <kbd class="ev-key">press a key</kbd>
           ) : keys.length > 0 ? (
-            keys.map((key) => (
-              <kbd key={key} class="ev-key">
-                {display(key)}
-              </kbd>
+            keys.map((key, index) => (
+              <Fragment key={key}>
+                {index > 0 && " "}
+                <kbd class="ev-key">{display(key)}</kbd>
+              </Fragment>
             ))
           ) : (
             <kbd class="ev-key ev-quiet">none</kbd>

@@ -80,32 +80,40 @@ function ToolSettings({ app }: { app: App }) {
 }
 
 function hint(app: App) {
-  const { store, display: shown, editor } = app;
-  if (store.crosshair.value) {
+  const { difference, onion } = app.display.value;
+  if (app.store.crosshair.value) {
     const key = (id: string) => (
       <kbd class="ev-key">{display(keyFor(app, action(id)) || "none")}</kbd>
     );
     return (
       <>
-        Crosshair: arrows move it, with Shift far; {key("crosshair.place")} uses the tool,{" "}
-        {key("crosshair.place.negative")} the other way, {key("escape")} puts it away.
+        Arrows move, with Shift far. {key("crosshair.place")} uses the tool,{" "}
+        {key("crosshair.place.negative")} the other way.
       </>
     );
   }
-  if (shown.value.difference && !editor.current.value?.path) {
-    return (
-      <span class="ev-legend">
-        Since the mask before:
-        <span class="ev-legend-added" style={{ "--ev-object": ADDED }}>
-          added
-        </span>
-        <span class="ev-legend-removed" style={{ "--ev-object": REMOVED }}>
-          removed
-        </span>
-      </span>
-    );
-  }
-  return HINTS[editor.tool.value];
+  if ((!difference && !onion) || app.editor.current.value?.path)
+    return HINTS[app.editor.tool.value];
+  return (
+    <span class="ev-legend">
+      {difference && (
+        <>
+          <span class="ev-legend-added" style={{ "--ev-object": ADDED }}>
+            added
+          </span>
+          <span class="ev-legend-removed" style={{ "--ev-object": REMOVED }}>
+            removed
+          </span>
+        </>
+      )}
+      {onion && (
+        <>
+          <span class="ev-legend-before">frame before</span>
+          <span class="ev-legend-after">frame after</span>
+        </>
+      )}
+    </span>
+  );
 }
 
 function BrushSize({ app }: { app: App }) {
