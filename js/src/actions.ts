@@ -34,6 +34,8 @@ export interface Action {
   repeats?: true;
   /** Another action whose key does this too, where that makes sense. */
   via?: string;
+  /** For such a key: the action that it is just now. */
+  leads?(app: App): string | undefined;
   /** Only then does the action apply, and its keys are taken from others that share them. */
   context?: "crosshair" | "polygon";
   /** How the cheat-sheet writes a row of like keys; "" leaves the action out. */
@@ -132,23 +134,33 @@ function annotationHere(app: App): { frame: number; object: number } | null {
   return annotated?.objects.includes(object) ? { frame, object } : null;
 }
 
+interface Escape {
+  does(): unknown;
+  /** The action it is, where a button says so. */
+  as?: string;
+}
+
 /** What Escape gives up, the nearest to the hand first. */
-function escapes(app: App): (() => unknown) | null {
+function escapes(app: App): Escape | null {
   const { store, editor, stage } = app;
   for (const open of [store.helpOpen, store.exportOpen, store.logOpen]) {
     if (open.value) {
-      return () => {
-        open.value = false;
+      return {
+        does: () => {
+          open.value = false;
+        },
       };
     }
   }
-  if (stage?.busy) return () => stage.cancelGesture();
-  if (hasPath(app)) return () => editor.leavePolygon();
-  if (hasCrosshair(app)) return () => stage?.moveCrosshair(null);
-  if (hasDraft(app)) return () => editor.discard();
-  if (jobRuns(app)) return () => run(app, "job.stop");
+  if (stage?.busy) return { does: () => stage.cancelGesture() };
+  if (hasPath(app)) return { does: () => editor.leavePolygon() };
+  if (hasCrosshair(app)) return { does: () => stage?.moveCrosshair(null) };
+  if (hasDraft(app)) return { does: () => editor.discard(), as: "discard" };
+  if (jobRuns(app)) return { does: () => run(app, "job.stop"), as: "job.stop" };
   return null;
 }
+
+const confirms = (app: App) => (hasDraft(app) ? "commit" : "suggestion.go");
 
 export const ACTIONS: readonly Action[] = [
   tool("clicks", "Points", "c", (app) => app.kernel.capabilities.value?.clicks ?? true),
@@ -229,7 +241,8 @@ export const ACTIONS: readonly Action[] = [
     group: "Work in progress",
     label: "Commit, or go to the suggestion",
     keys: ["Enter"],
-    run: (app) => run(app, hasDraft(app) ? "commit" : "suggestion.go"),
+    run: (app) => run(app, confirms(app)),
+    leads: confirms,
     enabled: (app) => hasDraft(app) || canGo(app),
   },
   {
@@ -254,7 +267,8 @@ export const ACTIONS: readonly Action[] = [
     group: "Work in progress",
     label: "Give up: outline, crosshair, draft, pass",
     keys: ["Escape"],
-    run: (app) => escapes(app)?.(),
+    run: (app) => escapes(app)?.does(),
+    leads: (app) => escapes(app)?.as,
     enabled: (app) => escapes(app) !== null,
   },
   {

@@ -4,7 +4,7 @@
  * pressed on, is left alone.
  */
 
-import { type Action, isEnabled, run } from "./actions";
+import { type Action, action, isEnabled, run } from "./actions";
 import type { App } from "./app";
 
 export interface Press {
@@ -62,6 +62,7 @@ export function actionFor(app: App, key: string): Action | undefined {
 /** The key that leads to an action just now, as it is written; "" where none does. */
 export function keyFor(app: App, wanted: Action): string {
   const id = wanted.via ?? wanted.id;
+  if (wanted.via && action(wanted.via).leads?.(app) !== wanted.id) return "";
   const sharing = (key: string) => app.keys.bindings.value.get(key) ?? [];
   const free = (key: string) => {
     const first = sharing(key).find((other) => other.id === id || isEnabled(app, other));
