@@ -154,7 +154,7 @@ export class Editor {
   closePolygon(): void {
     const rect = this.current.value?.closePath();
     if (rect) this.changed(rect);
-    else this.say("An outline needs three points or more");
+    else this.announce("An outline needs three points or more");
   }
 
   /** Gives the open outline up; undo brings it back. */
@@ -202,12 +202,12 @@ export class Editor {
     const [x, y] = [Math.round(at.x), Math.round(at.y)];
     const inside = labels[y * layer.width + x] === object;
     if (inside !== erase) {
-      this.say(erase ? "There is no mask to take away here" : "This is inside the mask already");
+      this.announce(erase ? "There is no mask to take away here" : "This is inside the mask already");
       return;
     }
     const region = regionAt(labels, layer.width, x, y, object);
     if (!erase && !region.enclosed) {
-      this.say("The mask does not close around this point, so nothing was filled");
+      this.announce("The mask does not close around this point, so nothing was filled");
       return;
     }
     const draft = await this.open();
@@ -219,7 +219,7 @@ export class Editor {
   pick(at: Point): void {
     const object = this.objectAt(at);
     if (object) this.synced.activeObject.set(object.id);
-    this.say(object ? `${object.name} is in hand` : "There is no object here");
+    this.announce(object ? `${object.name} is in hand` : "There is no object here");
   }
 
   objectAt({ x, y }: Point): ObjectInfo | undefined {
@@ -431,7 +431,7 @@ export class Editor {
     }
   }
 
-  private say(words: string): void {
+  private announce(words: string): void {
     this.store.announcement.value = words;
   }
 
