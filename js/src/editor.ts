@@ -202,7 +202,9 @@ export class Editor {
     const [x, y] = [Math.round(at.x), Math.round(at.y)];
     const inside = labels[y * layer.width + x] === object;
     if (inside !== erase) {
-      this.announce(erase ? "There is no mask to take away here" : "This is inside the mask already");
+      this.announce(
+        erase ? "There is no mask to take away here" : "This is inside the mask already",
+      );
       return;
     }
     const region = regionAt(labels, layer.width, x, y, object);
