@@ -144,10 +144,17 @@ export class Editor {
     this.changed();
   }
 
-  /** Adds a vertex to the open outline; the first decides whether its inside is erased. */
-  async vertex(at: Point, erase: boolean): Promise<void> {
+  /**
+   * Adds a vertex to the open outline; the first decides whether its inside is erased. While the
+   * first object was still being made, the outline may have come within `reach` of the point.
+   */
+  async vertex(at: Point, erase: boolean, reach: number): Promise<void> {
     const draft = await this.open();
-    draft?.addVertex(at, erase ? ERASED : PAINTED);
+    if (!draft) return;
+    const { vertices } = draft.path ?? { vertices: [] };
+    const near = vertexNear(vertices, at, reach);
+    if (near >= 0 && (near === 0 || near === vertices.length - 1)) return this.closePolygon();
+    draft.addVertex(at, erase ? ERASED : PAINTED);
     this.changed(NOWHERE);
   }
 

@@ -63,7 +63,7 @@ export class Hand {
         break;
       case "polygon":
         this.gesture = this.takeVertex(at, reach);
-        if (!this.gesture) this.run(editor.vertex(this.within(at), negative));
+        if (!this.gesture) this.run(editor.vertex(this.within(at), negative, reach));
         break;
       case "brush":
       case "eraser": {
