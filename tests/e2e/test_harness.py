@@ -152,11 +152,11 @@ def test_a_polygon_is_unwound_vertex_by_vertex_and_then_the_session(open_annotat
 def test_vertices_are_dragged_until_the_commit_and_a_hole_is_filled(open_annotator):
     annotator = open_annotator()
     press(annotator, "p")
-    box = annotator.stage.bounding_box()
-    assert box is not None
     mouse = annotator.page.mouse
 
     def at(x: float, y: float) -> tuple[float, float]:
+        box = annotator.stage.bounding_box()
+        assert box is not None
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
     for corner in ((0.2, 0.2), (0.4, 0.2), (0.4, 0.5), (0.2, 0.5), (0.2, 0.2)):
