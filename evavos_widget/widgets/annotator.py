@@ -255,8 +255,8 @@ class Annotator(AnyWidget):
         """
         return self.session.snapshot(
             self.frame if frame is None else frame,
-            opacity=self.display["opacity"],
-            contour=self.display["contour"],
+            opacity=float(self.display["opacity"]),
+            contour=bool(self.display["contour"]),
             legend=legend,
         )
 

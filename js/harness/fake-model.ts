@@ -20,6 +20,7 @@ export class FakeModel {
       active_object: 0,
       tool: "auto",
       display: { opacity: 0.5, contour: true, onion: false, difference: false, palette: "safe" },
+      target: null,
       read_only: false,
       theme: "auto",
       ...traits,

@@ -8,7 +8,8 @@
 
 import type { App } from "./app";
 import { bigStep, stepped } from "./crosshair";
-import type { Tool } from "./protocol";
+import { following, leastCertain } from "./landmarks";
+import type { Suggestion, Tool } from "./protocol";
 
 export type ActionGroup =
   | "Tools"
@@ -103,7 +104,9 @@ const scaleBrush = (app: App, factor: number) => {
 const hasCrosshair = (app: App) => app.store.crosshair.value !== null;
 const hasPath = (app: App) => app.editor.current.value?.path != null;
 const hasDraft = (app: App) => app.editor.kind.value !== "none";
-const jobRuns = (app: App) => app.kernel.job.value.phase === "running";
+const phase = (app: App) => app.kernel.job.value.phase;
+const jobRuns = (app: App) => phase(app) === "running" || phase(app) === "paused";
+const editable = (app: App) => !app.synced.readOnly.value;
 const suggestion = (app: App) => app.kernel.state.value?.suggestion ?? null;
 
 /** Whether the suggested frame is on the screen with its object in hand. */
@@ -119,11 +122,83 @@ const TOOL_FOR: Record<string, Tool> = { clicks: "clicks", box: "box", mask: "br
 
 function goToSuggestion(app: App): void {
   const next = suggestion(app);
-  if (!next) return;
+  if (next) take(app, next);
+}
+
+/** Goes to a suggestion, with its object and the tool it asks for in hand. */
+export function take(app: App, next: Suggestion): void {
   app.navigation.jump(next.frame);
   app.synced.activeObject.set(next.object);
   app.synced.tool.set(TOOL_FOR[next.annotation_type] ?? "brush");
   app.stage?.element.focus({ preventScroll: true });
+}
+
+const annotatedFrames = (app: App) => app.kernel.state.value?.annotated.map((a) => a.frame) ?? [];
+
+const proposals = (app: App): Suggestion[] => {
+  const state = app.kernel.state.value;
+  return state?.suggestion ? [state.suggestion, ...state.alternatives] : [];
+};
+
+function goToProposal(app: App, direction: 1 | -1): void {
+  const known = proposals(app);
+  const frame = following(
+    known.map((each) => each.frame),
+    app.navigation.frame.value,
+    direction,
+  );
+  const next = known.find((each) => each.frame === frame);
+  if (next) take(app, next);
+}
+
+const uncertain = (app: App, direction: 1 | -1): number | null =>
+  leastCertain(app.kernel.state.value?.quality ?? [], app.navigation.frame.value, direction);
+
+const landmark = (
+  id: string,
+  label: string,
+  key: string,
+  find: (app: App) => number | null,
+): Action => ({
+  id,
+  group: "Frames",
+  label,
+  keys: [key],
+  run: (app) => {
+    const frame = find(app);
+    if (frame !== null) app.navigation.jump(frame);
+  },
+  enabled: (app) => find(app) !== null,
+});
+
+const annotatedFrame = (direction: 1 | -1) => (app: App) =>
+  following(annotatedFrames(app), app.navigation.frame.value, direction);
+
+/** Starts a pass over some frames, both ends included; null: over all that wait. */
+export const propagate = (app: App, frames: [first: number, last: number] | null) =>
+  app.kernel.ask("job.start", { job: "propagate", frames });
+
+const canPropagate = (app: App) =>
+  editable(app) && phase(app) === "idle" && (app.kernel.state.value?.annotated.length ?? 0) > 0;
+
+const say = (id: "verified" | "absent", label: string, key: string): Action => ({
+  id: `mark.${id}`,
+  group: "Work in progress",
+  label,
+  keys: [key],
+  run: (app) => app.editor.say(id),
+  enabled: (app) =>
+    app.editor.canEdit.value &&
+    app.editor.object.value !== null &&
+    !hasDraft(app) &&
+    (id === "absent" || app.editor.showsMask),
+});
+
+/** The object after or before the one in hand, for those that have no key of their own. */
+function chooseNext(app: App, by: 1 | -1): void {
+  const ids = app.kernel.objects.value.map(({ id }) => id);
+  const at = ids.indexOf(app.editor.object.value?.id ?? -1);
+  if (at >= 0) app.synced.activeObject.set(ids[(at + by + ids.length) % ids.length]);
 }
 
 function annotationHere(app: App): { frame: number; object: number } | null {
@@ -143,7 +218,7 @@ interface Escape {
 /** What Escape gives up, the nearest to the hand first. */
 function escapes(app: App): Escape | null {
   const { store, editor, stage } = app;
-  for (const open of [store.helpOpen, store.exportOpen, store.logOpen]) {
+  for (const open of [store.helpOpen, store.exportOpen, store.passOpen, store.logOpen]) {
     if (open.value) {
       return {
         does: () => {
@@ -310,6 +385,8 @@ export const ACTIONS: readonly Action[] = [
     },
     enabled: (app) => !app.synced.readOnly.value && !hasDraft(app) && annotationHere(app) !== null,
   },
+  say("verified", "Accept the mask as it is", "v"),
+  say("absent", "The object is not in this frame", "m"),
   step("frame.previous", "Previous frame", ["ArrowLeft", ","], -1),
   step("frame.next", "Next frame", ["ArrowRight", "."], 1),
   step("frame.back", "Ten frames back", ["Shift+ArrowLeft", "<"], -10),
@@ -328,6 +405,28 @@ export const ACTIONS: readonly Action[] = [
     keys: ["End"],
     run: (app) => app.navigation.jump(app.navigation.count - 1),
   },
+  {
+    id: "suggestion.next",
+    group: "Frames",
+    label: "Next suggested frame",
+    keys: ["n"],
+    run: (app) => goToProposal(app, 1),
+    enabled: (app) => proposals(app).length > 0,
+  },
+  {
+    id: "suggestion.previous",
+    group: "Frames",
+    label: "Previous suggested frame",
+    keys: ["Shift+n"],
+    run: (app) => goToProposal(app, -1),
+    enabled: (app) => proposals(app).length > 0,
+  },
+  landmark("uncertain.next", "Least certain frame ahead", "u", (app) => uncertain(app, 1)),
+  landmark("uncertain.previous", "Least certain frame before", "Shift+u", (app) =>
+    uncertain(app, -1),
+  ),
+  landmark("annotated.next", "Next annotated frame", ".", annotatedFrame(1)),
+  landmark("annotated.previous", "Previous annotated frame", ",", annotatedFrame(-1)),
   {
     id: "play",
     group: "Frames",
@@ -351,11 +450,45 @@ export const ACTIONS: readonly Action[] = [
     group: "The loop",
     label: "Propagate",
     keys: ["t"],
-    run: (app) => app.kernel.ask("job.start", { job: "propagate" }),
-    enabled: (app) =>
-      !app.synced.readOnly.value &&
-      app.kernel.job.value.phase === "idle" &&
-      (app.kernel.state.value?.annotated.length ?? 0) > 0,
+    run: (app) => propagate(app, null),
+    enabled: canPropagate,
+  },
+  {
+    id: "job.forward",
+    group: "The loop",
+    label: "Propagate from here to the end",
+    keys: ["Shift+End"],
+    run: (app) => propagate(app, [app.navigation.frame.value, app.navigation.count - 1]),
+    enabled: canPropagate,
+  },
+  {
+    id: "job.backward",
+    group: "The loop",
+    label: "Propagate from here to the start",
+    keys: ["Shift+Home"],
+    run: (app) => propagate(app, [0, app.navigation.frame.value]),
+    enabled: canPropagate,
+  },
+  {
+    id: "job.part",
+    group: "The loop",
+    label: "Propagate a part",
+    keys: ["Shift+t"],
+    run: (app) => {
+      app.store.passOpen.value = !app.store.passOpen.value;
+    },
+    enabled: canPropagate,
+    pressed: (app) => app.store.passOpen.value,
+  },
+  {
+    id: "job.pause",
+    group: "The loop",
+    label: "Pause the pass, or go on",
+    keys: ["k"],
+    run: (app) =>
+      phase(app) === "paused" ? app.kernel.ask("job.resume", {}) : app.kernel.ask("job.pause", {}),
+    enabled: (app) => editable(app) && jobRuns(app),
+    pressed: (app) => phase(app) === "paused",
   },
   {
     id: "job.stop",
@@ -364,7 +497,7 @@ export const ACTIONS: readonly Action[] = [
     keys: [],
     via: "escape",
     run: (app) => app.kernel.ask("job.cancel", {}),
-    enabled: jobRuns,
+    enabled: (app) => editable(app) && jobRuns(app),
   },
   {
     id: "suggestion.go",
@@ -408,6 +541,24 @@ export const ACTIONS: readonly Action[] = [
       listed: id === 1 ? "1 … 9" : "",
     };
   }),
+  {
+    id: "object.next",
+    group: "Objects",
+    label: "Next object",
+    keys: ["PageDown"],
+    run: (app) => chooseNext(app, 1),
+    enabled: (app) => app.kernel.objects.value.length > 1,
+    repeats: true,
+  },
+  {
+    id: "object.previous",
+    group: "Objects",
+    label: "Previous object",
+    keys: ["PageUp"],
+    run: (app) => chooseNext(app, -1),
+    enabled: (app) => app.kernel.objects.value.length > 1,
+    repeats: true,
+  },
   {
     id: "object.pick",
     group: "Objects",

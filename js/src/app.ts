@@ -18,6 +18,7 @@ import type { Stage } from "./stage";
 import { createStore, type Store } from "./store";
 import { type SyncedTraits, syncTraits, type Traits } from "./synced";
 import { hostTheme, type Theme } from "./theme";
+import { THUMB_WIDTH, Thumbs } from "./thumbs";
 
 /** Frames whose masks are fetched ahead while moving through the video. */
 const MASKS_AHEAD = 16;
@@ -39,6 +40,7 @@ export class App {
   readonly editor: Editor;
   readonly navigation: Navigation;
   readonly frames: Frames<ImageBitmap>;
+  readonly thumbs: Thumbs;
   readonly theme: ReadonlySignal<Theme>;
   /** How the picture is shown; what Python left out has its default. */
   readonly display: ReadonlySignal<Display>;
@@ -98,6 +100,11 @@ export class App {
       },
       n_frames,
     );
+    this.thumbs = new Thumbs(
+      (frame, signal) => this.loadFrame(frame, signal, THUMB_WIDTH),
+      (error) => this.kernel.fail(error),
+      n_frames,
+    );
     const host = hostTheme(this.signal);
     this.theme = computed(() => {
       const chosen = this.synced.theme.value;
@@ -121,6 +128,7 @@ export class App {
     this.abort.abort();
     this.editor.close();
     this.frames.close();
+    this.thumbs.close();
     this.kernel.close();
     this.synced.close();
   }
@@ -235,8 +243,13 @@ export class App {
     this.masks.want(ahead.filter((other) => other >= 0 && other < count));
   }
 
-  private async loadFrame(frame: number, signal: AbortSignal): Promise<ImageBitmap> {
-    const { fields, buffers } = await this.kernel.request("frame.get", { frame }, { signal });
+  private async loadFrame(
+    frame: number,
+    signal: AbortSignal,
+    width?: number,
+  ): Promise<ImageBitmap> {
+    const wanted = width === undefined ? { frame } : { frame, width };
+    const { fields, buffers } = await this.kernel.request("frame.get", wanted, { signal });
     const view = buffers[0];
     const bytes = new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
     return createImageBitmap(new Blob([bytes], { type: fields.mime }));

@@ -113,6 +113,12 @@ export class Editor {
     return this.current.value?.waiting ?? false;
   });
 
+  /** How many annotations are on their way to the disk. */
+  readonly saving = computed(() => {
+    this.version.value;
+    return this.committing.size;
+  });
+
   /** All drafts on a frame, those on their way to the kernel first. */
   on(frame: number): Draft[] {
     return [...this.committing, ...this.drafts.values()].filter((draft) => draft.frame === frame);
@@ -265,8 +271,7 @@ export class Editor {
     const labels = this.host.layer.committedWith([...under, draft], this.locked());
     const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
     const before = this.masks.revision(frame);
-    const seconds = (performance.now() - this.since) / 1000;
-    this.since = performance.now();
+    const seconds = this.measured();
     this.drafts.delete(id);
     this.committing.add(draft);
     this.changed();
@@ -293,6 +298,38 @@ export class Editor {
       this.kernel.fail(error);
     }
     this.changed();
+  }
+
+  /** Whether the active object has a committed mask on the shown frame. */
+  get showsMask(): boolean {
+    const object = this.object.value;
+    return object !== null && this.masks.shows(this.store.shown.value, object.id);
+  }
+
+  /** Says of the active object that its mask is right as shown, or that it is not in the frame. */
+  async say(what: "verified" | "absent"): Promise<void> {
+    const object = this.object.value;
+    if (!object || !this.canEdit.value) return;
+    const frame = this.store.shown.value;
+    const under = [...this.committing].filter((draft) => draft.frame === frame);
+    const labels = this.host.layer.committedWith(under, this.locked());
+    const right = what === "verified";
+    const runs = encodeRuns(labels.map((label) => (right && label === object.id ? 1 : 0)));
+    const reply = await this.kernel.ask(
+      "mask.commit",
+      {
+        frame,
+        object: object.id,
+        annotation_type: what,
+        seconds: this.measured(),
+        clicks: [],
+        propagate: false,
+      },
+      { buffers: [runs] },
+    );
+    if (!reply) return;
+    const said = right ? "accepted as it is" : "marked absent";
+    this.store.announcement.value = `${object.name} ${said} on frame ${frame}`;
   }
 
   /** Throws the draft away; the next undo brings it back. */
@@ -349,8 +386,17 @@ export class Editor {
   }
 
   async removeObject(object: number): Promise<void> {
+    const name = this.kernel.objects.value.find(({ id }) => id === object)?.name;
     if (!(await this.kernel.ask("object.remove", { object }))) return;
-    for (const draft of [...this.drafts.values()]) if (draft.object === object) this.forget(draft);
+    this.forgetAll(object);
+    this.store.announcement.value = `${name} removed, undo brings it back`;
+  }
+
+  async mergeObject(object: number, into: number): Promise<void> {
+    if (!(await this.kernel.ask("object.merge", { object, into }))) return;
+    this.forgetAll(object);
+    this.synced.activeObject.set(into);
+    this.store.announcement.value = "Two objects merged, undo parts them again";
   }
 
   /** 1 at the label of every locked object. */
@@ -391,6 +437,18 @@ export class Editor {
       this.discarded = null;
     }
     return draft;
+  }
+
+  /** Seconds since the frame was shown or the last annotation; they count once. */
+  private measured(): number {
+    const now = performance.now();
+    const seconds = (now - this.since) / 1000;
+    this.since = now;
+    return seconds;
+  }
+
+  private forgetAll(object: number): void {
+    for (const draft of [...this.drafts.values()]) if (draft.object === object) this.forget(draft);
   }
 
   private forget(draft: Draft): void {

@@ -94,6 +94,14 @@ const shapes = {
   propagate: <path d="M2.5 8h8M7.5 4.5 11 8l-3.5 3.5M13.5 3.5v9" />,
   stop: <path d="M4.5 4.5h7v7h-7z" fill="currentColor" />,
   check: <path d="m3 8.5 3.3 3.3L13 5" />,
+  absent: (
+    <>
+      <circle cx="8" cy="8" r="5.5" />
+      <path d="m4.2 11.8 7.6-7.6" />
+    </>
+  ),
+  more: <path d="m4 6.5 4 4 4-4" />,
+  edit: <path d="M10.5 3 13 5.5 6 12.5l-3.2.7.7-3.2ZM9 4.5 11.5 7" />,
   close: <path d="m4 4 8 8M12 4l-8 8" />,
 } satisfies Record<string, JSX.Element>;
 

@@ -4,6 +4,7 @@
  * revision.
  */
 
+import { signal } from "@preact/signals";
 import type { MaskPlace } from "./protocol";
 import { runsFromBuffer } from "./runs";
 
@@ -18,6 +19,8 @@ interface Known {
 const BATCH = 16;
 
 export class Masks {
+  /** Grows when masks have come. */
+  readonly version = signal(0);
   private readonly known = new Map<number, Known>();
   private readonly asked = new Set<number>();
 
@@ -41,6 +44,12 @@ export class Masks {
     return this.known.get(frame)?.before ?? null;
   }
 
+  /** Whether an object has a pixel in the known mask of a frame. */
+  shows(frame: number, object: number): boolean {
+    this.version.value;
+    return this.get(frame)?.some((run) => run >>> 24 === object) ?? false;
+  }
+
   revision(frame: number): number {
     return this.known.get(frame)?.revision ?? -1;
   }
@@ -48,7 +57,7 @@ export class Masks {
   /** Shows `runs` on a frame until the kernel's next revision of it comes. */
   assume(frame: number, runs: Uint32Array): void {
     this.keep(frame, this.revision(frame), runs);
-    this.updated([frame]);
+    this.tell([frame]);
   }
 
   /** Takes masks that came as a reply or a push. */
@@ -61,7 +70,12 @@ export class Masks {
       this.keep(frame, revision, runs.slice(offset, offset + length));
       frames.push(frame);
     }
-    if (frames.length > 0) this.updated(frames);
+    if (frames.length > 0) this.tell(frames);
+  }
+
+  private tell(frames: number[]): void {
+    this.version.value++;
+    this.updated(frames);
   }
 
   /** Asks for those of `frames` that are not known in their newest revision. */

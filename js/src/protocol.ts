@@ -51,6 +51,8 @@ export interface AnnotatedFrame {
   frame: number;
   objects: number[];
   absent: number[];
+  corrected: number[];
+  verified: number[];
 }
 
 export interface Suggestion {
@@ -70,7 +72,7 @@ export interface CurvePoint {
 }
 
 export interface Job {
-  phase: "idle" | "running" | "cancelling";
+  phase: "idle" | "running" | "paused" | "cancelling";
   name: string;
   done: number;
   total: number;
@@ -84,8 +86,14 @@ export interface State {
   annotated: AnnotatedFrame[];
   revisions: number[];
   quality: (number | null)[];
+  /** By object id. */
+  object_quality: Record<string, (number | null)[]>;
   stale: [number, number][];
   suggestion: Suggestion | null;
+  /** What instead, the best first. */
+  alternatives: Suggestion[];
+  /** What the annotator has spent. */
+  seconds: number;
   curve: CurvePoint[];
   undo: string | null;
   redo: string | null;
@@ -140,7 +148,7 @@ export interface Requests extends Record<RequestKind, object> {
   bye: { view: string };
   ack: { view: string; push: number };
   cancel: { target: string };
-  "frame.get": { frame: number };
+  "frame.get": { frame: number; width?: number };
   "mask.get": { frames: number[] };
   "prompt.preview": {
     frame: number;
@@ -152,7 +160,7 @@ export interface Requests extends Record<RequestKind, object> {
   "mask.commit": {
     frame: number;
     object: number;
-    annotation_type: "mask" | "clicks" | "box" | "scribble";
+    annotation_type: "mask" | "clicks" | "box" | "scribble" | "verified" | "absent";
     seconds: number;
     clicks: readonly Click[];
     propagate: boolean;
@@ -160,10 +168,13 @@ export interface Requests extends Record<RequestKind, object> {
   "object.add": { name: string | null };
   "object.update": { object: number } & Partial<Omit<ObjectInfo, "id">>;
   "object.remove": { object: number };
+  "object.merge": { object: number; into: number };
   "annotation.remove": { frame: number; object: number };
   "history.undo": object;
   "history.redo": object;
-  "job.start": { job: "propagate" };
+  "job.start": { job: "propagate"; frames: [first: number, last: number] | null };
+  "job.pause": object;
+  "job.resume": object;
   "job.cancel": object;
   "suggestion.snooze": { frame: number; object: number };
   "export.run": { format: string; path: string | null };
@@ -180,6 +191,8 @@ export interface Replies extends Record<RequestKind, object> {
   "history.undo": { label: string | null };
   "history.redo": { label: string | null };
   "job.start": { started: boolean };
+  "job.pause": { paused: boolean };
+  "job.resume": { resumed: boolean };
   "job.cancel": { cancelled: boolean };
   "export.run": { path: string };
 }

@@ -24,6 +24,8 @@ export function createStore() {
     fitted: signal(true),
     helpOpen: signal(false),
     exportOpen: signal(false),
+    /** Which part of the video a pass shall cover. */
+    passOpen: signal(false),
     logOpen: signal(false),
     /** Said to screen readers, and shown for a while in the status line. */
     announcement: signal(""),
