@@ -648,7 +648,8 @@ class Session:
     def suggestions(self, n: int = 3) -> list[Suggestion]:
         """What to annotate next, and what instead: up to `n` proposals, the best first.
 
-        Each is what `suggest` would say if those before it had been snoozed.
+        Each is what would be asked if those before it had been accepted as they are, so
+        that they lie apart.
         """
         state, proposals = self.state, []
         while len(proposals) < n:
@@ -656,7 +657,9 @@ class Session:
             if proposal is None or (proposal.frame, proposal.object) in state.snoozed:
                 break
             proposals.append(proposal)
-            state = replace(state, snoozed=state.snoozed | {(proposal.frame, proposal.object)})
+            if not state.annotations:
+                break
+            state = _as_if_accepted(state, proposal.frame, proposal.object)
         return proposals
 
     def snooze(self, frame: int, obj: int) -> None:
@@ -1010,6 +1013,16 @@ class Session:
     def _emit(self, event: str, payload: dict[str, Any]) -> None:
         for callback in list(self._listeners):
             callback(event, payload)
+
+
+def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:
+    """The state in which the mask of one object on a frame had been accepted."""
+    old = state.annotations.get(frame)
+    spoken = (old.objects if old else frozenset()) | {obj}
+    shown = state.masks[frame]
+    labels = np.where(shown == obj, shown, old.labels if old else 0).astype(np.uint8)
+    annotations = {**state.annotations, frame: Annotation(labels, spoken)}
+    return replace(state, annotations=annotations, snoozed=state.snoozed | {(frame, obj)})
 
 
 def _take_over(folder: Path) -> None:

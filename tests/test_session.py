@@ -487,16 +487,18 @@ class TestParts:
         assert session.propagate(frames=range(3, 6)) == 0
         assert session.propagate() == N - 4
 
-    def test_alternatives_are_what_would_come_after_snoozing(self, frames):
+    def test_alternatives_lie_apart(self, frames):
         session = make(frames)
         horse = session.add_object()
         session.annotate(0, square(3), objects=[horse])
         session.propagate()
         first, second, third = session.suggestions(3)
         assert session.suggest() == first
-        session.snooze(first.frame, first.object)
-        assert session.suggestions(2) == [second, third]
-        assert len(make(frames).suggestions()) == 0
+        session.accept(first.frame)
+        assert [s.frame for s in session.suggestions(2)] == [second.frame, third.frame]
+        assert len({0, first.frame, second.frame, third.frame}) == 4
+        assert not session.state.snoozed
+        assert make(frames).suggestions() == []
 
 
 class TestHistory:

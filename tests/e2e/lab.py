@@ -39,6 +39,20 @@ class Lab:
     work: Path
     runtime: Path
 
+    def restart_kernel(self, notebook: str) -> None:
+        address = f"{self.url}/api/kernels/{self.kernel_of(notebook)}/restart"
+        request = urllib.request.Request(address, data=b"", method="POST")
+        urllib.request.urlopen(request, timeout=60).close()
+
+    def set_windowing(self, mode: str) -> None:
+        """How pages opened from now on keep cells that are out of sight."""
+        raw = json.dumps({"raw": json.dumps({"windowingMode": mode})}).encode()
+        address = f"{self.url}/lab/api/settings/@jupyterlab/notebook-extension:tracker"
+        request = urllib.request.Request(
+            address, data=raw, method="PUT", headers={"Content-Type": "application/json"}
+        )
+        urllib.request.urlopen(request, timeout=20).close()
+
     def kernel_of(self, notebook: str) -> str:
         with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=20) as response:
             sessions = json.load(response)

@@ -86,6 +86,7 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
 function Alternatives({ app }: { app: App }) {
   const others = app.kernel.state.value?.alternatives ?? [];
   if (others.length === 0 || app.synced.readOnly.value) return null;
+  const many = app.kernel.objects.value.length > 1;
   const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? "";
   return (
     <div class="ev-instead">
@@ -96,10 +97,10 @@ function Alternatives({ app }: { app: App }) {
           type="button"
           class="ev-button ev-small"
           data-instead={other.frame}
-          title={`${name(other.object)}, ${TASKS[other.annotation_type] ?? other.annotation_type}: ${other.reason}`}
+          title={`frame ${other.frame}, ${name(other.object)}, ${TASKS[other.annotation_type] ?? other.annotation_type}: ${other.reason}`}
           onClick={() => take(app, other)}
         >
-          <span>frame {other.frame}</span>
+          <span>{many ? `${other.frame}, ${name(other.object)}` : `frame ${other.frame}`}</span>
         </button>
       ))}
     </div>
