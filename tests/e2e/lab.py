@@ -39,11 +39,6 @@ class Lab:
     work: Path
     runtime: Path
 
-    def restart_kernel(self, notebook: str) -> None:
-        address = f"{self.url}/api/kernels/{self.kernel_of(notebook)}/restart"
-        request = urllib.request.Request(address, data=b"", method="POST")
-        urllib.request.urlopen(request, timeout=60).close()
-
     def set_windowing(self, mode: str) -> None:
         """How pages opened from now on keep cells that are out of sight."""
         raw = json.dumps({"raw": json.dumps({"windowingMode": mode})}).encode()
@@ -138,6 +133,15 @@ class Notebook:
             client.wait_for_ready(timeout=60)
             self._client = client
         return self._client
+
+    def restart_kernel(self) -> None:
+        """As a person does: by the menu, and yes to the question."""
+        self.forget_kernel()
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.get_by_text("Restart Kernel…", exact=True).click()
+        self.page.locator(".jp-Dialog button.jp-mod-warn").click()
+        self.page.locator(".jp-Dialog").wait_for(state="detached")
+        self.wait_until_idle()
 
     def forget_kernel(self) -> None:
         """Let go of a kernel that is no more."""

@@ -176,7 +176,7 @@ def test_objects_are_named_coloured_merged_and_removed(start, clip):
     assert notebook.value("bool((annotator.session.masks[0] == 11).any())")
 
 
-def test_a_restarted_kernel_opens_the_session_where_it_was(start, clip, lab):
+def test_a_restarted_kernel_opens_the_session_where_it_was(start, clip):
     notebook, annotator, _ = start()
     dab(annotator, clip)
     annotator.commit(propagate=True)
@@ -184,8 +184,7 @@ def test_a_restarted_kernel_opens_the_session_where_it_was(start, clip, lab):
     annotator.phase("idle")
     marker = "() => { for (const e of document.querySelectorAll('.evavos')) e.dataset.old = '1' }"
     notebook.page.evaluate(marker)
-    notebook.forget_kernel()
-    lab.restart_kernel(notebook.name)
+    notebook.restart_kernel()
     notebook.run_cell(0)
     annotator.expect(notebook.page.locator(".evavos[data-old]")).to_have_count(0)
     annotator = notebook.annotator().ready()
