@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,15 +13,38 @@ from evavos_widget.overlay import overlay
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-    from evavos_widget.state import ObjectInfo
 
-__all__ = ["annotated_picture"]
+__all__ = ["Shown", "annotated_picture"]
+
+
+class Shown(Protocol):
+    """An object as a picture needs it; `evavos_widget.state.ObjectInfo` is one."""
+
+    @property
+    def id(self) -> int:
+        """1 to 255."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """As the legend writes it."""
+        ...
+
+    @property
+    def color(self) -> str:
+        """'#rrggbb'."""
+        ...
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is shown at all."""
+        ...
 
 
 def annotated_picture(
     image: np.ndarray,
     labels: np.ndarray,
-    objects: Sequence[ObjectInfo],
+    objects: Sequence[Shown],
     *,
     opacity: float = 0.5,
     contour: bool = True,
@@ -33,7 +56,7 @@ def annotated_picture(
     ----------
     image : (H, W, 3) uint8 array, RGB
     labels : (H, W) label map
-    objects : sequence of ObjectInfo
+    objects : sequence of Shown
         One that is not visible is left out.
     opacity : float in [0, 1]
     contour : bool
@@ -73,10 +96,10 @@ def annotated_picture(
 class _Legend:
     """Names in rows as wide as the picture."""
 
-    def __init__(self, objects: Sequence[ObjectInfo], width: int, text: int) -> None:
+    def __init__(self, objects: Sequence[Shown], width: int, text: int) -> None:
         self.text = text
         self.row = round(1.9 * text)
-        self.places: list[tuple[ObjectInfo, float, float]] = []
+        self.places: list[tuple[Shown, float, float]] = []
         x, y, font = 0.6 * text, 0.35 * text, _font(text)
         for o in objects:
             needed = 3.2 * text + font.getlength(o.name)
@@ -98,7 +121,7 @@ class _Legend:
             )
 
 
-def _tag(draw: ImageDraw.ImageDraw, x: float, y: float, o: ObjectInfo, text: int) -> None:
+def _tag(draw: ImageDraw.ImageDraw, x: float, y: float, o: Shown, text: int) -> None:
     """An object's number in a box edged with its colour, centred on `x`, from `y` down."""
     font = _font(text)
     half = max(0.7 * text, font.getlength(str(o.id)) / 2 + 0.3 * text)

@@ -385,7 +385,7 @@ export const ACTIONS: readonly Action[] = [
     },
     enabled: (app) => !app.synced.readOnly.value && !hasDraft(app) && annotationHere(app) !== null,
   },
-  say("verified", "Accept the mask as it is", "v"),
+  say("verified", "Accept the mask as it is", "y"),
   say("absent", "The object is not in this frame", "m"),
   step("frame.previous", "Previous frame", ["ArrowLeft", ","], -1),
   step("frame.next", "Next frame", ["ArrowRight", "."], 1),
@@ -425,8 +425,8 @@ export const ACTIONS: readonly Action[] = [
   landmark("uncertain.previous", "Least certain frame before", "Shift+u", (app) =>
     uncertain(app, -1),
   ),
-  landmark("annotated.next", "Next annotated frame", ".", annotatedFrame(1)),
-  landmark("annotated.previous", "Previous annotated frame", ",", annotatedFrame(-1)),
+  landmark("annotated.next", "Next annotated frame", "j", annotatedFrame(1)),
+  landmark("annotated.previous", "Previous annotated frame", "Shift+j", annotatedFrame(-1)),
   {
     id: "play",
     group: "Frames",
@@ -484,7 +484,7 @@ export const ACTIONS: readonly Action[] = [
     id: "job.pause",
     group: "The loop",
     label: "Pause the pass, or go on",
-    keys: ["k"],
+    keys: ["Shift+Space"],
     run: (app) =>
       phase(app) === "paused" ? app.kernel.ask("job.resume", {}) : app.kernel.ask("job.pause", {}),
     enabled: (app) => editable(app) && jobRuns(app),
