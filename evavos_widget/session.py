@@ -33,7 +33,7 @@ from evavos_widget.loop import (
     objects_annotated,
     suggest,
 )
-from evavos_widget.masks import LabelMaps, as_label_map
+from evavos_widget.masks import LabelMaps, as_label_map, davis_palette
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.probabilities import QUALITY_WEIGHTS, ProbabilityCache, predicted_quality
 from evavos_widget.prompts import (
@@ -672,7 +672,13 @@ class Session:
     # -- taking the masks away ------------------------------------------------
 
     def snapshot(
-        self, frame: int, *, opacity: float = 0.5, contour: bool = True, legend: bool = True
+        self,
+        frame: int,
+        *,
+        opacity: float = 0.5,
+        contour: bool = True,
+        palette: str = "safe",
+        legend: bool = True,
     ) -> Image:
         """A picture of a frame with its masks, for a report.
 
@@ -683,6 +689,8 @@ class Session:
             Weight of the objects' colours against the frame.
         contour, legend : bool
             Outline the masks; number and name of the visible objects under the frame.
+        palette : {'safe', 'davis'}
+            The objects' own colours, or those of DAVIS's label files.
 
         Returns
         -------
@@ -693,10 +701,14 @@ class Session:
 
         self._check_frame(frame)
         state = self._state
+        objects = state.objects
+        if palette == "davis":
+            table = davis_palette()
+            objects = tuple(replace(o, color=f"#{table[o.id].tobytes().hex()}") for o in objects)
         return annotated_picture(
             self.video.frame(frame),
             state.masks[frame],
-            state.objects,
+            objects,
             opacity=opacity,
             contour=contour,
             legend=legend,

@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
 _TOOLS = ("clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick")
+_PALETTES = ("safe", "davis")
 _DISPLAY = {
     "opacity": 0.5,
     "contour": True,
@@ -177,10 +178,14 @@ class Annotator(AnyWidget):
             raise traitlets.TraitError(
                 f"display has no {unknown[0]!r}; choose from {sorted(known)}."
             )
-        opacity = given.get("opacity", 0.5)
-        if not 0 <= opacity <= 1:
-            raise traitlets.TraitError(f"opacity is {opacity}; give 0 to 1.")
-        return {**self.display, **given}
+        complete = {**self.display, **given}
+        if not 0 <= complete["opacity"] <= 1:
+            raise traitlets.TraitError(f"opacity is {complete['opacity']}; give 0 to 1.")
+        if complete["palette"] not in _PALETTES:
+            raise traitlets.TraitError(
+                f"there is no palette {complete['palette']!r}; choose from {_PALETTES}."
+            )
+        return complete
 
     @traitlets.observe("frame")
     def _tell_frame(self, change: dict[str, Any]) -> None:
@@ -257,6 +262,7 @@ class Annotator(AnyWidget):
             self.frame if frame is None else frame,
             opacity=float(self.display["opacity"]),
             contour=bool(self.display["contour"]),
+            palette=str(self.display["palette"]),
             legend=legend,
         )
 

@@ -188,6 +188,7 @@ def test_every_value_is_refused_by_name_or_set(annotator, session):
         ("active_object", 7, "no object 7"),
         ("display", {"opactiy": 1}, "'opactiy'"),
         ("display", {"opacity": 7}, "give 0 to 1"),
+        ("display", {"palette": "rainbow"}, "no palette 'rainbow'"),
     ):
         with pytest.raises(traitlets.TraitError, match=words):
             setattr(annotator, name, value)
@@ -253,6 +254,8 @@ def test_a_snapshot_shows_masks_numbers_and_names_without_a_browser(annotator, s
     color = tuple(bytes.fromhex(session.objects[0].color[1:]))
     assert picture.getpixel((36, 30)) == color
     assert picture.getpixel((10, 40)) == tuple(session.video.frame(4)[40, 10])
+    annotator.display = {"palette": "davis"}
+    assert annotator.snapshot().getpixel((36, 30)) == (128, 0, 0)
     session.update_object(bird, visible=False)
     hidden = np.asarray(annotator.snapshot(legend=False))
     np.testing.assert_array_equal(hidden, session.video.frame(4))
