@@ -154,7 +154,7 @@ def test_from_opening_to_export(
     annotator.commit(propagate=True)
     annotator.phase("idle")
     assert notebook.value("len(annotator.session.stale)") == 0
-    assert notebook.value("bool((annotator.session.masks[0] == 2).any())")
+    assert notebook.value(f"bool((annotator.session.masks[{late - 2}] == 2).any())")
     now = notebook.value("int((annotator.session.masks.array() == 1).sum())")
     assert abs(now - first) < 0.05 * first
     picture("two-objects", annotator.root)

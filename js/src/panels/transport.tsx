@@ -80,16 +80,18 @@ function Unfinished({ app }: { app: App }) {
 function Finished({ app }: { app: App }) {
   const { phase } = app.kernel.job.value;
   if (app.synced.readOnly.value) return null;
+  // The row keeps its height while a pass takes the room.
+  const words = (text: string) => (phase === "idle" ? text : undefined);
   const waits = (app.kernel.state.value?.stale.length ?? 0) > 0;
   return (
     <div class="ev-group" role="group" aria-label="This frame, and the next pass">
-      {isEnabled(app, action("annotation.remove")) && (
+      {phase === "idle" && isEnabled(app, action("annotation.remove")) && (
         <ActionButton app={app} id="annotation.remove" text="Take back" />
       )}
       {app.editor.object.value && (
         <>
-          <ActionButton app={app} id="mark.absent" icon="absent" text="Absent" />
-          <ActionButton app={app} id="mark.verified" icon="check" text="Accept" />
+          <ActionButton app={app} id="mark.absent" icon="absent" text={words("Absent")} />
+          <ActionButton app={app} id="mark.verified" icon="check" text={words("Accept")} />
         </>
       )}
       {phase === "idle" && (
