@@ -186,7 +186,7 @@ const say = (id: "verified" | "absent", label: string, key: string): Action => (
   group: "Work in progress",
   label,
   keys: [key],
-  run: (app) => app.editor.declare(id),
+  run: (app) => app.editor.say(id),
   enabled: (app) =>
     app.editor.canEdit.value &&
     app.editor.object.value !== null &&

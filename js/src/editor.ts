@@ -307,7 +307,7 @@ export class Editor {
   }
 
   /** Says of the active object that its mask is right as shown, or that it is not in the frame. */
-  async declare(what: "verified" | "absent"): Promise<void> {
+  async say(what: "verified" | "absent"): Promise<void> {
     const object = this.object.value;
     if (!object || !this.canEdit.value) return;
     const frame = this.store.shown.value;
@@ -329,7 +329,7 @@ export class Editor {
     );
     if (!reply) return;
     const said = right ? "accepted as it is" : "marked absent";
-    this.say(`${object.name} ${said} on frame ${frame}`);
+    this.announce(`${object.name} ${said} on frame ${frame}`);
   }
 
   /** Throws the draft away; the next undo brings it back. */
@@ -389,14 +389,14 @@ export class Editor {
     const name = this.kernel.objects.value.find(({ id }) => id === object)?.name;
     if (!(await this.kernel.ask("object.remove", { object }))) return;
     this.forgetAll(object);
-    this.say(`${name} removed, undo brings it back`);
+    this.announce(`${name} removed, undo brings it back`);
   }
 
   async mergeObject(object: number, into: number): Promise<void> {
     if (!(await this.kernel.ask("object.merge", { object, into }))) return;
     this.forgetAll(object);
     this.synced.activeObject.set(into);
-    this.say("Two objects merged, undo parts them again");
+    this.announce("Two objects merged, undo parts them again");
   }
 
   /** 1 at the label of every locked object. */
