@@ -185,7 +185,7 @@ def test_merged_objects_are_one_and_come_apart_again(outlined, session):
     outlined.reply(outlined.commit(0, square(30, 8), obj=2))
     outlined.ask("object.merge", object=2, into=1)
     outlined.wait(lambda: 0 in outlined.masks() and (outlined.masks()[0] == 1).sum() == 288)
-    assert [o["name"] for o in outlined.last_state()["objects"]] == ["bird"]
+    outlined.wait(lambda: [o["name"] for o in outlined.last_state()["objects"]] == ["bird"])
     assert outlined.ask("history.undo")["label"] == "merge of two objects"
     outlined.wait(lambda: len(outlined.last_state()["objects"]) == 2)
     np.testing.assert_array_equal(session.masks[0] == 2, square(30, 8))
