@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ANNOTATION_TYPES", "AnnotationType", "Box", "Click", "Costs", "Prompts", "Scribble"]
+__all__ = [
+    "ANNOTATION_TYPES",
+    "STATEMENTS",
+    "AnnotationType",
+    "Box",
+    "Click",
+    "Costs",
+    "Prompts",
+    "Scribble",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,10 @@ ANNOTATION_TYPES: Mapping[str, AnnotationType] = {
     )
 }
 
+#: What can be said of an object on a frame without drawing: it is not there, or its mask
+#: is right as it is. Nobody asks for these, so they are not in the pool A.
+STATEMENTS = ("absent", "verified")
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -181,6 +194,9 @@ class Costs:
         Verifying one proposed point; 0.95 s (Point-VOS Sec. 3.2).
     absent : float
         Saying that the object is not in the frame; 3 s (EVA-VOS's released code).
+    verified : float
+        Accepting the mask as it is; charged like `absent`, as it is the same act: one
+        look at the frame and one key. We know of no measured figure for masks.
     """
 
     mask: float = 80.0
@@ -190,13 +206,14 @@ class Costs:
     scribble: float = 30.0
     point: float = 0.95
     absent: float = 3.0
+    verified: float = 3.0
 
     def seconds(self, kind: str, n: int | None = None) -> float:
         """Seconds for one annotation of type `kind`.
 
         Parameters
         ----------
-        kind : {'mask', 'clicks', 'box', 'scribble', 'points', 'absent'}
+        kind : {'mask', 'clicks', 'box', 'scribble', 'points', 'absent', 'verified'}
         n : int, optional
             How many clicks (default 3, the paper's block) or points (default 1).
         """
@@ -204,10 +221,10 @@ class Costs:
             return self.locate + self.click * (3 if n is None else n)
         if kind == "points":
             return self.point * (1 if n is None else n)
-        if kind in ("mask", "box", "scribble", "absent"):
+        if kind in ("mask", "box", "scribble", *STATEMENTS):
             return float(getattr(self, kind))
         raise ValueError(
-            f"unknown annotation type {kind!r}; choose from {[*ANNOTATION_TYPES, 'absent']}."
+            f"unknown annotation type {kind!r}; choose from {[*ANNOTATION_TYPES, *STATEMENTS]}."
         )
 
 

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,10 +33,19 @@ from evavos_widget.loop import (
     objects_annotated,
     suggest,
 )
-from evavos_widget.masks import LabelMaps, as_label_map
+from evavos_widget.masks import LabelMaps, as_label_map, davis_palette
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.probabilities import QUALITY_WEIGHTS, ProbabilityCache, predicted_quality
-from evavos_widget.prompts import ANNOTATION_TYPES, Box, Click, Costs, Prediction, Prompts, Scribble
+from evavos_widget.prompts import (
+    ANNOTATION_TYPES,
+    STATEMENTS,
+    Box,
+    Click,
+    Costs,
+    Prediction,
+    Prompts,
+    Scribble,
+)
 from evavos_widget.saved_masks import SavedMasks, save_masks
 from evavos_widget.state import (
     CurvePoint,
@@ -48,6 +57,9 @@ from evavos_widget.state import (
     pack_label_map,
 )
 from evavos_widget.video import Video
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["Session"]
 
@@ -252,6 +264,11 @@ class Session:
         return self._state.stale
 
     @property
+    def marks(self) -> Mapping[tuple[int, int], str]:
+        """How each annotation came about, by frame and object: see `State.marks`."""
+        return self._state.marks
+
+    @property
     def rounds(self) -> tuple[Round, ...]:
         """Every annotation and what it cost."""
         return self._state.rounds
@@ -325,7 +342,27 @@ class Session:
         """Remove an object with its masks and annotations; undo brings it back."""
         with self._lock:
             self._check_object(obj)
+            self._check_unlocked({obj})
             self._do({"kind": "object.remove", "object": obj})
+
+    def merge_objects(self, obj: int, into: int) -> None:
+        """Make two objects one, which was outlined as two by mistake; undo parts them again.
+
+        Parameters
+        ----------
+        obj : int
+            Ends here; its masks and annotations go over.
+        into : int
+            Stays, with its name and colour. A frame where only one of the two was
+            annotated stays annotated and takes in the other's current mask there.
+        """
+        with self._lock:
+            self._check_object(obj)
+            self._check_object(into)
+            if obj == into:
+                raise ValueError(f"object {obj} cannot be merged into itself; name another one.")
+            self._check_unlocked({obj, into})
+            self._do({"kind": "object.merge", "object": obj, "into": into})
 
     # -- annotating -----------------------------------------------------------
 
@@ -410,14 +447,14 @@ class Session:
         self._check_frame(frame)
         with self._lock:
             labels, spoken = self._labels(mask, objects, f"the mask for frame {frame}")
-            for o in self.objects:
-                if o.id in spoken and o.locked:
-                    raise ValueError(f"object {o.id} ({o.name}) is locked; unlock it first.")
-            if kind not in ANNOTATION_TYPES and kind != "absent":
+            self._check_unlocked(spoken)
+            if kind not in ANNOTATION_TYPES and kind not in STATEMENTS:
                 raise ValueError(
                     f"unknown annotation type {kind!r}; "
-                    f"choose from {[*ANNOTATION_TYPES, 'absent']}."
+                    f"choose from {[*ANNOTATION_TYPES, *STATEMENTS]}."
                 )
+            self._check_statement(kind, labels, spoken, frame)
+            there = self._state.masks.ids(frame)
             if seconds is None:
                 seconds = self.costs.seconds(kind, len(clicks) or None) * len(spoken)
             if not (np.isfinite(seconds) and seconds >= 0):
@@ -430,9 +467,49 @@ class Session:
                     "type": kind,
                     "seconds": float(seconds),
                     "clicks": [[float(x), float(y), int(bool(p))] for x, y, p in clicks],
+                    "corrects": sorted(spoken & there),
                 }
             )
             return self._revision
+
+    def accept(
+        self, frame: int, objects: Collection[int] | None = None, *, seconds: float | None = None
+    ) -> int:
+        """Stand behind the masks of a frame as they are: annotation type ``'verified'``.
+
+        Parameters
+        ----------
+        frame : int
+        objects : collection of int, optional
+            Default: every object with a pixel there.
+        seconds : float, optional
+            As for `annotate`.
+
+        Returns
+        -------
+        int
+            The new revision.
+
+        Raises
+        ------
+        ValueError
+            An object has no mask there: say that it is absent, or draw it.
+        """
+        self._check_frame(frame)
+        with self._lock:
+            labels = self._state.masks[frame]
+            chosen = self._state.masks.ids(frame) if objects is None else set(objects)
+            if not chosen:
+                raise ValueError(f"frame {frame} shows no mask to accept; draw one first.")
+            shown = np.where(np.isin(labels, list(chosen)), labels, 0)
+            return self.annotate(frame, shown, objects=chosen, kind="verified", seconds=seconds)
+
+    def mark_absent(
+        self, frame: int, objects: Collection[int], *, seconds: float | None = None
+    ) -> int:
+        """Say that objects are not in a frame; their masks there go. Returns the revision."""
+        nothing = np.zeros((self.video.height, self.video.width), dtype=np.uint8)
+        return self.annotate(frame, nothing, objects=objects, kind="absent", seconds=seconds)
 
     def import_masks(
         self, source: Any, *, objects: Collection[int] | None = None, seconds: float = 0.0
@@ -505,12 +582,18 @@ class Session:
 
     # -- the loop -------------------------------------------------------------
 
-    def propagation(self) -> Iterator[PropagationStep]:
+    def propagation(self, frames: Collection[int] | None = None) -> Iterator[PropagationStep]:
         """Propagate to the frames that wait for it, storing each as it comes.
 
         Close the iterator to cancel: what was stored stays, the rest stays stale. The
         pass also ends when an annotation is committed meanwhile; start it again for
         what is stale then.
+
+        Parameters
+        ----------
+        frames : collection of int, optional
+            Only to those of the waiting frames that are in it, as ``range(40, 96)`` for
+            the stretch from frame 40 on. Default: all.
 
         Yields
         ------
@@ -518,13 +601,14 @@ class Session:
         """
         with self._lock:
             state, generation = self._state, self._generation
-            if not state.stale:
-                if state.rounds:  # every frame is annotated: that is a finished pass too
+            waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
+            if not waiting:
+                if (
+                    state.rounds and not state.stale
+                ):  # every frame is annotated: that is a finished pass too
                     self._add_curve_point()
                 return
-        steps = self.propagator.propagate(
-            self.video, state.annotations, state.ids, sorted(state.stale)
-        )
+        steps = self.propagator.propagate(self.video, state.annotations, state.ids, waiting)
         finished = False
         try:
             for step in steps:
@@ -545,10 +629,15 @@ class Session:
                 self._save_masks()
             self._emit("propagated", {"finished": finished})
 
-    def propagate(self, on_step: Callable[[PropagationStep], None] | None = None) -> int:
-        """Run a whole pass; returns how many frames were propagated."""
+    def propagate(
+        self,
+        on_step: Callable[[PropagationStep], None] | None = None,
+        *,
+        frames: Collection[int] | None = None,
+    ) -> int:
+        """Run a whole pass, or one over `frames`; returns how many were propagated."""
         n = 0
-        for step in self.propagation():
+        for step in self.propagation(frames):
             n += step.frame is not None
             if on_step is not None:
                 on_step(step)
@@ -556,7 +645,24 @@ class Session:
 
     def suggest(self) -> Suggestion | None:
         """What to annotate next, or None when nothing is left to ask."""
-        return suggest(self.state, self.frame_selector, self.annotation_selector)
+        return next(iter(self.suggestions(1)), None)
+
+    def suggestions(self, n: int = 3) -> list[Suggestion]:
+        """What to annotate next, and what instead: up to `n` proposals, the best first.
+
+        Each is what would be asked if those before it had been accepted as they are, so
+        that they lie apart.
+        """
+        state, proposals = self.state, []
+        while len(proposals) < n:
+            proposal = suggest(state, self.frame_selector, self.annotation_selector)
+            if proposal is None or (proposal.frame, proposal.object) in state.snoozed:
+                break
+            proposals.append(proposal)
+            if not state.annotations:
+                break
+            state = _as_if_accepted(state, proposal.frame, proposal.object)
+        return proposals
 
     def snooze(self, frame: int, obj: int) -> None:
         """Do not suggest this frame for this object any more."""
@@ -566,6 +672,49 @@ class Session:
             self._do({"kind": "snooze", "frame": frame, "object": obj}, undoable=False)
 
     # -- taking the masks away ------------------------------------------------
+
+    def snapshot(
+        self,
+        frame: int,
+        *,
+        opacity: float = 0.5,
+        contour: bool = True,
+        palette: str = "safe",
+        legend: bool = True,
+    ) -> Image:
+        """A picture of a frame with its masks, for a report.
+
+        Parameters
+        ----------
+        frame : int
+        opacity : float in [0, 1]
+            Weight of the objects' colours against the frame.
+        contour, legend : bool
+            Outline the masks; number and name of the visible objects under the frame.
+        palette : {'safe', 'davis'}
+            The objects' own colours, or those of DAVIS's label files.
+
+        Returns
+        -------
+        PIL.Image.Image
+            RGB, as wide as the video.
+        """
+        from evavos_widget.picture import annotated_picture
+
+        self._check_frame(frame)
+        state = self._state
+        objects = state.objects
+        if palette == "davis":
+            table = davis_palette()
+            objects = tuple(replace(o, color=f"#{table[o.id].tobytes().hex()}") for o in objects)
+        return annotated_picture(
+            self.video.frame(frame),
+            state.masks[frame],
+            objects,
+            opacity=opacity,
+            contour=contour,
+            legend=legend,
+        )
 
     def export(
         self, format: str, path: str | os.PathLike[str] | None = None, **options: Any
@@ -603,7 +752,8 @@ class Session:
     def subscribe(self, callback: Callable[[str, dict[str, Any]], None]) -> Callable[[], None]:
         """Call ``callback(event, payload)`` after changes; returns how to stop that.
 
-        Events: ``'changed'`` (payload ``kind``, an event's kind or ``'undo'``, ``'redo'``),
+        Events: ``'changed'`` (payload ``kind``, an event's kind or ``'undo'``, ``'redo'``;
+        for ``'annotate'`` also ``round``, the `Round` that was committed),
         ``'frame'`` (payload ``frame``: its mask was propagated), ``'propagated'``
         (payload ``finished``), ``'closed'``. Called on the thread that made the change.
         """
@@ -651,7 +801,10 @@ class Session:
             state = self._applied(self._state, group)
             self._write(group)
             self._accept(group, state)
-        self._emit("changed", {"kind": events[-1]["kind"]})
+            payload: dict[str, Any] = {"kind": events[-1]["kind"]}
+            if payload["kind"] == "annotate":
+                payload["round"] = state.rounds[-1]
+        self._emit("changed", payload)
 
     def _applied(self, state: State, group: Mapping[str, Any]) -> State:
         for event in group["events"]:
@@ -823,6 +976,28 @@ class Session:
                 f"frame {frame} is not in the video; give 0 to {self.video.n_frames - 1}."
             )
 
+    def _check_unlocked(self, objects: Collection[int]) -> None:
+        for o in self.objects:
+            if o.id in objects and o.locked:
+                raise ValueError(f"object {o.id} ({o.name}) is locked; unlock it first.")
+
+    def _check_statement(
+        self, kind: str, labels: np.ndarray, objects: Collection[int], frame: int
+    ) -> None:
+        """What is said in words must fit the mask that comes with it."""
+        if kind in STATEMENTS:
+            present = set(np.unique(labels).tolist()) - {0}
+            if kind == "absent" and present:
+                raise ValueError(
+                    f"object {min(present)} is said to be absent from frame {frame} "
+                    "but its mask has pixels; give an empty mask."
+                )
+            if kind == "verified" and (missing := set(objects) - present):
+                raise ValueError(
+                    f"object {min(missing)} has no mask on frame {frame} to accept; "
+                    "mark it absent, or draw it."
+                )
+
     def _check_object(self, obj: int) -> None:
         if obj not in self._state.ids:
             known = [f"{o.id} ({o.name})" for o in self.objects]
@@ -852,6 +1027,16 @@ class Session:
     def _emit(self, event: str, payload: dict[str, Any]) -> None:
         for callback in list(self._listeners):
             callback(event, payload)
+
+
+def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:
+    """The state in which the mask of one object on a frame had been accepted."""
+    old = state.annotations.get(frame)
+    spoken = (old.objects if old else frozenset()) | {obj}
+    shown = state.masks[frame]
+    labels = np.where(shown == obj, shown, old.labels if old else 0).astype(np.uint8)
+    annotations = {**state.annotations, frame: Annotation(labels, spoken)}
+    return replace(state, annotations=annotations, snoozed=state.snoozed | {(frame, obj)})
 
 
 def _take_over(folder: Path) -> None:

@@ -55,7 +55,7 @@ class Round:
     objects : tuple of int
     kind : str
         Annotation type: ``'mask'``, ``'clicks'``, ``'box'``, ``'scribble'``,
-        ``'absent'`` or ``'import'``.
+        ``'absent'``, ``'verified'`` or ``'import'``.
     seconds : float
         What it cost the annotator.
     clicks : tuple of (x, y, positive)
@@ -97,6 +97,9 @@ class State:
     rounds : tuple of Round
     snoozed : frozenset of (frame, object)
     curve : tuple of CurvePoint
+    marks : mapping of (frame, object) -> str
+        How each annotation in K came about: ``'drawn'`` from nothing, ``'corrected'``
+        from a mask that was there, ``'verified'`` as it was, or ``'absent'``.
     """
 
     objects: tuple[ObjectInfo, ...]
@@ -108,6 +111,7 @@ class State:
     rounds: tuple[Round, ...] = ()
     snoozed: frozenset[tuple[int, int]] = frozenset()
     curve: tuple[CurvePoint, ...] = ()
+    marks: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, n_frames: int, height: int, width: int) -> State:
@@ -166,13 +170,15 @@ def describe(event: Event) -> str:
     if kind == "annotate":
         frames = sorted(int(f) for f in event["frames"])
         where = f"frame {frames[0]}" if len(frames) == 1 else f"{len(frames)} frames"
-        return f"{event['type']} on {where}"
+        what = {"absent": "absence", "verified": "acceptance"}.get(event["type"], event["type"])
+        return f"{what} on {where}"
     if kind == "annotation.remove":
         return f"removal of the annotation on frame {event['frame']}"
     return {
         "object.add": "new object",
         "object.update": "change of an object",
         "object.remove": "removal of an object",
+        "object.merge": "merge of two objects",
     }[kind]
 
 
@@ -209,8 +215,61 @@ def _remove_object(state: State, event: Event, affected: Affected, revision: int
         # What the object hid may belong to another one.
         stale=state.stale | cleared.keys() if annotations else frozenset(),
         snoozed=frozenset(s for s in state.snoozed if s[1] != gone),
+        marks={where: mark for where, mark in state.marks.items() if where[1] != gone},
     )
     return changed.with_masks(cleared, revision)
+
+
+def _merge_objects(state: State, event: Event, affected: Affected, revision: int) -> State:
+    """Give everything of one object to another, which then is what both were.
+
+    A frame stays annotated where one of the two was annotated with pixels, or both were;
+    there the annotation takes the other's current mask in. That only one of them is absent
+    says nothing about the two together.
+    """
+    gone, kept = event["object"], event["into"]
+    both = frozenset((gone, kept))
+    union = {
+        i: np.where(state.masks[i] == gone, np.uint8(kept), state.masks[i])
+        for i in range(len(state.masks))
+        if gone in state.masks.ids(i)
+    }
+    annotations: dict[int, Annotation] = {}
+    marks = {where: mark for where, mark in state.marks.items() if where[1] not in both}
+    for frame, old in state.annotations.items():
+        spoken = old.objects & both
+        if not spoken:
+            annotations[frame] = old
+            continue
+        stays = spoken == both or any(state.marks.get((frame, o)) != "absent" for o in spoken)
+        left = (old.objects - both) | ({kept} if stays else frozenset())
+        if not left:
+            continue
+        shown = union.get(frame, state.masks[frame])
+        labels = np.where((shown == kept) & (_without(old.labels, both) == 0), kept, old.labels)
+        annotations[frame] = _annotation(labels, left)
+        if stays:
+            marks[frame, kept] = _stronger(*(state.marks.get((frame, o)) for o in spoken))
+    qualities = np.stack([state.quality[gone], state.quality[kept]])
+    changed = replace(
+        state,
+        objects=tuple(o for o in state.objects if o.id != gone),
+        annotations=annotations,
+        quality={
+            **{o: q for o, q in state.quality.items() if o != gone},
+            kept: np.fmin.reduce(qualities, axis=0),
+        },
+        stale=state.stale | affected(state.annotations, annotations, len(state.revisions)),
+        snoozed=frozenset((f, kept if o == gone else o) for f, o in state.snoozed),
+        marks=marks,
+    )
+    return changed.with_masks(union, revision)
+
+
+def _stronger(*marks: str | None) -> str:
+    """The mark of two annotations together: the one that took more of a person's hand."""
+    order = ("corrected", "drawn", "verified", "absent")
+    return min((m for m in marks if m is not None), key=order.index, default="drawn")
 
 
 def _annotate(state: State, event: Event, affected: Affected, revision: int) -> State:
@@ -226,6 +285,11 @@ def _annotate(state: State, event: Event, affected: Affected, revision: int) -> 
         together = _paint(old.labels if old else np.zeros(shape, np.uint8), labels, objects)
         annotations[frame] = _annotation(together, spoken)
         shown[frame] = _paint(state.masks[frame], labels, objects)
+    marks = dict(state.marks)
+    for frame in shown:
+        for obj in objects:
+            empty = not (annotations[frame].labels == obj).any()
+            marks[frame, obj] = "absent" if empty else _mark(event, marks.get((frame, obj)), obj)
     complete = {f for f in shown if annotations[f].objects >= set(state.ids)}
     stale = state.stale | affected(state.annotations, annotations, len(state.revisions))
     quality = {o: q.copy() if o in objects else q for o, q in state.quality.items()}
@@ -244,8 +308,16 @@ def _annotate(state: State, event: Event, affected: Affected, revision: int) -> 
         stale=stale - complete,
         quality=quality,
         rounds=(*state.rounds, new_round),
+        marks=marks,
     )
     return changed.with_masks(shown, revision)
+
+
+def _mark(event: Event, before: str | None, obj: int) -> str:
+    if event["type"] == "verified":
+        return "verified"
+    corrects = obj in event.get("corrects", ()) and before in (None, "corrected", "verified")
+    return "corrected" if corrects else "drawn"
 
 
 def _remove_annotation(state: State, event: Event, affected: Affected, revision: int) -> State:
@@ -258,7 +330,8 @@ def _remove_annotation(state: State, event: Event, affected: Affected, revision:
     quality = dict(state.quality)
     quality[obj] = quality[obj].copy()
     quality[obj][frame] = np.nan
-    return replace(state, annotations=annotations, stale=stale, quality=quality)
+    marks = {where: mark for where, mark in state.marks.items() if where != (frame, obj)}
+    return replace(state, annotations=annotations, stale=stale, quality=quality, marks=marks)
 
 
 def _snooze(state: State, event: Event, affected: Affected, revision: int) -> State:
@@ -269,6 +342,7 @@ _HANDLERS: dict[str, Callable[[State, Event, Affected, int], State]] = {
     "object.add": _add_object,
     "object.update": _update_object,
     "object.remove": _remove_object,
+    "object.merge": _merge_objects,
     "annotate": _annotate,
     "annotation.remove": _remove_annotation,
     "snooze": _snooze,

@@ -43,6 +43,7 @@ def picture(session: Session) -> dict:
         "annotations": {f: (a.objects, a.labels.tolist()) for f, a in session.annotations.items()},
         "stale": session.stale,
         "rounds": session.rounds,
+        "marks": dict(session.marks),
         "quality": np.nan_to_num(session.quality, nan=-1.0).round(5).tolist(),
         "curve": session.curve,
     }
@@ -332,7 +333,9 @@ OPERATIONS = st.lists(
         st.tuples(st.just("annotate"), st.integers(0, N - 1), st.integers(0, 25)),
         st.tuples(st.just("clicks"), st.integers(0, N - 1), st.integers(0, 25)),
         st.just(("object",)),
+        st.tuples(st.just("say"), st.integers(0, N - 1), st.booleans()),
         st.just(("remove object",)),
+        st.just(("merge objects",)),
         st.just(("rename",)),
         st.just(("propagate",)),
         st.just(("half a pass",)),
@@ -354,6 +357,15 @@ def perform(session: Session, operation: tuple) -> None:
         session.add_object()
     elif what == "remove object" and len(ids) > 1:
         session.remove_object(ids[0])
+    elif what == "say" and ids:
+        frame, absent = rest
+        there = session.masks.ids(frame)
+        if absent:
+            session.mark_absent(frame, [ids[-1]])
+        elif there:
+            session.accept(frame, there)
+    elif what == "merge objects" and len(ids) > 1:
+        session.merge_objects(ids[0], ids[1])
     elif what == "rename" and ids:
         session.update_object(ids[-1], name="other")
     elif what == "propagate":
@@ -365,6 +377,128 @@ def perform(session: Session, operation: tuple) -> None:
         steps.close()
     elif what in ("undo", "redo"):
         getattr(session, what)()
+
+
+class TestWithoutDrawing:
+    def test_accepting_stands_behind_the_mask_that_is_there(self, frames):
+        session = make(frames)
+        horse, rider = session.add_object("horse"), session.add_object("rider")
+        session.annotate(0, square(3), objects=[horse])
+        session.propagate()
+        shown = session.masks[5].copy()
+        session.accept(5)
+        np.testing.assert_array_equal(session.masks[5], shown)
+        assert session.annotations[5].objects == {horse}
+        assert session.marks == {(0, horse): "drawn", (5, horse): "verified"}
+        assert (session.rounds[-1].kind, session.rounds[-1].seconds) == ("verified", 3.0)
+        assert session.quality[5, 0] == 1.0
+        with pytest.raises(ValueError, match=f"object {rider} has no mask on frame 5"):
+            session.accept(5, [rider])
+        with pytest.raises(ValueError, match="frame 2 shows no mask"):
+            make(frames).accept(2)
+        assert session.can_undo == "acceptance on frame 5"
+
+    def test_an_absent_object_is_gone_and_does_not_come_back(self, frames):
+        session = make(frames)
+        horse = session.add_object("horse")
+        session.annotate(0, square(3), objects=[horse])
+        session.propagate()
+        session.mark_absent(6, [horse])
+        session.propagate()
+        assert session.marks[6, horse] == "absent"
+        assert not session.masks[6].any()
+        assert not session.masks[N - 1].any()
+        assert session.masks[1].any()
+        assert session.rounds[-1].seconds == 3.0
+        with pytest.raises(ValueError, match="has pixels"):
+            session.annotate(7, square(3), objects=[horse], kind="absent")
+
+    def test_a_correction_is_told_from_a_drawing(self, frames):
+        session = make(frames)
+        horse = session.add_object("horse")
+        session.annotate(0, square(3), objects=[horse])
+        session.annotate(1, square(3), objects=[horse])
+        session.propagate()
+        session.annotate(5, square(9), objects=[horse], kind="clicks")
+        session.annotate(0, square(4), objects=[horse])
+        assert [session.marks[f, horse] for f in (0, 1, 5)] == ["drawn", "drawn", "corrected"]
+        session.remove_annotation(5, horse)
+        assert (5, horse) not in session.marks
+
+
+class TestMerging:
+    def test_the_two_are_one_everywhere(self, frames):
+        session = make(frames)
+        front, back, other = (session.add_object() for _ in range(3))
+        session.annotate(0, square(2), objects=[front])
+        session.annotate(0, square(12), objects=[back])
+        session.annotate(4, square(20, 1), objects=[other])
+        session.propagate()
+        before = session.masks.array()
+        session.merge_objects(back, front)
+        after = session.masks.array()
+        np.testing.assert_array_equal(after == front, (before == front) | (before == back))
+        np.testing.assert_array_equal(after == other, before == other)
+        assert [o.id for o in session.objects] == [front, other]
+        assert session.annotations[0].objects == {front}
+        assert set(session.annotations) == {0, 4}
+        session.propagate()
+        np.testing.assert_array_equal(session.masks[3] == front, square(2) | square(12))
+
+    def test_a_frame_where_one_was_drawn_takes_the_other_in(self, frames):
+        session = make(frames)
+        front, back = session.add_object(), session.add_object()
+        session.annotate(0, square(2), objects=[front])
+        session.annotate(0, square(12), objects=[back])
+        session.propagate()
+        session.annotate(5, square(3), objects=[front])
+        session.merge_objects(back, front)
+        np.testing.assert_array_equal(session.annotations[5].labels > 0, square(3) | square(12))
+
+    def test_that_one_is_absent_does_not_speak_for_both(self, frames):
+        session = make(frames)
+        front, back = session.add_object(), session.add_object()
+        session.annotate(0, square(2), objects=[front])
+        session.annotate(0, square(12), objects=[back])
+        session.mark_absent(3, [back])
+        session.mark_absent(6, [back, front])
+        session.merge_objects(back, front)
+        assert set(session.annotations) == {0, 6}
+        assert session.marks == {(0, front): "drawn", (6, front): "absent"}
+
+    def test_what_cannot_be_merged_is_named(self, frames):
+        session = make(frames)
+        front, back = session.add_object(), session.add_object("back")
+        with pytest.raises(ValueError, match="into itself"):
+            session.merge_objects(front, front)
+        with pytest.raises(ValueError, match="no object 9"):
+            session.merge_objects(front, 9)
+        session.update_object(back, locked=True)
+        with pytest.raises(ValueError, match=r"object 2 \(back\) is locked"):
+            session.merge_objects(front, back)
+
+
+class TestParts:
+    def test_a_pass_over_a_range_touches_nothing_else(self, frames):
+        session = make(frames)
+        session.annotate(0, square(3), objects=[session.add_object()])
+        assert session.propagate(frames=range(3, 6)) == 3
+        assert session.stale == set(range(1, N)) - {3, 4, 5}
+        assert session.propagate(frames=range(3, 6)) == 0
+        assert session.propagate() == N - 4
+
+    def test_alternatives_lie_apart(self, frames):
+        session = make(frames)
+        horse = session.add_object()
+        session.annotate(0, square(3), objects=[horse])
+        session.propagate()
+        first, second, third = session.suggestions(3)
+        assert session.suggest() == first
+        session.accept(first.frame)
+        assert [s.frame for s in session.suggestions(2)] == [second.frame, third.frame]
+        assert len({0, first.frame, second.frame, third.frame}) == 4
+        assert not session.state.snoozed
+        assert make(frames).suggestions() == []
 
 
 class TestHistory:
@@ -537,7 +671,7 @@ def test_listeners_hear_of_changes_until_they_leave(frames):
     obj = session.add_object()
     session.annotate(0, square(3), objects=[obj])
     session.propagate()
-    assert ("changed", {"kind": "annotate"}) in heard
+    assert ("changed", {"kind": "annotate", "round": session.rounds[-1]}) in heard
     assert {p["frame"] for e, p in heard if e == "frame"} == set(range(1, N))
     leave()
     n = len(heard)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 from anywidget import AnyWidget
@@ -13,10 +15,28 @@ from anywidget import AnyWidget
 from evavos_widget.session import Session
 from evavos_widget.video import Video
 from evavos_widget.widgets.controller import Controller
+from evavos_widget.widgets.protocol import PROTOCOL
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from evavos_widget.loop import Suggestion
+    from evavos_widget.state import Round
 
 __all__ = ["Annotator"]
 
+_log = logging.getLogger(__name__)
+
 _STATIC = Path(__file__).parent / "static"
+_TOOLS = ("clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick")
+_PALETTES = ("safe", "davis")
+_DISPLAY = {
+    "opacity": 0.5,
+    "contour": True,
+    "onion": False,
+    "difference": False,
+    "palette": "safe",
+}
 _SESSION_OPTIONS = frozenset(inspect.signature(Session).parameters) - {"video"}
 
 
@@ -42,10 +62,14 @@ class Annotator(AnyWidget):
         The frame on the screen, 0 to N - 1; set it to go there.
     active_object : int
         Id of the object being outlined; 0 while there is none.
-    tool : {'auto', 'clicks', 'brush', 'eraser', 'box'}
+    tool : {'auto', 'clicks', 'scribble', 'box', 'brush', 'eraser', 'polygon', 'fill', 'pick'}
         ``'auto'``: the brush where no learned predictor is loaded, clicks otherwise.
     display : dict
-        ``opacity`` of the masks (0 to 1) and whether they are a ``contour``.
+        ``opacity`` of the masks (0 to 1), whether they have a ``contour``, ``onion`` skin of
+        the neighbouring frames, ``difference`` to the mask before, and the ``palette``:
+        ``'safe'`` for colour-blind eyes or ``'davis'``. What is not given stays as it was.
+    target : float or None
+        J&F to reach, 0 to 1: a line in the curve, and how long it may still take.
     read_only : bool
         Show everything, change nothing.
     theme : {'auto', 'light', 'dark'}
@@ -64,6 +88,9 @@ class Annotator(AnyWidget):
     --------
     >>> annotator = Annotator("rider.mp4")                         # doctest: +SKIP
     >>> annotator                                                  # doctest: +SKIP
+    >>> annotator.frame = 12                                       # doctest: +SKIP
+    >>> annotator.on_commit(lambda made: counts.update([made.kind]))  # doctest: +SKIP
+    >>> annotator.snapshot().save("frame-12.png")                  # doctest: +SKIP
     >>> annotator.session.export("davis")                          # doctest: +SKIP
     """
 
@@ -74,13 +101,10 @@ class Annotator(AnyWidget):
     objects = traitlets.List(traitlets.Dict()).tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True, echo_update=False)
     active_object = traitlets.Int(0, min=0, max=255).tag(sync=True, echo_update=False)
-    tool = traitlets.Enum(["auto", "clicks", "brush", "eraser", "box"], "auto").tag(
-        sync=True, echo_update=False
-    )
-    display = traitlets.Dict(default_value={"opacity": 0.5, "contour": True}).tag(
-        sync=True, echo_update=False
-    )
+    tool = traitlets.Enum(["auto", *_TOOLS], "auto").tag(sync=True, echo_update=False)
+    display = traitlets.Dict(default_value=_DISPLAY).tag(sync=True, echo_update=False)
     read_only = traitlets.Bool(False).tag(sync=True)
+    target = traitlets.Float(None, allow_none=True, min=0.0, max=1.0).tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
 
     def __init__(self, source: Any, **options: Any) -> None:
@@ -90,6 +114,7 @@ class Annotator(AnyWidget):
         self._owns_session = not isinstance(source, Session)
         self.session = Session(source, **session_options) if self._owns_session else source
         self._controller: Controller | None = None
+        self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         try:
             super().__init__(
                 **page,
@@ -102,7 +127,12 @@ class Annotator(AnyWidget):
             if self._owns_session:
                 self.session.close()
             raise
-        self._controller = Controller(self.session, self.send, read_only=self.read_only)
+        self._controller = Controller(
+            self.session,
+            self.send,
+            read_only=self.read_only,
+            suggested=lambda suggestion: self._tell("on_suggestion", suggestion),
+        )
         self._unsubscribe = self.session.subscribe(self._follow_session)
 
     def _check_keywords(
@@ -134,6 +164,33 @@ class Annotator(AnyWidget):
             raise traitlets.TraitError(f"there is no frame {frame}; give 0 to {last}.")
         return frame
 
+    @traitlets.validate("active_object")
+    def _check_active_object(self, proposal: dict[str, Any]) -> int:
+        obj, ids = proposal["value"], self._ids()
+        if obj and obj not in ids:
+            raise traitlets.TraitError(f"there is no object {obj}; choose from {ids}, or 0.")
+        return obj
+
+    @traitlets.validate("display")
+    def _complete_display(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        given, known = proposal["value"], PROTOCOL["types"]["Display"]
+        if unknown := sorted(given.keys() - known.keys()):
+            raise traitlets.TraitError(
+                f"display has no {unknown[0]!r}; choose from {sorted(known)}."
+            )
+        complete = {**self.display, **given}
+        if not 0 <= complete["opacity"] <= 1:
+            raise traitlets.TraitError(f"opacity is {complete['opacity']}; give 0 to 1.")
+        if complete["palette"] not in _PALETTES:
+            raise traitlets.TraitError(
+                f"there is no palette {complete['palette']!r}; choose from {_PALETTES}."
+            )
+        return complete
+
+    @traitlets.observe("frame")
+    def _tell_frame(self, change: dict[str, Any]) -> None:
+        self._tell("on_frame", change["new"])
+
     @traitlets.observe("read_only")
     def _pass_on_read_only(self, change: dict[str, Any]) -> None:
         if self._controller is not None:
@@ -142,6 +199,94 @@ class Annotator(AnyWidget):
     def _follow_session(self, event: str, payload: dict[str, Any]) -> None:
         if event == "changed":
             self.objects = self._object_list()
+            if self.active_object not in (0, *self._ids()):
+                self.active_object = min(self._ids(), default=0)
+            if payload["kind"] == "annotate":
+                self._tell("on_commit", payload["round"])
+        elif event == "propagated":
+            self._tell("on_propagated", payload["finished"])
+
+    # What Python hears -----------------------------------------------------------------
+    #
+    # A callback runs on the thread on which the thing happened, most often the annotator's
+    # worker: what it prints goes to the server's log, so show it in a widget. What it
+    # raises is shown in the annotator's messages and disturbs nothing.
+
+    def on_commit(self, callback: Callable[[Round], object]) -> Callable[[], None]:
+        """Call ``callback(round)`` after every annotation, once it is on disk.
+
+        Parameters
+        ----------
+        callback : callable
+            Takes a `Round`: frames, objects, kind, seconds and clicks.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        return self._listen("on_commit", callback)
+
+    def on_frame(self, callback: Callable[[int], object]) -> Callable[[], None]:
+        """Call ``callback(frame)`` when another frame is shown; returns how to end it."""
+        return self._listen("on_frame", callback)
+
+    def on_suggestion(self, callback: Callable[[Suggestion | None], object]) -> Callable[[], None]:
+        """Call ``callback(suggestion)`` for each new one, None for none; returns how to end it."""
+        return self._listen("on_suggestion", callback)
+
+    def on_propagated(self, callback: Callable[[bool], object]) -> Callable[[], None]:
+        """Call ``callback(finished)`` after every pass; returns how to end it."""
+        return self._listen("on_propagated", callback)
+
+    @property
+    def suggestion(self) -> Suggestion | None:
+        """What the annotator shows as the next thing to do."""
+        return self._controller.suggestion if self._controller is not None else None
+
+    def snapshot(self, frame: int | None = None, *, legend: bool = True) -> Image:
+        """A picture of a frame as it is shown, without a browser.
+
+        Parameters
+        ----------
+        frame : int, optional
+            Default: the one on the screen.
+        legend : bool
+            Number and name of the visible objects under it.
+
+        Returns
+        -------
+        PIL.Image.Image
+        """
+        return self.session.snapshot(
+            self.frame if frame is None else frame,
+            opacity=float(self.display["opacity"]),
+            contour=bool(self.display["contour"]),
+            palette=str(self.display["palette"]),
+            legend=legend,
+        )
+
+    def _listen(self, event: str, callback: Callable[[Any], object]) -> Callable[[], None]:
+        listening = self._callbacks.setdefault(event, [])
+        listening.append(callback)
+
+        def stop() -> None:
+            if callback in listening:
+                listening.remove(callback)
+
+        return stop
+
+    def _tell(self, event: str, what: object) -> None:
+        for callback in list(self._callbacks.get(event, ())):
+            try:
+                callback(what)
+            except Exception as error:
+                _log.exception("%s callback failed", event)
+                if self._controller is not None:
+                    sentence = f"the {event} callback failed: {type(error).__name__}: {error}"
+                    self._controller.write_log("error", sentence)
+
+    # The wire --------------------------------------------------------------------------
 
     def _handle_custom_msg(self, content: Any, buffers: list[Any]) -> None:
         if self._controller is not None:

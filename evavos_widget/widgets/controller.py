@@ -5,7 +5,7 @@ goes through the `send` it was given. A Jupyter host calls from the main thread 
 subshell's, often from both at once, so `handle` only enqueues; the session, its engines
 and nearly every reply belong to the worker. It answers what the person waits for first,
 then pictures and masks, and gives the rest of its time to a propagation pass, one step
-after the other.
+after the other. Exports, which only read and take long, have a thread of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -22,9 +23,10 @@ from evavos_widget.widgets.outbox import Outbox, Push
 from evavos_widget.widgets.protocol import PROTOCOL, RequestError, pack_masks, unpack_mask
 from evavos_widget.widgets.requests import Request, RequestQueue, Urgency
 from evavos_widget.widgets.snapshot import capabilities, snapshot
+from evavos_widget.widgets.thumbnail import thumbnail
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import PropagationStep
+    from evavos_widget.loop import PropagationStep, Suggestion
     from evavos_widget.session import Session
 
 __all__ = ["Controller"]
@@ -33,6 +35,9 @@ Reply = tuple[dict[str, Any], list[bytes]]
 Send = Callable[[dict[str, Any], list[bytes]], None]
 
 _log = logging.getLogger(__name__)
+
+#: How many suggestions are offered: the best one, and what instead.
+PROPOSALS = 3
 
 _IDLE: dict[str, Any] = {
     "phase": "idle",
@@ -55,12 +60,23 @@ class Controller:
         the worker, and for the few requests answered at once from the caller's thread.
     read_only : bool
         Refuse every request that would change the session; may be set later.
+    suggested : callable, optional
+        ``suggested(suggestion)`` hears, on the worker, of every new suggestion, and of
+        None when there is no longer one.
     """
 
-    def __init__(self, session: Session, send: Send, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        send: Send,
+        *,
+        read_only: bool = False,
+        suggested: Callable[[Suggestion | None], None] | None = None,
+    ) -> None:
         self.session = session
         self.read_only = read_only
         self._send_message = send
+        self._suggested = suggested
 
         # Shared between threads, only touched under the lock. The session is never called
         # under it: its own callback takes this lock, so that order would be a deadlock.
@@ -71,7 +87,9 @@ class Controller:
         self._views: dict[str, Outbox] = {}
         self._job = _IDLE
         self._pass_wanted = False
+        self._pass_frames: range | None = None  # None: all that wait
         self._pass_outdated = False
+        self._paused = False
         self._session_changed = True
         self._closing = False
 
@@ -80,13 +98,15 @@ class Controller:
         self._pass_seconds = 0.0
         self._seen = session.revisions
         self._revisions = list(session.revisions)
-        self._suggestion: Any = None
+        self._suggestions: list[Suggestion] = []
 
         self._at_once: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "bye": self._bye,
             "ack": self._ack,
             "cancel": self._cancel,
             "job.cancel": self._cancel_job,
+            "job.pause": self._pause_job,
+            "job.resume": self._resume_job,
         }
         self._handlers: dict[str, tuple[Urgency, Callable[[Request], Reply]]] = {
             "hello": (Urgency.INTERACTIVE, self._hello),
@@ -97,21 +117,27 @@ class Controller:
             "object.add": (Urgency.INTERACTIVE, self._add_object),
             "object.update": (Urgency.INTERACTIVE, self._update_object),
             "object.remove": (Urgency.INTERACTIVE, self._remove_object),
+            "object.merge": (Urgency.INTERACTIVE, self._merge_objects),
             "annotation.remove": (Urgency.INTERACTIVE, self._remove_annotation),
             "history.undo": (Urgency.INTERACTIVE, self._undo),
             "history.redo": (Urgency.INTERACTIVE, self._redo),
             "job.start": (Urgency.INTERACTIVE, self._start_job),
             "suggestion.snooze": (Urgency.INTERACTIVE, self._snooze),
-            "export.run": (Urgency.BACKGROUND, self._export),
         }
         self._unsubscribe = session.subscribe(self._note_change)
         self._worker = threading.Thread(target=self._work, name="evavos-controller", daemon=True)
         self._worker.start()
+        self._exporter = ThreadPoolExecutor(1, thread_name_prefix="evavos-export")
 
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds of request that are understood."""
-        return frozenset(self._handlers) | frozenset(self._at_once)
+        return frozenset(self._handlers) | frozenset(self._at_once) | {"export.run"}
+
+    @property
+    def suggestion(self) -> Suggestion | None:
+        """What the views show as the next thing to do."""
+        return next(iter(self._suggestions), None)
 
     # From any thread ---------------------------------------------------------------
 
@@ -150,6 +176,11 @@ class Controller:
             if kind != "ack":
                 self._send({"id": message.get("id"), "ok": True, **reply})
             return
+        if kind == "export.run":
+            with self._lock:
+                self._check_open()
+                self._exporter.submit(self._export, str(_field(message, "id")), message)
+            return
         request = Request(
             id=str(_field(message, "id")),
             kind=kind,
@@ -160,8 +191,7 @@ class Controller:
         )
         superseded = []
         with self._lock:
-            if self._closing:
-                raise RequestError("closed", "the annotator was closed; create a new one.")
+            self._check_open()
             if kind == "prompt.preview":
                 superseded = self._queue.remove(
                     lambda r: r.kind == "prompt.preview" and r.view == request.view
@@ -170,6 +200,10 @@ class Controller:
             self._lock.notify()
         for old in superseded:
             self._fail(old.id, "superseded", "a newer preview was asked for.")
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise RequestError("closed", "the annotator was closed; create a new one.")
 
     def _note_change(self, event: str, payload: dict[str, Any]) -> None:
         """Hear from the session that somebody changed it: every view is to learn of it."""
@@ -212,12 +246,33 @@ class Controller:
 
     def _cancel_job(self, message: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
-            running = self._job["phase"] == "running"
+            running = self._job["phase"] in ("running", "paused")
             if running:
-                self._pass_wanted = False
+                self._pass_wanted = self._paused = False
                 self._set_job({**self._job, "phase": "cancelling"})
                 self._lock.notify()
         return {"cancelled": running}
+
+    def _pause_job(self, message: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            running = self._job["phase"] == "running"
+            if running:
+                self._paused = True
+                self._set_job({**self._job, "phase": "paused"})
+                self._lock.notify()
+        return {"paused": running}
+
+    def _resume_job(self, message: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            return {"resumed": self._resume()}
+
+    def _resume(self) -> bool:
+        """Under the lock."""
+        was, self._paused = self._paused, False
+        if was:
+            self._set_job({**self._job, "phase": "running"})
+            self._lock.notify()
+        return was
 
     def close(self) -> None:
         """Stop the worker, give up what waits, and let the session go; it stays open."""
@@ -232,6 +287,7 @@ class Controller:
             self._fail(request.id, "closed", "the annotator was closed.")
         if threading.current_thread() is not self._worker:
             self._worker.join()
+        self._exporter.shutdown()
 
     # The worker --------------------------------------------------------------------
 
@@ -246,23 +302,22 @@ class Controller:
                 self._abandoned = False
             if request is not None:
                 self._answer(request)
-            elif self._pass is not None or self._pass_wanted:
+            elif self._pass_due():
                 self._advance_pass()
             try:
                 self._tell_views()
             except Exception as error:
                 _log.exception("the views could not be told what changed")
-                self._write_log("error", f"this view may be out of date: {_sentence(error)}")
+                self.write_log("error", f"this view may be out of date: {_sentence(error)}")
         self._drop_pass()
 
     def _anything_to_do(self) -> bool:
         return bool(
-            self._queue
-            or self._pass is not None
-            or self._pass_wanted
-            or self._session_changed
-            or self._next_push_in() == 0
+            self._queue or self._pass_due() or self._session_changed or self._next_push_in() == 0
         )
+
+    def _pass_due(self) -> bool:
+        return not self._paused and (self._pass is not None or self._pass_wanted)
 
     def _next_push_in(self) -> float | None:
         now = time.monotonic()
@@ -301,7 +356,7 @@ class Controller:
         except Exception as error:
             _log.exception("propagation failed")
             sentence = f"propagation stopped: {_sentence(error)}"
-            self._write_log("error", sentence)
+            self.write_log("error", sentence)
             self._finish_pass(sentence)
             return
         if step is None:
@@ -318,7 +373,8 @@ class Controller:
 
     def _next_step(self) -> PropagationStep | None:
         if self._pass is None:
-            self._pass = cast("Generator[PropagationStep]", self.session.propagation())
+            steps = self.session.propagation(self._pass_frames)
+            self._pass = cast("Generator[PropagationStep]", steps)
             self._pass_seconds = 0.0
         return next(self._pass, None)
 
@@ -326,9 +382,15 @@ class Controller:
         waiting = len(self.session.stale)
         if waiting == 0:
             return "every mask is up to date"
+        finished = self._pass_wanted and not self._waiting(self._pass_frames)
         return (
-            f"stopped; {'1 frame waits' if waiting == 1 else f'{waiting} frames wait'} for a pass"
+            f"{'done' if finished else 'stopped'}; "
+            f"{'1 frame waits' if waiting == 1 else f'{waiting} frames wait'} for a pass"
         )
+
+    def _waiting(self, frames: range | None) -> frozenset[int]:
+        stale = self.session.stale
+        return stale if frames is None else stale.intersection(frames)
 
     def _drop_pass(self) -> None:
         dropped, self._pass = self._pass, None
@@ -338,19 +400,29 @@ class Controller:
     def _finish_pass(self, message: str) -> None:
         self._drop_pass()
         with self._lock:
-            self._pass_wanted = False
+            self._pass_wanted = self._paused = False
             self._session_changed = True
             self._set_job({**_IDLE, "message": message})
 
-    def _want_pass(self) -> bool:
-        """Start a pass; False when one runs already or no frame waits."""
-        if not self.session.stale:
+    def _want_pass(self, frames: range | None = None) -> bool:
+        """Start a pass over the waiting frames among `frames`, by default all of them.
+
+        A pass that runs already takes them in, and goes on if it was paused. False where
+        that changes nothing: it covers them, or no frame waits.
+        """
+        if not self._waiting(frames):
             return False
         with self._lock:
-            if self._pass_wanted:
-                return False
-            self._pass_wanted = True
-            self._set_job({**_IDLE, "phase": "running", "name": "propagate"})
+            if not self._pass_wanted:
+                self._pass_wanted, self._pass_frames = True, frames
+                self._set_job({**_IDLE, "phase": "running", "name": "propagate"})
+                return True
+            resumed, old = self._resume(), self._pass_frames
+            if old is None or (frames and frames[0] in old and frames[-1] in old):
+                return resumed
+            both = None if frames is None else (min(old[0], frames[0]), max(old[-1], frames[-1]))
+            self._pass_frames = None if both is None else range(both[0], both[1] + 1)
+            self._pass_outdated = True
         return True
 
     def _set_job(self, job: dict[str, Any]) -> None:
@@ -405,18 +477,20 @@ class Controller:
             for outbox in self._views.values():
                 outbox.note_state()
                 outbox.note_masks(frames)
-        self._suggestion = None if busy else self._suggest()
+        before, self._suggestions = self.suggestion, [] if busy else self._suggest()
+        if self._suggested is not None and self.suggestion != before:
+            self._suggested(self.suggestion)
 
-    def _suggest(self) -> Any:
+    def _suggest(self) -> list[Suggestion]:
         try:
-            return self.session.suggest()
+            return self.session.suggestions(PROPOSALS)
         except Exception as error:
             _log.exception("no suggestion")
-            self._write_log("error", f"no suggestion: {_sentence(error)}")
-            return None
+            self.write_log("error", f"no suggestion: {_sentence(error)}")
+            return []
 
     def _state(self) -> dict[str, Any]:
-        return snapshot(self.session, self._revisions, self._suggestion, self._job)
+        return snapshot(self.session, self._revisions, self._suggestions, self._job)
 
     def _masks(self, frames: list[int]) -> Reply:
         # Numbers first: a mask may be newer than its number, never older.
@@ -425,7 +499,7 @@ class Controller:
         places, buffers = pack_masks((f, self._revisions[f], masks.runs(f)) for f in frames)
         return {"masks": places}, buffers
 
-    def _write_log(self, level: str, message: str, told: str | None = None) -> None:
+    def write_log(self, level: str, message: str, told: str | None = None) -> None:
         """Write a line in the log of every view but the one that was `told` by its reply."""
         line = {"level": level, "message": message, "time": time.time()}
         with self._lock:
@@ -451,7 +525,7 @@ class Controller:
         else:
             _log.warning("%s: %s", kind, sentence)
         self._fail(request_id, code, sentence)
-        self._write_log("error", sentence, told=_view_of(request_id))
+        self.write_log("error", sentence, told=_view_of(request_id))
 
     # Requests, on the worker -------------------------------------------------------
 
@@ -465,8 +539,11 @@ class Controller:
         return {"state": self._state(), "capabilities": capabilities(self.session)}, []
 
     def _get_frame(self, request: Request) -> Reply:
-        frame = self._frame(request.message)
-        return {"frame": frame, "mime": "image/jpeg"}, [self.session.video.jpeg(frame)]
+        frame, width = self._frame(request.message), request.message.get("width")
+        reply = {"frame": frame, "mime": "image/jpeg"}
+        if width is None:
+            return reply, [self.session.video.jpeg(frame)]
+        return reply, [thumbnail(self.session.video, frame, _integer(request.message, "width"))]
 
     def _get_masks(self, request: Request) -> Reply:
         frames = _field(request.message, "frames")
@@ -484,6 +561,7 @@ class Controller:
             _integer(message, "object"),
             clicks=_clicks(message),
             box=_box(message),
+            scribbles=_scribbles(message),
         )
         runs = encode_runs(np.asarray(prediction.mask, dtype=np.uint8))
         milliseconds = (time.monotonic() - started) * 1000
@@ -521,6 +599,11 @@ class Controller:
         self.session.remove_object(_integer(request.message, "object"))
         return {}, []
 
+    def _merge_objects(self, request: Request) -> Reply:
+        message = request.message
+        self.session.merge_objects(_integer(message, "object"), _integer(message, "into"))
+        return {}, []
+
     def _remove_annotation(self, request: Request) -> Reply:
         frame = self._frame(request.message)
         self.session.remove_annotation(frame, _integer(request.message, "object"))
@@ -536,19 +619,35 @@ class Controller:
         job = _field(request.message, "job")
         if job != "propagate":
             raise RequestError("invalid", f"there is no job {job!r}; the one job is 'propagate'.")
-        started = self._want_pass()
-        if not self.session.stale:
-            self._write_log("info", "no frame waits for a pass.")
+        frames = self._range(request.message)
+        started = self._want_pass(frames)
+        if not started and not self._waiting(frames):
+            self.write_log("info", "no frame waits for a pass there.")
         return {"started": started}, []
 
     def _snooze(self, request: Request) -> Reply:
         self.session.snooze(self._frame(request.message), _integer(request.message, "object"))
         return {}, []
 
-    def _export(self, request: Request) -> Reply:
-        path = self.session.export(_field(request.message, "format"), request.message.get("path"))
-        self._write_log("info", f"exported to {path}", told=request.view)
-        return {"path": str(path)}, []
+    def _export(self, request_id: str, message: dict[str, Any]) -> None:
+        """On the exporter's thread."""
+        try:
+            path = self.session.export(_field(message, "format"), message.get("path"))
+        except Exception as error:
+            self._refuse(request_id, error, "export.run")
+            return
+        self._send({"id": request_id, "ok": True, "path": str(path)})
+        self.write_log("info", f"exported to {path}", told=_view_of(request_id))
+
+    def _range(self, message: dict[str, Any]) -> range | None:
+        if (frames := message.get("frames")) is None:
+            return None
+        if not isinstance(frames, list) or len(frames) != 2:
+            raise RequestError("malformed", f"frames is {frames!r}; send [first, last] or null.")
+        first, last = (self._frame({"frame": f}) for f in frames)
+        if first > last:
+            raise RequestError("invalid", f"frames {frames} run backwards; send [first, last].")
+        return range(first, last + 1)
 
     def _frame(self, message: dict[str, Any]) -> int:
         frame, n_frames = _integer(message, "frame"), self.session.video.n_frames
@@ -569,10 +668,14 @@ _CHANGES = frozenset(
         "object.add",
         "object.update",
         "object.remove",
+        "object.merge",
         "annotation.remove",
         "history.undo",
         "history.redo",
         "job.start",
+        "job.pause",
+        "job.resume",
+        "job.cancel",
         "suggestion.snooze",
         "export.run",
     }
@@ -628,6 +731,21 @@ def _box(message: dict[str, Any]) -> Any:
         return Box(*(float(v) for v in box))
     except (TypeError, ValueError):
         raise RequestError("malformed", f"box is {box!r}; send [x0, y0, x1, y1].") from None
+
+
+def _scribbles(message: dict[str, Any]) -> tuple[Any, ...]:
+    from evavos_widget.prompts import Scribble
+
+    try:
+        return tuple(
+            Scribble(s["points"], bool(s["positive"])) for s in message.get("scribbles") or ()
+        )
+    except (TypeError, ValueError, KeyError):
+        raise RequestError(
+            "malformed",
+            f"scribbles are {message['scribbles']!r:.80}; "
+            "send a list of {points: [[x, y], ...], positive}.",
+        ) from None
 
 
 def _code(error: Exception) -> str:

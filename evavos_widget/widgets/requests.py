@@ -1,4 +1,4 @@
-"""Requests that wait for the worker: the person's first, then pictures, then the rest."""
+"""Requests that wait for the worker: the person's first, then pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ class Urgency(IntEnum):
 
     INTERACTIVE = 0
     FETCH = 1
-    BACKGROUND = 2
 
 
 @dataclass(eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ __all__ = ["capabilities", "ranges", "snapshot"]
 def snapshot(
     session: Session,
     revisions: Sequence[int],
-    suggestion: Suggestion | None,
+    suggestions: Sequence[Suggestion],
     job: dict[str, Any],
 ) -> dict[str, Any]:
     """Describe the session as one JSON object; no masks, which travel as runs.
@@ -29,25 +29,26 @@ def snapshot(
     session : Session
     revisions : sequence of int
         Per frame, a number that grows whenever its mask changes.
-    suggestion : Suggestion or None
+    suggestions : sequence of Suggestion
+        What to do next, and what instead.
     job : dict
         ``Job`` in the catalogue.
     """
+    state = session.state
+    quality = state.quality
     return {
         "revision": session.revision,
         "objects": [asdict(o) for o in session.objects],
-        "annotated": [
-            {
-                "frame": frame,
-                "objects": sorted(annotation.objects),
-                "absent": sorted(annotation.objects - set(np.unique(annotation.labels).tolist())),
-            }
-            for frame, annotation in sorted(session.annotations.items())
-        ],
+        "annotated": _annotated(session.marks),
         "revisions": list(revisions),
-        "quality": [_number_or_none(q) for q in _worst(session.quality)],
+        "quality": _numbers_or_none(_worst(quality)),
+        "object_quality": {
+            str(obj): _numbers_or_none(quality[:, k]) for k, obj in enumerate(state.objects)
+        },
         "stale": ranges(session.stale),
-        "suggestion": None if suggestion is None else _suggestion(suggestion),
+        "suggestion": _suggestion(suggestions[0]) if suggestions else None,
+        "alternatives": [_suggestion(s) for s in suggestions[1:]],
+        "seconds": session.seconds,
         "curve": [
             {
                 "seconds": point.seconds,
@@ -95,11 +96,30 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
     return fields
 
 
-def _worst(quality: np.ndarray) -> list[float]:
+def _annotated(marks: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
+    """What was said of which object on which frame; `Session.marks` by frame."""
+    frames: dict[int, dict[str, Any]] = {}
+    for (frame, obj), mark in sorted(marks.items()):
+        here = frames.setdefault(
+            frame, {"frame": frame, "objects": [], "absent": [], "corrected": [], "verified": []}
+        )
+        here["objects"].append(obj)
+        if mark != "drawn":
+            here[mark].append(obj)
+    return list(frames.values())
+
+
+def _worst(quality: np.ndarray) -> np.ndarray:
     """Per frame the lowest known quality of (N, K); NaN where none is known."""
     if quality.shape[1] == 0:
-        return [math.nan] * len(quality)
-    return np.fmin.reduce(quality, axis=1).tolist()
+        return np.full(len(quality), np.nan)
+    return np.fmin.reduce(quality, axis=1)
+
+
+def _numbers_or_none(values: np.ndarray) -> list[float | None]:
+    """Two digits are what a strip of colour can show, and keep a message small."""
+    rounded = np.round(values.astype(np.float64), 2)
+    return np.where(np.isnan(rounded), None, rounded).tolist()  # type: ignore[call-overload]
 
 
 def _number_or_none(value: float | None) -> float | None:

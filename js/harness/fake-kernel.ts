@@ -11,6 +11,7 @@ import {
   type MaskPlace,
   type ObjectInfo,
   type RequestKind,
+  type Scribble,
   type State,
   type Video,
 } from "../src/protocol";
@@ -33,6 +34,8 @@ export interface FakeOptions {
   count: number;
   /** Address of real frames, `{}` for the number; drawn ones without it. */
   frames: string | null;
+  /** Address that takes the prompts of a preview and gives runs back; discs without it. */
+  predictor: string | null;
   learned: boolean;
 }
 
@@ -40,6 +43,8 @@ interface Snapshot {
   label: string;
   objects: ObjectInfo[];
   annotated: Map<number, Map<number, Uint8Array>>;
+  /** How annotations came about, by "frame:object". */
+  marks: Map<string, string>;
   masks: Uint8Array[];
   quality: (number | null)[];
   fresh: Set<number>;
@@ -83,6 +88,7 @@ export class FakeKernel {
       label: "",
       objects: [],
       annotated: new Map(),
+      marks: new Map(),
       masks: Array.from({ length: count }, () => new Uint8Array(width * height)),
       quality: Array(count).fill(null),
       fresh: new Set(),
@@ -137,16 +143,27 @@ export class FakeKernel {
         this.views.delete(String(request.view));
         return undefined;
       case "frame.get":
-        return { fields: { frame, mime: "image/jpeg" }, buffers: [await this.picture(frame)] };
+        return { fields: { frame, mime: "image/jpeg" }, buffers: [await this.picture(frame)] }; // Thumbnails too: the browser makes them small.
       case "mask.get": {
         const { places, buffer } = this.pack(request.frames as number[]);
         return { fields: { masks: places }, buffers: [buffer] };
       }
       case "prompt.preview": {
+        if (this.options.predictor) {
+          const body = JSON.stringify(request);
+          const reply = await fetch(this.options.predictor, { method: "POST", body });
+          const runs = new Uint8Array(await reply.arrayBuffer());
+          return { fields: { score: 0.87, ms: 0 }, buffers: [runs] };
+        }
         const mask = this.predict(
           frame,
           object,
-          request.clicks as Click[],
+          [
+            ...(request.clicks as Click[]),
+            ...(request.scribbles as Scribble[]).flatMap(({ points, positive }) =>
+              points.map(([x, y]): Click => [x, y, positive ? 1 : 0]),
+            ),
+          ],
           request.box as number[],
         );
         await sleep(60);
@@ -155,7 +172,8 @@ export class FakeKernel {
       case "mask.commit": {
         const runs = new Uint32Array(buffers[0].slice().buffer);
         const mask = decodeRuns(runs, new Uint8Array(width * height));
-        this.change(`mask on frame ${frame}`, () => this.annotate(frame, object, mask));
+        const type = String(request.annotation_type);
+        this.change(`${type} on frame ${frame}`, () => this.annotate(frame, object, mask, type));
         this.seconds += Number(request.seconds) + 1;
         this.measure();
         this.publish([frame]);
@@ -187,6 +205,15 @@ export class FakeKernel {
         });
         this.publish(this.all());
         return undefined;
+      case "object.merge": {
+        const into = Number(request.into);
+        this.change("merge of two objects", () => {
+          this.now.objects = this.now.objects.filter((o) => o.id !== object);
+          this.now.masks = this.now.masks.map((m) => m.map((l) => (l === object ? into : l)));
+        });
+        this.publish(this.all());
+        return undefined;
+      }
       case "annotation.remove":
         this.change("removed annotation", () => this.now.annotated.get(frame)?.delete(object));
         this.publish([frame]);
@@ -196,10 +223,15 @@ export class FakeKernel {
       case "history.redo":
         return { fields: { label: this.travel(this.future, this.past) } };
       case "job.start":
-        void this.propagate();
+        void this.propagate(request.frames as [number, number] | null);
         return { fields: { started: true } };
+      case "job.pause":
+      case "job.resume":
+        this.job = { ...this.job, phase: request.kind === "job.pause" ? "paused" : "running" };
+        this.push("job", { job: this.job });
+        return { fields: { paused: true, resumed: true } };
       case "job.cancel":
-        if (this.job.phase === "running") this.job = { ...this.job, phase: "cancelling" };
+        if (this.job.phase !== "idle") this.job = { ...this.job, phase: "cancelling" };
         this.push("job", { job: this.job });
         return { fields: { cancelled: true } };
       case "suggestion.snooze":
@@ -241,13 +273,31 @@ export class FakeKernel {
       objects: now.objects,
       annotated: frames.map((frame) => {
         const here = now.annotated.get(frame) ?? new Map<number, Uint8Array>();
-        const absent = [...here].filter(([, mask]) => !mask.includes(1)).map(([id]) => id);
-        return { frame, objects: [...here.keys()], absent };
+        const objects = [...here.keys()];
+        const those = (mark: string) =>
+          objects.filter((id) => this.now.marks.get(`${frame}:${id}`) === mark);
+        return {
+          frame,
+          objects,
+          absent: those("absent"),
+          corrected: those("corrected"),
+          verified: those("verified"),
+        };
       }),
       revisions: this.revisions,
       quality: now.quality,
+      object_quality: Object.fromEntries(
+        now.objects.map(({ id }) => [
+          id,
+          now.quality.map(
+            (q, f) => q && Math.max(0.2, q - 0.07 * (id - 1) * Math.abs(Math.sin(f))),
+          ),
+        ]),
+      ),
       stale,
-      suggestion: this.suggest(),
+      suggestion: this.suggest(0),
+      alternatives: [this.suggest(1), this.suggest(2)].filter((each) => each !== null),
+      seconds: this.seconds,
       curve: this.curve,
       undo: this.past.at(-1)?.label ?? null,
       redo: this.future.at(-1)?.label ?? null,
@@ -256,13 +306,14 @@ export class FakeKernel {
     };
   }
 
-  private suggest(): State["suggestion"] {
+  private suggest(rank: number): State["suggestion"] {
     const { quality, annotated, objects } = this.now;
     const open = this.all().filter(
       (f) => quality[f] !== null && !annotated.has(f) && !this.snoozed.has(f),
     );
-    if (open.length === 0 || this.job.phase !== "idle") return null;
-    const frame = open.reduce((a, b) => ((quality[a] ?? 1) <= (quality[b] ?? 1) ? a : b));
+    open.sort((a, b) => (quality[a] ?? 1) - (quality[b] ?? 1));
+    const frame = open[rank * 9];
+    if (frame === undefined || this.job.phase !== "idle") return null;
     return {
       frame,
       object: objects[0].id,
@@ -286,6 +337,7 @@ export class FakeKernel {
     return {
       ...now,
       annotated: new Map([...now.annotated].map(([f, objects]) => [f, new Map(objects)])),
+      marks: new Map(now.marks),
       masks: [...now.masks],
       quality: [...now.quality],
       fresh: new Set(now.fresh),
@@ -301,7 +353,10 @@ export class FakeKernel {
     return target.label;
   }
 
-  private annotate(frame: number, object: number, mask: Uint8Array): void {
+  private annotate(frame: number, object: number, mask: Uint8Array, type: string): void {
+    const corrects = this.now.masks[frame].includes(object) ? "corrected" : "drawn";
+    const said = type === "verified" || type === "absent";
+    this.now.marks.set(`${frame}:${object}`, said ? type : corrects);
     const here = this.now.annotated.get(frame) ?? new Map<number, Uint8Array>();
     this.now.annotated.set(frame, here.set(object, mask));
     this.now.masks[frame] = merge(this.now.masks[frame], object, mask);
@@ -317,15 +372,17 @@ export class FakeKernel {
   }
 
   /** Carries the nearest annotated frame along, outwards, one frame at a time. */
-  private async propagate(): Promise<void> {
+  private async propagate(frames: [number, number] | null = null): Promise<void> {
     if (this.job.phase !== "idle") return;
     const annotated = [...this.now.annotated.keys()];
     const distance = (f: number) => Math.min(...annotated.map((a) => Math.abs(a - f)));
     const order = this.all()
       .filter((f) => !this.now.annotated.has(f))
+      .filter((f) => !frames || (f >= frames[0] && f <= frames[1]))
       .sort((a, b) => distance(a) - distance(b));
     this.job = { ...IDLE, phase: "running", name: "propagate", total: order.length };
     for (const [done, frame] of order.entries()) {
+      while (this.job.phase === "paused") await sleep(this.pace);
       if (this.job.phase === "cancelling") break;
       const source = annotated.reduce((a, b) =>
         Math.abs(a - frame) <= Math.abs(b - frame) ? a : b,

@@ -1,8 +1,9 @@
 /**
  * Shows the widget in a plain page, with a kernel that lives in the browser.
  *
- * `?theme=dark`, `?width=480`, `?learned=1`, `?readonly=1`, `?frames=/clip/{}.jpg&count=60` (numbers
- * padded to five digits). Tests reach the parts through `window.harness`.
+ * `?theme=dark`, `?width=480`, `?w=1920&h=1080` (of the picture), `?learned=1`, `?readonly=1`,
+ * `?frames=/clip/{}.jpg&count=60` (numbers padded to five digits), `?predictor=/predict`. Tests
+ * reach the parts through `window.harness`.
  */
 
 import widget from "../src/annotator";
@@ -20,6 +21,7 @@ const kernel = new FakeKernel({
   height: Number(options.get("h") ?? 480),
   count: Number(options.get("count") ?? 60),
   frames: options.get("frames"),
+  predictor: options.get("predictor"),
   learned: options.has("learned"),
 });
 const model = new FakeModel(kernel, { read_only: options.has("readonly") });

@@ -2,13 +2,23 @@
  * Everything a person can do, in one table. Buttons, tooltips, keys and the cheat-sheet all read
  * it, so what a button says and what a key does cannot part.
  *
- * Keys are written as `keys.ts` reads them: `Mod` is Ctrl, or Cmd on a Mac.
+ * Keys are written as `keys.ts` reads them: `Mod` is Ctrl, or Cmd on a Mac. They are those of a
+ * person who has changed none; `keymap.ts` has the changes.
  */
 
 import type { App } from "./app";
-import type { Tool } from "./protocol";
+import { bigStep, stepped } from "./crosshair";
+import { following, leastCertain } from "./landmarks";
+import type { Suggestion, Tool } from "./protocol";
 
-export type ActionGroup = "Tools" | "Work in progress" | "Frames" | "The loop" | "Objects" | "View";
+export type ActionGroup =
+  | "Tools"
+  | "Crosshair"
+  | "Work in progress"
+  | "Frames"
+  | "The loop"
+  | "Objects"
+  | "View";
 
 export interface Action {
   id: string;
@@ -25,6 +35,10 @@ export interface Action {
   repeats?: true;
   /** Another action whose key does this too, where that makes sense. */
   via?: string;
+  /** For such a key: the action that it is just now. */
+  leads?(app: App): string | undefined;
+  /** Only then does the action apply, and its keys are taken from others that share them. */
+  context?: "crosshair" | "polygon";
   /** How the cheat-sheet writes a row of like keys; "" leaves the action out. */
   listed?: string;
 }
@@ -45,11 +59,35 @@ const tool = (id: Tool, label: string, key: string, able: (app: App) => boolean)
   pressed: (app) => app.editor.tool.value === id,
 });
 
-const step = (id: string, label: string, key: string, by: number): Action => ({
+/** A step of the crosshair; a big one where `big`. */
+const crosshairStep = (where: string, key: string, dx: number, dy: number, big: boolean) => ({
+  id: `crosshair.${where.toLowerCase()}${big ? ".far" : ""}`,
+  group: "Crosshair" as const,
+  label: `${where}, ${big ? "a big step" : "one pixel"}`,
+  keys: [big ? `Shift+${key}` : key],
+  run: (app: App) => {
+    const at = app.store.crosshair.value;
+    const size = app.synced.video.value;
+    const by = big ? bigStep(size) : 1;
+    if (at) app.stage?.moveCrosshair(stepped(at, dx * by, dy * by, size));
+  },
+  enabled: hasCrosshair,
+  repeats: true as const,
+  context: "crosshair" as const,
+});
+
+const DIRECTIONS = [
+  ["Left", "ArrowLeft", -1, 0],
+  ["Right", "ArrowRight", 1, 0],
+  ["Up", "ArrowUp", 0, -1],
+  ["Down", "ArrowDown", 0, 1],
+] as const;
+
+const step = (id: string, label: string, keys: string[], by: number): Action => ({
   id,
   group: "Frames",
   label,
-  keys: [key],
+  keys,
   run: (app) => app.navigation.step(by),
   repeats: true,
 });
@@ -63,8 +101,12 @@ const scaleBrush = (app: App, factor: number) => {
   );
 };
 
+const hasCrosshair = (app: App) => app.store.crosshair.value !== null;
+const hasPath = (app: App) => app.editor.current.value?.path != null;
 const hasDraft = (app: App) => app.editor.kind.value !== "none";
-const jobRuns = (app: App) => app.kernel.job.value.phase === "running";
+const phase = (app: App) => app.kernel.job.value.phase;
+const jobRuns = (app: App) => phase(app) === "running" || phase(app) === "paused";
+const editable = (app: App) => !app.synced.readOnly.value;
 const suggestion = (app: App) => app.kernel.state.value?.suggestion ?? null;
 
 /** Whether the suggested frame is on the screen with its object in hand. */
@@ -80,11 +122,83 @@ const TOOL_FOR: Record<string, Tool> = { clicks: "clicks", box: "box", mask: "br
 
 function goToSuggestion(app: App): void {
   const next = suggestion(app);
-  if (!next) return;
+  if (next) take(app, next);
+}
+
+/** Goes to a suggestion, with its object and the tool it asks for in hand. */
+export function take(app: App, next: Suggestion): void {
   app.navigation.jump(next.frame);
   app.synced.activeObject.set(next.object);
   app.synced.tool.set(TOOL_FOR[next.annotation_type] ?? "brush");
   app.stage?.element.focus({ preventScroll: true });
+}
+
+const annotatedFrames = (app: App) => app.kernel.state.value?.annotated.map((a) => a.frame) ?? [];
+
+const proposals = (app: App): Suggestion[] => {
+  const state = app.kernel.state.value;
+  return state?.suggestion ? [state.suggestion, ...state.alternatives] : [];
+};
+
+function goToProposal(app: App, direction: 1 | -1): void {
+  const known = proposals(app);
+  const frame = following(
+    known.map((each) => each.frame),
+    app.navigation.frame.value,
+    direction,
+  );
+  const next = known.find((each) => each.frame === frame);
+  if (next) take(app, next);
+}
+
+const uncertain = (app: App, direction: 1 | -1): number | null =>
+  leastCertain(app.kernel.state.value?.quality ?? [], app.navigation.frame.value, direction);
+
+const landmark = (
+  id: string,
+  label: string,
+  key: string,
+  find: (app: App) => number | null,
+): Action => ({
+  id,
+  group: "Frames",
+  label,
+  keys: [key],
+  run: (app) => {
+    const frame = find(app);
+    if (frame !== null) app.navigation.jump(frame);
+  },
+  enabled: (app) => find(app) !== null,
+});
+
+const annotatedFrame = (direction: 1 | -1) => (app: App) =>
+  following(annotatedFrames(app), app.navigation.frame.value, direction);
+
+/** Starts a pass over some frames, both ends included; null: over all that wait. */
+export const propagate = (app: App, frames: [first: number, last: number] | null) =>
+  app.kernel.ask("job.start", { job: "propagate", frames });
+
+const canPropagate = (app: App) =>
+  editable(app) && phase(app) === "idle" && (app.kernel.state.value?.annotated.length ?? 0) > 0;
+
+const say = (id: "verified" | "absent", label: string, key: string): Action => ({
+  id: `mark.${id}`,
+  group: "Work in progress",
+  label,
+  keys: [key],
+  run: (app) => app.editor.say(id),
+  enabled: (app) =>
+    app.editor.canEdit.value &&
+    app.editor.object.value !== null &&
+    !hasDraft(app) &&
+    (id === "absent" || app.editor.showsMask),
+});
+
+/** The object after or before the one in hand, for those that have no key of their own. */
+function chooseNext(app: App, by: 1 | -1): void {
+  const ids = app.kernel.objects.value.map(({ id }) => id);
+  const at = ids.indexOf(app.editor.object.value?.id ?? -1);
+  if (at >= 0) app.synced.activeObject.set(ids[(at + by + ids.length) % ids.length]);
 }
 
 function annotationHere(app: App): { frame: number; object: number } | null {
@@ -95,27 +209,43 @@ function annotationHere(app: App): { frame: number; object: number } | null {
   return annotated?.objects.includes(object) ? { frame, object } : null;
 }
 
+interface Escape {
+  does(): unknown;
+  /** The action it is, where a button says so. */
+  as?: string;
+}
+
 /** What Escape gives up, the nearest to the hand first. */
-function escapes(app: App): (() => unknown) | null {
+function escapes(app: App): Escape | null {
   const { store, editor, stage } = app;
-  for (const open of [store.helpOpen, store.exportOpen, store.logOpen]) {
+  for (const open of [store.helpOpen, store.exportOpen, store.passOpen, store.logOpen]) {
     if (open.value) {
-      return () => {
-        open.value = false;
+      return {
+        does: () => {
+          open.value = false;
+        },
       };
     }
   }
-  if (stage?.busy) return () => stage.cancelGesture();
-  if (hasDraft(app)) return () => editor.discard();
-  if (jobRuns(app)) return () => run(app, "job.stop");
+  if (stage?.busy) return { does: () => stage.cancelGesture() };
+  if (hasPath(app)) return { does: () => editor.leavePolygon() };
+  if (hasCrosshair(app)) return { does: () => stage?.moveCrosshair(null) };
+  if (hasDraft(app)) return { does: () => editor.discard(), as: "discard" };
+  if (jobRuns(app)) return { does: () => run(app, "job.stop"), as: "job.stop" };
   return null;
 }
 
+const confirms = (app: App) => (hasDraft(app) ? "commit" : "suggestion.go");
+
 export const ACTIONS: readonly Action[] = [
   tool("clicks", "Points", "c", (app) => app.kernel.capabilities.value?.clicks ?? true),
+  tool("scribble", "Scribble", "i", (app) => app.kernel.capabilities.value?.clicks ?? true),
+  tool("box", "Box", "r", (app) => app.kernel.capabilities.value?.box ?? true),
   tool("brush", "Brush", "b", () => true),
   tool("eraser", "Eraser", "e", () => true),
-  tool("box", "Box", "r", (app) => app.kernel.capabilities.value?.box ?? true),
+  tool("polygon", "Polygon", "p", () => true),
+  tool("fill", "Fill", "g", () => true),
+  tool("pick", "Pick", "v", () => true),
   {
     id: "brush.smaller",
     group: "Tools",
@@ -133,11 +263,61 @@ export const ACTIONS: readonly Action[] = [
     repeats: true,
   },
   {
+    id: "crosshair",
+    group: "Crosshair",
+    label: "Crosshair for the keyboard",
+    keys: ["k"],
+    run: (app) => app.stage?.toggleCrosshair(),
+    pressed: hasCrosshair,
+  },
+  {
+    id: "crosshair.place",
+    group: "Crosshair",
+    label: "Use the tool here",
+    keys: ["Enter"],
+    run: (app) => app.stage?.place(false),
+    enabled: hasCrosshair,
+    context: "crosshair",
+  },
+  {
+    id: "crosshair.place.negative",
+    group: "Crosshair",
+    label: "Use it the other way: not the object, erase",
+    keys: ["Shift+Enter"],
+    run: (app) => app.stage?.place(true),
+    enabled: hasCrosshair,
+    context: "crosshair",
+  },
+  ...DIRECTIONS.flatMap(([where, key, dx, dy]): Action[] => [
+    crosshairStep(where, key, dx, dy, false),
+    crosshairStep(where, key, dx, dy, true),
+  ]),
+  {
+    id: "polygon.close",
+    group: "Work in progress",
+    label: "Close the outline",
+    keys: ["Enter"],
+    run: (app) => app.editor.closePolygon(),
+    enabled: hasPath,
+    context: "polygon",
+  },
+  {
+    id: "polygon.back",
+    group: "Work in progress",
+    label: "Take the last vertex back",
+    keys: ["Backspace"],
+    run: (app) => app.editor.undo(),
+    enabled: hasPath,
+    repeats: true,
+    context: "polygon",
+  },
+  {
     id: "confirm",
     group: "Work in progress",
     label: "Commit, or go to the suggestion",
     keys: ["Enter"],
-    run: (app) => run(app, hasDraft(app) ? "commit" : "suggestion.go"),
+    run: (app) => run(app, confirms(app)),
+    leads: confirms,
     enabled: (app) => hasDraft(app) || canGo(app),
   },
   {
@@ -160,9 +340,10 @@ export const ACTIONS: readonly Action[] = [
   {
     id: "escape",
     group: "Work in progress",
-    label: "Discard, or stop the pass",
+    label: "Give up: outline, crosshair, draft, pass",
     keys: ["Escape"],
-    run: (app) => escapes(app)?.(),
+    run: (app) => escapes(app)?.does(),
+    leads: (app) => escapes(app)?.as,
     enabled: (app) => escapes(app) !== null,
   },
   {
@@ -179,8 +360,9 @@ export const ACTIONS: readonly Action[] = [
     group: "Work in progress",
     label: "Undo",
     keys: ["Mod+z"],
-    run: (app) => app.editor.undo(),
-    enabled: (app) => !app.synced.readOnly.value && app.editor.undoLabel.value !== null,
+    run: (app) => (app.stage?.busy ? app.stage.cancelGesture() : app.editor.undo()),
+    enabled: (app) =>
+      !app.synced.readOnly.value && (app.stage?.busy || app.editor.undoLabel.value !== null),
     repeats: true,
   },
   {
@@ -203,10 +385,12 @@ export const ACTIONS: readonly Action[] = [
     },
     enabled: (app) => !app.synced.readOnly.value && !hasDraft(app) && annotationHere(app) !== null,
   },
-  step("frame.previous", "Previous frame", "ArrowLeft", -1),
-  step("frame.next", "Next frame", "ArrowRight", 1),
-  step("frame.back", "Ten frames back", "Shift+ArrowLeft", -10),
-  step("frame.forward", "Ten frames on", "Shift+ArrowRight", 10),
+  say("verified", "Accept the mask as it is", "y"),
+  say("absent", "The object is not in this frame", "m"),
+  step("frame.previous", "Previous frame", ["ArrowLeft", ","], -1),
+  step("frame.next", "Next frame", ["ArrowRight", "."], 1),
+  step("frame.back", "Ten frames back", ["Shift+ArrowLeft", "<"], -10),
+  step("frame.forward", "Ten frames on", ["Shift+ArrowRight", ">"], 10),
   {
     id: "frame.first",
     group: "Frames",
@@ -221,6 +405,28 @@ export const ACTIONS: readonly Action[] = [
     keys: ["End"],
     run: (app) => app.navigation.jump(app.navigation.count - 1),
   },
+  {
+    id: "suggestion.next",
+    group: "Frames",
+    label: "Next suggested frame",
+    keys: ["n"],
+    run: (app) => goToProposal(app, 1),
+    enabled: (app) => proposals(app).length > 0,
+  },
+  {
+    id: "suggestion.previous",
+    group: "Frames",
+    label: "Previous suggested frame",
+    keys: ["Shift+n"],
+    run: (app) => goToProposal(app, -1),
+    enabled: (app) => proposals(app).length > 0,
+  },
+  landmark("uncertain.next", "Least certain frame ahead", "u", (app) => uncertain(app, 1)),
+  landmark("uncertain.previous", "Least certain frame before", "Shift+u", (app) =>
+    uncertain(app, -1),
+  ),
+  landmark("annotated.next", "Next annotated frame", "j", annotatedFrame(1)),
+  landmark("annotated.previous", "Previous annotated frame", "Shift+j", annotatedFrame(-1)),
   {
     id: "play",
     group: "Frames",
@@ -244,11 +450,45 @@ export const ACTIONS: readonly Action[] = [
     group: "The loop",
     label: "Propagate",
     keys: ["t"],
-    run: (app) => app.kernel.ask("job.start", { job: "propagate" }),
-    enabled: (app) =>
-      !app.synced.readOnly.value &&
-      app.kernel.job.value.phase === "idle" &&
-      (app.kernel.state.value?.annotated.length ?? 0) > 0,
+    run: (app) => propagate(app, null),
+    enabled: canPropagate,
+  },
+  {
+    id: "job.forward",
+    group: "The loop",
+    label: "Propagate from here to the end",
+    keys: ["Shift+End"],
+    run: (app) => propagate(app, [app.navigation.frame.value, app.navigation.count - 1]),
+    enabled: canPropagate,
+  },
+  {
+    id: "job.backward",
+    group: "The loop",
+    label: "Propagate from here to the start",
+    keys: ["Shift+Home"],
+    run: (app) => propagate(app, [0, app.navigation.frame.value]),
+    enabled: canPropagate,
+  },
+  {
+    id: "job.part",
+    group: "The loop",
+    label: "Propagate a part",
+    keys: ["Shift+t"],
+    run: (app) => {
+      app.store.passOpen.value = !app.store.passOpen.value;
+    },
+    enabled: canPropagate,
+    pressed: (app) => app.store.passOpen.value,
+  },
+  {
+    id: "job.pause",
+    group: "The loop",
+    label: "Pause the pass, or go on",
+    keys: ["Shift+Space"],
+    run: (app) =>
+      phase(app) === "paused" ? app.kernel.ask("job.resume", {}) : app.kernel.ask("job.pause", {}),
+    enabled: (app) => editable(app) && jobRuns(app),
+    pressed: (app) => phase(app) === "paused",
   },
   {
     id: "job.stop",
@@ -257,7 +497,7 @@ export const ACTIONS: readonly Action[] = [
     keys: [],
     via: "escape",
     run: (app) => app.kernel.ask("job.cancel", {}),
-    enabled: jobRuns,
+    enabled: (app) => editable(app) && jobRuns(app),
   },
   {
     id: "suggestion.go",
@@ -302,6 +542,32 @@ export const ACTIONS: readonly Action[] = [
     };
   }),
   {
+    id: "object.next",
+    group: "Objects",
+    label: "Next object",
+    keys: ["PageDown"],
+    run: (app) => chooseNext(app, 1),
+    enabled: (app) => app.kernel.objects.value.length > 1,
+    repeats: true,
+  },
+  {
+    id: "object.previous",
+    group: "Objects",
+    label: "Previous object",
+    keys: ["PageUp"],
+    run: (app) => chooseNext(app, -1),
+    enabled: (app) => app.kernel.objects.value.length > 1,
+    repeats: true,
+  },
+  {
+    id: "object.pick",
+    group: "Objects",
+    label: "Choose the object under the pointer",
+    keys: ["Shift+v"],
+    run: (app) => app.stage?.pick(),
+    enabled: (app) => app.kernel.objects.value.length > 0,
+  },
+  {
     id: "view.peek",
     group: "View",
     label: "Hide masks while held",
@@ -321,11 +587,48 @@ export const ACTIONS: readonly Action[] = [
     group: "View",
     label: "Outlines",
     keys: ["o"],
-    run: (app) => {
-      const { display } = app.synced;
-      display.set({ ...display.value, contour: !display.value.contour });
+    run: (app) => app.show({ contour: !app.display.value.contour }),
+    pressed: (app) => app.display.value.contour,
+  },
+  {
+    id: "view.onion",
+    group: "View",
+    label: "Onion skin: frame before in dashes, after in dots",
+    keys: ["Shift+o"],
+    run: (app) => app.show({ onion: !app.display.value.onion }),
+    pressed: (app) => app.display.value.onion,
+  },
+  {
+    id: "view.difference",
+    group: "View",
+    label: "Difference to the mask before",
+    keys: ["Shift+d"],
+    run: (app) => app.show({ difference: !app.display.value.difference }),
+    pressed: (app) => app.display.value.difference,
+  },
+  {
+    id: "view.before",
+    group: "View",
+    label: "Show the mask before while held",
+    keys: ["q"],
+    run: () => {},
+    hold: {
+      start: (app) => {
+        app.store.comparing.value = true;
+        if (!app.layer.before) app.store.announcement.value = "No mask before this one is known";
+      },
+      end: (app) => {
+        app.store.comparing.value = false;
+      },
     },
-    pressed: (app) => app.synced.display.value.contour,
+  },
+  {
+    id: "view.davis",
+    group: "View",
+    label: "Colours of DAVIS",
+    keys: ["Shift+p"],
+    run: (app) => app.show({ palette: app.display.value.palette === "davis" ? "safe" : "davis" }),
+    pressed: (app) => app.display.value.palette === "davis",
   },
   {
     id: "view.fit",
@@ -407,9 +710,4 @@ export function run(app: App, id: string): void {
   Promise.resolve()
     .then(() => wanted.run(app))
     .catch((error) => app.kernel.fail(error));
-}
-
-/** The keys that lead to an action, its own or those of the one it shares. */
-export function keysOf(wanted: Action): readonly string[] {
-  return wanted.via ? action(wanted.via).keys : wanted.keys;
 }

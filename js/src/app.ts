@@ -5,17 +5,31 @@ import { computed, effect, type ReadonlySignal } from "@preact/signals";
 import { Editor } from "./editor";
 import { Frames } from "./frames";
 import { Kernel } from "./kernel";
+import { Keys } from "./keymap";
+import { davisColor } from "./label-paint";
 import { MaskLayer } from "./mask-layer";
 import { Masks } from "./masks";
 import { Navigation } from "./navigation";
+import { type Outlines, outlinesOf } from "./outlines";
+import type { Display, ObjectInfo } from "./protocol";
 import type { Incoming } from "./rpc";
+import { decodeRuns } from "./runs";
 import type { Stage } from "./stage";
 import { createStore, type Store } from "./store";
 import { type SyncedTraits, syncTraits, type Traits } from "./synced";
 import { hostTheme, type Theme } from "./theme";
+import { THUMB_WIDTH, Thumbs } from "./thumbs";
 
 /** Frames whose masks are fetched ahead while moving through the video. */
 const MASKS_AHEAD = 16;
+
+const DEFAULT_DISPLAY: Display = {
+  opacity: 0.5,
+  contour: true,
+  onion: false,
+  difference: false,
+  palette: "safe",
+};
 
 export class App {
   readonly synced: SyncedTraits;
@@ -26,9 +40,15 @@ export class App {
   readonly editor: Editor;
   readonly navigation: Navigation;
   readonly frames: Frames<ImageBitmap>;
+  readonly thumbs: Thumbs;
   readonly theme: ReadonlySignal<Theme>;
+  /** How the picture is shown; what Python left out has its default. */
+  readonly display: ReadonlySignal<Display>;
+  readonly keys: Keys;
   readonly signal: AbortSignal;
   stage: Stage | null = null;
+  /** Outlines by the runs they were drawn from, and gone with them. */
+  private readonly onion = new WeakMap<Uint32Array, Outlines>();
   private readonly abort = new AbortController();
 
   /**
@@ -42,11 +62,14 @@ export class App {
   ) {
     this.signal = this.abort.signal;
     this.synced = syncTraits(model);
+    this.display = computed(() => ({ ...DEFAULT_DISPLAY, ...this.synced.display.value }));
+    this.keys = new Keys(this.signal);
     const { width, height, n_frames } = this.synced.video.value;
     this.kernel = new Kernel(
       view,
       (content, buffers) => model.send(content, undefined, buffers),
       (places, buffer) => this.masks.accept(places, buffer),
+      (object) => this.coloured(object),
     );
     this.masks = new Masks(
       (frame) => this.kernel.state.peek()?.revisions[frame] ?? -1,
@@ -55,7 +78,9 @@ export class App {
         if (reply) this.masks.accept(reply.fields.masks, reply.buffers[0]);
       },
       (frames) => {
-        if (frames.includes(this.store.shown.peek())) this.showMasks();
+        const shown = this.store.shown.peek();
+        if (frames.includes(shown)) this.showMasks();
+        else if (frames.some((frame) => Math.abs(frame - shown) === 1)) this.stage?.showMarks();
       },
     );
     this.layer = new MaskLayer(width, height);
@@ -73,6 +98,11 @@ export class App {
         loaded: (frame) => this.arrived(frame),
         failed: (_, error) => this.kernel.fail(error),
       },
+      n_frames,
+    );
+    this.thumbs = new Thumbs(
+      (frame, signal) => this.loadFrame(frame, signal, THUMB_WIDTH),
+      (error) => this.kernel.fail(error),
       n_frames,
     );
     const host = hostTheme(this.signal);
@@ -98,8 +128,19 @@ export class App {
     this.abort.abort();
     this.editor.close();
     this.frames.close();
+    this.thumbs.close();
     this.kernel.close();
     this.synced.close();
+  }
+
+  /** Changes how the picture is shown. */
+  show(changes: Partial<Display>): void {
+    this.synced.display.set({ ...this.display.value, ...changes });
+  }
+
+  private coloured(object: ObjectInfo): ObjectInfo {
+    if (this.display.value.palette === "safe") return object;
+    return { ...object, color: davisColor(object.id) };
   }
 
   /** The picture and masks of the shown frame are on the screen. */
@@ -121,7 +162,8 @@ export class App {
       },
       () => {
         kernel.objects.value;
-        this.synced.display.value;
+        this.display.value;
+        store.comparing.value;
         this.stage?.showLabels();
       },
       () => {
@@ -153,7 +195,7 @@ export class App {
   }
 
   private seek(frame: number): void {
-    if (this.frames.get(frame)) this.show(frame);
+    if (this.frames.get(frame)) this.showFrame(frame);
     this.frames.want(frame, this.navigation.direction);
     this.wantMasks(frame);
   }
@@ -163,28 +205,51 @@ export class App {
     const wanted = this.navigation.frame.peek();
     const shown = this.store.shown.peek();
     const nearer = Math.abs(frame - wanted) < Math.abs(shown - wanted);
-    if (frame === wanted || (shown !== wanted && nearer)) this.show(frame);
+    if (frame === wanted || (shown !== wanted && nearer)) this.showFrame(frame);
   }
 
-  private show(frame: number): void {
+  private showFrame(frame: number): void {
     this.store.shown.value = frame;
-    this.layer.setCommitted(this.masks.get(frame));
+    this.takeMasks(frame);
     this.stage?.showFrame();
   }
 
   private showMasks(): void {
-    this.layer.setCommitted(this.masks.get(this.store.shown.peek()));
+    this.takeMasks(this.store.shown.peek());
     this.stage?.showLabels();
+  }
+
+  private takeMasks(frame: number): void {
+    this.layer.setCommitted(this.masks.get(frame), this.masks.before(frame));
+  }
+
+  /** Outlines of a neighbouring frame's masks, for the onion skin. */
+  outlines(frame: number): Outlines | null {
+    const runs = this.masks.get(frame);
+    if (!runs) return null;
+    let known = this.onion.get(runs);
+    if (!known) {
+      const { width, height } = this.layer;
+      known = outlinesOf(decodeRuns(runs, new Uint8Array(width * height)), width, height);
+      this.onion.set(runs, known);
+    }
+    return known;
   }
 
   private wantMasks(frame: number): void {
     const { direction, count } = this.navigation;
     const ahead = Array.from({ length: MASKS_AHEAD }, (_, step) => frame + step * direction);
+    ahead.splice(1, 0, frame - direction);
     this.masks.want(ahead.filter((other) => other >= 0 && other < count));
   }
 
-  private async loadFrame(frame: number, signal: AbortSignal): Promise<ImageBitmap> {
-    const { fields, buffers } = await this.kernel.request("frame.get", { frame }, { signal });
+  private async loadFrame(
+    frame: number,
+    signal: AbortSignal,
+    width?: number,
+  ): Promise<ImageBitmap> {
+    const wanted = width === undefined ? { frame } : { frame, width };
+    const { fields, buffers } = await this.kernel.request("frame.get", wanted, { signal });
     const view = buffers[0];
     const bytes = new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
     return createImageBitmap(new Blob([bytes], { type: fields.mime }));

@@ -1,18 +1,20 @@
 /**
- * Unfinished work and how it becomes an annotation: strokes, clicks and boxes on the frame that
- * is shown, their previews, commit, discard, undo and redo.
+ * Unfinished work and how it becomes an annotation: what the tools leave on the frame that is
+ * shown, its previews, commit, discard, undo and redo.
  *
  * A draft belongs to an object on a frame and waits there when the person looks elsewhere.
  */
 
 import { computed, effect, signal } from "@preact/signals";
 import type { Point } from "./brush";
-import { Draft, type DraftKind, ERASED, PAINTED } from "./draft";
+import { Draft, type DraftKind, ERASED, type Handle, PAINTED, type Paint } from "./draft";
+import { regionAt } from "./flood";
 import type { Kernel } from "./kernel";
 import type { MaskLayer } from "./mask-layer";
 import type { Masks } from "./masks";
+import { vertexNear } from "./polygon";
 import type { Box, ObjectInfo, Tool } from "./protocol";
-import type { Rect } from "./rect";
+import { type Rect, whole } from "./rect";
 import { isAbort, KernelError } from "./rpc";
 import { decodeRuns, encodeRuns, runsFromBuffer } from "./runs";
 import type { Store } from "./store";
@@ -24,6 +26,9 @@ export interface EditorHost {
   /** Part of the shown masks changed, or all of them. */
   changed(rect?: Rect): void;
 }
+
+/** A change of marks alone: no pixel of a mask is another. */
+const NOWHERE = whole(0, 0);
 
 const key = (frame: number, object: number) => `${frame}:${object}`;
 
@@ -75,6 +80,7 @@ export class Editor {
     const able = this.kernel.capabilities.value;
     if (chosen === "box" && able?.box === false) return "brush";
     if (chosen === "clicks" && able?.clicks === false) return "brush";
+    if (chosen === "scribble" && able?.clicks === false) return "brush";
     if (chosen !== "auto") return chosen;
     return able?.predictor_learned && able.clicks ? "clicks" : "brush";
   });
@@ -107,6 +113,12 @@ export class Editor {
     return this.current.value?.waiting ?? false;
   });
 
+  /** How many annotations are on their way to the disk. */
+  readonly saving = computed(() => {
+    this.version.value;
+    return this.committing.size;
+  });
+
   /** All drafts on a frame, those on their way to the kernel first. */
   on(frame: number): Draft[] {
     return [...this.committing, ...this.drafts.values()].filter((draft) => draft.frame === frame);
@@ -130,6 +142,109 @@ export class Editor {
     this.changed();
   }
 
+  async scribble(points: readonly Point[], positive: boolean): Promise<void> {
+    const draft = await this.open();
+    if (!draft) return;
+    draft.addScribble({ points: points.map(({ x, y }) => [x, y]), positive });
+    this.preview(draft);
+    this.changed();
+  }
+
+  /**
+   * Adds a vertex to the open outline; the first decides whether its inside is erased. While the
+   * first object was still being made, the outline may have come within `reach` of the point.
+   */
+  async vertex(at: Point, erase: boolean, reach: number): Promise<void> {
+    const draft = await this.open();
+    if (!draft) return;
+    const { vertices } = draft.path ?? { vertices: [] };
+    const near = vertexNear(vertices, at, reach);
+    if (near >= 0 && (near === 0 || near === vertices.length - 1)) return this.closePolygon();
+    draft.addVertex(at, erase ? ERASED : PAINTED);
+    this.changed(NOWHERE);
+  }
+
+  closePolygon(): void {
+    const rect = this.current.value?.closePath();
+    if (rect) this.changed(rect);
+    else this.announce("An outline needs three points or more");
+  }
+
+  /** Gives the open outline up; undo brings it back. */
+  leavePolygon(): void {
+    this.current.value?.leavePath();
+    this.changed(NOWHERE);
+  }
+
+  /** Takes the nearest vertex within `reach` in hand, of the open outline first. */
+  grab(at: Point, reach: number): Handle | null {
+    const draft = this.current.value;
+    if (!draft || !this.canEdit.value) return null;
+    const outlines = [draft.path, ...draft.polygons.toReversed()];
+    for (const [index, outline] of outlines.entries()) {
+      const vertex = outline ? vertexNear(outline.vertices, at, reach) : -1;
+      if (vertex < 0) continue;
+      const handle = { polygon: index === 0 ? -1 : outlines.length - 1 - index, vertex };
+      draft.beginMove(handle);
+      return handle;
+    }
+    return null;
+  }
+
+  moveVertex(to: Point): void {
+    const draft = this.current.value;
+    if (draft) this.changed(draft.move(to));
+  }
+
+  endMove(): void {
+    this.current.value?.endMove();
+    this.changed(NOWHERE);
+  }
+
+  cancelMove(): void {
+    this.current.value?.cancel();
+    this.changed();
+  }
+
+  /** Fills the hole around a point, or takes the piece away that it lies in. */
+  async fill(at: Point, erase: boolean): Promise<void> {
+    const object = this.object.value?.id;
+    if (object === undefined || !this.canEdit.value) return;
+    const { layer } = this.host;
+    const labels = layer.committedWith(this.on(this.store.shown.value), this.locked());
+    const [x, y] = [Math.round(at.x), Math.round(at.y)];
+    const inside = labels[y * layer.width + x] === object;
+    if (inside !== erase) {
+      this.announce(
+        erase ? "There is no mask to take away here" : "This is inside the mask already",
+      );
+      return;
+    }
+    const region = regionAt(labels, layer.width, x, y, object);
+    if (!erase && !region.enclosed) {
+      this.announce("The mask does not close around this point, so nothing was filled");
+      return;
+    }
+    const draft = await this.open();
+    draft?.fill(erase ? ERASED : PAINTED, region.rect, region.spans);
+    this.changed(region.rect);
+  }
+
+  /** Makes the object under a point the active one. */
+  pick(at: Point): void {
+    const object = this.objectAt(at);
+    if (object) this.synced.activeObject.set(object.id);
+    this.announce(object ? `${object.name} is in hand` : "There is no object here");
+  }
+
+  objectAt({ x, y }: Point): ObjectInfo | undefined {
+    const { labels, width, height } = this.host.layer;
+    const [column, row] = [Math.round(x), Math.round(y)];
+    if (column < 0 || row < 0 || column >= width || row >= height) return undefined;
+    const label = labels[row * width + column];
+    return this.kernel.objects.value.find(({ id }) => id === label);
+  }
+
   /**
    * A stroke in progress, or null where none can be drawn. Points that come while the first
    * object is still being made are kept and drawn once it is there.
@@ -146,16 +261,17 @@ export class Editor {
   async commit(propagate: boolean): Promise<void> {
     const draft = this.current.value;
     if (!draft || draft.isEmpty) return;
+    if (draft.path && !draft.closePath()) draft.leavePath();
     await this.previews.get(draft)?.done;
     if (this.current.value !== draft || draft.isEmpty) return;
     const { frame, object, kind, clicks } = draft;
+    if (kind === "none") return;
     const id = key(frame, object);
     const under = [...this.committing].filter((other) => other.frame === frame);
     const labels = this.host.layer.committedWith([...under, draft], this.locked());
     const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
     const before = this.masks.revision(frame);
-    const seconds = (performance.now() - this.since) / 1000;
-    this.since = performance.now();
+    const seconds = this.measured();
     this.drafts.delete(id);
     this.committing.add(draft);
     this.changed();
@@ -165,7 +281,7 @@ export class Editor {
         {
           frame,
           object,
-          annotation_type: kind === "clicks" || kind === "box" ? kind : "mask",
+          annotation_type: kind === "brush" || kind === "polygon" ? "mask" : kind,
           seconds,
           clicks,
           propagate,
@@ -184,6 +300,38 @@ export class Editor {
     this.changed();
   }
 
+  /** Whether the active object has a committed mask on the shown frame. */
+  get showsMask(): boolean {
+    const object = this.object.value;
+    return object !== null && this.masks.shows(this.store.shown.value, object.id);
+  }
+
+  /** Says of the active object that its mask is right as shown, or that it is not in the frame. */
+  async say(what: "verified" | "absent"): Promise<void> {
+    const object = this.object.value;
+    if (!object || !this.canEdit.value) return;
+    const frame = this.store.shown.value;
+    const under = [...this.committing].filter((draft) => draft.frame === frame);
+    const labels = this.host.layer.committedWith(under, this.locked());
+    const right = what === "verified";
+    const runs = encodeRuns(labels.map((label) => (right && label === object.id ? 1 : 0)));
+    const reply = await this.kernel.ask(
+      "mask.commit",
+      {
+        frame,
+        object: object.id,
+        annotation_type: what,
+        seconds: this.measured(),
+        clicks: [],
+        propagate: false,
+      },
+      { buffers: [runs] },
+    );
+    if (!reply) return;
+    const said = right ? "accepted as it is" : "marked absent";
+    this.announce(`${object.name} ${said} on frame ${frame}`);
+  }
+
   /** Throws the draft away; the next undo brings it back. */
   discard(): void {
     const draft = this.current.value;
@@ -197,8 +345,7 @@ export class Editor {
 
   readonly undoLabel = computed<string | null>(() => {
     this.version.value;
-    if (this.current.value?.canUndo)
-      return this.kind.value === "brush" ? "last stroke" : "last click";
+    if (this.current.value?.canUndo) return this.current.value.lastStep;
     if (this.restorable) return "discard";
     return this.kernel.state.value?.undo ?? null;
   });
@@ -239,8 +386,17 @@ export class Editor {
   }
 
   async removeObject(object: number): Promise<void> {
+    const name = this.kernel.objects.value.find(({ id }) => id === object)?.name;
     if (!(await this.kernel.ask("object.remove", { object }))) return;
-    for (const draft of [...this.drafts.values()]) if (draft.object === object) this.forget(draft);
+    this.forgetAll(object);
+    this.announce(`${name} removed, undo brings it back`);
+  }
+
+  async mergeObject(object: number, into: number): Promise<void> {
+    if (!(await this.kernel.ask("object.merge", { object, into }))) return;
+    this.forgetAll(object);
+    this.synced.activeObject.set(into);
+    this.announce("Two objects merged, undo parts them again");
   }
 
   /** 1 at the label of every locked object. */
@@ -283,6 +439,18 @@ export class Editor {
     return draft;
   }
 
+  /** Seconds since the frame was shown or the last annotation; they count once. */
+  private measured(): number {
+    const now = performance.now();
+    const seconds = (now - this.since) / 1000;
+    this.since = now;
+    return seconds;
+  }
+
+  private forgetAll(object: number): void {
+    for (const draft of [...this.drafts.values()]) if (draft.object === object) this.forget(draft);
+  }
+
   private forget(draft: Draft): void {
     this.previews.get(draft)?.abort.abort();
     this.previews.delete(draft);
@@ -311,11 +479,11 @@ export class Editor {
   }
 
   private async predict(draft: Draft, signal: AbortSignal): Promise<void> {
-    const { frame, object, clicks, box } = draft;
+    const { frame, object, clicks, box, scribbles } = draft;
     try {
       const reply = await this.kernel.request(
         "prompt.preview",
-        { frame, object, clicks, box },
+        { frame, object, clicks, box, scribbles },
         { signal },
       );
       const mask = new Uint8Array(draft.width * draft.height);
@@ -330,6 +498,11 @@ export class Editor {
     }
   }
 
+  private announce(words: string): void {
+    this.store.announcement.value = words;
+  }
+
+  /** Something of a draft is another now: everywhere, or within `rect`. */
   private changed(rect?: Rect): void {
     this.version.value++;
     this.host.changed(rect);
@@ -363,11 +536,11 @@ export class Stroke {
   cancel(): void {
     if (this.state !== "open") return;
     this.state = "cancelled";
-    this.draft?.undo();
+    this.draft?.cancel();
     this.changed();
   }
 
-  attach(draft: Draft | null, value: typeof PAINTED | typeof ERASED): void {
+  attach(draft: Draft | null, value: Paint): void {
     if (!draft || this.state === "cancelled") return;
     this.draft = draft;
     draft.beginStroke(value);

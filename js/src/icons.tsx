@@ -12,6 +12,53 @@ const shapes = {
   brush: <path d="M13.5 2.5 7 9M6.8 9.2c-2-.3-3 1-3 2.3 0 1-.8 1.8-1.8 2 2.8.8 6-.1 6-2.8Z" />,
   eraser: <path d="m9.3 2.7 4 4-6.6 6.6H4.5L2.3 11a1 1 0 0 1 0-1.4ZM6 6l4 4M7 13.3h6.5" />,
   box: <path stroke-dasharray="3 2" d="M2.5 3.5h11v9h-11z" />,
+  polygon: (
+    <>
+      <path d="M4 3.5 13 5l-2 8-8-2Z" />
+      <path
+        d="M3 2.5h2v2H3zM12 4h2v2h-2zM10 12h2v2h-2zM2 10h2v2H2z"
+        fill="currentColor"
+        stroke="none"
+      />
+    </>
+  ),
+  scribble: <path d="M2 11c2-6 4-8 5-7s-3 6-1.5 7 4-5 5.2-4-1.5 3.5 0 4 2-.6 2.8-1.5" />,
+  fill: (
+    <>
+      <path d="m7 2.5 5 5-4.5 4.5-5-5L7 2.500ZM5 1v3.500M3 7h8.5" />
+      <path
+        d="M13.3 10.200s1.2 1.7 1.2 2.600a1.2 1.2 0 0 1-2.4 0c0-.9 1.2-2.6 1.2-2.600Z"
+        fill="currentColor"
+      />
+    </>
+  ),
+  pick: <path d="m3 2 9 5-4 1.200L6 12.500ZM8.5 9l3.5 4.5" />,
+  crosshair: (
+    <>
+      <circle cx="8" cy="8" r="4" />
+      <path d="M8 1.500v4M8 10.500v4M1.5 8h4M10.5 8h4" />
+    </>
+  ),
+  onion: (
+    <>
+      <path stroke-dasharray="2.5 2" d="M6 3a4.5 5 0 1 0 0 10 4.5 5 0 0 0 0-10Z" />
+      <path d="M10 3a4.5 5 0 1 1 0 10 4.5 5 0 0 1 0-10Z" />
+    </>
+  ),
+  difference: (
+    <>
+      <path d="M2.5 2.500h11v11h-11z" />
+      <path d="M2.5 8l5.5-5.500M2.5 13.5 8 8M8 8l5.5 5.500M8 2.5 13.5 8" />
+    </>
+  ),
+  actual: <path d="M2.5 5.5 4.5 4v8M11 5.5 13 4v8M8 6.500v.1M8 10.500v.1" />,
+  palette: (
+    <>
+      <path d="M8 2.200a5.8 5.8 0 1 0 0 11.600c1.6 0 1-1.6 1.4-2.3.5-.8 3.7.3 4.3-2.2.8-3.7-2-7.1-5.7-7.100Z" />
+      <path d="M5 8.500v.1M6.2 5.200v.1M9.8 4.900v.1" stroke-width="2.2" />
+    </>
+  ),
+  reset: <path d="M3 4.500V8h3.500M3.3 8a5 5 0 1 1 1.2 3.5" />,
   undo: <path d="M6 3 2.8 6.2 6 9.4M3 6.2h6.5a3.5 3.5 0 0 1 0 7H6.5" />,
   redo: <path d="m10 3 3.2 3.2L10 9.4M13 6.2H6.5a3.5 3.5 0 0 0 0 7h3" />,
   outline: <path d="M8 2.5c3.5 0 5.5 2 5.5 5s-1.5 6-4.5 6-6.5-1.5-6.5-5 2-6 5.5-6Z" />,
@@ -47,6 +94,14 @@ const shapes = {
   propagate: <path d="M2.5 8h8M7.5 4.5 11 8l-3.5 3.5M13.5 3.5v9" />,
   stop: <path d="M4.5 4.5h7v7h-7z" fill="currentColor" />,
   check: <path d="m3 8.5 3.3 3.3L13 5" />,
+  absent: (
+    <>
+      <circle cx="8" cy="8" r="5.5" />
+      <path d="m4.2 11.8 7.6-7.6" />
+    </>
+  ),
+  more: <path d="m4 6.5 4 4 4-4" />,
+  edit: <path d="M10.5 3 13 5.5 6 12.5l-3.2.7.7-3.2ZM9 4.5 11.5 7" />,
   close: <path d="m4 4 8 8M12 4l-8 8" />,
 } satisfies Record<string, JSX.Element>;
 

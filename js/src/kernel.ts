@@ -35,7 +35,10 @@ export class Kernel {
   readonly log = signal<LogLine[]>([]);
   /** Whether a request has waited for more than a second. */
   readonly busy = signal(false);
-  readonly objects = computed<ObjectInfo[]>(() => this.state.value?.objects ?? []);
+  /** The objects in the colours they are shown in. */
+  readonly objects = computed<ObjectInfo[]>(() =>
+    (this.state.value?.objects ?? []).map(this.coloured),
+  );
 
   private readonly channel: Channel;
   private watch: ReturnType<typeof setInterval> | undefined;
@@ -44,6 +47,7 @@ export class Kernel {
     view: string,
     send: Send,
     masks: (places: MaskPlace[], buffer: DataView | undefined) => void,
+    private readonly coloured: (object: ObjectInfo) => ObjectInfo = (object) => object,
   ) {
     this.channel = new Channel(
       view,

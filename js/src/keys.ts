@@ -4,7 +4,7 @@
  * pressed on, is left alone.
  */
 
-import { ACTIONS, type Action, isEnabled, run } from "./actions";
+import { type Action, action, isEnabled, run } from "./actions";
 import type { App } from "./app";
 
 export interface Press {
@@ -39,6 +39,9 @@ export function display(key: string, mac = isMac()): string {
     Shift: mac ? "⇧" : "Shift",
     ArrowLeft: "←",
     ArrowRight: "→",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    Backspace: "⌫",
     Escape: "Esc",
     Delete: "Del",
   };
@@ -50,7 +53,23 @@ export function display(key: string, mac = isMac()): string {
 
 const isMac = () => /Mac|iP(hone|ad)/.test(navigator.platform);
 
-const BY_KEY = new Map(ACTIONS.flatMap((action) => action.keys.map((key) => [key, action])));
+/** What a key does just now: of the actions that share it, the first that can be done. */
+export function actionFor(app: App, key: string): Action | undefined {
+  const sharing = app.keys.bindings.value.get(key) ?? [];
+  return sharing.find((action) => isEnabled(app, action));
+}
+
+/** The key that leads to an action just now, as it is written; "" where none does. */
+export function keyFor(app: App, wanted: Action): string {
+  const id = wanted.via ?? wanted.id;
+  if (wanted.via && action(wanted.via).leads?.(app) !== wanted.id) return "";
+  const sharing = (key: string) => app.keys.bindings.value.get(key) ?? [];
+  const free = (key: string) => {
+    const first = sharing(key).find((other) => other.id === id || isEnabled(app, other));
+    return first?.id === id;
+  };
+  return app.keys.of(wanted).find(free) ?? "";
+}
 
 /** Whether the element has its own use for the key. */
 export function belongsTo(element: EventTarget | undefined, key: string): boolean {
@@ -90,13 +109,14 @@ export function listenToKeys(app: App): void {
     "keydown",
     (event) => {
       const name = nameOf(event, event.getModifierState("AltGraph"));
-      const action = BY_KEY.get(name);
+      const known = app.keys.bindings.value.has(name);
+      const action = actionFor(app, name);
       // A host's shortcuts match the focused element itself, so the root's attribute does not
       // keep them off. What is typed in here stays here; Ctrl keys without a use here go on.
-      if (action || !(event.ctrlKey || event.metaKey)) event.stopPropagation();
+      if (known || !(event.ctrlKey || event.metaKey)) event.stopPropagation();
       if (event.isComposing || belongsTo(event.composedPath()[0], name)) return;
       if (held.has(event.code)) return take(event);
-      if (!action || !isEnabled(app, action)) return;
+      if (!action) return;
       take(event);
       if (action.hold) {
         held.set(event.code, { action, since: performance.now() });

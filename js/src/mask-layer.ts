@@ -5,7 +5,7 @@
 
 import type { Point } from "./brush";
 import type { Draft } from "./draft";
-import { anchors, type Palette, paintLabels } from "./label-paint";
+import { anchors, type Palette, paintDifference, paintLabels } from "./label-paint";
 import { grow, type Rect, whole } from "./rect";
 import { decodeRuns } from "./runs";
 
@@ -13,6 +13,10 @@ export interface MaskStyle {
   palette: Palette;
   /** Outline in image pixels; 0 for none. */
   thickness: number;
+  /** Hatch what changed since the mask before, with lines of this many image pixels; 0 for not. */
+  hatching: number;
+  /** Show the mask before instead. */
+  before: boolean;
 }
 
 export class MaskLayer {
@@ -20,6 +24,9 @@ export class MaskLayer {
   /** Committed masks with the drafts over them. */
   readonly labels: Uint8Array;
   private readonly committed: Uint8Array;
+  private replacedRuns: Uint32Array | null = null;
+  private replaced: Uint8Array | null = null;
+  private drafted = false;
   private readonly context: OffscreenCanvasRenderingContext2D;
   private readonly image: ImageData;
   private readonly pixels: Uint32Array;
@@ -42,10 +49,25 @@ export class MaskLayer {
     return whole(this.width, this.height);
   }
 
-  /** Takes the committed masks of a frame; without any, the frame is empty. */
-  setCommitted(runs: Uint32Array | null): void {
+  /**
+   * Takes the committed masks of a frame; without any, the frame is empty.
+   *
+   * @param replaced the masks those took the place of, where they are known
+   */
+  setCommitted(runs: Uint32Array | null, replaced: Uint32Array | null): void {
     if (runs) decodeRuns(runs, this.committed);
     else this.committed.fill(0);
+    if (replaced !== this.replacedRuns) this.replaced = null;
+    this.replacedRuns = replaced;
+  }
+
+  /** The mask to compare with: what a draft starts from, else what the last change replaced. */
+  get before(): Uint8Array | null {
+    if (this.drafted) return this.committed;
+    if (this.replacedRuns) {
+      this.replaced ??= decodeRuns(this.replacedRuns, new Uint8Array(this.committed.length));
+    }
+    return this.replaced;
   }
 
   compose(drafts: readonly Draft[], locked: Uint8Array, rect: Rect = this.all): void {
@@ -53,6 +75,7 @@ export class MaskLayer {
       const start = y * this.width + rect.x0;
       this.labels.set(this.committed.subarray(start, y * this.width + rect.x1), start);
     }
+    this.drafted = drafts.some((draft) => !draft.isEmpty);
     for (const draft of drafts) draft.compose(this.labels, locked, rect);
   }
 
@@ -64,10 +87,15 @@ export class MaskLayer {
   }
 
   /** Paints `rect`, and as much around it as its outlines can reach; returns what was painted. */
-  paint({ palette, thickness }: MaskStyle, rect: Rect = this.all): Rect {
+  paint({ palette, thickness, hatching, before }: MaskStyle, rect: Rect = this.all): Rect {
     const { width, height } = this;
     const dirty = grow(rect, thickness, width, height);
-    paintLabels(this.labels, width, height, this.pixels, palette, thickness, dirty);
+    const earlier = before || hatching > 0 ? this.before : null;
+    const shown = before && earlier ? earlier : this.labels;
+    paintLabels(shown, width, height, this.pixels, palette, thickness, dirty);
+    if (hatching > 0 && earlier && !before) {
+      paintDifference(this.labels, earlier, width, this.pixels, hatching, dirty);
+    }
     this.context.putImageData(
       this.image,
       0,

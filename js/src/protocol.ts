@@ -30,9 +30,14 @@ export interface Video {
 export interface Display {
   opacity: number;
   contour: boolean;
+  /** Outlines of the neighbouring frames' masks. */
+  onion: boolean;
+  /** What changed since the mask before. */
+  difference: boolean;
+  palette: "safe" | "davis";
 }
 
-export type Tool = "clicks" | "brush" | "eraser" | "box";
+export type Tool = "clicks" | "scribble" | "box" | "brush" | "eraser" | "polygon" | "fill" | "pick";
 
 export interface ObjectInfo {
   id: number;
@@ -46,6 +51,8 @@ export interface AnnotatedFrame {
   frame: number;
   objects: number[];
   absent: number[];
+  corrected: number[];
+  verified: number[];
 }
 
 export interface Suggestion {
@@ -65,7 +72,7 @@ export interface CurvePoint {
 }
 
 export interface Job {
-  phase: "idle" | "running" | "cancelling";
+  phase: "idle" | "running" | "paused" | "cancelling";
   name: string;
   done: number;
   total: number;
@@ -79,8 +86,14 @@ export interface State {
   annotated: AnnotatedFrame[];
   revisions: number[];
   quality: (number | null)[];
+  /** By object id. */
+  object_quality: Record<string, (number | null)[]>;
   stale: [number, number][];
   suggestion: Suggestion | null;
+  /** What instead, the best first. */
+  alternatives: Suggestion[];
+  /** What the annotator has spent. */
+  seconds: number;
   curve: CurvePoint[];
   undo: string | null;
   redo: string | null;
@@ -101,6 +114,10 @@ export interface Capabilities {
 /** Column, row in image pixels (pixel centres at integers), and 1 for "belongs to the object". */
 export type Click = [x: number, y: number, positive: 0 | 1];
 export type Box = [x0: number, y0: number, x1: number, y1: number];
+export interface Scribble {
+  points: [x: number, y: number][];
+  positive: boolean;
+}
 
 /** Where one frame's runs lie in the buffer, in uint32 units. */
 export interface MaskPlace {
@@ -131,24 +148,33 @@ export interface Requests extends Record<RequestKind, object> {
   bye: { view: string };
   ack: { view: string; push: number };
   cancel: { target: string };
-  "frame.get": { frame: number };
+  "frame.get": { frame: number; width?: number };
   "mask.get": { frames: number[] };
-  "prompt.preview": { frame: number; object: number; clicks: Click[]; box: Box | null };
+  "prompt.preview": {
+    frame: number;
+    object: number;
+    clicks: readonly Click[];
+    box: Box | null;
+    scribbles: readonly Scribble[];
+  };
   "mask.commit": {
     frame: number;
     object: number;
-    annotation_type: "mask" | "clicks" | "box" | "scribble";
+    annotation_type: "mask" | "clicks" | "box" | "scribble" | "verified" | "absent";
     seconds: number;
-    clicks: Click[];
+    clicks: readonly Click[];
     propagate: boolean;
   };
   "object.add": { name: string | null };
   "object.update": { object: number } & Partial<Omit<ObjectInfo, "id">>;
   "object.remove": { object: number };
+  "object.merge": { object: number; into: number };
   "annotation.remove": { frame: number; object: number };
   "history.undo": object;
   "history.redo": object;
-  "job.start": { job: "propagate" };
+  "job.start": { job: "propagate"; frames: [first: number, last: number] | null };
+  "job.pause": object;
+  "job.resume": object;
   "job.cancel": object;
   "suggestion.snooze": { frame: number; object: number };
   "export.run": { format: string; path: string | null };
@@ -165,6 +191,8 @@ export interface Replies extends Record<RequestKind, object> {
   "history.undo": { label: string | null };
   "history.redo": { label: string | null };
   "job.start": { started: boolean };
+  "job.pause": { paused: boolean };
+  "job.resume": { resumed: boolean };
   "job.cancel": { cancelled: boolean };
   "export.run": { path: string };
 }

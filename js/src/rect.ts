@@ -37,3 +37,10 @@ export function grow(r: Rect, margin: number, width: number, height: number): Re
     y1: Math.min(height, Math.ceil(r.y1 + margin)),
   };
 }
+
+/** What both hold; empty where they do not meet. */
+export function intersection(a: Rect, b: Rect): Rect {
+  const x0 = Math.max(a.x0, b.x0);
+  const y0 = Math.max(a.y0, b.y0);
+  return { x0, y0, x1: Math.max(x0, Math.min(a.x1, b.x1)), y1: Math.max(y0, Math.min(a.y1, b.y1)) };
+}

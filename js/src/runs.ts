@@ -49,6 +49,34 @@ export function decodeRuns(runs: Uint32Array, labels: Uint8Array): Uint8Array {
   return labels;
 }
 
+/** The label map of `runs` made smaller, the nearest label for each of its pixels. */
+export function sampleRuns(
+  runs: Uint32Array,
+  from: { width: number; height: number },
+  to: { width: number; height: number },
+): Uint8Array {
+  const labels = new Uint8Array(to.width * to.height);
+  const sample = (i: number, size: number, of: number) => Math.floor(((i + 0.5) * of) / size);
+  let run = 0;
+  let end = runs[0] & MAX_RUN;
+  let above = -1;
+  for (let row = 0; row < to.height; row++) {
+    const y = sample(row, to.height, from.height);
+    const start = row * to.width;
+    if (y === above) {
+      labels.copyWithin(start, start - to.width, start);
+      continue;
+    }
+    above = y;
+    for (let column = 0; column < to.width; column++) {
+      const at = y * from.width + sample(column, to.width, from.width);
+      while (at >= end) end += runs[++run] & MAX_RUN;
+      labels[start + column] = runs[run] >>> 24;
+    }
+  }
+  return labels;
+}
+
 /** A copy of the bytes of a message buffer as runs; a view may start at any byte. */
 export function runsFromBuffer(buffer: ArrayBufferView): Uint32Array {
   const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);

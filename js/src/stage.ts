@@ -1,24 +1,28 @@
 /**
  * The drawing surface: three canvases on top of each other (picture, masks, marks), zoom and
- * pan, and what the pointer does with the tool in hand. No framework in here.
+ * pan, and where on the picture pointer and crosshair are. No framework in here.
  */
 
 import { effect } from "@preact/signals";
 import type { Point } from "./brush";
-import type { Editor, Stroke } from "./editor";
+import { onPixel } from "./crosshair";
+import type { Editor } from "./editor";
+import { Hand } from "./hand";
 import { palette } from "./label-paint";
 import { drawMarks } from "./marks";
 import type { MaskLayer } from "./mask-layer";
-import type { Display, ObjectInfo } from "./protocol";
+import { AFTER, BEFORE, drawOnion } from "./onion";
+import type { Outlines } from "./outlines";
+import type { Display, ObjectInfo, Scribble } from "./protocol";
 import { isEmpty, type Rect, union } from "./rect";
 import type { Store } from "./store";
 import {
-  contains,
   fitView,
   keepInSight,
   pan,
   type Size,
   toImage,
+  toScreen,
   type View,
   zoomAt,
 } from "./view-transform";
@@ -27,8 +31,12 @@ import {
 const WHEEL_DOUBLING = 300;
 /** CSS pixels of an outline on the screen. */
 const OUTLINE = 1.6;
-/** A smaller drag, in image pixels, is not a box. */
-const MIN_BOX = 3;
+/** CSS pixels from a vertex within which the pointer takes hold of it. */
+const REACH = 9;
+/** CSS pixels between the hatches of a difference. */
+const HATCHING = 8;
+/** CSS pixels around the crosshair that stay in sight. */
+const MARGIN = 24;
 /** Image pixels that fill this many CSS pixels are shown as squares. */
 const SQUARE_FROM = 3;
 
@@ -39,16 +47,13 @@ export interface StageModel {
   image: Size;
   picture(): ImageBitmap | undefined;
   objects(): readonly ObjectInfo[];
+  /** Outlines of another frame's masks, for the onion skin. */
+  outlines(frame: number): Outlines | null;
   display(): Display;
   /** A picture with its masks has reached the screen. */
   painted(): void;
   failed(error: unknown): void;
 }
-
-type Gesture =
-  | { kind: "stroke"; stroke: Stroke }
-  | { kind: "box"; from: Point; to: Point }
-  | { kind: "pan"; last: Point };
 
 export class Stage {
   private readonly picture: CanvasRenderingContext2D;
@@ -57,10 +62,14 @@ export class Stage {
   private size: Size = { width: 0, height: 0 };
   private density = 1;
   private view: View = { scale: 1, x: 0, y: 0 };
-  private gesture: Gesture | null = null;
+  private readonly hand: Hand;
+  /** Where the pointer last was while it moves the picture. */
+  private panFrom: Point | null = null;
+  private drafted = false;
   private pointer: Point | null = null;
   private anchors = new Map<number, Point>();
   private thickness = 0;
+  private hatching = 0;
   private panned = false;
   private frameRequest = 0;
   private readonly todo = {
@@ -86,9 +95,11 @@ export class Stage {
       if (!context) throw new Error("this browser has no 2D canvas; use another one.");
       return context;
     });
+    this.hand = new Hand(model.editor, model.image, (error) => model.failed(error));
     this.listen();
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(element);
+    this.followDensity();
     const stopMarks = effect(() => {
       model.editor.version.value;
       model.editor.tool.value;
@@ -96,6 +107,7 @@ export class Stage {
       model.store.brushSize.value;
       model.store.panning.value;
       model.store.peeking.value;
+      model.store.crosshair.value;
       this.schedule({ marks: true });
     });
     abort.addEventListener("abort", () => {
@@ -116,6 +128,11 @@ export class Stage {
     if (!rect || !isEmpty(rect)) this.schedule({ labels: rect ?? this.model.layer.all });
   }
 
+  /** Something beside the shown masks changed. */
+  showMarks(): void {
+    this.schedule({ marks: true });
+  }
+
   fitPicture(): void {
     this.model.store.fitted.value = true;
     this.setView(fitView(this.model.image, this.size));
@@ -132,16 +149,59 @@ export class Stage {
     this.zoom(1 / (this.view.scale * this.density));
   }
 
-  /** Whether a stroke or box is under the pointer. */
+  /** Whether something is under way that is not a step yet. */
   get busy(): boolean {
-    return this.gesture !== null && this.gesture.kind !== "pan";
+    return this.hand.gesture !== null;
   }
 
-  /** Gives up the stroke or box under the pointer. */
+  /** Gives up what is under way. */
   cancelGesture(): void {
-    if (this.gesture?.kind === "stroke") this.gesture.stroke.cancel();
-    this.gesture = null;
+    this.hand.cancel();
+    this.panFrom = null;
     this.schedule({ marks: true });
+  }
+
+  // Crosshair
+
+  /** Shows the crosshair, where the pointer is or in the middle of what is seen, or puts it away. */
+  toggleCrosshair(): void {
+    const { store, image } = this.model;
+    const start = onPixel(toImage(this.view, this.pointer ?? this.middle), image);
+    this.moveCrosshair(store.crosshair.value ? null : start);
+    this.element.focus({ preventScroll: true });
+  }
+
+  moveCrosshair(to: Point | null): void {
+    this.model.store.crosshair.value = to;
+    if (to) {
+      this.hand.follow(to);
+      this.reveal(to);
+    } else this.hand.cancel();
+  }
+
+  /** Uses the tool where the crosshair stands. */
+  place(negative: boolean): void {
+    const at = this.model.store.crosshair.value;
+    if (at) this.hand.place(at, negative);
+    this.schedule({ marks: true });
+  }
+
+  /** Takes the object under the crosshair or the pointer in hand. */
+  pick(): void {
+    const pointed = this.pointer && toImage(this.view, this.pointer);
+    const at = this.model.store.crosshair.value ?? pointed;
+    if (at) this.model.editor.pick(at);
+  }
+
+  /** Moves the picture just so far that a point of it is in sight. */
+  private reveal(point: Point): void {
+    const { x, y } = toScreen(this.view, point);
+    const { width, height } = this.size;
+    const shift = (v: number, room: number) =>
+      Math.max(0, MARGIN - v) - Math.max(0, v - (room - MARGIN));
+    const [dx, dy] = [shift(x, width), shift(y, height)];
+    if (this.model.store.fitted.value || (dx === 0 && dy === 0)) return;
+    this.setView(pan(this.view, dx, dy, this.model.image, this.size));
   }
 
   /** Whether the picture was moved since this was last asked. */
@@ -175,79 +235,53 @@ export class Stage {
   }
 
   private down(event: PointerEvent): void {
-    if (this.gesture) return;
+    if (this.panFrom) return;
     this.element.focus({ preventScroll: true });
     event.preventDefault();
     this.element.setPointerCapture(event.pointerId);
-    const { editor, store, image } = this.model;
+    const { editor, store } = this.model;
+    const screen = this.position(event);
     if (event.button === 1 || (event.button === 0 && store.panning.value)) {
-      this.gesture = { kind: "pan", last: this.position(event) };
+      this.panFrom = screen;
       return;
     }
-    if (!editor.canEdit.value || (event.button !== 0 && event.button !== 2)) return;
-    const at = toImage(this.view, this.position(event));
-    const negative = event.button === 2 || event.altKey || event.shiftKey;
-    const tool = editor.tool.value;
-    if (tool === "clicks") {
-      if (contains(image, at)) this.run(editor.click(at, !negative));
-    } else if (tool === "box") {
-      this.gesture = { kind: "box", from: at, to: at };
-    } else {
-      const stroke = editor.stroke(tool === "eraser" || negative);
-      if (!stroke) return;
-      this.gesture = { kind: "stroke", stroke };
-      stroke.extend(at);
-    }
+    if (event.button !== 0 && event.button !== 2) return;
+    const at = toImage(this.view, screen);
+    if (event.altKey) editor.pick(at);
+    else this.hand.down(at, event.button === 2 || event.shiftKey, REACH / this.view.scale);
+    this.schedule({ marks: true });
   }
 
   private move(event: PointerEvent): void {
     this.pointer = this.position(event);
-    const { gesture } = this;
-    if (gesture?.kind === "pan") {
+    if (this.panFrom) {
       this.model.store.fitted.value = false;
       const { x, y } = this.pointer;
-      const moved = pan(
-        this.view,
-        x - gesture.last.x,
-        y - gesture.last.y,
-        this.model.image,
-        this.size,
-      );
-      gesture.last = this.pointer;
+      const { image } = this.model;
+      const moved = pan(this.view, x - this.panFrom.x, y - this.panFrom.y, image, this.size);
+      this.panFrom = this.pointer;
       this.panned = true;
       this.setView(moved);
-    } else if (gesture?.kind === "box") {
-      gesture.to = toImage(this.view, this.pointer);
-    } else if (gesture?.kind === "stroke") {
+    } else if (this.pressed(event)) {
       const passed = event.getCoalescedEvents?.() ?? [];
       for (const point of passed.length > 0 ? passed : [event]) {
-        gesture.stroke.extend(toImage(this.view, this.position(point)));
+        this.hand.move(toImage(this.view, this.position(point)));
       }
     }
     this.schedule({ marks: true });
   }
 
   private up(event: PointerEvent): void {
-    const { gesture } = this;
-    this.gesture = null;
-    if (this.element.hasPointerCapture(event.pointerId)) {
-      this.element.releasePointerCapture(event.pointerId);
-    }
-    if (gesture?.kind === "stroke") {
-      // Where the browser dropped moves on the way, the stroke still ends where it was let go.
-      gesture.stroke.extend(toImage(this.view, this.position(event)));
-      gesture.stroke.end();
-    }
-    if (gesture?.kind === "box") this.finishBox(gesture.from, gesture.to);
+    const pressed = this.pressed(event);
+    if (pressed) this.element.releasePointerCapture(event.pointerId);
+    if (this.panFrom) this.panFrom = null;
+    else if (pressed) this.hand.up(toImage(this.view, this.position(event)));
     this.schedule({ marks: true });
   }
 
-  private finishBox(a: Point, b: Point): void {
-    const { width, height } = this.model.image;
-    const x = [a.x, b.x].map((v) => Math.min(Math.max(v, 0), width - 1)).sort((p, q) => p - q);
-    const y = [a.y, b.y].map((v) => Math.min(Math.max(v, 0), height - 1)).sort((p, q) => p - q);
-    if (x[1] - x[0] < MIN_BOX || y[1] - y[0] < MIN_BOX) return;
-    this.run(this.model.editor.box([x[0], y[0], x[1], y[1]]));
+  /** Whether the pointer went down here; what the crosshair has begun is not the pointer's. */
+  private pressed(event: PointerEvent): boolean {
+    return this.element.hasPointerCapture(event.pointerId);
   }
 
   /** The wheel zooms once the picture has the focus; until then it scrolls the notebook. */
@@ -269,11 +303,17 @@ export class Stage {
     };
   }
 
-  private run(task: Promise<void>): void {
-    task.catch((error) => this.model.failed(error));
-  }
-
   // Size and view
+
+  /** Another screen, or the browser's zoom: the same size in other pixels. */
+  private followDensity(): void {
+    const query = matchMedia(`(resolution: ${window.devicePixelRatio || 1}dppx)`);
+    const follow = () => {
+      this.resize();
+      this.followDensity();
+    };
+    query.addEventListener("change", follow, { once: true, signal: this.abort });
+  }
 
   private resize(): void {
     const { clientWidth: width, clientHeight: height } = this.element;
@@ -332,19 +372,32 @@ export class Stage {
     const { layer } = this.model;
     if (todo.picture) this.drawPicture();
     const thickness = this.outline();
-    if (thickness !== this.thickness) {
+    const { editor, store, objects, display } = this.model;
+    const { opacity, difference } = display();
+    const hatching = difference ? Math.max(2, Math.round(HATCHING / this.view.scale)) : 0;
+    if (thickness !== this.thickness || hatching !== this.hatching) {
       this.thickness = thickness;
+      this.hatching = hatching;
       todo.labels = layer.all;
     }
+    const drafts = editor.on(store.shown.value);
+    const drafted = drafts.some((draft) => !draft.isEmpty);
+    // A first stroke changes what the whole mask is compared with.
+    if (difference && drafted !== this.drafted) todo.labels = layer.all;
+    this.drafted = drafted;
     let painted: Rect | null = null;
     if (todo.labels) {
-      const { editor, store, objects, display } = this.model;
-      layer.compose(editor.on(store.shown.value), editor.locked(), todo.labels);
+      layer.compose(drafts, editor.locked(), todo.labels);
       painted = layer.paint(
-        { palette: palette(objects(), display().opacity), thickness },
+        {
+          palette: palette(objects(), opacity),
+          thickness,
+          hatching,
+          before: store.comparing.value,
+        },
         todo.labels,
       );
-      if (this.gesture?.kind !== "stroke") this.anchors = layer.anchors();
+      if (this.hand.gesture?.kind !== "stroke") this.anchors = layer.anchors();
     }
     if (todo.masks) this.drawMasks(layer.all);
     else if (painted) this.drawMasks(painted);
@@ -400,28 +453,55 @@ export class Stage {
   }
 
   private drawMarks(): void {
-    const { editor, store, objects } = this.model;
+    const { editor, store, objects, display } = this.model;
     const context = this.marks;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
     if (store.peeking.value) return;
     context.setTransform(this.density, 0, 0, this.density, 0, 0);
+    const shown = objects().filter((object) => object.visible);
+    if (display().onion) {
+      for (const [frame, dash] of [
+        [store.shown.value - 1, BEFORE],
+        [store.shown.value + 1, AFTER],
+      ] as const) {
+        drawOnion(context, this.view, this.model.outlines(frame), shown, dash);
+      }
+    }
+    if (store.comparing.value) return;
     const tool = editor.tool.value;
-    const brushing = tool === "brush" || tool === "eraser";
     const draft = editor.current.value;
+    const crosshair = store.crosshair.value;
+    const brushing = (tool === "brush" || tool === "eraser") && editor.canEdit.value;
+    const edge = crosshair ? toScreen(this.view, crosshair) : this.pointer;
+    const { gesture } = this.hand;
     drawMarks(context, this.view, {
-      tags: objects().length > 1 ? objects().filter((o) => o.visible) : [],
+      tags: objects().length > 1 ? shown : [],
       anchors: this.anchors,
       clicks: draft?.clicks ?? [],
-      box: this.gesture?.kind === "box" ? this.gesture : boxOf(draft?.box ?? null),
+      scribbles: [
+        ...(draft?.scribbles ?? []),
+        ...(gesture?.kind === "scribble" ? [scribbleOf(gesture)] : []),
+      ],
+      box: gesture?.kind === "box" ? gesture : boxOf(draft?.box ?? null),
+      path: draft?.path ?? null,
+      polygons: tool === "polygon" ? (draft?.polygons ?? []) : [],
+      towards: tool === "polygon" && !gesture ? edge : null,
       waiting: draft?.waiting ?? false,
       cursor:
-        brushing && this.pointer && editor.canEdit.value && !store.panning.value
-          ? { at: this.pointer, diameter: store.brushSize.value * this.view.scale, tool }
+        brushing && edge && !store.panning.value
+          ? { at: edge, diameter: store.brushSize.value * this.view.scale, tool }
           : null,
+      crosshair: crosshair && toScreen(this.view, crosshair),
+      size: this.size,
     });
   }
 }
 
 const boxOf = (box: [number, number, number, number] | null) =>
   box && { from: { x: box[0], y: box[1] }, to: { x: box[2], y: box[3] } };
+
+const scribbleOf = ({ points, positive }: { points: Point[]; positive: boolean }): Scribble => ({
+  points: points.map(({ x, y }) => [x, y]),
+  positive,
+});

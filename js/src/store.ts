@@ -4,6 +4,7 @@
  */
 
 import { signal } from "@preact/signals";
+import type { Point } from "./brush";
 
 export function createStore() {
   return {
@@ -14,11 +15,17 @@ export function createStore() {
     brushSize: signal(24),
     /** Overlays are hidden while a key is held. */
     peeking: signal(false),
+    /** The mask before is shown while a key is held. */
+    comparing: signal(false),
+    /** Where the crosshair of the keyboard stands; null while it is put away. */
+    crosshair: signal<Point | null>(null),
     /** Space is held: dragging moves the picture. */
     panning: signal(false),
     fitted: signal(true),
     helpOpen: signal(false),
     exportOpen: signal(false),
+    /** Which part of the video a pass shall cover. */
+    passOpen: signal(false),
     logOpen: signal(false),
     /** Said to screen readers, and shown for a while in the status line. */
     announcement: signal(""),

@@ -16,6 +16,8 @@ export interface Traits {
   active_object: number;
   tool: Tool | "auto";
   display: Display;
+  /** J&F to reach; null for none. */
+  target: number | null;
   read_only: boolean;
   theme: "auto" | "light" | "dark";
 }
@@ -79,6 +81,7 @@ export function syncTraits(model: AnyModel<Traits>) {
     activeObject: new Synced(model, "active_object"),
     tool: new Synced(model, "tool"),
     display: new Synced(model, "display"),
+    target: new Synced(model, "target"),
     readOnly: new Synced(model, "read_only"),
     theme: new Synced(model, "theme"),
   };

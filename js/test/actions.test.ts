@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ACTIONS, action, keysOf } from "../src/actions";
+import { ACTIONS, action } from "../src/actions";
+import { clash, keysIn } from "../src/keymap";
 import { display, nameOf, type Press } from "../src/keys";
 
 const press = (key: string, extra: Partial<Press> = {}): Press => ({
@@ -18,13 +19,15 @@ describe("the table of actions", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it("gives every key to one action", () => {
-    const keys = ACTIONS.flatMap((a) => [...a.keys]);
-    expect(new Set(keys).size).toBe(keys.length);
+  it("gives every key to one action of a context", () => {
+    for (const each of ACTIONS) {
+      for (const key of each.keys)
+        expect(clash({}, each, key)?.id, `${each.id} ${key}`).toBeUndefined();
+    }
   });
 
   it("leads to every action by a key", () => {
-    for (const each of ACTIONS) expect(keysOf(each), each.id).not.toHaveLength(0);
+    for (const each of ACTIONS) expect(keysIn({}, each), each.id).not.toHaveLength(0);
   });
 
   it("writes keys as the listener names them", () => {

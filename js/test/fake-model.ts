@@ -14,7 +14,8 @@ export function fakeModel(video: Partial<Video> = {}): FakeModel {
     frame: 0,
     active_object: 0,
     tool: "auto",
-    display: { opacity: 0.5, contour: true },
+    display: { opacity: 0.5, contour: true, onion: false, difference: false, palette: "safe" },
+    target: null,
     read_only: false,
     theme: "auto",
   };

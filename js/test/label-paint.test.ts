@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { anchors, paintLabels, palette } from "../src/label-paint";
+import { anchors, davisColor, paintDifference, paintLabels, palette } from "../src/label-paint";
 import { whole } from "../src/rect";
 
 const objects = [
@@ -63,5 +63,52 @@ describe("anchors", () => {
         [2, { x: 4, y: 4 }],
       ]),
     );
+  });
+});
+
+const isOpaque = (pixel: number) => pixel >>> 24 === 255;
+
+describe("the difference to a mask before", () => {
+  /** Colours on a strip three rows high where an object is new on the left, gone on the right. */
+  function hatched(period: number): { left: Uint32Array; right: Uint32Array; between: number } {
+    const labels = new Uint8Array(60);
+    const before = new Uint8Array(60);
+    for (let y = 0; y < 3; y++) {
+      labels.fill(1, y * 20, y * 20 + 12);
+      before.fill(1, y * 20 + 8, y * 20 + 20);
+    }
+    const pixels = new Uint32Array(60).fill(7);
+    paintDifference(labels, before, 20, pixels, period, whole(20, 3));
+    const cut = (x: number) => Uint32Array.from([0, 1, 2].map((y) => pixels[y * 20 + x]));
+    return { left: cut(4), right: cut(16), between: pixels[9] };
+  }
+
+  it("leaves what is the same alone, and colours new and gone differently", () => {
+    const { left, right, between } = hatched(4);
+    expect(between).toBe(7);
+    const colors = (pixels: Uint32Array) => new Set([...pixels].filter(isOpaque));
+    expect(colors(left)).toEqual(new Set([0xff_b2_72_00]));
+    expect(colors(right)).toEqual(new Set([0xff_00_5e_d5]));
+  });
+
+  it("tells new from gone without colour, by the way the lines run", () => {
+    const light = (pixels: Uint32Array) => [...pixels].map((p) => !isOpaque(p));
+    const { left, right } = hatched(4);
+    expect(light(left)).toEqual([false, false, true]);
+    expect(light(right)).toEqual([false, true, true]);
+  });
+});
+
+describe("the palette of DAVIS", () => {
+  it("spreads the bits of an id over red, green and blue", () => {
+    // Entries of PASCAL VOC's colour map, which DAVIS takes over.
+    expect([1, 2, 3, 4, 8, 21].map(davisColor)).toEqual([
+      "#800000",
+      "#008000",
+      "#808000",
+      "#000080",
+      "#400000",
+      "#804080",
+    ]);
   });
 });

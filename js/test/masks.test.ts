@@ -66,4 +66,14 @@ describe("masks", () => {
     masks.accept([place(4, 4)], Uint32Array.of(40));
     expect(masks.get(4)).toEqual(Uint32Array.of(40));
   });
+
+  it("remember what the last change took the place of", () => {
+    masks.accept([place(4, 1)], Uint32Array.of(7));
+    expect(masks.before(4)).toBeNull();
+    masks.assume(4, Uint32Array.of(8));
+    masks.accept([place(4, 2)], Uint32Array.of(8));
+    expect(masks.before(4)).toEqual(Uint32Array.of(7));
+    masks.accept([place(4, 3)], Uint32Array.of(9));
+    expect(masks.before(4)).toEqual(Uint32Array.of(8));
+  });
 });

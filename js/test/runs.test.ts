@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import fixtures from "../../tests/fixtures/runs.json";
-import { decodeRuns, encodeRuns, MAX_RUN, runsFromBuffer } from "../src/runs";
+import { decodeRuns, encodeRuns, MAX_RUN, runsFromBuffer, sampleRuns } from "../src/runs";
 
 const labelMaps = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 1, max: 40 })), {
@@ -29,6 +29,22 @@ describe("runs", () => {
       fc.property(labelMaps, (labels) => {
         const changes = labels.filter((label, i) => i > 0 && label !== labels[i - 1]).length;
         expect(encodeRuns(labels)).toHaveLength(changes + 1);
+      }),
+    );
+  });
+
+  it("are made smaller by taking the nearest label", () => {
+    const side = fc.integer({ min: 1, max: 24 });
+    fc.assert(
+      fc.property(side, side, side, side, fc.nat(), (width, height, w, h, seed) => {
+        const labels = Uint8Array.from({ length: width * height }, (_, i) => (i * 7 + seed) % 5);
+        const small = sampleRuns(encodeRuns(labels), { width, height }, { width: w, height: h });
+        const expected = Array.from({ length: w * h }, (_, i) => {
+          const x = Math.floor((((i % w) + 0.5) * width) / w);
+          const y = Math.floor(((Math.floor(i / w) + 0.5) * height) / h);
+          return labels[y * width + x];
+        });
+        expect([...small]).toEqual(expected);
       }),
     );
   });

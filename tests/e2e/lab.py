@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,15 @@ class Lab:
     url: str
     work: Path
     runtime: Path
+
+    def set_windowing(self, mode: str) -> None:
+        """How pages opened from now on keep cells that are out of sight."""
+        raw = json.dumps({"raw": json.dumps({"windowingMode": mode})}).encode()
+        address = f"{self.url}/lab/api/settings/@jupyterlab/notebook-extension:tracker"
+        request = urllib.request.Request(
+            address, data=raw, method="PUT", headers={"Content-Type": "application/json"}
+        )
+        urllib.request.urlopen(request, timeout=20).close()
 
     def kernel_of(self, notebook: str) -> str:
         with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=20) as response:
@@ -123,6 +133,15 @@ class Notebook:
             client.wait_for_ready(timeout=60)
             self._client = client
         return self._client
+
+    def restart_kernel(self) -> None:
+        """As a person does: by the menu, and yes to the question."""
+        self.forget_kernel()
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.get_by_text("Restart Kernel…", exact=True).click()
+        self.page.locator(".jp-Dialog button.jp-mod-warn").click()
+        self.page.locator(".jp-Dialog").wait_for(state="detached")
+        self.wait_until_idle()
 
     def forget_kernel(self) -> None:
         """Let go of a kernel that is no more."""
@@ -230,6 +249,27 @@ class Annotator:
         for point in points[1:]:
             self.page.mouse.move(*self._place(*point, size), steps=3)
         self.page.mouse.up()
+
+    def steer(self, x: int, y: int) -> None:
+        """Move the crosshair to an image pixel with the arrow keys."""
+        told = self.root.locator("[aria-live='polite']").filter(has_text="column")
+        here = re.search(r"column (\d+), row (\d+)", told.inner_text())
+        assert here is not None
+        stride = max(2, round(max(self._picture_size()) / 40))
+        for at, to, back, on in (
+            (int(here[1]), x, "ArrowLeft", "ArrowRight"),
+            (int(here[2]), y, "ArrowUp", "ArrowDown"),
+        ):
+            key = on if to > at else back
+            far, near = divmod(abs(to - at), stride)
+            for press in ["Shift+" + key] * far + [key] * near:
+                self.page.keyboard.press(press)
+        self.expect(told).to_contain_text(f"column {x}, row {y}")
+
+    def _picture_size(self) -> tuple[int, int]:
+        ratio = self.stage.evaluate("e => e.style.getPropertyValue('--ev-aspect')")
+        width, height = ratio.split("/")
+        return int(width), int(height)
 
     def paint(self, mask: np.ndarray, diameter: int = 24) -> None:
         """Fill `mask` with strokes of the brush that stay within it."""

@@ -26,7 +26,9 @@ def start(
 ) -> Callable[..., tuple[Notebook, Annotator, str]]:
     """Open a notebook whose first cell shows the clip, with further cells below it."""
 
-    def start(*cells: str, options: str = "") -> tuple[Notebook, Annotator, str]:
+    def start(
+        *cells: str, options: str = ", propagator='flow', predictor='classical'"
+    ) -> tuple[Notebook, Annotator, str]:
         session = f"{request.node.name}.evavos"
         notebook = open_notebook(clip.cell(session, options), *cells)
         notebook.run_cell(0)
@@ -93,6 +95,132 @@ def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip):
     assert notebook.value("len(annotator.session.stale)") == 0
 
 
+def test_a_paused_pass_takes_in_what_is_corrected_meanwhile(start, clip):
+    notebook, annotator, _ = start()
+    dab(annotator, clip)
+    annotator.commit(propagate=True)
+    annotator.phase("running")
+    annotator.press("job.pause")
+    annotator.phase("paused")
+    waiting = notebook.value("len(annotator.session.stale)")
+    last = len(clip.truth) - 1
+    annotator.show(last)
+    dab(annotator, clip, last)
+    annotator.commit()
+    annotator.phase("paused")
+    assert notebook.value("len(annotator.session.stale)") >= waiting - 1 > 0
+    annotator.press("job.pause")
+    annotator.phase("idle")
+    assert notebook.value("len(annotator.session.stale)") == 0
+    assert notebook.value("sorted(annotator.session.annotations)") == [0, last]
+
+
+def test_a_part_is_propagated_and_a_frame_is_said_to_be_empty(start, clip):
+    notebook, annotator, _ = start()
+    annotator.show(10)
+    dab(annotator, clip, 10)
+    annotator.commit()
+    annotator.press("job.part")
+    first = annotator.root.get_by_label("First frame")
+    first.fill("8")
+    annotator.root.get_by_label("Last frame").fill("12")
+    annotator.root.get_by_role("button", name="Go", exact=True).click()
+    annotator.phase("running")
+    annotator.phase("idle")
+    assert notebook.value("sorted(annotator.session.stale)") == [
+        f for f in range(len(clip.truth)) if not 8 <= f <= 12
+    ]
+    annotator.show(12)
+    revision = annotator.revision()
+    annotator.press("mark.absent")
+    annotator.after_revision(revision)
+    annotator.expect(annotator.root.locator(".ev-lane .ev-mark-absent")).to_have_count(1)
+    assert not notebook.value("bool(annotator.session.masks[12].any())")
+    annotator.press("undo")
+    annotator.expect(annotator.root.locator(".ev-lane .ev-mark-absent")).to_have_count(0)
+    assert notebook.value("bool(annotator.session.masks[12].any())")
+
+
+def test_objects_are_named_coloured_merged_and_removed(start, clip):
+    notebook, annotator, _ = start()
+    root, objects = annotator.root, annotator.root.locator(".ev-object")
+    for count in range(1, 12):
+        annotator.press("object.add")
+        annotator.expect(objects).to_have_count(count)
+    annotator.expect(root.locator(".ev-object-active")).to_have_attribute("data-object", "11")
+    dab(annotator, clip)
+    annotator.commit()
+    assert notebook.value("bool((annotator.session.masks[0] == 11).any())")
+    objects.nth(10).hover()
+    root.get_by_label("Change object 11").click()
+    root.get_by_label("Name of object 11").fill("swan")
+    root.get_by_label("Name of object 11").press("Tab")
+    annotator.expect(objects.nth(10)).to_contain_text("swan")
+    root.get_by_label("Colour of swan").fill("#ff0000")
+    annotator.expect(objects.nth(10).locator(".ev-swatch")).to_have_css(
+        "border-color", "rgb(255, 0, 0)"
+    )
+    root.get_by_label("Merge swan into").select_option("2")
+    annotator.expect(objects).to_have_count(10)
+    assert notebook.value("bool((annotator.session.masks[0] == 2).any())")
+    annotator.press("undo")
+    annotator.expect(objects).to_have_count(11)
+    objects.nth(10).hover()
+    root.get_by_label("Change swan").click()
+    root.get_by_label("Remove swan").click()
+    annotator.expect(objects).to_have_count(10)
+    annotator.press("undo")
+    annotator.expect(objects).to_have_count(11)
+    assert notebook.value("[o.name for o in annotator.session.objects][-1]") == "swan"
+    assert notebook.value("annotator.session.objects[-1].color") == "#ff0000"
+    assert notebook.value("bool((annotator.session.masks[0] == 11).any())")
+
+
+def test_a_restarted_kernel_opens_the_session_where_it_was(start, clip):
+    notebook, annotator, _ = start()
+    dab(annotator, clip)
+    annotator.commit(propagate=True)
+    annotator.phase("running")
+    annotator.phase("idle")
+    marker = "() => { for (const e of document.querySelectorAll('.evavos')) e.dataset.old = '1' }"
+    notebook.page.evaluate(marker)
+    notebook.restart_kernel()
+    notebook.run_cell(0)
+    annotator.expect(notebook.page.locator(".evavos[data-old]")).to_have_count(0)
+    annotator = notebook.annotator().ready()
+    assert annotator.phase_when_painted() == "idle"
+    annotator.expect(annotator.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(1)
+    assert notebook.value("len(annotator.session.stale)") == 0
+    revision = annotator.revision()
+    annotator.press("undo")
+    annotator.after_revision(revision)
+    assert notebook.value("len(annotator.session.annotations)") == 0
+
+
+@pytest.mark.parametrize("mode", ["full", "contentVisibility"])
+def test_what_was_scrolled_away_is_there_when_it_comes_back(start, clip, lab, mode):
+    lab.set_windowing(mode)
+    try:
+        notebook, annotator, _ = start(*["# a long cell\n" * 40] * 12)
+        dab(annotator, clip)
+        annotator.commit()
+        scroller = notebook.page.locator(".jp-WindowedPanel-outer").first
+        scroller.evaluate("e => { e.scrollTop = e.scrollHeight }")
+        annotator.expect(annotator.root).not_to_be_in_viewport()
+        notebook.python("annotator.session.mark_absent(3, [1]); annotator.frame = 0")
+        scroller.evaluate("e => { e.scrollTop = 0 }")
+        annotator.expect(annotator.stage).to_be_in_viewport()
+        annotator.expect(annotator.root.locator(".ev-lane .ev-mark-absent")).to_have_count(1)
+        assert annotator.phase_when_painted() == "idle"
+        annotator.show(2)
+        dab(annotator, clip, 2)
+        annotator.commit()
+        assert notebook.value("sorted(annotator.session.annotations)") == [0, 2, 3]
+        assert not notebook.errors
+    finally:
+        lab.set_windowing("contentVisibility")
+
+
 def test_a_reloaded_page_shows_what_was_there_and_works(start, clip):
     notebook, annotator, _ = start()
     dab(annotator, clip)
@@ -103,7 +231,7 @@ def test_a_reloaded_page_shows_what_was_there_and_works(start, clip):
     notebook.wait_until_idle()
     annotator = notebook.annotator().ready()
     assert annotator.phase_when_painted() == "idle"
-    annotator.expect(annotator.root.locator(".ev-mark-drawn")).to_have_count(1)
+    annotator.expect(annotator.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(1)
     revision = annotator.revision()
     annotator.press("undo")
     annotator.after_revision(revision)
@@ -118,7 +246,7 @@ def test_two_views_of_one_session_agree_and_go_when_their_cell_is_run_again(star
     dab(first, clip)
     first.commit()
     assert second.phase_when_painted() == "idle"
-    second.expect(second.root.locator(".ev-mark-drawn")).to_have_count(1)
+    second.expect(second.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(1)
     first.show(4)
     second.on_frame(4)
     notebook.run_cell(1)

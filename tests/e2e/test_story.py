@@ -37,17 +37,39 @@ def outline(annotator: Annotator, clip: Clip, frame: int = 0) -> None:
     annotator.draft("brush")
 
 
+def second_object(like: np.ndarray) -> np.ndarray:
+    """A patch in the corner that is farthest from the object."""
+    height, width = like.shape
+    mask = np.zeros_like(like)
+    rows, columns = np.nonzero(like)
+    y = 20 if rows.mean() > height / 2 else height - 90
+    x = 20 if columns.mean() > width / 2 else width - 150
+    mask[y : y + 70, x : x + 130] = True
+    return mask
+
+
+def annotated(notebook: Notebook) -> list[int]:
+    return notebook.value("sorted(annotator.session.annotations)")
+
+
+def history(annotator: Annotator, step: str, times: int) -> None:
+    for _ in range(times):
+        revision = annotator.revision()
+        annotator.press(step)
+        annotator.after_revision(revision)
+
+
 def test_from_opening_to_export(
     open_notebook: Callable[..., Notebook],
     clip: Clip,
     lab: Lab,
     picture: Callable[[str, Any], None],
 ):
-    notebook = open_notebook(clip.cell("story.evavos", ", ground_truth=truth"), width=1500)
+    options = ", ground_truth=truth, propagator='flow', predictor='classical'"
+    notebook = open_notebook(clip.cell("story.evavos", options), width=1500)
     notebook.run_cell(0)
     annotator = notebook.annotator().ready()
     truth = {frame: labels == 1 for frame, labels in clip.truth.items()}
-    other = len(truth) // 2
 
     # Outline once. Without a learned predictor the brush is in the hand from the start.
     annotator.expect().to_have_attribute("data-tool", "brush")
@@ -67,27 +89,47 @@ def test_from_opening_to_export(
     assert iou(mask_in_python(notebook, lab, 5), truth[5]) > 0.6
     assert notebook.value("len(annotator.session.stale)") == 0
 
-    # The agent says where to look next, and why; three clicks there.
-    annotator.expect(annotator.root.locator(".ev-next .ev-text")).not_to_be_empty()
-    suggested = notebook.value("annotator.session.suggest().frame")
-    picture("suggestion", annotator.root)
-    annotator.press("suggestion.go")
-    annotator.on_frame(suggested)
-    before = mask_in_python(notebook, lab, suggested)
-    annotator.press("tool.clicks")
-    x, y, positive = worst_point(before, truth[suggested])
-    annotator.click(x, y, before, positive)
-    annotator.draft("clicks")
-    annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
-    picture("clicks", annotator.root)
-    annotator.commit(propagate=True)
-    annotator.phase("idle")
-    after = mask_in_python(notebook, lab, suggested)
-    assert after[int(y), int(x)] == positive
-    assert iou(after, truth[suggested]) >= iou(before, truth[suggested]) - 0.02
+    # The agent says where to look next, and why. Three times it is followed: clicks,
+    # clicks again, and once a look is enough.
+    for turn in range(3):
+        annotator.expect(annotator.root.locator(".ev-next .ev-headline")).to_be_visible()
+        suggested = notebook.value("annotator.suggestion.frame")
+        if turn == 0:
+            picture("suggestion", annotator.root)
+        annotator.press("suggestion.go")
+        annotator.on_frame(suggested)
+        annotator.expect(annotator.action("mark.verified")).to_be_enabled()
+        before = mask_in_python(notebook, lab, suggested)
+        if turn == 2:
+            revision = annotator.revision()
+            annotator.press("mark.verified")
+            annotator.after_revision(revision)
+            np.testing.assert_array_equal(mask_in_python(notebook, lab, suggested), before)
+            assert notebook.value(f"annotator.session.marks[{suggested}, 1]") == "verified"
+            annotator.press("job.start")
+        else:
+            annotator.press("tool.clicks")
+            x, y, positive = worst_point(before, truth[suggested])
+            annotator.click(x, y, before, positive)
+            annotator.draft("clicks")
+            annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
+            if turn == 0:
+                picture("clicks", annotator.root)
+            annotator.commit(propagate=True)
+            after = mask_in_python(notebook, lab, suggested)
+            assert after[int(y), int(x)] == positive
+            assert iou(after, truth[suggested]) >= iou(before, truth[suggested]) - 0.02
+        annotator.phase("idle")
+        annotator.expect(annotator.root.locator(".ev-lane .ev-mark-verified")).to_have_count(
+            1 if turn == 2 else 0
+        )
+    assert len(annotated(notebook)) == 4
 
-    # Correct another frame with the brush and the eraser.
-    annotator.show(other)
+    # Once it is overridden: another frame, corrected with the brush and the eraser.
+    instead = annotator.root.locator("[data-instead]").first
+    other = int(instead.get_attribute("data-instead"))
+    instead.click()
+    annotator.on_frame(other)
     before = mask_in_python(notebook, lab, other)
     annotator.press("tool.brush")
     annotator.paint(truth[other] & ~before, diameter=24)
@@ -95,23 +137,45 @@ def test_from_opening_to_export(
     x, y, _ = worst_point(before, truth[other] & before)
     annotator.drag([(x, y), (x + 2, y)], before)
     annotator.draft("brush")
-    annotator.commit()
+    annotator.commit(propagate=True)
+    annotator.phase("idle")
     assert not mask_in_python(notebook, lab, other)[int(y), int(x)]
 
-    # Undo and redo.
-    assert notebook.value("sorted(annotator.session.annotations)") == sorted([0, suggested, other])
-    revision = annotator.revision()
-    annotator.press("undo")
-    annotator.after_revision(revision)
-    assert notebook.value("sorted(annotator.session.annotations)") == [0, suggested]
-    np.testing.assert_array_equal(mask_in_python(notebook, lab, other), before)
-    revision = annotator.revision()
-    annotator.press("redo")
-    annotator.after_revision(revision)
-    assert notebook.value("sorted(annotator.session.annotations)") == sorted([0, suggested, other])
-    annotator.press("job.start")
-    annotator.phase("running")
+    # An object added late takes nothing from the first one.
+    first = notebook.value("int((annotator.session.masks.array() == 1).sum())")
+    late = min(other + 3, len(truth) - 1)
+    annotator.show(late)
+    annotator.press("object.add")
+    annotator.expect(annotator.root.locator(".ev-object-active")).to_have_attribute(
+        "data-object", "2"
+    )
+    annotator.press("tool.brush")
+    annotator.paint(second_object(truth[late]))
+    annotator.commit(propagate=True)
     annotator.phase("idle")
+    assert notebook.value("len(annotator.session.stale)") == 0
+    assert notebook.value(f"bool((annotator.session.masks[{late - 2}] == 2).any())")
+    now = notebook.value("int((annotator.session.masks.array() == 1).sum())")
+    assert abs(now - first) < 0.05 * first
+    picture("two-objects", annotator.root)
+
+    # Undo and redo, several steps back and forth.
+    everything = annotated(notebook)
+    masks = mask_in_python(notebook, lab, other)
+    history(annotator, "undo", 3)
+    assert annotated(notebook) == [f for f in everything if f not in (other, late)]
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(1)
+    history(annotator, "redo", 3)
+    assert annotated(notebook) == everything
+    np.testing.assert_array_equal(mask_in_python(notebook, lab, other), masks)
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
+
+    # The curve knows where it stands and how far a target is.
+    notebook.python("annotator.target = 0.2")
+    annotator.expect(annotator.root.locator(".ev-way")).to_have_text(
+        "The target of 0.20 is reached."
+    )
+    annotator.show(other)
     picture("curve", annotator.root)
 
     # Take the masks away.
@@ -133,8 +197,107 @@ def test_from_opening_to_export(
     notebook.python("annotator.frame = 12")
     annotator.on_frame(12)
     assert notebook.value("annotator.session.seconds") > 0
+    notebook.python("annotator.snapshot().save('snapshot.png')")
 
     notebook.save()
     annotator.expect(notebook.page.locator(".jp-mod-dirty")).to_have_count(0)
     assert notebook.path.stat().st_size < 100_000
+    assert not notebook.errors
+
+
+def corners_of(mask: np.ndarray, within: float = 3.0) -> list[tuple[int, int]]:
+    """Corners of the largest piece of a mask, true to its outline `within` so many pixels."""
+    import cv2
+
+    contours, _ = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    corners = cv2.approxPolyDP(max(contours, key=cv2.contourArea), within, True)
+    return [(int(x), int(y)) for x, y in corners[:, 0]]
+
+
+def test_the_whole_story_by_keyboard_alone(
+    open_notebook: Callable[..., Notebook],
+    clip: Clip,
+    lab: Lab,
+    picture: Callable[[str, Any], None],
+):
+    notebook = open_notebook(clip.cell("keyboard.evavos", ", ground_truth=truth"), width=1500)
+    notebook.run_cell(0)
+    annotator = notebook.annotator().ready()
+    truth = {frame: labels == 1 for frame, labels in clip.truth.items()}
+    press = notebook.page.keyboard.press
+    cells = notebook.page.locator(".jp-Notebook .jp-Cell")
+    n_cells = cells.count()
+    # The one thing that a test does in place of tabbing through JupyterLab.
+    annotator.stage.focus()
+
+    # An outline of the object: the crosshair sets the corners, its last one twice closes it.
+    corners = corners_of(truth[0])
+    press("p")
+    press("k")
+    for corner in corners:
+        annotator.steer(*corner)
+        press("Enter")
+        annotator.draft("polygon")
+    picture("crosshair", annotator.root)
+    press("Enter")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
+    # Undo takes the closing back, redo closes again.
+    press("Control+z")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: vertex")
+    press("Control+Shift+z")
+    press("Escape")
+    revision = annotator.revision()
+    press("Enter")
+    annotator.draft("none")
+    annotator.after_revision(revision)
+    assert iou(mask_in_python(notebook, lab, 0), truth[0]) > 0.8
+
+    press("t")
+    annotator.phase("running")
+    annotator.phase("idle")
+    assert notebook.value("len(annotator.session.stale)") == 0
+
+    # Not this one; the next suggestion is taken, and clicked right with the crosshair.
+    first = notebook.value("annotator.session.suggest().frame")
+    headline = annotator.root.locator(".ev-next .ev-headline")
+    annotator.expect(headline).to_contain_text(f"Frame {first}")
+    press("s")
+    annotator.expect(headline).not_to_contain_text(f"Frame {first}:")
+    second = notebook.value("annotator.session.suggest().frame")
+    annotator.expect(headline).to_contain_text(f"Frame {second}")
+    press("Enter")
+    annotator.on_frame(second)
+    before = mask_in_python(notebook, lab, second)
+    x, y, positive = worst_point(before, truth[second])
+    press("c")
+    press("k")
+    annotator.steer(int(x), int(y))
+    press("Enter" if positive else "Shift+Enter")
+    annotator.draft("clicks")
+    annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
+    revision = annotator.revision()
+    press("Control+Enter")
+    annotator.draft("none")
+    annotator.after_revision(revision)
+    annotator.phase("idle")
+    assert mask_in_python(notebook, lab, second)[int(y), int(x)] == positive
+    assert notebook.value("sorted(annotator.session.annotations)") == sorted([0, second])
+
+    # Undo of the session, and the file.
+    press("Escape")
+    revision = annotator.revision()
+    press("Control+z")
+    annotator.after_revision(revision)
+    assert notebook.value("sorted(annotator.session.annotations)") == [0]
+    revision = annotator.revision()
+    press("Control+Shift+z")
+    annotator.after_revision(revision)
+    press("x")
+    annotator.expect(annotator.root.locator(".ev-menu button").first).to_be_focused()
+    press("Enter")
+    status = annotator.root.locator(".ev-announcement")
+    annotator.expect(status).to_have_text(re.compile("^Exported to "), timeout=120_000)
+    annotator.expect(cells).to_have_count(n_cells)
     assert not notebook.errors

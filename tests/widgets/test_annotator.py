@@ -171,3 +171,93 @@ def test_closing_ends_the_worker_and_lets_go_of_the_session(session):
     del annotator
     gc.collect()
     assert watcher() is None
+
+
+# Python's end ----------------------------------------------------------------------------
+
+
+def test_every_value_is_refused_by_name_or_set(annotator, session):
+    session.add_object("bird")
+    session.add_object("branch")
+    annotator.active_object = 2
+    annotator.tool = "eraser"
+    annotator.target = 0.85
+    annotator.display = {"opacity": 0.3}
+    assert annotator.display["contour"] is True, "what is not given stays"
+    for name, value, words in (
+        ("active_object", 7, "no object 7"),
+        ("display", {"opactiy": 1}, "'opactiy'"),
+        ("display", {"opacity": 7}, "give 0 to 1"),
+        ("display", {"palette": "rainbow"}, "no palette 'rainbow'"),
+    ):
+        with pytest.raises(traitlets.TraitError, match=words):
+            setattr(annotator, name, value)
+    with pytest.raises(traitlets.TraitError):
+        annotator.target = 1.5
+    session.remove_object(2)
+    assert annotator.active_object == 1
+
+
+def test_python_hears_what_happens_until_it_has_enough(annotator, widget_page, session):
+    heard: list = []
+    told = threading.Event()
+    annotator.on_commit(lambda made: heard.append(("commit", made.frames, made.kind)))
+    stop = annotator.on_frame(lambda frame: heard.append(("frame", frame)))
+    annotator.on_propagated(lambda finished: heard.append(("propagated", finished)))
+    annotator.on_suggestion(lambda s: s is not None and s.predicted is not None and told.set())
+    widget_page.ask("object.add", name="bird")
+    widget_page.reply(widget_page.commit(2, square(), propagate=True))
+    assert told.wait(20)
+    assert annotator.suggestion == session.suggest()
+    annotator.frame = 5
+    stop()
+    stop()
+    annotator.frame = 6
+    assert heard == [("commit", (2,), "mask"), ("propagated", True), ("frame", 5)]
+
+
+def test_a_callback_that_raises_is_shown_and_stops_nothing(annotator, widget_page, session):
+    def fail(made):
+        raise KeyError("no such column")
+
+    annotator.on_commit(fail)
+    widget_page.ask("object.add", name="bird")
+    assert widget_page.reply(widget_page.commit(2, square()))[0]["saved"]
+    widget_page.wait(
+        lambda: any("on_commit callback" in line["message"] for line in widget_page.of_kind("log"))
+    )
+    assert set(session.annotations) == {2}
+
+
+def test_it_composes_with_other_widgets(annotator):
+    import ipywidgets
+
+    slider = ipywidgets.IntSlider(max=N_FRAMES - 1)
+    traitlets.link((slider, "value"), (annotator, "frame"))
+    slider.value = 7
+    assert annotator.frame == 7
+    annotator.frame = 3
+    assert slider.value == 3
+    assert annotator in ipywidgets.VBox([slider, annotator]).children
+
+
+def test_a_snapshot_shows_masks_numbers_and_names_without_a_browser(annotator, session):
+    bird = session.add_object("bird")
+    session.add_object("a branch with a long name")
+    session.annotate(4, square(30, 20), objects=[bird])
+    annotator.frame = 4
+    annotator.display = {"opacity": 1.0}
+    picture = annotator.snapshot()
+    assert picture.width == 64
+    assert picture.height > 48, "the legend is below"
+    assert annotator.snapshot(legend=False).size == (64, 48)
+    color = tuple(bytes.fromhex(session.objects[0].color[1:]))
+    assert picture.getpixel((36, 30)) == color
+    assert picture.getpixel((10, 40)) == tuple(session.video.frame(4)[40, 10])
+    annotator.display = {"palette": "davis"}
+    assert annotator.snapshot().getpixel((36, 30)) == (128, 0, 0)
+    session.update_object(bird, visible=False)
+    hidden = np.asarray(annotator.snapshot(legend=False))
+    np.testing.assert_array_equal(hidden, session.video.frame(4))
+    with pytest.raises(IndexError, match="frame 99"):
+        annotator.snapshot(99)

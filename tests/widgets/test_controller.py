@@ -14,6 +14,8 @@ from evavos_widget.widgets.protocol import PROTOCOL
 
 NAN = float("nan")
 
+DRAWN_ON_0 = {"frame": 0, "objects": [1], "absent": [], "corrected": [], "verified": []}
+
 
 def gate() -> threading.Semaphore:
     return threading.Semaphore(0)
@@ -43,7 +45,7 @@ def test_state_is_json_at_every_stage_of_the_work(outlined):
     state = outlined.last_state()
     json.dumps(state, allow_nan=False)
     assert set(state["suggestion"]) == set(PROTOCOL["types"]["Suggestion"])
-    assert state["annotated"] == [{"frame": 0, "objects": [1], "absent": []}]
+    assert state["annotated"] == [DRAWN_ON_0]
     assert state["stale"] == []
     assert len(state["quality"]) == N_FRAMES
     assert state["curve"][-1]["seconds"] == 2.5
@@ -59,6 +61,17 @@ def test_a_frame_comes_as_an_encoded_picture(page, session, frames):
 
     content, buffers = page.reply(page.post("frame.get", frame=3))
     assert (content["frame"], content["mime"]) == (3, "image/jpeg")
+    assert Image.open(BytesIO(buffers[0])).size == (frames.shape[2], frames.shape[1])
+
+
+def test_a_thumbnail_is_as_wide_as_asked(page, frames):
+    from io import BytesIO
+
+    from PIL import Image
+
+    _, buffers = page.reply(page.post("frame.get", frame=3, width=16))
+    assert Image.open(BytesIO(buffers[0])).size == (16, 12)
+    _, buffers = page.reply(page.post("frame.get", frame=3, width=9999))
     assert Image.open(BytesIO(buffers[0])).size == (frames.shape[2], frames.shape[1])
 
 
@@ -84,6 +97,32 @@ def test_a_preview_changes_nothing(page, session):
     assert mask_at(place, buffers).sum() == 81
     assert session.revision == before
     assert not session.annotations
+
+
+def test_scribbles_reach_the_predictor(page, predictor):
+    page.ask("object.add", name=None)
+    points = [[4, 5], [9.5, 5]]
+    page.ask(
+        "prompt.preview",
+        frame=2,
+        object=1,
+        clicks=[],
+        box=None,
+        scribbles=[{"points": points, "positive": False}],
+    )
+    (scribble,) = predictor.seen[-1].scribbles
+    np.testing.assert_array_equal(scribble.points, points)
+    assert scribble.positive is False
+
+
+@pytest.mark.parametrize("scribble", [{"points": [[1, 2]]}, {"points": [3], "positive": True}, 7])
+def test_a_scribble_that_is_none_is_named(page, scribble):
+    page.ask("object.add", name=None)
+    error = page.error(
+        "prompt.preview", frame=0, object=1, clicks=[], box=None, scribbles=[scribble]
+    )
+    assert error["code"] == "malformed"
+    assert "scribbles are" in error["message"]
 
 
 def test_a_commit_is_on_disk_when_it_is_acknowledged(page, session):
@@ -129,6 +168,49 @@ def test_a_commit_with_propagate_repaints_every_frame(page, session):
     assert not session.stale
 
 
+def test_what_is_said_without_drawing_is_an_annotation_too(outlined, session):
+    outlined.reply(outlined.commit(3, square(), annotation_type="verified", seconds=1.5))
+    outlined.reply(outlined.commit(4, 0 * square(), annotation_type="absent", seconds=2.0))
+    outlined.wait(lambda: len(outlined.last_state()["annotated"]) == 3)
+    _, verified, absent = outlined.last_state()["annotated"]
+    assert (verified["verified"], absent["absent"]) == ([1], [1])
+    assert [r.kind for r in session.rounds] == ["mask", "verified", "absent"]
+    assert outlined.last_state()["seconds"] == 2.5 + 1.5 + 2.0
+    refused = outlined.reply(outlined.commit(5, square(), annotation_type="absent"))[0]
+    assert "has pixels" in refused["error"]["message"]
+
+
+def test_merged_objects_are_one_and_come_apart_again(outlined, session):
+    outlined.ask("object.add", name="wing")
+    outlined.reply(outlined.commit(0, square(30, 8), obj=2))
+    outlined.ask("object.merge", object=2, into=1)
+    outlined.wait(lambda: 0 in outlined.masks() and (outlined.masks()[0] == 1).sum() == 288)
+    outlined.wait(lambda: [o["name"] for o in outlined.last_state()["objects"]] == ["bird"])
+    assert outlined.ask("history.undo")["label"] == "merge of two objects"
+    outlined.wait(lambda: len(outlined.last_state()["objects"]) == 2)
+    np.testing.assert_array_equal(session.masks[0] == 2, square(30, 8))
+
+
+def test_quality_is_told_per_object(outlined):
+    outlined.ask("object.add", name="wing")
+    outlined.reply(outlined.commit(6, square(30, 8), obj=2, propagate=True))
+    outlined.wait_for_job("idle", message="every mask is up to date")
+    outlined.wait(lambda: None not in outlined.last_state()["object_quality"].get("2", [None]))
+    quality = outlined.last_state()["object_quality"]
+    assert quality["1"][0] == quality["2"][6] == 1.0
+    assert len(quality["1"]) == N_FRAMES
+
+
+def test_what_else_could_be_done_is_offered_beside_the_suggestion(outlined):
+    outlined.ask("job.start", job="propagate")
+    outlined.wait(lambda: bool(outlined.pushes) and len(outlined.last_state()["alternatives"]) == 2)
+    state = outlined.last_state()
+    offered = [state["suggestion"], *state["alternatives"]]
+    assert len({s["frame"] for s in offered}) == 3
+    outlined.ask("suggestion.snooze", frame=offered[0]["frame"], object=1)
+    outlined.wait(lambda: outlined.last_state()["suggestion"]["frame"] != offered[0]["frame"])
+
+
 def test_undo_and_redo_say_what_they_did_and_show_it(outlined, session):
     assert outlined.ask("history.undo")["label"] == "mask on frame 0"
     outlined.wait(lambda: 0 in outlined.masks() and not outlined.masks()[0].any())
@@ -145,6 +227,8 @@ def test_objects_are_added_changed_and_removed(outlined, session):
         "object 1 (swan) is locked"
     )
     assert outlined.ask("object.add", name=None)["object"] == 2
+    assert "locked" in outlined.error("object.remove", object=1)["message"]
+    outlined.ask("object.update", object=1, locked=False)
     outlined.ask("object.remove", object=1)
     assert [o.id for o in session.objects] == [2]
     assert not session.masks[0].any()
@@ -273,13 +357,31 @@ def test_what_the_person_waits_for_comes_first(outlined, predictor):
     predictor.gate = gate()
     first = outlined.post("prompt.preview", frame=0, object=1, clicks=[[9, 9, 1]])
     predictor.entered.wait(20)
-    export = outlined.post("export.run", format="numpy", path=None)
     fetch = outlined.post("frame.get", frame=1)
     masks = outlined.post("mask.get", frames=[1])
     commit = outlined.commit(2, square())
     predictor.gate.release()
-    outlined.reply(export)
-    assert outlined.order[-5:] == [first, commit, fetch, masks, export]
+    outlined.reply(masks)
+    assert outlined.order[-4:] == [first, commit, fetch, masks]
+
+
+def test_an_export_delays_nobody(outlined, session, monkeypatch):
+    entered, release = threading.Event(), threading.Event()
+    export_now = session.export
+
+    def slowly(*args, **kwargs):
+        entered.set()
+        assert release.wait(20)
+        return export_now(*args, **kwargs)
+
+    monkeypatch.setattr(session, "export", slowly)
+    export = outlined.post("export.run", format="numpy", path=None)
+    assert entered.wait(20)
+    outlined.ask("prompt.preview", frame=0, object=1, clicks=[[9, 9, 1]])
+    outlined.reply(outlined.commit(2, square()))
+    assert export not in outlined.replies
+    release.set()
+    assert outlined.reply(export)[0]["ok"]
 
 
 def test_a_newer_preview_supersedes_the_waiting_one_of_its_view_only(outlined, connect, predictor):
@@ -389,6 +491,82 @@ def test_undo_during_a_pass_leaves_no_mask_of_what_was_undone(outlined, propagat
     assert outlined.reply(undo)[0]["label"] == "mask on frame 0"
     outlined.wait_for_job("idle")
     assert not session.masks.array().any()
+
+
+def test_corrections_during_a_pass_all_arrive_in_their_order(outlined, propagator, session):
+    propagator.gate = gate()
+    outlined.ask("job.start", job="propagate")
+    propagator.let_pass(2)
+    commits = [outlined.commit(frame, square(3 * frame, 4)) for frame in (11, 5, 8, 5)]
+    propagator.gate.release(10 * N_FRAMES)
+    assert all(outlined.reply(commit)[0]["saved"] for commit in commits)
+    outlined.wait_for_job("idle", message="every mask is up to date")
+    assert [r.frames[0] for r in session.rounds] == [0, 11, 5, 8, 5]
+    for frame, source in ((5, 5), (6, 5), (8, 8), (10, 11), (11, 11)):
+        np.testing.assert_array_equal(session.masks[frame], square(3 * source, 4))
+
+
+def test_a_pass_over_a_range_leaves_the_rest_waiting(outlined, propagator, session):
+    assert outlined.ask("job.start", job="propagate", frames=[4, 7])["started"] is True
+    job = outlined.wait_for_job("idle", message="done; 7 frames wait for a pass")
+    assert job["phase"] == "idle"
+    assert propagator.started == [[4, 5, 6, 7]]
+    assert session.stale == {1, 2, 3, 8, 9, 10, 11}
+    assert outlined.ask("job.start", job="propagate", frames=[4, 7])["started"] is False
+    assert outlined.error("job.start", job="propagate", frames=[7, 4])["code"] == "invalid"
+    assert outlined.error("job.start", job="propagate", frames=[0, 99])["code"] == "invalid"
+
+
+def test_a_wider_pass_takes_the_running_one_in(outlined, propagator, session):
+    propagator.gate = gate()
+    outlined.ask("job.start", job="propagate", frames=[4, 7])
+    propagator.let_pass(1)
+    wider = outlined.post("job.start", job="propagate", frames=None)
+    propagator.gate.release(2 * N_FRAMES)
+    assert outlined.reply(wider)[0]["started"] is True
+    outlined.wait_for_job("idle", message="every mask is up to date")
+    assert not session.stale
+
+
+def test_a_paused_pass_waits_and_goes_on_where_it_was(outlined, propagator, session):
+    propagator.gate = gate()
+    outlined.ask("job.start", job="propagate")
+    propagator.let_pass(3)
+    assert outlined.ask("job.pause")["paused"] is True
+    propagator.gate.release(N_FRAMES)
+    assert outlined.wait_for_job("paused", done=4)["remaining_seconds"] is not None
+    outlined.ask("prompt.preview", frame=0, object=1, clicks=[[9, 9, 1]])
+    assert session.stale == set(range(5, N_FRAMES))
+    assert outlined.ask("job.pause")["paused"] is False
+    assert outlined.ask("job.resume")["resumed"] is True
+    outlined.wait_for_job("idle", message="every mask is up to date")
+    assert len(propagator.started) == 1, "nothing was done twice"
+    assert outlined.ask("job.resume")["resumed"] is False
+
+
+def test_a_correction_while_paused_is_in_the_pass_that_goes_on(outlined, propagator, session):
+    propagator.gate = gate()
+    outlined.ask("job.start", job="propagate")
+    propagator.let_pass(3)
+    outlined.ask("job.pause")
+    propagator.gate.release(10 * N_FRAMES)
+    moved = square(30, 20)
+    outlined.reply(outlined.commit(11, moved))
+    outlined.ask("job.resume")
+    outlined.wait_for_job("idle", message="every mask is up to date")
+    np.testing.assert_array_equal(session.masks[9], moved)
+
+
+def test_a_paused_pass_can_be_stopped(outlined, propagator, session):
+    propagator.gate = gate()
+    outlined.ask("job.start", job="propagate")
+    propagator.let_pass(3)
+    outlined.ask("job.pause")
+    propagator.gate.release(N_FRAMES)
+    assert outlined.ask("job.cancel")["cancelled"] is True
+    outlined.wait_for_job("idle", message="stopped; 7 frames wait for a pass")
+    outlined.ask("job.start", job="propagate")
+    outlined.wait_for_job("idle", message="every mask is up to date")
 
 
 def test_renaming_an_object_does_not_disturb_a_pass(outlined, propagator, session):
@@ -556,7 +734,7 @@ def test_a_reloaded_page_takes_up_where_the_old_one_was(outlined, connect, sessi
     outlined.ask("bye", view="page")
     again: Page = connect("again")
     state = again.hello()["state"]
-    assert state["annotated"] == [{"frame": 0, "objects": [1], "absent": []}]
+    assert state["annotated"] == [DRAWN_ON_0]
     assert state["revision"] == session.revision
 
 

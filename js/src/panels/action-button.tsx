@@ -1,9 +1,9 @@
 /** A button that is a row of the table of actions: name, key, state and effect come from there. */
 
-import { action, isEnabled, keysOf, run } from "../actions";
+import { action, isEnabled, run } from "../actions";
 import type { App } from "../app";
 import { Icon, type IconName } from "../icons";
-import { display } from "../keys";
+import { display, keyFor } from "../keys";
 
 interface Props {
   app: App;
@@ -20,7 +20,7 @@ interface Props {
 
 export function ActionButton({ app, id, icon, text, detail, showKey, class: extra }: Props) {
   const wanted = action(id);
-  const key = keysOf(wanted)[0];
+  const key = keyFor(app, wanted);
   const written = key ? display(key) : "";
   const name = detail ? `${wanted.label}: ${detail}` : wanted.label;
   return (
@@ -30,7 +30,7 @@ export function ActionButton({ app, id, icon, text, detail, showKey, class: extr
       data-action={id}
       aria-label={text === undefined || detail ? name : undefined}
       aria-pressed={wanted.pressed?.(app)}
-      aria-keyshortcuts={key?.replace("Mod", "Control")}
+      aria-keyshortcuts={key ? key.replace("Mod", "Control") : undefined}
       title={written ? `${name}  (${written})` : name}
       disabled={!isEnabled(app, wanted)}
       onClick={() => run(app, id)}

@@ -1,6 +1,7 @@
 /** The formats the kernel can write, and where the file went. */
 
 import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { App } from "../app";
 import { ActionButton } from "./action-button";
 
@@ -15,8 +16,13 @@ const NAMES: Record<string, string> = {
 
 export function ExportMenu({ app }: { app: App }) {
   const open = app.store.exportOpen;
+  const menu = useRef<HTMLUListElement>(null);
   const running = useSignal<string | null>(null);
   const formats = app.kernel.capabilities.value?.exports ?? [];
+  // Whoever opened it by a key goes on in it by keys.
+  useLayoutEffect(() => {
+    if (open.value) menu.current?.querySelector("button")?.focus();
+  }, [open.value]);
   const write = async (format: string) => {
     open.value = false;
     app.stage?.element.focus({ preventScroll: true });
@@ -36,7 +42,7 @@ export function ExportMenu({ app }: { app: App }) {
     >
       <ActionButton app={app} id="export" icon="export" text="Export" />
       {open.value && (
-        <ul class="ev-menu" aria-label="Export as">
+        <ul ref={menu} class="ev-menu" aria-label="Export as">
           {formats.map((format) => (
             <li key={format}>
               <button

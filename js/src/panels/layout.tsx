@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import type { App } from "../app";
+import { describe } from "../crosshair";
 import { Stage } from "../stage";
 import { Curve } from "./curve";
 import { Help } from "./help";
@@ -24,6 +25,7 @@ export function Layout({ app }: { app: App }) {
         <Objects app={app} />
         <Curve app={app} />
       </aside>
+      <Crosshair app={app} />
       <Status app={app} />
       {app.store.helpOpen.value && <Help app={app} />}
     </div>
@@ -44,7 +46,8 @@ function Picture({ app }: { app: App }) {
         image: { width, height },
         picture: () => app.frames.get(app.store.shown.peek()),
         objects: () => app.kernel.objects.value,
-        display: () => app.synced.display.value,
+        outlines: (frame) => app.outlines(frame),
+        display: () => app.display.value,
         painted: () => app.painted(),
         failed: (error) => app.kernel.fail(error),
       },
@@ -62,6 +65,7 @@ function Picture({ app }: { app: App }) {
       data-tool={app.editor.tool.value}
       data-panning={app.store.panning.value}
       data-peeking={app.store.peeking.value}
+      data-comparing={app.store.comparing.value}
       style={{ "--ev-aspect": `${width} / ${height}`, "--ev-ratio": width / height }}
     />
   );
@@ -75,4 +79,14 @@ function label(app: App): string {
     object ? `object ${object.name}` : "no object yet",
     `tool ${app.editor.tool.value}`,
   ].join(", ");
+}
+
+/** Where the crosshair is, for those who listen. */
+function Crosshair({ app }: { app: App }) {
+  const at = app.store.crosshair.value;
+  return (
+    <p class="ev-hidden" aria-live="polite">
+      {at && describe(at, app.editor.objectAt(at))}
+    </p>
+  );
 }

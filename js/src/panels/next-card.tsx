@@ -1,6 +1,6 @@
 /** What to do next, and why: the agent's suggestion in a few lines, or the first steps. */
 
-import { atSuggestion } from "../actions";
+import { atSuggestion, take } from "../actions";
 import type { App } from "../app";
 import type { Suggestion } from "../protocol";
 import { ActionButton } from "./action-button";
@@ -66,15 +66,44 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
           <dd>{seconds(suggestion.seconds)}</dd>
         </div>
       </dl>
+      {atSuggestion(app) && (
+        <p class="ev-here">{HOW[annotation_type] ?? "Correct it and commit."}</p>
+      )}
       <div class="ev-group ev-fill">
         {atSuggestion(app) ? (
-          <span class="ev-here">{HOW[annotation_type] ?? "Correct it and commit."}</span>
+          <ActionButton app={app} id="mark.verified" text="It is right" showKey />
         ) : (
           <ActionButton app={app} id="suggestion.go" text="Go there" showKey class="ev-primary" />
         )}
         <ActionButton app={app} id="suggestion.later" text="Not now" showKey />
       </div>
+      <Alternatives app={app} />
     </>
+  );
+}
+
+/** Frames that would come next; the person knows better where to look at times. */
+function Alternatives({ app }: { app: App }) {
+  const others = app.kernel.state.value?.alternatives ?? [];
+  if (others.length === 0 || app.synced.readOnly.value) return null;
+  const many = app.kernel.objects.value.length > 1;
+  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? "";
+  return (
+    <div class="ev-instead">
+      <span class="ev-quiet">or instead</span>
+      {others.map((other) => (
+        <button
+          key={`${other.frame}:${other.object}`}
+          type="button"
+          class="ev-button ev-small"
+          data-instead={other.frame}
+          title={`frame ${other.frame}, ${name(other.object)}, ${TASKS[other.annotation_type] ?? other.annotation_type}: ${other.reason}`}
+          onClick={() => take(app, other)}
+        >
+          <span>{many ? `${other.frame}, ${name(other.object)}` : `frame ${other.frame}`}</span>
+        </button>
+      ))}
+    </div>
   );
 }
 
@@ -87,7 +116,9 @@ function firstSteps(app: App): string {
       ? "Find a frame that shows the object well, paint over it, and commit."
       : "Find a frame that shows the object well, click on it, and commit.";
   }
-  if (app.kernel.job.value.phase !== "idle") return "Masks are on their way.";
+  const { phase } = app.kernel.job.value;
+  if (phase === "paused") return "Paused. Correct what you see; the pass takes it in.";
+  if (phase !== "idle") return "Masks are on their way.";
   if (state.stale.length > 0) return "Propagate to carry your masks through the video.";
   return "Nothing is left to ask. Export, or correct any frame you like.";
 }

@@ -69,9 +69,14 @@ function Saved({ app }: { app: App }) {
     return () => clearInterval(timer);
   }, [saved, now]);
   const waiting = app.editor.unfinished.value.length;
+  const saving = app.editor.saving.value > 0;
   return (
     <span class="ev-saved">
-      {saved === null ? "nothing to save yet" : `saved ${ago(now.value - saved)}`}
+      {saving
+        ? "saving …"
+        : saved === null
+          ? "nothing saved yet"
+          : `saved ${ago(now.value - saved)}`}
       {waiting > 0 && `, ${waiting} unfinished`}
     </span>
   );

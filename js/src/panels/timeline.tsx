@@ -1,71 +1,120 @@
 /**
- * The whole video at a glance: predicted quality per frame, a lane per object with what was
- * drawn and what is asked for, and where we are. Dragging scrubs.
+ * The whole video at a glance: a lane per object with its predicted quality, what was said of
+ * it and what is asked for, and where we are. Dragging scrubs; resting shows the frame.
  *
  * Quality is told by height as well as by colour, and each kind of mark has its own shape.
  */
 
+import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { App } from "../app";
-import type { ObjectInfo, State } from "../protocol";
+import type { AnnotatedFrame, ObjectInfo, State } from "../protocol";
 import { quality } from "./format";
+import { useInSight } from "./in-sight";
+import { MARK_NAMES, Mark, type MarkKind } from "./mark";
 import { LEVELS, levelOf, qualityRuns } from "./quality";
-
-const STRIP_HEIGHT = 20;
+import { Thumb } from "./thumb";
 
 export function Timeline({ app }: { app: App }) {
   const track = useRef<HTMLDivElement>(null);
+  const hovered = useSignal<number | null>(null);
   const { navigation, kernel } = app;
   const { count } = navigation;
   const frame = navigation.frame.value;
   const state = kernel.state.value;
+  const objects = kernel.objects.value;
   const frameAt = (event: PointerEvent) => {
     const box = track.current?.getBoundingClientRect();
-    return box ? Math.floor(((event.clientX - box.left) / box.width) * count) : frame;
+    const at = box ? Math.floor(((event.clientX - box.left) / box.width) * count) : frame;
+    return Math.min(Math.max(at, 0), count - 1);
   };
+  const over = hovered.value;
   return (
     <div class="ev-timeline">
-      <div class="ev-lane-names" aria-hidden="true">
-        <div class="ev-lane-name ev-quiet" style={{ height: STRIP_HEIGHT }}>
-          quality
+      {over !== null && (
+        <div class="ev-thumb-row">
+          <Thumb app={app} frame={over} at={(over + 0.5) / count} caption={describe(state, over)} />
         </div>
-        {kernel.objects.value.map((object) => (
-          <div key={object.id} class="ev-lane-name">
-            {object.name}
-          </div>
-        ))}
+      )}
+      <div class="ev-lanes ev-scroll">
+        <div class="ev-lane-names" aria-hidden="true">
+          {objects.map((object) => (
+            <button
+              key={object.id}
+              type="button"
+              tabIndex={-1}
+              class="ev-lane-name"
+              title={object.name}
+              onClick={() => app.synced.activeObject.set(object.id)}
+            >
+              {object.name}
+            </button>
+          ))}
+        </div>
+        <div
+          ref={track}
+          class="ev-track"
+          role="slider"
+          tabIndex={0}
+          aria-label="Frame"
+          aria-valuemin={0}
+          aria-valuemax={count - 1}
+          aria-valuenow={frame}
+          aria-valuetext={describe(state, frame)}
+          onPointerDown={(event) => {
+            if (event.button !== 0) return;
+            event.currentTarget.setPointerCapture(event.pointerId);
+            navigation.jump(frameAt(event));
+          }}
+          onPointerMove={(event) => {
+            hovered.value = frameAt(event);
+            if (event.currentTarget.hasPointerCapture(event.pointerId)) {
+              navigation.jump(hovered.value);
+            }
+          }}
+          onPointerLeave={() => {
+            hovered.value = null;
+          }}
+        >
+          {objects.length === 0 && <div class="ev-lane" />}
+          {state &&
+            objects.map((object) => (
+              <Lane key={object.id} app={app} state={state} object={object} count={count} />
+            ))}
+          <Playhead app={app} />
+        </div>
       </div>
-      <div
-        ref={track}
-        class="ev-track"
-        role="slider"
-        tabIndex={0}
-        aria-label="Frame"
-        aria-valuemin={0}
-        aria-valuemax={count - 1}
-        aria-valuenow={frame}
-        aria-valuetext={describe(state, frame)}
-        title={describe(state, frame)}
-        onPointerDown={(event) => {
-          if (event.button !== 0) return;
-          event.currentTarget.setPointerCapture(event.pointerId);
-          navigation.jump(frameAt(event));
-        }}
-        onPointerMove={(event) => {
-          const over = frameAt(event);
-          event.currentTarget.title = describe(state, Math.min(Math.max(over, 0), count - 1));
-          if (event.currentTarget.hasPointerCapture(event.pointerId)) navigation.jump(over);
-        }}
-      >
-        {state && <Strip state={state} count={count} />}
-        {state?.objects.map((object) => (
-          <Lane key={object.id} app={app} state={state} object={object} count={count} />
-        ))}
-        <Playhead app={app} />
-      </div>
+      {objects.length > 0 && <Legend />}
     </div>
   );
 }
+
+const Legend = () => (
+  <div class="ev-lane-legend" aria-hidden="true">
+    {(["drawn", "corrected", "verified", "absent", "suggested"] as const).map((kind) => (
+      <span key={kind}>
+        <Mark kind={kind} />
+        {MARK_NAMES[kind]}
+      </span>
+    ))}
+    <span>
+      <svg class="ev-legend-bars" viewBox="0 0 18 12" aria-hidden="true">
+        {[1, 4, 7].map((level, i) => (
+          <rect
+            key={level}
+            class="ev-quality"
+            data-level={level}
+            x={i * 6}
+            width={6}
+            y={11 - level * 1.5}
+            height={level * 1.5 + 1}
+          />
+        ))}
+      </svg>
+      predicted quality, pale: waits for a pass
+    </span>
+  </div>
+);
 
 function Playhead({ app }: { app: App }) {
   const { count } = app.navigation;
@@ -73,17 +122,22 @@ function Playhead({ app }: { app: App }) {
   return <div class="ev-playhead" style={{ left, "--ev-cell": `${100 / count}%` }} />;
 }
 
-/** Predicted quality as bars, and hatching where a pass is due. */
-function Strip({ state, count }: { state: State; count: number }) {
+interface StripProps {
+  values: readonly (number | null)[];
+  stale: State["stale"];
+  count: number;
+}
+
+/** Predicted quality as bars, pale where a pass is due. */
+function Strip({ values, stale, count }: StripProps) {
   return (
     <svg
       class="ev-strip"
       viewBox={`0 0 ${count} ${LEVELS}`}
       preserveAspectRatio="none"
-      style={{ height: STRIP_HEIGHT }}
       aria-hidden="true"
     >
-      {qualityRuns(state.quality).map(({ start, end, level }) => (
+      {qualityRuns(values).map(({ start, end, level }) => (
         <rect
           key={start}
           class="ev-quality"
@@ -94,7 +148,7 @@ function Strip({ state, count }: { state: State; count: number }) {
           height={level + 1}
         />
       ))}
-      {state.stale.map(([first, last]) => (
+      {stale.map(([first, last]) => (
         <rect
           key={`stale-${first}`}
           class="ev-stale"
@@ -116,47 +170,61 @@ interface LaneProps {
 }
 
 function Lane({ app, state, object, count }: LaneProps) {
+  const { id } = object;
   const at = (frame: number) => ({ left: `${((frame + 0.5) / count) * 100}%` });
-  const suggestion = state.suggestion?.object === object.id ? state.suggestion : null;
-  const active = app.editor.object.value?.id === object.id;
+  const asked = [...(state.suggestion ? [state.suggestion] : []), ...state.alternatives];
+  const active = app.editor.object.value?.id === id;
+  const lane = useInSight<HTMLDivElement>(active);
   return (
     <div
+      ref={lane}
       class={`ev-lane ${active ? "ev-lane-active" : ""}`}
       style={{ "--ev-object": object.color }}
     >
+      <Strip values={state.object_quality[id] ?? []} stale={state.stale} count={count} />
       {state.annotated
-        .filter((annotated) => annotated.objects.includes(object.id))
-        .map(({ frame, absent }) => (
-          <span
-            key={frame}
-            class={absent.includes(object.id) ? "ev-mark ev-mark-absent" : "ev-mark ev-mark-drawn"}
-            style={at(frame)}
-          />
+        .filter((annotated) => annotated.objects.includes(id))
+        .map((annotated) => (
+          <Mark key={annotated.frame} kind={kindOf(annotated, id)} style={at(annotated.frame)} />
         ))}
       {app.editor.unfinished.value
-        .filter((draft) => draft.object === object.id)
+        .filter((draft) => draft.object === id)
         .map(({ frame }) => (
-          <span key={`draft-${frame}`} class="ev-mark ev-mark-draft" style={at(frame)} />
+          <Mark key={`draft-${frame}`} kind="draft" style={at(frame)} />
         ))}
-      {suggestion && (
-        <span class="ev-mark ev-mark-suggested" style={at(suggestion.frame)}>
-          !
-        </span>
+      {asked.map(
+        (next) =>
+          next.object === id && (
+            <Mark
+              key={`next-${next.frame}`}
+              kind="suggested"
+              class={next === state.suggestion ? "" : "ev-mark-alternative"}
+              style={at(next.frame)}
+            />
+          ),
       )}
     </div>
   );
 }
 
-/** A frame in words, for tooltips and screen readers. */
+function kindOf(annotated: AnnotatedFrame, object: number): MarkKind {
+  for (const kind of ["absent", "verified", "corrected"] as const) {
+    if (annotated[kind].includes(object)) return kind;
+  }
+  return "drawn";
+}
+
+/** A frame in words, for thumbnails and screen readers. */
 function describe(state: State | null, frame: number): string {
   const parts = [`Frame ${frame}`];
   if (!state) return parts[0];
   const annotated = state.annotated.find((a) => a.frame === frame);
-  const names = (ids: number[]) =>
-    ids.map((id) => state.objects.find((o) => o.id === id)?.name ?? id).join(", ");
-  const drawn = annotated?.objects.filter((id) => !annotated.absent.includes(id)) ?? [];
-  if (drawn.length > 0) parts.push(`drawn: ${names(drawn)}`);
-  if (annotated?.absent.length) parts.push(`absent: ${names(annotated.absent)}`);
+  for (const kind of ["drawn", "corrected", "verified", "absent"] as const) {
+    const names = state.objects
+      .filter(({ id }) => annotated?.objects.includes(id) && kindOf(annotated, id) === kind)
+      .map(({ name }) => name);
+    if (names.length > 0) parts.push(`${MARK_NAMES[kind]}: ${names.join(", ")}`);
+  }
   const value = state.quality[frame];
   if (value !== null && value !== undefined && levelOf(value) !== null) {
     parts.push(`predicted J&F ${quality(value)}`);

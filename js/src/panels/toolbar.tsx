@@ -1,30 +1,32 @@
-/** Tools, how they are set, history, how the picture is shown, and what takes the masks away. */
+/**
+ * Two rows above the picture: the tools, history and what takes the masks away; and below them
+ * how the tool in hand is used and how the picture is shown.
+ */
 
+import { action } from "../actions";
 import type { App } from "../app";
 import { Icon } from "../icons";
+import { display, keyFor } from "../keys";
+import { ADDED, REMOVED } from "../label-paint";
+import type { Tool } from "../protocol";
 import { ActionButton } from "./action-button";
 import { ExportMenu } from "./export-menu";
 
 export function Toolbar({ app }: { app: App }) {
-  const tool = app.editor.tool.value;
   const editable = !app.synced.readOnly.value;
   return (
     <div class="ev-toolbar" role="toolbar" aria-label="Tools and view">
       {editable && (
-        <>
-          <div class="ev-segments" role="group" aria-label="Tool">
-            <ActionButton app={app} id="tool.clicks" icon="points" text="Points" />
-            <ActionButton app={app} id="tool.brush" icon="brush" text="Brush" />
-            <ActionButton app={app} id="tool.eraser" icon="eraser" text="Eraser" />
-            <ActionButton app={app} id="tool.box" icon="box" text="Box" />
-          </div>
-          {(tool === "brush" || tool === "eraser") && <BrushSize app={app} />}
-          {tool === "clicks" && (
-            <span class="ev-hint" aria-hidden="true">
-              left +, right −
-            </span>
-          )}
-        </>
+        <div class="ev-segments" role="group" aria-label="Tool">
+          <ActionButton app={app} id="tool.clicks" icon="points" text="Points" />
+          <ActionButton app={app} id="tool.scribble" icon="scribble" text="Scribble" />
+          <ActionButton app={app} id="tool.box" icon="box" text="Box" />
+          <ActionButton app={app} id="tool.brush" icon="brush" text="Brush" />
+          <ActionButton app={app} id="tool.eraser" icon="eraser" text="Eraser" />
+          <ActionButton app={app} id="tool.polygon" icon="polygon" text="Polygon" />
+          <ActionButton app={app} id="tool.fill" icon="fill" text="Fill" />
+          <ActionButton app={app} id="tool.pick" icon="pick" text="Pick" />
+        </div>
       )}
       <span class="ev-spring" />
       {editable && (
@@ -34,15 +36,83 @@ export function Toolbar({ app }: { app: App }) {
         </div>
       )}
       <div class="ev-group">
-        <Opacity app={app} />
-        <ActionButton app={app} id="view.outline" icon="outline" />
-        <ActionButton app={app} id="view.fit" icon="fit" />
-      </div>
-      <div class="ev-group">
         <ExportMenu app={app} />
         <ActionButton app={app} id="help" icon="help" />
       </div>
+      <div class="ev-row">
+        {editable && <ToolSettings app={app} />}
+        <span class="ev-spring" />
+        <div class="ev-group" role="group" aria-label="View">
+          <Opacity app={app} />
+          <ActionButton app={app} id="view.outline" icon="outline" />
+          <ActionButton app={app} id="view.onion" icon="onion" />
+          <ActionButton app={app} id="view.difference" icon="difference" />
+          <ActionButton app={app} id="view.davis" icon="palette" />
+          <ActionButton app={app} id="view.fit" icon="fit" />
+          <ActionButton app={app} id="view.actual" icon="actual" />
+          <ActionButton app={app} id="crosshair" icon="crosshair" />
+        </div>
+      </div>
     </div>
+  );
+}
+
+/** How the pointer uses each tool; the crosshair's keys are told where it is shown. */
+const HINTS: Record<Tool, string> = {
+  clicks: "Left click: the object; right click: not the object.",
+  scribble: "Drag over the object; with the right button, over what is not.",
+  box: "Drag from corner to corner.",
+  brush: "Drag to paint; with the right button to erase.",
+  eraser: "Drag to erase.",
+  polygon: "Click the corners; the first one closes. Drag them until you commit.",
+  fill: "Click a hole to fill it; right click a piece to take it away.",
+  pick: "Click an object to take it in hand.",
+};
+
+function ToolSettings({ app }: { app: App }) {
+  const tool = app.editor.tool.value;
+  return (
+    <>
+      {(tool === "brush" || tool === "eraser") && <BrushSize app={app} />}
+      <span class="ev-hint ev-tool-hint">{hint(app)}</span>
+    </>
+  );
+}
+
+function hint(app: App) {
+  const { difference, onion } = app.display.value;
+  if (app.store.crosshair.value) {
+    const key = (id: string) => (
+      <kbd class="ev-key">{display(keyFor(app, action(id)) || "none")}</kbd>
+    );
+    return (
+      <>
+        Arrows move, with Shift far. {key("crosshair.place")} uses the tool,{" "}
+        {key("crosshair.place.negative")} the other way.
+      </>
+    );
+  }
+  if ((!difference && !onion) || app.editor.current.value?.path)
+    return HINTS[app.editor.tool.value];
+  return (
+    <span class="ev-legend">
+      {difference && (
+        <>
+          <span class="ev-legend-added" style={{ "--ev-object": ADDED }}>
+            added
+          </span>
+          <span class="ev-legend-removed" style={{ "--ev-object": REMOVED }}>
+            removed
+          </span>
+        </>
+      )}
+      {onion && (
+        <>
+          <span class="ev-legend-before">frame before</span>
+          <span class="ev-legend-after">frame after</span>
+        </>
+      )}
+    </span>
   );
 }
 
@@ -69,7 +139,7 @@ function BrushSize({ app }: { app: App }) {
 }
 
 function Opacity({ app }: { app: App }) {
-  const { display } = app.synced;
+  const { opacity } = app.display.value;
   return (
     <label class="ev-range" title="Opacity of the masks">
       <Icon name="opacity" />
@@ -79,11 +149,9 @@ function Opacity({ app }: { app: App }) {
         min="0"
         max="100"
         step="5"
-        value={Math.round(display.value.opacity * 100)}
-        aria-valuetext={`${Math.round(display.value.opacity * 100)} percent`}
-        onInput={(event) =>
-          display.set({ ...display.value, opacity: Number(event.currentTarget.value) / 100 })
-        }
+        value={Math.round(opacity * 100)}
+        aria-valuetext={`${Math.round(opacity * 100)} percent`}
+        onInput={(event) => app.show({ opacity: Number(event.currentTarget.value) / 100 })}
       />
     </label>
   );

@@ -5,6 +5,7 @@ import { action, isEnabled } from "../actions";
 import type { App } from "../app";
 import { ActionButton } from "./action-button";
 import { seconds } from "./format";
+import { PassMenu } from "./pass-menu";
 
 export function Transport({ app }: { app: App }) {
   return (
@@ -16,7 +17,8 @@ export function Transport({ app }: { app: App }) {
         <FrameNumber app={app} />
       </div>
       <span class="ev-spring" />
-      {app.editor.kind.value === "none" ? <Pass app={app} /> : <Unfinished app={app} />}
+      {app.kernel.job.value.phase !== "idle" && <Running app={app} />}
+      {app.editor.kind.value !== "none" ? <Unfinished app={app} /> : <Finished app={app} />}
     </div>
   );
 }
@@ -74,37 +76,58 @@ function Unfinished({ app }: { app: App }) {
   );
 }
 
-function Pass({ app }: { app: App }) {
-  const { phase, done, total, remaining_seconds, message } = app.kernel.job.value;
-  if (phase === "idle") {
-    if (app.synced.readOnly.value) return null;
-    const waits = (app.kernel.state.value?.stale.length ?? 0) > 0;
-    return (
-      <div class="ev-group">
-        {isEnabled(app, action("annotation.remove")) && (
-          <ActionButton app={app} id="annotation.remove" text="Take back" showKey />
-        )}
-        <ActionButton
-          app={app}
-          id="job.start"
-          icon="propagate"
-          text="Propagate"
-          class={waits ? "ev-primary" : ""}
-        />
-      </div>
-    );
-  }
-  const part = total > 0 ? done / total : 0;
+/** Nothing is unfinished: what can be said of the frame without drawing, and the next pass. */
+function Finished({ app }: { app: App }) {
+  const { phase } = app.kernel.job.value;
+  if (app.synced.readOnly.value) return null;
+  // The row keeps its height while a pass takes the room.
+  const words = (text: string) => (phase === "idle" ? text : undefined);
+  const waits = (app.kernel.state.value?.stale.length ?? 0) > 0;
   return (
-    <div class="ev-group ev-pass">
-      <span class="ev-quiet ev-wide-only">
-        {phase === "cancelling" ? "stopping …" : message || "propagating"}
-      </span>
+    <div class="ev-group" role="group" aria-label="This frame, and the next pass">
+      {phase === "idle" && isEnabled(app, action("annotation.remove")) && (
+        <ActionButton app={app} id="annotation.remove" text="Take back" />
+      )}
+      {app.editor.object.value && (
+        <>
+          <ActionButton app={app} id="mark.absent" icon="absent" text={words("Absent")} />
+          <ActionButton app={app} id="mark.verified" icon="check" text={words("Accept")} />
+        </>
+      )}
+      {phase === "idle" && (
+        <span class="ev-split ev-menu-anchor">
+          <ActionButton
+            app={app}
+            id="job.start"
+            icon="propagate"
+            text="Propagate"
+            class={waits ? "ev-primary" : ""}
+          />
+          <PassMenu app={app} primary={waits} />
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Running({ app }: { app: App }) {
+  const { phase, done, total, remaining_seconds, message } = app.kernel.job.value;
+  const part = total > 0 ? done / total : 0;
+  const words = { paused: "paused", cancelling: "stopping …" }[phase as string];
+  return (
+    <div class="ev-group ev-pass" role="group" aria-label="Propagation">
+      <span class="ev-quiet ev-wide-only">{words ?? (message || "propagating")}</span>
       <progress class="ev-progress" max={1} value={part} aria-label="Propagation" />
       <span class="ev-number">{Math.floor(part * 100)} %</span>
       {remaining_seconds !== null && phase === "running" && (
-        <span class="ev-quiet">{seconds(Math.ceil(remaining_seconds))} left</span>
+        <span class="ev-quiet ev-left">{seconds(Math.ceil(remaining_seconds))} left</span>
       )}
+      <ActionButton
+        app={app}
+        id="job.pause"
+        icon={phase === "paused" ? "play" : "pause"}
+        text={phase === "paused" ? "Go on" : "Pause"}
+      />
       <ActionButton app={app} id="job.stop" icon="stop" text="Stop" showKey />
     </div>
   );

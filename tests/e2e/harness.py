@@ -1,0 +1,60 @@
+"""The annotator in a plain page, with a kernel that lives in the browser: served, opened, read."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+JS = Path(__file__).parents[2] / "js"
+AXE = JS / "node_modules" / "axe-core" / "axe.min.js"
+
+
+class UnavailableError(RuntimeError):
+    """The page cannot be served here; the message says what is missing."""
+
+
+@contextmanager
+def serve() -> Iterator[str]:
+    """Serve the page while the context is open; its address, ending in a slash."""
+    node = shutil.which("node")
+    if node is None or not AXE.is_file():
+        raise UnavailableError("the page needs Node and `npm --prefix js ci`")
+    server = subprocess.Popen(
+        [node, "build.mjs", "--serve"], cwd=JS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if found := re.fullmatch(r"(http://localhost:\d+/)\s*", line.decode()):
+                yield found[1]
+                break
+        else:
+            raise UnavailableError("`node build.mjs --serve` ended without an address")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def open_page(context: Any, address: str, **options: Any) -> Any:
+    """Open the page with its options (see `js/harness/page.ts`), and wait for the picture."""
+    page = context.new_page()
+    page.goto(f"{address}?{urlencode(options)}")
+    page.wait_for_selector('[data-evavos-ready="true"]')
+    return page
+
+
+def axe_violations(page: Any) -> list[str]:
+    """What axe-core calls serious or critical on the page, a line each."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
+    return page.evaluate(
+        """async () => (await axe.run(".evavos")).violations
+            .filter(({ impact }) => impact === "serious" || impact === "critical")
+            .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`))"""
+    )
