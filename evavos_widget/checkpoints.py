@@ -38,7 +38,20 @@ class Checkpoint:
     notice: str | None = None
 
 
-CHECKPOINTS: Mapping[str, Checkpoint] = {}
+CHECKPOINTS: Mapping[str, Checkpoint] = {
+    "free": Checkpoint(
+        "compact-free.safetensors",
+        "947af885990c6b8a0042aaed90f1959c06f1dab3dca96926251e70b7cc4c601f",
+        "MIT; trained on Clothing Co-Parsing (Apache-2.0) and COCO photographs",
+    ),
+    "davis": Checkpoint(
+        "compact-davis.safetensors",
+        "0d0de270ed019460b94d4311945e600c2cdfa753e9f84dfdcbac1caa31279c5c",
+        "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free`",
+        "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
+        "choose 'compact:free' for other uses (docs/model_card.md).",
+    ),
+}
 """By name."""
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import cv2
@@ -188,3 +190,26 @@ def test_the_command_reads_a_file_and_leaves_a_summary_and_a_picture(
     assert len(read_rows(out)) == 2
     assert main(["plot", str(out), "--out", str(tmp_path / "curves.svg")]) == 0
     assert (tmp_path / "curves.svg").read_text().startswith("<?xml")
+
+
+def test_a_cluster_that_loses_a_worker_makes_the_same_table(
+    experiment: Experiment, whole: Table, tmp_path: Path
+) -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        killed: list[int] = []
+
+        def kill_one(rows: list[Row], done: int, total: int) -> None:
+            if rows and not killed:
+                process = next(iter(cluster.workers.values())).process
+                killed.append(process.pid)
+                os.kill(process.pid, signal.SIGKILL)
+
+        table = run_experiment(
+            experiment, tmp_path / "out", scheduler=cluster.scheduler_address, on_rows=kill_one
+        )
+    assert killed
+    assert table.path.read_bytes() == whole.path.read_bytes()
