@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from evavos_widget.version import VERSION
+
 if TYPE_CHECKING:
     from evavos_widget.datasets.davis import open_sequence
     from evavos_widget.datasets.embedded import embedded_clip
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "Annotator": "widgets.annotator",

@@ -49,7 +49,7 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
         "0d0de270ed019460b94d4311945e600c2cdfa753e9f84dfdcbac1caa31279c5c",
         "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free`",
         "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
-        "choose 'compact:free' for other uses (docs/model_card.md).",
+        "name the engine 'compact:free' for other uses (docs/model_card.md).",
     ),
 }
 """By name."""

@@ -82,7 +82,7 @@ class Session:
     propagator, predictor, frame_selector, annotation_selector : str or object
         The four stages, by name or as objects that follow the protocols in
         `evavos_widget.loop`. Where the weights of a named propagator or predictor cannot
-        be used, one that needs none takes its place, and `warnings` says so; it also has the
+        be used, one that needs none takes its place, and `warnings` says so; `notices` has the
         terms of weights that not everybody may use for everything.
     path : path, 'auto' or None
         Folder of the journal. ``'auto'``: ``<video name>.evavos`` in the working
@@ -134,10 +134,11 @@ class Session:
         self.propagator, no_weights = engines.create_or_fall_back("propagator", propagator)
         self.predictor, none_either = engines.create_or_fall_back("predictor", predictor)
         notices = [getattr(e, "notice", None) for e in (self.propagator, self.predictor)]
-        told = dict.fromkeys(s for s in (no_weights, none_either, *notices) if s)
-        for sentence in told:
+        replaced = [sentence for sentence in (no_weights, none_either) if sentence]
+        for sentence in replaced:
             warnings.warn(sentence, stacklevel=2)
-        self.warnings: tuple[str, ...] = (*self.video.warnings, *told)
+        self.warnings: tuple[str, ...] = (*self.video.warnings, *replaced)
+        self.notices: tuple[str, ...] = tuple(dict.fromkeys(n for n in notices if n))
         self.frame_selector: FrameSelector = engines.create("frame_selector", frame_selector)
         self.annotation_selector: AnnotationSelector = engines.create(
             "annotation_selector", annotation_selector

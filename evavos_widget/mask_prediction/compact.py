@@ -59,7 +59,7 @@ class CompactPredictor:
     ----------
     weights : path or str, optional
         A file that ``python -m evavos_widget.training.compact`` wrote, or the name of weights
-        that come with the package: ``free`` (default) or ``davis``.
+        that come with the package: ``davis`` (default) or ``free``.
     device : str, optional
         A GPU where there is one, by default.
     cache_bytes : int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from evavos_widget.networks.weights import fold_normalisation, load_weights
 
 __all__ = ["compact_network", "compact_notice", "image_tensor", "mask_tensor", "work_size"]
 
-DEFAULT = "free"
+DEFAULT = "davis"
 """The weights that are used when none are named."""
 
 SHORTEST = 2 * SIDE
@@ -45,11 +46,16 @@ def compact_network(
         The device is not there.
     """
     path = _file(DEFAULT if weights is None else weights)
+    notice = compact_notice(weights)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"there is no device {device!r} here; use 'cpu'.")
-    return _load(path.resolve(), path.stat().st_mtime_ns, device)
+    loaded = _load.cache_info().misses
+    network = _load(path.resolve(), path.stat().st_mtime_ns, device)
+    if notice is not None and _load.cache_info().misses > loaded:  # once per process
+        warnings.warn(notice, UserWarning, stacklevel=2)
+    return network
 
 
 def compact_notice(weights: str | os.PathLike[str] | None = None) -> str | None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget import __version__, engines
+from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.datasets.sequence import Sequence as VideoSequence
 from evavos_widget.loop import MaskPredictor, Propagator, turn
@@ -29,6 +29,7 @@ from evavos_widget.session import Session
 from evavos_widget.simulation.methods import PRESETS, Method, selectors
 from evavos_widget.simulation.robot import RobotAnnotator
 from evavos_widget.simulation.table import Row, Table
+from evavos_widget.version import VERSION
 
 __all__ = ["Experiment", "run_experiment", "run_loop"]
 
@@ -316,7 +317,7 @@ def _manifest(experiment: Experiment) -> dict[str, Any]:
     about = asdict(experiment)
     about["methods"] = [asdict(method) for method in experiment.methods]
     about["sequences"] = list(experiment.sequences)
-    about["version"] = __version__
+    about["version"] = VERSION
     about["hashes"] = {name: _hash(experiment.data, name) for name in experiment.sequences}
     del about["data"]  # the same data may lie elsewhere
     return about

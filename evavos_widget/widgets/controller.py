@@ -534,8 +534,12 @@ class Controller:
         self._notice_changes()
         with self._lock:
             outbox = self._views[view] = Outbox(PROTOCOL["credit_window"])
-            for warning in self.session.warnings:
-                outbox.note_log({"level": "warning", "message": warning, "time": time.time()})
+            for level, sentences in (
+                ("warning", self.session.warnings),
+                ("info", self.session.notices),
+            ):
+                for sentence in sentences:
+                    outbox.note_log({"level": level, "message": sentence, "time": time.time()})
         return {"state": self._state(), "capabilities": capabilities(self.session)}, []
 
     def _get_frame(self, request: Request) -> Reply:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from small_weights import write_small_weights
 
 from evavos_widget import checkpoints, engines
@@ -155,7 +157,10 @@ def test_odd_sizes_and_single_frames(make: Make, size: tuple[int, int]) -> None:
     assert len(run(make(), one, {0: Annotation(labels, frozenset({1}))}, (1,))) == 1
 
 
-def test_a_lost_object_is_looked_for_everywhere(make: Make, clip: Clip) -> None:
+def test_a_lost_object_is_looked_for_everywhere(
+    make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "STEP", 2)  # the clip is small
     chain = compact._Chain(0, 1, clip.labels[0] == 1, (48, 64))
     small = chain._window(chain.mask(0))
     assert small.rows.stop - small.rows.start < 12 or small.columns.stop < 16
@@ -199,4 +204,16 @@ def test_terms_of_weights_are_said_once_by_the_session(
     with pytest.warns(UserWarning, match="non-commercial") as told:
         session = Session(frames, propagator="compact:mine", predictor="compact:mine", path=None)
     assert len(told) == 1
-    assert session.warnings == (entry.notice,)
+    assert session.warnings == ()
+    assert session.notices == (entry.notice,)
+
+
+@given(first=st.floats(-30, 90), extent=st.floats(0, 90), side=st.integers(1, 100))
+def test_windows_hold_what_they_should_in_few_sizes(first: float, extent: float, side: int) -> None:
+    last = first + extent
+    assume(last >= 0 and first < side)
+    window = compact._stretch(first, last, side)
+    assert 0 <= window.start <= max(0, int(first))
+    assert min(side, int(last) + 1) <= window.stop <= side
+    length = window.stop - window.start
+    assert length == side or length % compact.STEP == 0
