@@ -56,8 +56,8 @@ def _draw(log: dict[str, np.ndarray], out: Path) -> None:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     for axes, (title, lines) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for name, label in lines.items():
-            axes.plot(log["samples"], smoothed(log[name], width), label=label)
-        axes.set(title=title, xlabel=f"clips seen (means over {width} steps)")
+            axes.plot(log["minutes"], smoothed(log[name], width), label=label)
+        axes.set(title=title, xlabel=f"minutes of training (means over {width} steps)")
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
     figure.savefig(out, dpi=150)
