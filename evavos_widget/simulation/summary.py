@@ -173,6 +173,12 @@ def _scheduled(loops: Sequence[Loop], schedule: str, hours: np.ndarray) -> np.nd
             due = -np.minimum.accumulate(promise)
         steps += [(d, i, c, g) for d, c, g in zip(due, cost, gain, strict=True)]
     steps.sort(key=lambda step: step[0])
+    if schedule == "round-robin":  # within a round the order says nothing: all go on together
+        rounds: dict[float, tuple[float, int, float, float]] = {}
+        for due, i, cost, gain in steps:
+            _, _, c, g = rounds.get(due, (due, i, 0.0, 0.0))
+            rounds[due] = due, i, c + cost, g + gain
+        steps = list(rounds.values())
     spent = sum(loop[0, 0] for loop in loops) + np.cumsum([0.0, *(s[2] for s in steps)])
     reached = sum(loop[0, 1] for loop in loops) + np.cumsum([0.0, *(s[3] for s in steps)])
     return np.interp(hours, spent, reached / len(loops))
