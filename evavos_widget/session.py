@@ -604,9 +604,8 @@ class Session:
             state, generation = self._state, self._generation
             waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
             if not waiting:
-                if (
-                    state.rounds and not state.stale
-                ):  # every frame is annotated: that is a finished pass too
+                # Where every frame is annotated, that is a finished pass too.
+                if state.rounds and not state.stale:
                     self._add_curve_point()
                 return
         steps = self.propagator.propagate(self.video, state.annotations, state.ids, waiting)
@@ -654,15 +653,17 @@ class Session:
         Each is what would be asked if those before it had been accepted as they are, so
         that they lie apart.
         """
-        state, proposals = self.state, []
-        while len(proposals) < n:
+        state = self.state
+        proposals: list[Suggestion] = []
+        for _ in range(n):
+            if proposals:
+                if not state.annotations:  # the first mask: nothing else can be asked yet
+                    break
+                state = _as_if_accepted(state, proposals[-1].frame, proposals[-1].object)
             proposal = suggest(state, self.frame_selector, self.annotation_selector)
             if proposal is None or (proposal.frame, proposal.object) in state.snoozed:
                 break
             proposals.append(proposal)
-            if not state.annotations:
-                break
-            state = _as_if_accepted(state, proposal.frame, proposal.object)
         return proposals
 
     def snooze(self, frame: int, obj: int) -> None:

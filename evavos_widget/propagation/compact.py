@@ -145,7 +145,6 @@ class _Chain(MaskChain):
         self, source: int, direction: int, mask: np.ndarray, size: tuple[int, int]
     ) -> None:
         super().__init__(source, direction, mask, size)
-        self.size = size
         self._remembered: dict[int, tuple[Tensor, Tensor]] = {}
 
     def rest(self) -> None:

@@ -213,18 +213,18 @@ def run_experiment(
     ValueError
         Something about the experiment or its data is wrong; rows that are there stay.
     """
-    objects = {name: _objects(experiment.data, name) for name in experiment.sequences}
+    looked = {name: _look(experiment.data, name) for name in experiment.sequences}
     for method in experiment.methods:  # a wrong name is told before anything is computed
         selectors(method, RobotAnnotator({}), 0)
     engines.create("propagator", experiment.propagator)
     engines.create("predictor", experiment.predictor)
-    table = Table(folder, _manifest(experiment))
+    table = Table(folder, _manifest(experiment, {n: digest for n, (_, digest) in looked.items()}))
     rows = table.rows()
     have = {row.loop for row in rows}
     loops: list[Loop] = [
         (method, name, obj, seed)
         for name in experiment.sequences
-        for obj in objects[name]
+        for obj in looked[name][0]
         for method in experiment.methods
         for seed in range(experiment.seeds if method.random else 1)
     ]
@@ -302,30 +302,28 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _objects(data: str, name: str) -> list[int]:
-    truth = open_sequence(data, name).ground_truth
-    if not truth:
+def _look(data: str, name: str) -> tuple[list[int], str]:
+    """The objects of a sequence, and a hash of its pictures and masks."""
+    sequence = open_sequence(data, name)
+    if not sequence.ground_truth:
         raise ValueError(f"sequence {name!r} has no masks; leave it out or add Annotations.")
-    found = sorted({int(i) for f in truth for i in np.unique(truth[f])} - {0})
-    if not found:
+    digest = hashlib.blake2b(sequence.video.fingerprint().encode(), digest_size=8)
+    found: set[int] = set()
+    for frame in sorted(sequence.ground_truth):
+        labels = sequence.ground_truth[frame]
+        found.update(np.unique(labels).tolist())
+        digest.update(labels.tobytes())
+    if not found - {0}:
         raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
-    return found
+    return sorted(found - {0}), digest.hexdigest()
 
 
-def _manifest(experiment: Experiment) -> dict[str, Any]:
+def _manifest(experiment: Experiment, hashes: dict[str, str]) -> dict[str, Any]:
     """What has to be the same for rows to belong into one table."""
     about = asdict(experiment)
     about["methods"] = [asdict(method) for method in experiment.methods]
     about["sequences"] = list(experiment.sequences)
     about["version"] = VERSION
-    about["hashes"] = {name: _hash(experiment.data, name) for name in experiment.sequences}
+    about["hashes"] = hashes
     del about["data"]  # the same data may lie elsewhere
     return about
-
-
-def _hash(data: str, name: str) -> str:
-    sequence = open_sequence(data, name)
-    digest = hashlib.blake2b(sequence.video.fingerprint().encode(), digest_size=8)
-    for frame in sorted(sequence.ground_truth):
-        digest.update(np.packbits(sequence.ground_truth[frame] > 0).tobytes())
-    return digest.hexdigest()

@@ -153,8 +153,8 @@ def _curve(videos: Mapping[Key, Mapping[int, Loop]], schedule: str, seed: int) -
     random = np.random.default_rng(seed)
     resampled = np.empty((RESAMPLES, POINTS))
     for i in range(RESAMPLES):
-        chosen = random.integers(len(keys), size=len(keys))
         loops = ordered[i % len(ordered)]
+        chosen = random.integers(len(loops), size=len(loops))
         resampled[i] = _scheduled([loops[c] for c in chosen], schedule, hours)
     low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
     return np.column_stack([hours, mean, low, high])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -111,6 +112,8 @@ class Table:
             if new:
                 writer.writerow(_KINDS)
             writer.writerows(_cells(row) for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _drop_half_a_line(self) -> None:
         """Cut off what a killed run did not write to its end."""

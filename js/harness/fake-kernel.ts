@@ -240,7 +240,7 @@ export class FakeKernel {
         return undefined;
       case "export.run":
         await sleep(300);
-        return { fields: { path: `/home/you/clip-${request.format}` } };
+        return { fields: { path: `clip-${request.format}` } };
       default:
         return undefined;
     }
