@@ -104,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
     experiment.add_argument("--frames", help="davis (default), after-first, all, evavos")
+    experiment.add_argument("--placement", help="of clicks: distance (default), centroid")
+    experiment.add_argument("--agreement", type=float, help="IoU of drawn masks with the truth")
+    experiment.add_argument("--jitter", type=float, help="of clicks, in pixels")
+    experiment.add_argument("--costs", type=Path, help="a TOML file of seconds, see evavos costs")
     experiment.add_argument(
         "--schedule", default="round-robin", help="round-robin (default), value, oracle"
     )
@@ -111,6 +115,16 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
     experiment.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
     experiment.set_defaults(run=_experiment)
+
+    costs = commands.add_parser("costs", help="what annotations cost in sessions of your own")
+    costs.add_argument("sessions", type=Path, nargs="+", help="folders, NAME.evavos")
+    costs.add_argument("--out", type=Path, help="a file for evavos experiment --costs")
+    costs.set_defaults(run=_costs)
+
+    benchmark = commands.add_parser("benchmark", help="measure against published packages")
+    compared = benchmark.add_subparsers(required=True, metavar="what")
+    scorer = compared.add_parser("scorer", parents=[data], help="J&F against vos-benchmark")
+    scorer.set_defaults(run=_benchmark_scorer)
 
     plot = commands.add_parser("plot", help="one picture of one or several experiments")
     plot.add_argument("folders", type=Path, nargs="+")
@@ -223,13 +237,19 @@ def _experiment(args: argparse.Namespace) -> None:
     from tqdm.auto import tqdm
 
     from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.costs import read_costs
     from evavos_widget.simulation.experiment import Experiment, run_experiment
     from evavos_widget.simulation.plots import plot_curves
     from evavos_widget.simulation.summary import summarise
     from evavos_widget.simulation.table import Row
 
-    names = ("data", "propagator", "predictor", "rounds", "seeds", "clicks", "frames")
+    names = (
+        "data", "propagator", "predictor", "rounds", "seeds", "clicks", "frames", "placement",
+        "agreement", "jitter",
+    )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if args.costs is not None:
+        options["costs"] = read_costs(args.costs)
     if args.sequences is not None:
         options["sequences"] = read_sequence_names(args.sequences, args.data or ".")
     if (args.preset is None) == (args.config is None):
@@ -272,6 +292,35 @@ def _experiment(args: argparse.Namespace) -> None:
         hours = ["not" if h is None else f"{h:.3f}" for h in result["hours_to"].values()]
         print(f"{name:20s} {result['auc']:6.3f}" + "".join(f"  {h:>9s}" for h in hours))
     print(f"frames: {summary['frames']}; order: {summary['schedule']}; all in {args.out}/")
+
+
+def _costs(args: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from evavos_widget.prompts import Costs
+    from evavos_widget.simulation.costs import measured_costs, write_costs
+
+    costs, counts = measured_costs(args.sessions)
+    print("annotations: " + (", ".join(f"{n} {k}" for k, n in counts.items() if n) or "none"))
+    for name, seconds in asdict(costs).items():
+        kept = getattr(Costs(), name)
+        print(f"{name:10s} {seconds:6.2f} s" + ("" if seconds == kept else f"  (was {kept:g})"))
+    if args.out is not None:
+        write_costs(costs, args.out)
+
+
+def _benchmark_scorer(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.benchmark_scorer import benchmark_scorer
+
+    result = benchmark_scorer(args.data, read_sequence_names(args.sequences, args.data))
+    print(
+        f"largest difference {result['max_difference']:.1e}; {result['speedup']:.1f} times as fast "
+        f"as vos-benchmark ({result['ms_per_frame']:.2f} against "
+        f"{result['vos_benchmark_ms_per_frame']:.2f} ms per frame); a prediction with one frame "
+        f"changed {result['rescore_speedup']:.0f} times"
+    )
+    _write(result, args.json)
 
 
 def _plot(args: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "read_events"]
 
 Event = dict[str, Any]
 
@@ -83,6 +83,11 @@ class Journal:
         """Close the file and let another process open it."""
         self._file.close()
         self._lock.release()
+
+
+def read_events(path: str | os.PathLike[str]) -> list[Event]:
+    """Events of a journal file, in order; it may be open in a session."""
+    return _read(Path(path))[0]
 
 
 def _line(event: Event) -> bytes:

@@ -144,9 +144,9 @@ def encode_runs(labels: np.ndarray) -> np.ndarray:
     n = 8 * ((flat.size - 1) // 8)
     here, after = flat[:n].view(np.uint64), flat[1 : n + 1].view(np.uint64)
     eights = np.flatnonzero(here != after)
-    among, pixel = np.nonzero((here[eights] ^ after[eights]).view(np.uint8).reshape(-1, 8))
+    apart = np.flatnonzero((here[eights] ^ after[eights]).view(np.uint8))
     rest = n + np.flatnonzero(flat[n + 1 :] != flat[n:-1])
-    starts = np.concatenate(([0], 8 * eights[among] + pixel + 1, rest + 1))
+    starts = np.concatenate(([0], 8 * eights[apart >> 3] + (apart & 7) + 1, rest + 1))
     lengths = np.diff(starts, append=flat.size)
     values = flat[starts].astype(np.uint32)
     if lengths.max() > MAX_RUN:

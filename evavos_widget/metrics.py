@@ -147,14 +147,19 @@ def _score_runs(
         edges.append(np.append(0, np.cumsum(runs & np.uint32(MAX_RUN), dtype=np.int64)))
     rows = np.ones((len(objects), 4))
     for row, obj in zip(rows, objects, strict=True):
-        turns = [
-            edge[np.diff(label == obj, prepend=False, append=False)]
-            for label, edge in zip(labels, edges, strict=True)
-        ]
+        turns = [edge[_turns(label == obj)] for label, edge in zip(labels, edges, strict=True)]
         row[2:] = [len(t) > 0 for t in turns]
         if row[2:].any():
             row[:2] = _score(*_pack(turns, shape), radius)
     return rows
+
+
+def _turns(inside: np.ndarray) -> np.ndarray:
+    """Where runs of True begin and where they have just ended; one longer than `inside`."""
+    turns = np.zeros(len(inside) + 1, dtype=bool)
+    turns[:-1] = inside
+    turns[1:] ^= inside
+    return turns
 
 
 def _pack(turns: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

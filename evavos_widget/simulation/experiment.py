@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,9 +25,12 @@ from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.datasets.sequence import Sequence as VideoSequence
 from evavos_widget.loop import MaskPredictor, Propagator, turn
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer
+from evavos_widget.prompts import Costs
 from evavos_widget.session import Session
+from evavos_widget.simulation.costs import costs_from, read_costs
+from evavos_widget.simulation.hand import Hand
 from evavos_widget.simulation.methods import PRESETS, Method, selectors
-from evavos_widget.simulation.robot import RobotAnnotator
+from evavos_widget.simulation.robot import PLACEMENTS, Placement, RobotAnnotator
 from evavos_widget.simulation.table import Row, Table
 from evavos_widget.version import VERSION
 
@@ -50,11 +53,18 @@ class Experiment:
     rounds : int
         Annotations after the first mask.
     seeds : int
-        Runs of each method that has chance in it; 15 (EVA-VOS Sec. 4).
+        Runs of each method that has chance in it; 15 (EVA-VOS Sec. 4). Every method has
+        where the robot's hand is not exact.
     clicks : int
         Per interaction; 3 (EVA-VOS Sec. 3).
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    placement : {'distance', 'centroid'}
+        Where in a region the robot clicks, see `evavos_widget.simulation.robot`.
+    agreement, jitter : float
+        How exact it draws and clicks, see `evavos_widget.simulation.hand.Hand`.
+    costs : Costs
+        What its annotations cost.
     """
 
     name: str
@@ -67,6 +77,10 @@ class Experiment:
     seeds: int = 15
     clicks: int = 3
     frames: str = "davis"
+    placement: Placement = "distance"
+    agreement: float = 1.0
+    jitter: float = 0.0
+    costs: Costs = field(default_factory=Costs)
 
     def __post_init__(self) -> None:
         if not self.methods or not self.sequences:
@@ -78,9 +92,19 @@ class Experiment:
             raise ValueError(
                 f"unknown convention frames={self.frames!r}; choose from {list(CONVENTIONS)}."
             )
+        if self.placement not in PLACEMENTS:
+            raise ValueError(
+                f"unknown placement {self.placement!r}; choose from {list(PLACEMENTS)}."
+            )
+        Hand(self.agreement, self.jitter)  # tells what is wrong with them
         names = [method.name for method in self.methods]
         if len(set(names)) < len(names):
             raise ValueError(f"two methods are called alike in {names}; rename one.")
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the robot's hand has chance in it."""
+        return self.agreement < 1 or self.jitter > 0
 
     @classmethod
     def preset(cls, name: str, **options: Any) -> Experiment:
@@ -93,11 +117,17 @@ class Experiment:
     def from_toml(cls, path: Path, **options: Any) -> Experiment:
         """Read from a file with the options of the class and a list of ``[[methods]]``.
 
-        Options that are given here go before those of the file.
+        Options that are given here go before those of the file. Its ``costs`` are a table
+        of seconds, or the name of a file beside it that has them.
         """
         try:
             told = tomllib.loads(path.read_text())
             methods = tuple(Method(**method) for method in told.pop("methods"))
+            costs = told.get("costs")
+            if isinstance(costs, str):
+                told["costs"] = read_costs(path.parent / costs)
+            elif costs is not None:
+                told["costs"] = costs_from(costs, str(path))
             return cls(**{"name": path.stem, "methods": methods, **told, **options})
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} does not describe an experiment: {error}.") from error
@@ -128,7 +158,12 @@ def run_loop(
     """
     truth = {f: (m == obj).astype(np.uint8) for f, m in sequence.ground_truth.items()}
     scorer = SequenceScorer(truth, frames=experiment.frames, objects=[1])
-    robot = RobotAnnotator(truth, clicks=experiment.clicks)
+    robot = RobotAnnotator(
+        truth,
+        clicks=experiment.clicks,
+        placement=experiment.placement,
+        hand=Hand(experiment.agreement, experiment.jitter, seed),
+    )
     frame_selector, annotation_selector = selectors(method, robot, seed)
     with Session(
         sequence.video,
@@ -136,13 +171,15 @@ def run_loop(
         predictor=predictor,
         frame_selector=frame_selector,
         annotation_selector=annotation_selector,
+        costs=experiment.costs,
         path=None,
     ) as session:
         for selector in (frame_selector, annotation_selector):
             if hasattr(selector, "session"):
                 selector.session = session
         frame = min(f for f, m in truth.items() if m.any())
-        session.annotate(frame, truth[frame], objects=[session.add_object()])
+        first = robot.hand.draw(truth[frame] == 1, frame, 1)
+        session.annotate(frame, first, objects=[session.add_object()])
         session.propagate()
         before: Row | None = None
         for n in range(experiment.rounds + 1):
@@ -213,7 +250,7 @@ def run_experiment(
     ValueError
         Something about the experiment or its data is wrong; rows that are there stay.
     """
-    looked = {name: _look(experiment.data, name) for name in experiment.sequences}
+    looked = {name: _look(experiment, name) for name in experiment.sequences}
     for method in experiment.methods:  # a wrong name is told before anything is computed
         selectors(method, RobotAnnotator({}), 0)
     engines.create("propagator", experiment.propagator)
@@ -226,7 +263,7 @@ def run_experiment(
         for name in experiment.sequences
         for obj in looked[name][0]
         for method in experiment.methods
-        for seed in range(experiment.seeds if method.random else 1)
+        for seed in range(experiment.seeds if method.random or experiment.unsteady else 1)
     ]
     todo = [loop for loop in loops if (loop[0].name, *loop[1:]) not in have]
     total, done = len(loops), len(loops) - len(todo)
@@ -302,9 +339,9 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _look(data: str, name: str) -> tuple[list[int], str]:
+def _look(experiment: Experiment, name: str) -> tuple[list[int], str]:
     """The objects of a sequence, and a hash of its pictures and masks."""
-    sequence = open_sequence(data, name)
+    sequence = open_sequence(experiment.data, name)
     if not sequence.ground_truth:
         raise ValueError(f"sequence {name!r} has no masks; leave it out or add Annotations.")
     digest = hashlib.blake2b(sequence.video.fingerprint().encode(), digest_size=8)
@@ -315,6 +352,10 @@ def _look(data: str, name: str) -> tuple[list[int], str]:
         digest.update(labels.tobytes())
     if not found - {0}:
         raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
+    try:
+        SequenceScorer(sequence.ground_truth, frames=experiment.frames)
+    except ValueError as error:
+        raise ValueError(f"sequence {name!r}: {error}") from error
     return sorted(found - {0}), digest.hexdigest()
 
 

@@ -127,7 +127,7 @@ class GainPerSecond:
     Parameters
     ----------
     robot : RobotAnnotator
-        Whose clicks are tried.
+        Whose clicks and masks are tried.
     """
 
     name = "oracle"
@@ -142,10 +142,12 @@ class GainPerSecond:
         assert self.session is not None  # bound by the experiment
         frame, obj = choice.frame, choice.object
         now = self._scores.jf(frame, state.masks[frame] == obj, obj)
+        truth = self._robot.ground_truth[frame] == obj
+        drawn = self._robot.hand.draw(truth, frame, obj)
         clicked, clicks = self._robot.click(self.session, frame, obj)
         options = (
             ("clicks", self._scores.jf(frame, clicked, obj) - now, len(clicks) or None),
-            ("mask", 1 - now, None),
+            ("mask", self._scores.jf(frame, drawn, obj) - now, None),
         )
         best: AnnotationChoice | None = None
         for kind, gain, n in options:

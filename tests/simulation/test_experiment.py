@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -171,6 +173,37 @@ def test_wrong_names_cost_nothing(data: Path, tmp_path: Path) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match="up"):
         run_experiment(missing, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_the_robot_charges_and_how_exact_it_is_can_be_told(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "costs.toml").write_text("mask = 10\n")
+    config = tmp_path / "mine.toml"
+    config.write_text(
+        'rounds = 1\nseeds = 2\nagreement = 0.8\ncosts = "costs.toml"\n'
+        '[[methods]]\nname = "evenly"\nframe = "uniform"\nannotation = "mask"\n'
+    )
+    unsteady = Experiment.from_toml(config, data=str(data), sequences=("left",), **ENGINES)
+    rows = run_experiment(unsteady, tmp_path / "out").rows()
+    assert [(row.seed, row.round, row.seconds) for row in rows] == [
+        (0, 0, 10), (0, 1, 10), (1, 0, 10), (1, 1, 10),
+    ]  # fmt: skip
+    assert rows[1].jf != rows[3].jf
+    with pytest.raises(ValueError, match="another .*agreement"):
+        run_experiment(replace(unsteady, agreement=0.9), tmp_path / "out")
+    with pytest.raises(ValueError, match="agreement is 2"):
+        replace(unsteady, agreement=2)
+    with pytest.raises(ValueError, match="'middle'"):
+        replace(unsteady, placement="middle")
+
+
+def test_a_video_that_leaves_nothing_to_score_is_named_at_once(data: Path, tmp_path: Path) -> None:
+    for kind in ("JPEGImages", "Annotations"):
+        short = tmp_path / kind / "480p" / "short"
+        short.mkdir(parents=True)
+        shutil.copy(next((data / kind / "480p" / "left").iterdir()), short)
+    short = Experiment.preset("fig3a", data=str(tmp_path), sequences=("short",), **ENGINES)
+    with pytest.raises(ValueError, match=r"'short': .*frames='all'"):
+        run_experiment(short, tmp_path / "out")
 
 
 def test_the_command_reads_a_file_and_leaves_a_summary_and_a_picture(

@@ -9,7 +9,10 @@ from scipy import ndimage
 from stand_ins import Disks, NearestCopy
 
 from evavos_widget.loop import Suggestion
+from evavos_widget.metrics import jaccard
+from evavos_widget.prompts import Box, Click, Prompts
 from evavos_widget.session import Session
+from evavos_widget.simulation.hand import Hand, middle_line
 from evavos_widget.simulation.robot import RobotAnnotator, corrective_click
 
 masks = arrays(bool, (9, 11))
@@ -88,6 +91,18 @@ class TestAnswers:
         RobotAnnotator({1: truth}).answer(session, self.asked("mask"))
         assert (session.masks[1] == truth).all()
 
+    @pytest.mark.parametrize("kind", ["box", "scribble"])
+    def test_boxes_and_scribbles_are_asked_of_the_predictor(self, kind):
+        frames = np.zeros((3, 120, 160, 3), np.uint8)
+        frames[:, 30:90, 40:120] = 200
+        truth = (frames[0, :, :, 0] > 0).astype(np.uint8)
+        session = Session(frames, propagator=NearestCopy(), predictor="classical", path=None)
+        session.add_object()
+        RobotAnnotator({1: truth}).answer(session, self.asked(kind))
+        assert session.rounds[-1].kind == kind
+        assert session.rounds[-1].seconds == {"box": 7, "scribble": 30}[kind]
+        assert jaccard(session.masks[1] == 1, truth == 1) > 0.7
+
     def test_absent_object_is_said_to_be_absent(self, session):
         RobotAnnotator({1: np.zeros((24, 32), np.uint8)}).answer(session, self.asked("clicks"))
         assert session.rounds[-1].kind == "absent"
@@ -97,3 +112,60 @@ class TestAnswers:
         truth = np.ones((24, 32), np.uint8)
         with pytest.raises(ValueError, match="song"):
             RobotAnnotator({1: truth}).answer(session, self.asked("song"))
+
+
+def blob(seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return ndimage.gaussian_filter(random.standard_normal((60, 80)), 8) > 0.01
+
+
+class TestHand:
+    @given(st.floats(0.7, 0.99), st.integers(0, 20))
+    def test_a_drawn_mask_agrees_as_much_as_it_is_told(self, agreement, seed):
+        truth = blob(seed)
+        drawn = Hand(agreement, seed=seed).draw(truth, 3, 1)
+        assert jaccard(drawn, truth) == pytest.approx(agreement, abs=0.01)
+        # Deviations are at the outline, not anywhere.
+        away = np.maximum(*(ndimage.distance_transform_edt(m) for m in (truth, ~truth)))
+        assert away[drawn ^ truth].mean() < away.mean()
+
+    def test_deviations_depend_on_seed_and_place_only(self):
+        truth = blob(0)
+        first = Hand(0.9).draw(truth, 3, 1)
+        assert (first == Hand(0.9).draw(truth, 3, 1)).all()
+        assert (first != Hand(0.9).draw(truth, 4, 1)).any()
+        assert (first != Hand(0.9, seed=1).draw(truth, 3, 1)).any()
+
+    @given(st.floats(0, 30), st.integers(0, 9))
+    def test_clicks_and_boxes_stay_in_the_picture(self, jitter, seed):
+        hand, truth = Hand(jitter=jitter, seed=seed), blob(seed)
+        click = hand.click(Click(0, 59), truth.shape, 1)
+        Prompts(clicks=(click,), box=hand.box(truth, 1)).validate(*truth.shape)
+        if not jitter:
+            assert (click.x, click.y) == (0, 59)
+
+    def test_an_exact_box_is_tight(self):
+        truth = np.zeros((20, 30), bool)
+        truth[4:9, 7:20] = True
+        assert Hand().box(truth) == Box(7, 4, 19, 8)
+
+    @pytest.mark.parametrize(("wrong", "said"), [({"agreement": 0}, "agreement is 0"),
+                                                 ({"jitter": -1}, "jitter is -1")])  # fmt: skip
+    def test_impossible_hands_are_named(self, wrong, said):
+        with pytest.raises(ValueError, match=said):
+            Hand(**wrong)
+
+    @given(arrays(bool, (9, 14)).filter(np.any))
+    def test_a_stroke_lies_in_its_region(self, region):
+        for x, y in middle_line(region):
+            assert region[int(y), int(x)]
+
+    def test_a_stroke_follows_a_bend_through_the_middle(self):
+        arc = np.zeros((40, 60), bool)
+        for x in range(50):
+            y = 20 + round(12 * np.sin(x / 10))
+            arc[y - 3 : y + 4, 5 + x] = True
+        line = middle_line(arc)
+        assert np.ptp(line[:, 0]) >= 40
+        middle = 20 + 12 * np.sin((line[:, 0] - 5) / 10)
+        assert np.abs(line[3:-3, 1] - middle[3:-3]).max() <= 2.5
