@@ -118,7 +118,12 @@ export function atSuggestion(app: App): boolean {
 const canGo = (app: App) => suggestion(app) !== null && !atSuggestion(app);
 
 /** The annotation type a suggestion names, as the tool that gives it. */
-const TOOL_FOR: Record<string, Tool> = { clicks: "clicks", box: "box", mask: "brush" };
+const TOOL_FOR: Record<string, Tool> = {
+  clicks: "clicks",
+  box: "box",
+  scribble: "scribble",
+  mask: "brush",
+};
 
 function goToSuggestion(app: App): void {
   const next = suggestion(app);

@@ -116,7 +116,11 @@ export function listenToKeys(app: App): void {
       if (known || !(event.ctrlKey || event.metaKey)) event.stopPropagation();
       if (event.isComposing || belongsTo(event.composedPath()[0], name)) return;
       if (held.has(event.code)) return take(event);
-      if (!action) return;
+      if (!action) {
+        // With nothing to undo here, a browser would undo what was typed into a field last.
+        if (known && (event.ctrlKey || event.metaKey)) event.preventDefault();
+        return;
+      }
       take(event);
       if (action.hold) {
         held.set(event.code, { action, since: performance.now() });

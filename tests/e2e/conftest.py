@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from lab import Clip, Lab, Notebook
+from PIL import Image, ImageOps
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,17 +132,57 @@ def open_notebook(lab: Lab, browser: Any, request: pytest.FixtureRequest) -> Ite
         notebook.close()
 
 
+class Pictures:
+    """Pictures of the annotator for the README, where EVAVOS_SCREENSHOTS asks for them.
+
+    Each is a file of its own, and with those of `film` a frame of the capture.
+    """
+
+    WIDTH = 960
+    SECONDS = 1.4
+    FOLDER = ROOT / "docs" / "images"
+
+    def __init__(self) -> None:
+        self.wanted = os.environ.get("EVAVOS_SCREENSHOTS") == "1"
+        self._film: list[Image.Image] = []
+
+    def __call__(self, name: str, part: Any) -> None:
+        """Keep a picture as `name`, and in the film."""
+        if self.wanted:
+            self.FOLDER.mkdir(parents=True, exist_ok=True)
+            part.screenshot(path=self.FOLDER / f"{name}.jpg", type="jpeg", quality=85)
+            self.film(part)
+
+    def film(self, part: Any) -> None:
+        """Keep a picture in the film only."""
+        if self.wanted:
+            frame = Image.open(io.BytesIO(part.screenshot())).convert("RGB")
+            height = round(frame.height * self.WIDTH / frame.width)
+            self._film.append(frame.resize((self.WIDTH, height), Image.Resampling.LANCZOS))
+
+    def save_film(self, name: str) -> None:
+        """Write the film, an animated WebP."""
+        if self._film:
+            height = max(frame.height for frame in self._film)
+            # The notebook's cell grows and shrinks with what it shows; a film does not.
+            whole = [
+                ImageOps.pad(frame, (self.WIDTH, height), color="white", centering=(0, 0))
+                for frame in self._film
+            ]
+            whole[0].save(
+                self.FOLDER / f"{name}.webp",
+                save_all=True,
+                append_images=whole[1:],
+                duration=round(1000 * self.SECONDS),
+                loop=0,
+                quality=70,
+            )
+
+
 @pytest.fixture
-def picture() -> Callable[[str, Any], None]:
-    """Keep a picture of the annotator for the README, when EVAVOS_SCREENSHOTS asks for it."""
-
-    def picture(name: str, part: Any) -> None:
-        if os.environ.get("EVAVOS_SCREENSHOTS") == "1":
-            folder = ROOT / "docs" / "images"
-            folder.mkdir(parents=True, exist_ok=True)
-            part.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=85)
-
-    return picture
+def picture() -> Pictures:
+    """Takes pictures where they are wanted."""
+    return Pictures()
 
 
 @pytest.fixture(scope="session")

@@ -323,3 +323,33 @@ def test_no_key_reaches_the_notebook(start):
     annotator.expect(cells).to_have_count(before)
     annotator.expect(notebook.page.locator(".jp-MarkdownCell")).to_have_count(0)
     annotator.expect(cells.nth(1).locator(".jp-InputArea-prompt")).to_have_text("[ ]:")
+
+
+COMPOSED = """\
+import ipywidgets
+back = ipywidgets.Button(description="To the start")
+back.on_click(lambda button: setattr(annotator, "frame", 0))
+shown = Annotator(annotator.session, read_only=True)
+display(ipywidgets.VBox([back, ipywidgets.HBox([shown])]))"""
+
+
+def test_a_view_for_showing_stands_among_other_widgets_and_changes_nothing(start, clip):
+    notebook, annotator, _ = start(COMPOSED)
+    notebook.run_cell(1)
+    shown = notebook.annotator(1).ready()
+    for name in ("tool.brush", "tool.clicks", "object.add", "job.start"):
+        shown.expect(shown.root.locator(f'[data-action="{name}"]:enabled')).to_have_count(0)
+    annotator.show(7)
+    dab(annotator, clip, 7)
+    annotator.commit()
+    shown.expect().to_have_attribute("data-revision", str(annotator.revision()))
+    shown.show(7)
+    shown.phase_when_painted()
+    revision = shown.revision()
+    shown.stage.click()
+    for key in ("Delete", "Control+z", "a", "2"):
+        notebook.page.keyboard.press(key)
+    notebook.page.get_by_role("button", name="To the start").click()
+    annotator.on_frame(0)
+    assert notebook.value("annotator.session.revision") == revision
+    shown.on_frame(7)

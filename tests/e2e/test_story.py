@@ -63,7 +63,7 @@ def test_from_opening_to_export(
     open_notebook: Callable[..., Notebook],
     clip: Clip,
     lab: Lab,
-    picture: Callable[[str, Any], None],
+    picture: Any,
 ):
     options = ", ground_truth=truth, propagator='flow', predictor='classical'"
     notebook = open_notebook(clip.cell("story.evavos", options), width=1500)
@@ -73,6 +73,7 @@ def test_from_opening_to_export(
 
     # Outline once. Without a learned predictor the brush is in the hand from the start.
     annotator.expect().to_have_attribute("data-tool", "brush")
+    picture.film(annotator.root)
     annotator.paint(truth[0])
     annotator.draft("brush")
     picture("outline", annotator.root)
@@ -88,6 +89,9 @@ def test_from_opening_to_export(
     annotator.phase("idle")
     assert iou(mask_in_python(notebook, lab, 5), truth[5]) > 0.6
     assert notebook.value("len(annotator.session.stale)") == 0
+    for frame in (10, 20, 30):
+        annotator.show(frame)
+        picture.film(annotator.root)
 
     # The agent says where to look next, and why. Three times it is followed: clicks,
     # clicks again, and once a look is enough.
@@ -120,6 +124,7 @@ def test_from_opening_to_export(
             assert after[int(y), int(x)] == positive
             assert iou(after, truth[suggested]) >= iou(before, truth[suggested]) - 0.02
         annotator.phase("idle")
+        picture.film(annotator.root)
         annotator.expect(annotator.root.locator(".ev-lane .ev-mark-verified")).to_have_count(
             1 if turn == 2 else 0
         )
@@ -137,6 +142,7 @@ def test_from_opening_to_export(
     x, y, _ = worst_point(before, truth[other] & before)
     annotator.drag([(x, y), (x + 2, y)], before)
     annotator.draft("brush")
+    picture.film(annotator.root)
     annotator.commit(propagate=True)
     annotator.phase("idle")
     assert not mask_in_python(notebook, lab, other)[int(y), int(x)]
@@ -197,6 +203,7 @@ def test_from_opening_to_export(
     notebook.python("annotator.frame = 12")
     annotator.on_frame(12)
     assert notebook.value("annotator.session.seconds") > 0
+    picture.save_film("story")
     notebook.python("annotator.snapshot().save('snapshot.png')")
 
     notebook.save()
@@ -220,7 +227,7 @@ def test_the_whole_story_by_keyboard_alone(
     open_notebook: Callable[..., Notebook],
     clip: Clip,
     lab: Lab,
-    picture: Callable[[str, Any], None],
+    picture: Any,
 ):
     notebook = open_notebook(clip.cell("keyboard.evavos", ", ground_truth=truth"), width=1500)
     notebook.run_cell(0)

@@ -188,7 +188,7 @@ def test_what_the_robot_charges_and_how_exact_it_is_can_be_told(data: Path, tmp_
         (0, 0, 10), (0, 1, 10), (1, 0, 10), (1, 1, 10),
     ]  # fmt: skip
     assert rows[1].jf != rows[3].jf
-    with pytest.raises(ValueError, match="another .*agreement"):
+    with pytest.raises(ValueError, match=r"another .*agreement"):
         run_experiment(replace(unsteady, agreement=0.9), tmp_path / "out")
     with pytest.raises(ValueError, match="agreement is 2"):
         replace(unsteady, agreement=2)
