@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         args.run(args)
-    except (ValueError, OSError, RuntimeError, LookupError) as error:
+    except (ValueError, OSError, RuntimeError, LookupError, ImportError) as error:
         message = error.args[0] if isinstance(error, LookupError) and error.args else error
         print(f"evavos: {message}", file=sys.stderr)
         return 1

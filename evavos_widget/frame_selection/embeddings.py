@@ -34,6 +34,10 @@ def create_encoder(name: str) -> Encoder:
     ------
     ValueError
         There is no such encoder.
+    ImportError
+        Its package is not installed.
+    OSError
+        Its weights cannot be had.
     """
     kind, _, model = name.partition(":")
     if kind not in _ENCODERS or bool(model) != (kind in ("torchvision", "timm", "transformers")):
@@ -41,7 +45,21 @@ def create_encoder(name: str) -> Encoder:
             f"there is no image encoder {name!r}; choose colour, compact, torchvision:MODEL, "
             "timm:MODEL or transformers:MODEL."
         )
-    return _ENCODERS[kind](model)
+    try:
+        return _ENCODERS[kind](model)
+    except ImportError as error:
+        raise ImportError(
+            f"the image encoder {name!r} needs {kind}; run `pip install 'evavos-widget[encoders]'`."
+        ) from error
+    except (OSError, RuntimeError) as error:
+        raise OSError(
+            f"the weights of the image encoder {name!r} cannot be had ({_first_line(error)}); "
+            "check the name and the network, or choose colour or compact, which need none."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _colour(_: str) -> Encoder:
