@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from evavos_widget.loop import Suggestion
     from evavos_widget.prompts import Box, Click, Costs, Scribble
     from evavos_widget.session import Session
+    from evavos_widget.simulation.experiment import Experiment
     from evavos_widget.simulation.robot import RobotAnnotator
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
+    from evavos_widget.widgets.curves import Curves
 
 __version__ = VERSION
 
@@ -27,6 +29,8 @@ _HOMES = {
     "Box": "prompts",
     "Click": "prompts",
     "Costs": "prompts",
+    "Curves": "widgets.curves",
+    "Experiment": "simulation.experiment",
     "RobotAnnotator": "simulation.robot",
     "Scribble": "prompts",
     "Session": "session",
@@ -41,6 +45,8 @@ __all__ = [
     "Box",
     "Click",
     "Costs",
+    "Curves",
+    "Experiment",
     "RobotAnnotator",
     "Scribble",
     "Session",
