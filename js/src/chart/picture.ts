@@ -106,12 +106,14 @@ function axes(chart: Chart, { x, y, ...frame }: Frame, theme: Theme): Shape[] {
     shapes.push(stroke([left, at, right, at], { color: grid, width: 1 }));
     shapes.push(label({ x: left - 6, y: at + size / 3, text: tick.toFixed(2), align: "end" }));
   }
+  const named = top > 2 * size;
   for (const tick of x.ticks) {
     const at = x.pixel(tick);
+    const words = named ? String(tick) : `${tick} ${chart.unit[0]}`;
     shapes.push(stroke([at, bottom, at, bottom + 4], { color: soft, width: 1 }));
-    shapes.push(label({ x: at, y: under, text: String(tick), align: "middle" }));
+    shapes.push(label({ x: at, y: under, text: words, align: "middle" }));
   }
-  if (top > 2 * size) {
+  if (named) {
     const name = AXIS_NAME[chart.unit] + (chart.logarithmic ? " (logarithmic)" : "");
     shapes.push({ ...label({ x: 4, y: size + 1, text: "J&F", align: "start" }), color: text });
     const middle = (left + right) / 2;
@@ -160,7 +162,7 @@ const stroke = (points: readonly number[], how: Omit<Path, "kind" | "points">): 
 });
 
 /** How a line looks, for the legend. */
-export function sample(look: number, theme: Theme, y = 6): [Path, Path] {
+export function sample(look: number, theme: Theme, y = 6): Shape[] {
   const color = lineColor(look, theme);
   return [
     stroke([0, y, 30, y], { color, width: 2, dash: lineDash(look) }),

@@ -1,5 +1,6 @@
 /** The curves from top to bottom: the run, what can be set, the chart, its legend, its numbers. */
 
+import { TargetField } from "../chart/target-field";
 import { Legend } from "./legend";
 import { Plot } from "./plot";
 import { KINDS, save } from "./save";
@@ -80,23 +81,7 @@ function Settings({ view }: { view: View }) {
   const { tableOpen } = view;
   return (
     <div class="evc-settings">
-      <label class="ev-target">
-        target
-        <input
-          class="ev-field"
-          type="number"
-          min="0"
-          max="1"
-          step="0.05"
-          placeholder="none"
-          value={target.value ?? ""}
-          onChange={(event) => {
-            const { value } = event.currentTarget;
-            const wanted = Math.min(1, Math.max(0, Number(value)));
-            target.set(value === "" || Number.isNaN(wanted) ? null : wanted);
-          }}
-        />
-      </label>
+      <TargetField value={target.value} onChange={(value) => target.set(value)} />
       <button
         type="button"
         class="ev-button ev-small"

@@ -3,7 +3,7 @@
 import { useComputed } from "@preact/signals";
 import type { Line } from "../chart/lines";
 import { sample } from "../chart/picture";
-import { pathData } from "../chart/svg";
+import { Shapes } from "../chart/shapes";
 import type { View } from "./view";
 import { quality, reached, reading, time } from "./words";
 
@@ -72,16 +72,9 @@ function Row({ view, line }: { view: View; line: Line }) {
 }
 
 function Sample({ look, view }: { look: number; view: View }) {
-  const [line, mark] = sample(look, view.theme.value);
   return (
     <svg class="evc-sample" width={30} height={12} aria-hidden="true">
-      <path
-        d={pathData(line.points)}
-        stroke={line.color}
-        stroke-width={line.width}
-        stroke-dasharray={line.dash?.join(" ")}
-      />
-      <path d={pathData(mark.points)} fill={mark.color} />
+      <Shapes shapes={sample(look, view.theme.value)} />
     </svg>
   );
 }

@@ -8,8 +8,15 @@ export function Table({ view }: { view: View }) {
   const lines = view.shown.value;
   const { unit } = view.synced.drawing.value;
   if (lines.length === 0) return null;
+  const open = view.tableOpen.value;
   return (
-    <div class={view.tableOpen.value ? "evc-table" : "ev-hidden"}>
+    <div
+      class={open ? "evc-table" : "ev-hidden"}
+      role="region"
+      aria-label="Numbers"
+      // Whoever has no mouse scrolls it sideways by keys.
+      tabIndex={open ? 0 : undefined}
+    >
       <table>
         <caption>J&amp;F after some of the annotator's {unit}</caption>
         <thead>
