@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evavos_widget.version import VERSION
 
 if TYPE_CHECKING:
-    from evavos_widget.datasets.davis import open_sequence
+    from evavos_widget.datasets.davis import open_sequence, write_sequence
     from evavos_widget.datasets.embedded import embedded_clip
     from evavos_widget.loop import Suggestion
     from evavos_widget.prompts import Box, Click, Costs, Scribble
@@ -38,6 +38,7 @@ _HOMES = {
     "Video": "video",
     "embedded_clip": "datasets.embedded",
     "open_sequence": "datasets.davis",
+    "write_sequence": "datasets.davis",
 }
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "__version__",
     "embedded_clip",
     "open_sequence",
+    "write_sequence",
 ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from harness import axe_violations, open_page
 
@@ -162,3 +163,29 @@ def test_mounting_and_unmounting_leaves_nothing_behind(open_curves):
     page.evaluate("for (let i = 0; i < 50; i++) harness.mount()()")
     assert page.evaluate("harness.model.listening") == listening
     expect(page.locator(".evavos")).to_have_count(1)
+
+
+def test_the_tutorial_runs_in_jupyterlab(open_notebook, picture):
+    path = Path(__file__).parents[2] / "examples" / "02_experiments.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    notebook = open_notebook(*code, height=1100)
+    for i in range(len(code)):
+        notebook.run_cell(i)
+    page = notebook.page
+    prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputArea-prompt")
+    expect(prompts.last).to_have_text(f"[{len(code)}]:", timeout=400_000)
+    expect(page.locator('[data-mime-type="application/vnd.jupyter.stderr"]')).to_have_count(0)
+    session, run, finished = (page.locator(".evavos").nth(i) for i in range(3))
+    for shown, lines in ((session, 2), (run, 3), (finished, 3)):
+        shown.scroll_into_view_if_needed()
+        expect(shown).to_have_attribute("data-evavos-ready", "true")
+        expect(shown.locator(".evc-name")).to_have_count(lines)
+    expect(run.locator(".evc-run")).to_contain_text("Finished, 8 loops")
+    expect(run.get_by_label("target")).to_have_value("0.9")
+    run.scroll_into_view_if_needed()
+    box = run.locator(".evc-plot").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
+    expect(run.locator(".evc-legend thead .evc-reading")).to_contain_text("J&F at 0.")
+    picture("curves", run)
+    assert not notebook.errors
