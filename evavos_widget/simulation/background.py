@@ -16,6 +16,10 @@ from evavos_widget.simulation.table import Row, Table
 __all__ = ["BackgroundRun", "Progress"]
 
 
+_latest: dict[Path, BackgroundRun] = {}
+"""By folder: a notebook's cell that is run again takes its folder over from the earlier run."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a run is.
@@ -76,7 +80,10 @@ class BackgroundRun:
             self._rows: list[Row] = []
             self._began: tuple[float, int] | None = None
             self._tell(Progress("running"))
-        threading.Thread(target=self._run, name="experiment", daemon=True).start()
+        folder = self._what[1].resolve()
+        earlier = _latest.get(folder, self)
+        _latest[folder] = self
+        threading.Thread(target=self._run, args=(earlier,), name="experiment", daemon=True).start()
 
     def stop(self) -> None:
         """End the run after the rounds that are being computed; finished loops are kept."""
@@ -98,9 +105,12 @@ class BackgroundRun:
         """
         return self._future.result(timeout)
 
-    def _run(self) -> None:
+    def _run(self, earlier: BackgroundRun) -> None:
         experiment, folder, workers, scheduler = self._what
         try:
+            if earlier is not self:
+                earlier.stop()
+                earlier._future.exception()  # waits for its end, whatever that is
             table = run_experiment(
                 experiment,
                 folder,

@@ -200,6 +200,14 @@ def test_a_run_grows_is_stopped_goes_on_and_ends(no_page, experiment, tmp_path):
     assert again.result(60).rows() == table.rows()
 
 
+def test_a_cell_that_is_run_again_takes_over_the_folder(no_page, experiment, tmp_path):
+    first = Curves.run(experiment, tmp_path / "out", workers=1)
+    second = Curves.run(experiment, tmp_path / "out", workers=1)
+    loops = [row.loop for row in second.result(60).rows() if row.round == 0]
+    assert first.progress["phase"] in ("stopped", "done")
+    assert len(loops) == len(set(loops)) == 4
+
+
 def test_a_run_that_fails_says_why_and_raises_it(no_page, experiment, tmp_path):
     from dataclasses import replace
 
