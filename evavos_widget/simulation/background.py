@@ -107,6 +107,7 @@ class BackgroundRun:
 
     def _run(self, earlier: BackgroundRun) -> None:
         experiment, folder, workers, scheduler = self._what
+        future = self._future  # once the end is told, the run may be taken up with another one
         try:
             if earlier is not self:
                 earlier.stop()
@@ -124,12 +125,12 @@ class BackgroundRun:
         except BaseException as error:  # whatever it is belongs to the one who asks for the result
             said = str(error) or type(error).__name__
             self._tell(replace(self.progress, phase="failed", message=said))
-            self._future.set_exception(error)
+            future.set_exception(error)
             return
         if done == total:
-            self._future.set_result(table)
+            future.set_result(table)
         else:
-            self._future.set_exception(
+            future.set_exception(
                 RuntimeError(
                     f"the run was stopped after {done} of {total} loops; "
                     "run it again to go on from there."

@@ -131,7 +131,10 @@ class Curves(AnyWidget):
             cannot be compared.
         """
         curves = cls(**options)
-        experiments = {Path(f).name: read_rows(Path(f)) for f in folders}
+        names = [Path(folder).name for folder in folders]
+        if len(set(names)) < len(names):
+            names = [str(folder) for folder in folders]
+        experiments = {n: read_rows(Path(f)) for n, f in zip(names, folders, strict=True)}
         for name, rows in experiments.items():
             if not _comparable(rows):
                 raise ValueError(

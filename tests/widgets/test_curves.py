@@ -103,6 +103,8 @@ def test_several_folders_are_told_apart_by_name(no_page, tmp_path):
     curves = Curves.from_folder(first, second, target=None)
     assert list(sent(curves)) == ["first: mask", "second: mask", "second: clicks"]
     assert curves.target is None
+    alike = save_experiment(tmp_path / "other" / "first", rows("mask"))
+    assert list(sent(Curves.from_folder(first, alike))) == [f"{first}: mask", f"{alike}: mask"]
 
 
 def test_methods_are_compared_on_what_all_of_them_have_finished(no_page, tmp_path):
