@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from evavos_widget.version import VERSION
 
 if TYPE_CHECKING:
-    from evavos_widget.datasets.davis import open_sequence
+    from evavos_widget.datasets.davis import open_sequence, write_sequence
     from evavos_widget.datasets.embedded import embedded_clip
     from evavos_widget.loop import Suggestion
     from evavos_widget.prompts import Box, Click, Costs, Scribble
     from evavos_widget.session import Session
+    from evavos_widget.simulation.experiment import Experiment
     from evavos_widget.simulation.robot import RobotAnnotator
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
+    from evavos_widget.widgets.curves import Curves
 
 __version__ = VERSION
 
@@ -27,6 +29,8 @@ _HOMES = {
     "Box": "prompts",
     "Click": "prompts",
     "Costs": "prompts",
+    "Curves": "widgets.curves",
+    "Experiment": "simulation.experiment",
     "RobotAnnotator": "simulation.robot",
     "Scribble": "prompts",
     "Session": "session",
@@ -34,6 +38,7 @@ _HOMES = {
     "Video": "video",
     "embedded_clip": "datasets.embedded",
     "open_sequence": "datasets.davis",
+    "write_sequence": "datasets.davis",
 }
 
 __all__ = [
@@ -41,6 +46,8 @@ __all__ = [
     "Box",
     "Click",
     "Costs",
+    "Curves",
+    "Experiment",
     "RobotAnnotator",
     "Scribble",
     "Session",
@@ -49,6 +56,7 @@ __all__ = [
     "__version__",
     "embedded_clip",
     "open_sequence",
+    "write_sequence",
 ]
 
 

@@ -237,9 +237,10 @@ def _experiment(args: argparse.Namespace) -> None:
     from tqdm.auto import tqdm
 
     from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.chart import Chart
     from evavos_widget.simulation.costs import read_costs
     from evavos_widget.simulation.experiment import Experiment, run_experiment
-    from evavos_widget.simulation.plots import plot_curves
+    from evavos_widget.simulation.plots import plot_chart
     from evavos_widget.simulation.summary import summarise
     from evavos_widget.simulation.table import Row
 
@@ -283,7 +284,7 @@ def _experiment(args: argparse.Namespace) -> None:
             raise
     summary = summarise(table.rows(), args.schedule)
     _write(summary, args.out / "summary.json")
-    plot_curves({experiment.name: summary}, args.out / "curves.png")
+    plot_chart(Chart.of_experiments({experiment.name: summary}), args.out / "curves.png")
     print(
         f"{'method':20s} {'AUC':>6s}"
         + "".join(f"  h to {t}" for t in ("0.75", "0.80", "0.85", "0.90"))
@@ -324,12 +325,15 @@ def _benchmark_scorer(args: argparse.Namespace) -> None:
 
 
 def _plot(args: argparse.Namespace) -> None:
-    from evavos_widget.simulation.plots import plot_curves
+    from evavos_widget.simulation.chart import Chart
+    from evavos_widget.simulation.plots import plot_chart
     from evavos_widget.simulation.summary import summarise
     from evavos_widget.simulation.table import read_rows
 
-    plot_curves(
-        {folder.name: summarise(read_rows(folder), args.schedule) for folder in args.folders},
+    plot_chart(
+        Chart.of_experiments(
+            {folder.name: summarise(read_rows(folder), args.schedule) for folder in args.folders}
+        ),
         args.out,
     )
 

@@ -13,6 +13,8 @@ from evavos_widget.datasets.embedded import embedded_clip
 from evavos_widget.loop import PropagationStep, turn
 from evavos_widget.overlay import overlay
 from evavos_widget.session import Session
+from evavos_widget.simulation.chart import Chart
+from evavos_widget.simulation.plots import plot_chart
 from evavos_widget.simulation.robot import RobotAnnotator
 
 __all__ = ["run_demo"]
@@ -51,7 +53,7 @@ def run_demo(output: Path, rounds: int = 8) -> None:
         print(f"\n{'round':>5}  {'frame':<14}{'type':<8}{'seconds':>8}{'J&F':>8}{'predicted':>11}")
         print("\n".join(lines))
         _contact_sheet(session, output / "after.png")
-        _curve(session, output / "curve.png")
+        plot_chart(Chart.of_session(session.curve), output / "curve.png")
         session.export("davis", output / "masks", overwrite=True)
         session.export("overlay", output / "overlay.mp4", overwrite=True)
     print(f"\nPictures, curve and masks are in {output}/")
@@ -89,23 +91,3 @@ def _contact_sheet(session: Session, path: Path, columns: int = 3, rows: int = 3
     tiles = [overlay(session.video.frame(i), session.masks[i], colors) for i in picked]
     sheet = np.vstack([np.hstack(tiles[r * columns : (r + 1) * columns]) for r in range(rows)])
     Image.fromarray(sheet).resize((1281, 1281 * sheet.shape[0] // sheet.shape[1])).save(path)
-
-
-def _curve(session: Session, path: Path) -> None:
-    """True and predicted J&F against the annotator's seconds."""
-    from matplotlib.figure import Figure
-
-    seconds = [p.seconds for p in session.curve]
-    true, predicted = (
-        np.array([getattr(p, which) for p in session.curve], dtype=float)
-        for which in ("true", "predicted")
-    )
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(seconds, true, "o-", label="J&F against ground truth")
-    axes.plot(seconds, predicted, "s--", label="predicted quality")
-    axes.axhline(0.85, color="0.5", linestyle=":", label="human agreement, 0.85")
-    axes.set(xlabel="annotator's seconds", ylabel="quality", title=session.video.name)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=150)

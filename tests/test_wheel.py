@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BUNDLE = (
-    "evavos_widget/widgets/static/annotator.js",
-    "evavos_widget/widgets/static/annotator.css",
+BUNDLES = tuple(
+    f"evavos_widget/widgets/static/{name}"
+    for name in ("annotator.js", "annotator.css", "curves.js", "curves.css")
 )
 
 pytestmark = pytest.mark.wheel
@@ -58,12 +58,11 @@ def distributions(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return {"sdist": sdist, "wheel": wheel}
 
 
-def test_wheel_carries_the_bundle_and_every_tracked_file_of_the_package(distributions, source):
+def test_wheel_carries_the_bundles_and_every_tracked_file_of_the_package(distributions, source):
     with zipfile.ZipFile(distributions["wheel"]) as archive:
         sizes = {item.filename: item.file_size for item in archive.infolist()}
-    for name in BUNDLE:
-        assert sizes[name] > 0
-    assert sizes[BUNDLE[0]] < 200 * 1024
+    for name in BUNDLES:
+        assert 0 < sizes[name] < 200 * 1024
     package = {
         path.relative_to(source).as_posix()
         for path in (source / "evavos_widget").rglob("*")
@@ -74,10 +73,10 @@ def test_wheel_carries_the_bundle_and_every_tracked_file_of_the_package(distribu
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in sizes)
 
 
-def test_sdist_carries_the_front_ends_sources_and_its_bundle(distributions):
+def test_sdist_carries_the_front_ends_sources_and_its_bundles(distributions):
     with tarfile.open(distributions["sdist"]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {*BUNDLE, "js/package.json", "js/package-lock.json", "pyproject.toml"} <= names
+    assert {*BUNDLES, "js/package.json", "js/package-lock.json", "pyproject.toml"} <= names
     assert any(name.startswith("js/src/") for name in names)
     assert not any("node_modules" in name for name in names)
 
@@ -93,9 +92,10 @@ def test_wheel_works_in_a_clean_environment(distributions, tmp_path):
 
     probe = (
         "import json\n"
-        "from evavos_widget import Annotator, __file__, embedded_clip\n"
+        "from evavos_widget import Annotator, Curves, __file__, embedded_clip\n"
         "annotator = Annotator(embedded_clip().video)\n"
-        "print(json.dumps([__file__, len(annotator._esm), annotator.session.video.n_frames]))\n"
+        "bundles = [len(annotator._esm), len(Curves()._esm)]\n"
+        "print(json.dumps([__file__, min(bundles), annotator.session.video.n_frames]))\n"
         "annotator.session.close()\n"
     )
     result = subprocess.run(

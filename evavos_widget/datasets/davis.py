@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.datasets.sequence import Sequence
-from evavos_widget.masks import read_label_png
+from evavos_widget.masks import read_label_png, write_label_png
 from evavos_widget.video import Video, list_pictures
 
-__all__ = ["LabelFolder", "open_sequence", "read_sequence_names"]
+__all__ = ["LabelFolder", "open_sequence", "read_sequence_names", "write_sequence"]
 
 FRAMES, LABELS = "JPEGImages", "Annotations"
 
@@ -64,6 +64,28 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> Sequence:
             )
         files[index[path.stem]] = path
     return Sequence(name, video, LabelFolder(files, video.height, video.width))
+
+
+def write_sequence(
+    root: str | os.PathLike[str], sequence: Sequence, frames: Iterable[int] | None = None
+) -> None:
+    """Add a sequence to the dataset in folder `root`, for `open_sequence` and for others.
+
+    Parameters
+    ----------
+    root : path
+        Created if needed; the files go to ``JPEGImages/<name>`` and ``Annotations/<name>``.
+    sequence : Sequence
+    frames : iterable of int, optional
+        Only these; they are numbered from 0 again. Default: all.
+    """
+    folders = [Path(root) / kind / sequence.name for kind in (FRAMES, LABELS)]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    for i, frame in enumerate(range(sequence.video.n_frames) if frames is None else frames):
+        (folders[0] / f"{i:05d}.jpg").write_bytes(sequence.video.jpeg(frame, quality=95))
+        if frame in sequence.ground_truth:
+            write_label_png(folders[1] / f"{i:05d}.png", sequence.ground_truth[frame])
 
 
 def read_sequence_names(spec: str, root: str | os.PathLike[str]) -> list[str]:

@@ -8,6 +8,8 @@ goes on with the loops that its table lacks.
 from __future__ import annotations
 
 import hashlib
+import signal
+import threading
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
@@ -16,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +35,9 @@ from evavos_widget.simulation.methods import PRESETS, Method, selectors
 from evavos_widget.simulation.robot import PLACEMENTS, Placement, RobotAnnotator
 from evavos_widget.simulation.table import Row, Table
 from evavos_widget.version import VERSION
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
 
 __all__ = ["Experiment", "run_experiment", "run_loop"]
 
@@ -222,6 +227,7 @@ def run_experiment(
     workers: int = 1,
     scheduler: str | None = None,
     on_rows: Callable[[Sequence[Row], int, int], None] | None = None,
+    stop: Event | None = None,
 ) -> Table:
     """Run what the table in `folder` still lacks.
 
@@ -239,11 +245,15 @@ def run_experiment(
     on_rows : callable, optional
         ``on_rows(rows, done, total)`` hears of the rows of finished loops, those of an
         earlier run first.
+    stop : multiprocessing Event, optional
+        Once it is set, by another thread, every worker ends after the round it is in, and
+        the loops that were finished by then are kept. Make it with
+        ``multiprocessing.get_context("spawn").Event()``.
 
     Returns
     -------
     Table
-        Complete and in order.
+        In order; complete unless it was stopped.
 
     Raises
     ------
@@ -269,7 +279,7 @@ def run_experiment(
     total, done = len(loops), len(loops) - len(todo)
     if on_rows is not None:
         on_rows(rows, done, total)
-    with _executor(workers, scheduler) as executor:
+    with _executor(workers, scheduler, stop) as executor:
         # Loops of one video and method go together, so that they share what they propagate.
         together: dict[tuple[str, str], list[Loop]] = {}
         for loop in todo:
@@ -277,6 +287,11 @@ def run_experiment(
         futures = [executor.submit(_run_loops, experiment, batch) for batch in together.values()]
         try:
             for future in as_completed(futures):
+                if stop is not None and stop.is_set():
+                    for each in futures:
+                        each.cancel()
+                    if future.cancelled():
+                        continue
                 batch = future.result()
                 table.append(row for loop in batch for row in loop)
                 done += len(batch)
@@ -291,13 +306,18 @@ def run_experiment(
 
 
 def _run_loops(experiment: Experiment, loops: Sequence[Loop]) -> list[list[Row]]:
-    """Run some loops of one video, in a worker."""
-    out = []
+    """Run some loops of one video, in a worker, as far as it is not told to stop."""
+    out: list[list[Row]] = []
     for method, name, obj, seed in loops:
         sequence, propagator, predictor = _opened(
             experiment.data, name, experiment.propagator, experiment.predictor
         )
-        out.append(list(run_loop(experiment, method, sequence, obj, seed, propagator, predictor)))
+        rows = []
+        for row in run_loop(experiment, method, sequence, obj, seed, propagator, predictor):
+            if _stop is not None and _stop.is_set():
+                return out
+            rows.append(row)
+        out.append(rows)
     return out
 
 
@@ -312,7 +332,7 @@ def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any,
 
 
 @contextmanager
-def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
+def _executor(workers: int, scheduler: str | None, stop: Event | None) -> Iterator[Executor]:
     if scheduler is not None:
         from distributed import Client
 
@@ -321,9 +341,11 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
         return
     if workers < 1:
         raise ValueError(f"workers is {workers}; give 1 or more.")
+    # Ctrl-C is meant for what the main thread does; a run beside it has `stop`.
+    deaf = threading.current_thread() is not threading.main_thread()
     # A fork of a process with threads may never run; each worker computes on one core.
     executor = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_one_thread
+        workers, mp_context=get_context("spawn"), initializer=_set_up, initargs=(stop, deaf)
     )
     try:
         yield executor
@@ -331,10 +353,19 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_thread() -> None:
+_stop: Event | None = None
+"""In a worker: set when it shall end."""
+
+
+def _set_up(stop: Event | None, deaf: bool) -> None:
+    """Prepare a worker, which hears no interrupt if it is `deaf`."""
     import cv2
     import torch
 
+    global _stop
+    _stop = stop
+    if deaf:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 

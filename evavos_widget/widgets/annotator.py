@@ -6,7 +6,6 @@ import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -14,6 +13,7 @@ from anywidget import AnyWidget
 
 from evavos_widget.session import Session
 from evavos_widget.video import Video
+from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.controller import Controller
 from evavos_widget.widgets.protocol import PROTOCOL
 
@@ -27,7 +27,6 @@ __all__ = ["Annotator"]
 
 _log = logging.getLogger(__name__)
 
-_STATIC = Path(__file__).parent / "static"
 _TOOLS = ("clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick")
 _PALETTES = ("safe", "davis")
 _DISPLAY = {
@@ -110,14 +109,14 @@ class Annotator(AnyWidget):
     def __init__(self, source: Any, **options: Any) -> None:
         session_options = {k: options.pop(k) for k in _SESSION_OPTIONS & options.keys()}
         self._check_keywords(source, session_options, options)
-        page = {"_esm": _bundle("annotator.js"), "_css": _bundle("annotator.css")}
+        code = page("annotator")
         self._owns_session = not isinstance(source, Session)
         self.session = Session(source, **session_options) if self._owns_session else source
         self._controller: Controller | None = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         try:
             super().__init__(
-                **page,
+                **code,
                 video=_describe(self.session.video),
                 objects=self._object_list(),
                 active_object=options.pop("active_object", min(self._ids(), default=0)),
@@ -301,16 +300,6 @@ class Annotator(AnyWidget):
             if self._owns_session:
                 self.session.close()
         super().close()
-
-
-def _bundle(name: str) -> str:
-    path = _STATIC / name
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"the annotator's page {str(path)!r} was not built; "
-            "run `npm --prefix js ci && npm --prefix js run build` in the checkout."
-        )
-    return path.read_text(encoding="utf-8")
 
 
 def _describe(video: Video) -> dict[str, Any]:

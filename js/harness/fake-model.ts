@@ -1,4 +1,4 @@
-/** The model an anywidget host would give, with a kernel in the same page. */
+/** The models an anywidget host would give. */
 
 import type { Incoming } from "../src/rpc";
 import type { Traits } from "../src/synced";
@@ -6,37 +6,23 @@ import type { FakeKernel } from "./fake-kernel";
 
 type Callback = (...args: never[]) => void;
 
-export class FakeModel {
+/** Traits and listeners, with nobody at the other end. */
+export class PlainModel<T extends object> {
+  /** What was sent as messages, in order. */
+  readonly sent: object[] = [];
   private readonly listeners = new Map<string, Set<Callback>>();
-  private readonly traits: Traits;
 
-  constructor(
-    private readonly kernel: FakeKernel,
-    traits: Partial<Traits> = {},
-  ) {
-    this.traits = {
-      video: kernel.video,
-      frame: 0,
-      active_object: 0,
-      tool: "auto",
-      display: { opacity: 0.5, contour: true, onion: false, difference: false, palette: "safe" },
-      target: null,
-      read_only: false,
-      theme: "auto",
-      ...traits,
-    };
-    kernel.send = (content, buffers) => this.emit("msg:custom", content, buffers);
-  }
+  constructor(private readonly traits: T) {}
 
   get listening(): number {
     return [...this.listeners.values()].reduce((sum, set) => sum + set.size, 0);
   }
 
-  get<K extends keyof Traits>(name: K): Traits[K] {
+  get<K extends keyof T>(name: K): T[K] {
     return this.traits[name];
   }
 
-  set<K extends keyof Traits>(name: K, value: Traits[K]): void {
+  set<K extends keyof T & string>(name: K, value: T[K]): void {
     if (this.traits[name] === value) return;
     this.traits[name] = value;
     this.emit(`change:${name}`);
@@ -53,12 +39,37 @@ export class FakeModel {
     this.listeners.get(event)?.delete(callback);
   }
 
-  send(content: object, _callbacks: unknown, buffers: ArrayBufferView[] = []): void {
-    const copies = buffers.map((b) => new Uint8Array(b.buffer, b.byteOffset, b.byteLength).slice());
-    queueMicrotask(() => this.kernel.receive(structuredClone(content) as Incoming, copies));
+  send(content: object, _callbacks?: unknown, _buffers?: ArrayBufferView[]): void {
+    this.sent.push(content);
   }
 
-  private emit(event: string, ...args: unknown[]): void {
+  protected emit(event: string, ...args: unknown[]): void {
     for (const callback of this.listeners.get(event) ?? []) callback(...(args as never[]));
+  }
+}
+
+/** The annotator's, with a kernel in the same page. */
+export class FakeModel extends PlainModel<Traits> {
+  constructor(
+    private readonly kernel: FakeKernel,
+    traits: Partial<Traits> = {},
+  ) {
+    super({
+      video: kernel.video,
+      frame: 0,
+      active_object: 0,
+      tool: "auto",
+      display: { opacity: 0.5, contour: true, onion: false, difference: false, palette: "safe" },
+      target: null,
+      read_only: false,
+      theme: "auto",
+      ...traits,
+    });
+    kernel.send = (content, buffers) => this.emit("msg:custom", content, buffers);
+  }
+
+  override send(content: object, _callbacks: unknown, buffers: ArrayBufferView[] = []): void {
+    const copies = buffers.map((b) => new Uint8Array(b.buffer, b.byteOffset, b.byteLength).slice());
+    queueMicrotask(() => this.kernel.receive(structuredClone(content) as Incoming, copies));
   }
 }

@@ -8,6 +8,7 @@
 
 import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
 import { render as draw } from "preact";
+import "./base.css";
 import "./annotator.css";
 import { App } from "./app";
 import { keepFocus } from "./focus";

@@ -26,25 +26,25 @@ export interface Traits {
 const SAVE_DELAY = 200;
 
 /** One trait. Setting it shows at once here and in other views, and soon in Python. */
-export class Synced<K extends keyof Traits> {
-  readonly signal: Signal<Traits[K]>;
+export class Synced<T extends object, K extends keyof T & string> {
+  readonly signal: Signal<T[K]>;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private sent: string | undefined;
   private unsaved = false;
 
   constructor(
-    private readonly model: AnyModel<Traits>,
+    private readonly model: AnyModel<T>,
     private readonly name: K,
   ) {
     this.signal = signal(model.get(name));
     model.on(`change:${name}`, this.receive);
   }
 
-  get value(): Traits[K] {
+  get value(): T[K] {
     return this.signal.value;
   }
 
-  set(value: Traits[K]): void {
+  set(value: T[K]): void {
     this.signal.value = value;
     this.unsaved = true;
     this.model.set(this.name, value);

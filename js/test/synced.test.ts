@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Synced } from "../src/synced";
+import { Synced, type Traits } from "../src/synced";
 import { type FakeModel, fakeModel } from "./fake-model";
 
 let model: FakeModel;
@@ -11,14 +11,14 @@ afterEach(() => vi.useRealTimers());
 
 describe("a synced value", () => {
   it("follows Python", () => {
-    const frame = new Synced(model, "frame");
+    const frame = new Synced<Traits, "frame">(model, "frame");
     model.set("frame", 7);
     expect(frame.value).toBe(7);
   });
 
   it("shows in other views at once and is sent once after a burst", () => {
-    const frame = new Synced(model, "frame");
-    const other = new Synced(model, "frame");
+    const frame = new Synced<Traits, "frame">(model, "frame");
+    const other = new Synced<Traits, "frame">(model, "frame");
     for (let i = 1; i <= 30; i++) frame.set(i);
     expect(other.value).toBe(30);
     expect(model.saves).toHaveLength(0);
@@ -27,7 +27,7 @@ describe("a synced value", () => {
   });
 
   it("is not set back by the echo of what was sent before", () => {
-    const frame = new Synced(model, "frame");
+    const frame = new Synced<Traits, "frame">(model, "frame");
     frame.set(5);
     vi.runAllTimers();
     frame.set(6);
@@ -38,7 +38,7 @@ describe("a synced value", () => {
   });
 
   it("is sent when the view closes, and hears nothing after", () => {
-    const frame = new Synced(model, "frame");
+    const frame = new Synced<Traits, "frame">(model, "frame");
     frame.set(3);
     frame.close();
     expect(model.saves.map((s) => s.frame)).toEqual([3]);

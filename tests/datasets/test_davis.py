@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evavos_widget.datasets import davis
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
+from evavos_widget.datasets.sequence import Sequence
 from evavos_widget.video import Video
 
 HEIGHT, WIDTH = 6, 8
@@ -169,3 +171,17 @@ def test_several_objects_and_sparse_masks(
     assert list(sequence.ground_truth) == list(frames)
     if ids is not None:
         assert max(sequence.ground_truth[f].max() for f in frames) == ids
+
+
+def test_a_written_sequence_is_opened_again(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    shades = np.array([20, 90, 160, 230], np.uint8).reshape(4, 1, 1, 1)
+    video = Video.open(np.tile(shades, (1, 24, 32, 3)))
+    truth = {f: random.integers(0, 3, (24, 32), np.uint8) for f in (0, 1, 2)}
+    davis.write_sequence(tmp_path, Sequence("clip", video, truth), frames=(2, 1, 3))
+    again = open_sequence(tmp_path, "clip")
+    assert again.video.n_frames == 3
+    assert list(again.ground_truth) == [0, 1], "a frame without a mask stays without"
+    np.testing.assert_array_equal(again.ground_truth[0], truth[2])
+    np.testing.assert_array_equal(again.ground_truth[1], truth[1])
+    assert [round(again.video.frame(i).mean(), -1) for i in range(3)] == [160, 90, 230]

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness import UnavailableError, serve
 from lab import Clip, Lab, Notebook
 from PIL import Image, ImageOps
 
@@ -51,6 +52,16 @@ def browser() -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Of the pages that show the widgets without a notebook."""
+    try:
+        with serve() as address:
+            yield address
+    except UnavailableError as reason:
+        unavailable(str(reason))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The annotator in a plain page, with a kernel that lives in the browser: served, opened, read."""
+"""The widgets in a plain page, with a kernel that lives in the browser: served, opened, read."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def serve() -> Iterator[str]:
         server.wait()
 
 
-def open_page(context: Any, address: str, **options: Any) -> Any:
-    """Open the page with its options (see `js/harness/page.ts`), and wait for the picture."""
+def open_page(context: Any, address: str, name: str = "", **options: Any) -> Any:
+    """Open a page with its options (see `js/harness/*.ts`), and wait for the picture."""
     page = context.new_page()
-    page.goto(f"{address}?{urlencode(options)}")
+    page.goto(f"{address}{name}?{urlencode(options)}")
     page.wait_for_selector('[data-evavos-ready="true"]')
     return page
 

@@ -6,18 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import unavailable
-from harness import UnavailableError, axe_violations, open_page, serve
+from harness import axe_violations, open_page
 from lab import Annotator
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    try:
-        with serve() as address:
-            yield address
-    except UnavailableError as reason:
-        unavailable(str(reason))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -88,6 +89,38 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(
     )
     assert heard[0] == (1, 6)
     assert heard[-1] == (6, 6)
+    assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(
+    experiment: Experiment, whole: Table, tmp_path: Path
+) -> None:
+    def interrupt(rows: list[Row], done: int, total: int) -> None:
+        if rows:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, tmp_path, workers=1, on_rows=interrupt)
+    assert 0 < len(read_rows(tmp_path)) < len(whole.rows())
+    table = run_experiment(experiment, tmp_path, workers=1)
+    assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_run_that_is_told_to_stop_keeps_what_it_has_and_goes_on(
+    experiment: Experiment, whole: Table, tmp_path: Path
+) -> None:
+    stop = get_context("spawn").Event()
+    heard: list[tuple[int, int]] = []
+
+    def stop_after_the_first(rows: list[Row], done: int, total: int) -> None:
+        heard.append((done, total))
+        if rows:
+            stop.set()
+
+    table = run_experiment(experiment, tmp_path, workers=1, on_rows=stop_after_the_first, stop=stop)
+    assert 0 < heard[-1][0] < heard[-1][1]
+    assert set(table.rows()) < set(whole.rows())
+    table = run_experiment(experiment, tmp_path, workers=1)
     assert table.path.read_bytes() == whole.path.read_bytes()
 
 

@@ -13,7 +13,7 @@ import traitlets
 from fake_page import N_FRAMES, Page, square
 
 from evavos_widget.session import Session
-from evavos_widget.widgets import annotator as module
+from evavos_widget.widgets import bundle as module
 from evavos_widget.widgets.annotator import Annotator
 from evavos_widget.widgets.protocol import PROTOCOL
 

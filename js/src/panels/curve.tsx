@@ -5,16 +5,17 @@
  */
 
 import type { App } from "../app";
+import type { Line } from "../chart/lines";
+import { chartShapes, frameOf } from "../chart/picture";
+import { Shapes } from "../chart/shapes";
+import { TargetField } from "../chart/target-field";
 import type { CurvePoint, State } from "../protocol";
+import type { Theme } from "../theme";
 import { type Measured, secondsTo } from "./forecast";
 import { quality, seconds } from "./format";
 
 const WIDTH = 232;
 const HEIGHT = 108;
-const LEFT = 28;
-const RIGHT = 8;
-const TOP = 6;
-const BOTTOM = 16;
 
 export function Curve({ app }: { app: App }) {
   const state = app.kernel.state.value;
@@ -29,7 +30,7 @@ export function Curve({ app }: { app: App }) {
         <h2 id="ev-curve-title" class="ev-title">
           Quality
         </h2>
-        <Target app={app} />
+        <TargetField value={target} onChange={(value) => app.synced.target.set(value)} />
       </div>
       <p class="ev-now">
         <strong>{now.quality === null ? "–" : quality(now.quality)}</strong> predicted after{" "}
@@ -38,7 +39,7 @@ export function Curve({ app }: { app: App }) {
       {target !== null && <Way target={target} points={points} />}
       {points.length > 0 && (
         <>
-          <Chart points={points} now={now} target={target} />
+          <Chart points={points} now={now} target={target} theme={app.theme.value} />
           <p class="ev-legend" aria-hidden="true">
             <span class="ev-legend-predicted">predicted</span>
             {hasTruth && <span class="ev-legend-true">true</span>}
@@ -57,29 +58,6 @@ function meanQuality(state: State): number | null {
     .flatMap(({ id }) => state.object_quality[id] ?? [])
     .filter((value) => value !== null);
   return known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
-}
-
-function Target({ app }: { app: App }) {
-  const { target } = app.synced;
-  return (
-    <label class="ev-target">
-      target
-      <input
-        class="ev-field"
-        type="number"
-        min="0"
-        max="1"
-        step="0.05"
-        placeholder="none"
-        value={target.value ?? ""}
-        onChange={(event) => {
-          const { value } = event.currentTarget;
-          const wanted = Math.min(1, Math.max(0, Number(value)));
-          target.set(value === "" || Number.isNaN(wanted) ? null : wanted);
-        }}
-      />
-    </label>
-  );
 }
 
 /** How far it is to the target, of the true quality where that is known; silent if unknown. */
@@ -110,57 +88,39 @@ interface ChartProps {
   points: readonly CurvePoint[];
   now: { seconds: number; quality: number | null };
   target: number | null;
+  theme: Theme;
 }
 
-function Chart({ points, now, target }: ChartProps) {
-  const values = [...points.flatMap((p) => [p.predicted, p.true]), now.quality, target].filter(
-    (value) => value !== null,
-  );
-  const low = Math.max(0, Math.floor((Math.min(1, ...values) - 0.02) * 10) / 10);
-  const longest = Math.max(1, points.at(-1)?.seconds ?? 0, now.seconds);
-  const x = (value: number) => LEFT + (value / longest) * (WIDTH - LEFT - RIGHT);
-  const y = (value: number) => TOP + ((1 - value) / (1 - low)) * (HEIGHT - TOP - BOTTOM);
-  const middle = (1 + low) / 2;
+/** The point where it stands now looks like those of the prediction, which it belongs to. */
+function Chart({ points, now, target, theme }: ChartProps) {
+  const lines = [
+    line(
+      0,
+      points.map(({ seconds, predicted }) => [seconds, predicted]),
+    ),
+    line(
+      1,
+      points.map((point) => [point.seconds, point.true]),
+    ),
+    line(0, [[now.seconds, now.quality]]),
+  ].filter(({ x }) => x.length > 0);
+  const chart = { unit: "seconds", lines, target, logarithmic: false } as const;
+  const frame = frameOf(chart, WIDTH, HEIGHT);
   return (
     <svg class="ev-chart" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
-      {[1, middle, low].map((value) => (
-        <g key={value}>
-          <line class="ev-grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(value)} y2={y(value)} />
-          <text class="ev-tick" x={LEFT - 5} y={y(value) + 3} text-anchor="end">
-            {quality(value).replace(/0$/, "")}
-          </text>
-        </g>
-      ))}
-      <text class="ev-tick" x={LEFT} y={HEIGHT - 3}>
-        0
-      </text>
-      <text class="ev-tick" x={WIDTH - RIGHT} y={HEIGHT - 3} text-anchor="end">
-        {seconds(Math.round(longest))}
-      </text>
-      {target !== null && (
-        <line class="ev-target-line" x1={LEFT} x2={WIDTH - RIGHT} y1={y(target)} y2={y(target)} />
-      )}
-      {(["true", "predicted"] as const).map((which) => {
-        const known = points.filter((point) => point[which] !== null);
-        const at = known.map((point) => [x(point.seconds), y(point[which] ?? 0)] as const);
-        return (
-          <g key={which} class={`ev-series ev-series-${which}`}>
-            <polyline points={at.map((p) => p.join(",")).join(" ")} />
-            {at.map(([px, py]) =>
-              which === "true" ? (
-                <rect key={px} x={px - 2} y={py - 2} width={4} height={4} />
-              ) : (
-                <circle key={px} cx={px} cy={py} r={2.4} />
-              ),
-            )}
-          </g>
-        );
-      })}
-      {now.quality !== null && (
-        <circle class="ev-chart-now" cx={x(now.seconds)} cy={y(now.quality)} r={3.6} />
-      )}
+      <Shapes shapes={chartShapes(chart, frame, theme)} />
     </svg>
   );
+}
+
+function line(look: number, points: [number, number | null][]): Line {
+  const known = points.filter((point): point is [number, number] => point[1] !== null);
+  const nothing = known.map(() => Number.NaN);
+  return {
+    ...{ name: "", look, low: nothing, high: nothing },
+    x: known.map(([x]) => x),
+    y: known.map(([, y]) => y),
+  };
 }
 
 function Table({ points, hasTruth }: { points: readonly CurvePoint[]; hasTruth: boolean }) {

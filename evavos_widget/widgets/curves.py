@@ -1,0 +1,318 @@
+"""Curves in a notebook cell: experiments, running or finished, and one annotation session."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import traitlets
+from anywidget import AnyWidget
+
+from evavos_widget.simulation.background import BackgroundRun, Progress
+from evavos_widget.simulation.chart import Chart
+from evavos_widget.simulation.summary import SCHEDULES, summarise
+from evavos_widget.simulation.table import Row, Table, read_rows
+from evavos_widget.widgets.bundle import page
+
+if TYPE_CHECKING:
+    from evavos_widget.session import Session
+    from evavos_widget.simulation.experiment import Experiment
+
+__all__ = ["Curves"]
+
+MAX_POINTS = 2000
+"""Points that travel to the page, of all lines together; a notebook saved with them stays small."""
+
+DRAWING_SHARE = 0.1
+"""Part of a run's time that goes into drawing it, at most."""
+
+
+class Curves(AnyWidget):
+    """J&F against the annotator's time, in a notebook cell.
+
+    `Curves.run` starts an experiment and shows it while it runs, `Curves.from_folder` shows
+    finished ones, and `Curves.of_session` shows one annotation session.
+
+    Parameters
+    ----------
+    summary : dict or mapping of str to dict, optional
+        What `evavos_widget.simulation.summary.summarise` returned; several by name.
+    schedule : str
+        In which order the objects of a run's or a folder's videos get their next
+        annotation: a key of `evavos_widget.simulation.summary.SCHEDULES`.
+    **options
+        Any of the traits below.
+
+    Attributes
+    ----------
+    chart : Chart
+        What is shown, as numbers.
+    target : float or None
+        J&F of the dotted line, 0 to 1; the legend says when each line reaches it.
+    logarithmic : bool
+        Of the time.
+    hidden : list of str
+        Names of lines that are switched off.
+    theme : {'auto', 'light', 'dark'}
+        ``'auto'`` follows the notebook.
+    drawing, progress : dict
+        For the page; read `chart`, or wait for `result`.
+
+    Raises
+    ------
+    TypeError
+        A keyword that the curves do not have.
+    FileNotFoundError
+        The page's code was not built, in a checkout without Node.
+    ValueError
+        There is no such schedule.
+
+    Examples
+    --------
+    >>> curves = Curves.run(experiment, "fig3c", workers=2)        # doctest: +SKIP
+    >>> curves                                                     # doctest: +SKIP
+    >>> curves.stop()                                              # doctest: +SKIP
+    >>> curves.resume()                                            # doctest: +SKIP
+    >>> table = curves.result()                                    # doctest: +SKIP
+    >>> curves.save("curves.svg")                                  # doctest: +SKIP
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+
+    drawing = traitlets.Dict().tag(sync=True)
+    progress = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    target = traitlets.Float(None, allow_none=True, min=0.0, max=1.0).tag(sync=True)
+    logarithmic = traitlets.Bool(False).tag(sync=True)
+    hidden = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+
+    _run: BackgroundRun | None = None
+    _end_session: Callable[[], None] | None = None
+
+    def __init__(
+        self,
+        summary: Mapping[str, Any] | None = None,
+        *,
+        schedule: str = "round-robin",
+        **options: Any,
+    ) -> None:
+        own = {"target", "logarithmic", "hidden", "theme"}
+        if unknown := sorted(options.keys() - own):
+            raise TypeError(
+                f"Curves has no option {unknown[0]!r}; choose from {sorted({*own, 'schedule'})}."
+            )
+        if schedule not in SCHEDULES:
+            raise ValueError(f"there is no schedule {schedule!r}; choose from {sorted(SCHEDULES)}.")
+        self._schedule = schedule
+        self._next_drawing = 0.0
+        super().__init__(**page("curves"), **{"target": 0.85, **options})
+        if summary is None:
+            self._show(Chart("hours", {}))
+        else:
+            one = "methods" in summary
+            self._show(Chart.of_experiments({"": summary} if one else summary))
+
+    @classmethod
+    def from_folder(cls, *folders: str | os.PathLike[str], **options: Any) -> Curves:
+        """The experiments in some folders; a run that is not complete as far as it is.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no experiment in a folder.
+        ValueError
+            No object of an experiment was finished by every method, or the experiments
+            cannot be compared.
+        """
+        curves = cls(**options)
+        names = [Path(folder).name for folder in folders]
+        if len(set(names)) < len(names):
+            names = [str(folder) for folder in folders]
+        experiments = {n: read_rows(Path(f)) for n, f in zip(names, folders, strict=True)}
+        for name, rows in experiments.items():
+            if not _comparable(rows):
+                raise ValueError(
+                    f"no object in {name!r} was finished by every method yet; run it first."
+                )
+        curves._show_rows(experiments)
+        return curves
+
+    @classmethod
+    def of_session(cls, session: Session, **options: Any) -> Curves:
+        """The predicted and the true quality of a session, while it is annotated.
+
+        Without ground truth there is the predicted quality alone.
+        """
+        curves = cls(**options)
+
+        def follow(event: str, payload: dict[str, Any]) -> None:
+            if event != "frame":
+                curves._show(Chart.of_session(session.curve))
+
+        curves._end_session = session.subscribe(follow)
+        follow("changed", {})
+        return curves
+
+    @classmethod
+    def run(
+        cls,
+        experiment: Experiment,
+        folder: str | os.PathLike[str],
+        *,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        **options: Any,
+    ) -> Curves:
+        """Start an experiment, or go on with it, and show it while other cells run.
+
+        Lines compare the methods on the objects that every one of them has finished.
+
+        Parameters
+        ----------
+        experiment : Experiment
+        folder : path
+            For its rows; a run that was stopped is taken up from there.
+        workers : int, optional
+            Processes; default all cores.
+        scheduler : str, optional
+            Address of a Dask scheduler that does the work instead.
+        """
+        curves = cls(**options)
+        curves._run = BackgroundRun(
+            experiment,
+            Path(folder),
+            workers or os.cpu_count() or 1,
+            scheduler,
+            lambda progress, rows: curves._follow_run(experiment.name, progress, rows),
+        )
+        curves._run.start()
+        return curves
+
+    def stop(self) -> None:
+        """Stop the run; what is finished is in its folder, and `resume` goes on from there."""
+        self._running().stop()
+
+    def resume(self) -> None:
+        """Go on with a run that was stopped."""
+        self._running().start()
+
+    def result(self, timeout: float | None = None) -> Table:
+        """Wait for the run's end.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; default for ever.
+
+        Returns
+        -------
+        Table
+            Complete and in order.
+
+        Raises
+        ------
+        TimeoutError
+            The run goes on after `timeout`.
+        RuntimeError
+            It was stopped, or there is none.
+        Exception
+            What the run failed with.
+        """
+        return self._running().result(timeout)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the lines that are switched on as a picture, or all numbers as a table.
+
+        Parameters
+        ----------
+        path : path
+            A ``.png`` or ``.svg`` picture, or a ``.csv`` table.
+        """
+        from evavos_widget.simulation.plots import plot_chart
+
+        path = Path(path)
+        if path.suffix == ".csv":
+            self.chart.write_csv(path)
+        elif path.suffix in (".png", ".svg"):
+            plot_chart(
+                self.chart, path, self.target, logarithmic=self.logarithmic, hidden=self.hidden
+            )
+        else:
+            raise ValueError(f"{path.name!r} is no .png, .svg or .csv file; give such a name.")
+        return path
+
+    def close(self) -> None:
+        """Stop the run, let go of the session, and remove the views."""
+        if self._run is not None:
+            self._run.stop()
+        if self._end_session is not None:
+            self._end_session()
+            self._end_session = None
+        super().close()
+
+    def _running(self) -> BackgroundRun:
+        if self._run is None:
+            raise RuntimeError(
+                "these curves show no run; start one with Curves.run(experiment, folder)."
+            )
+        return self._run
+
+    def _follow_run(self, name: str, progress: Progress, rows: Sequence[Row]) -> None:
+        self.progress = asdict(progress)
+        now = time.monotonic()
+        due = now >= self._next_drawing or progress.phase != "running"
+        if due and _comparable(rows):
+            self._show_rows({name: rows})
+            took = time.monotonic() - now
+            self._next_drawing = now + took / DRAWING_SHARE
+
+    def _show_rows(self, experiments: Mapping[str, Sequence[Row]]) -> None:
+        compared = {name: _comparable(rows) for name, rows in experiments.items()}
+        chart = Chart.of_experiments(
+            {name: summarise(rows, self._schedule) for name, rows in compared.items()}
+        )
+        objects, of = (
+            sum(len({(row.video, row.object) for row in rows}) for rows in some.values())
+            for some in (compared, experiments)
+        )
+        if objects < of:
+            left = f"; the {objects} of {of} objects that every method has finished so far"
+            chart = replace(chart, note=chart.note + left)
+        self._show(chart)
+
+    def _show(self, chart: Chart) -> None:
+        self.chart = chart
+        share = MAX_POINTS // max(1, len(chart.lines))
+        self.drawing = {
+            "unit": chart.unit,
+            "note": chart.note,
+            "lines": [
+                {"name": name, "points": _thinned(points, share).astype("<f4").tobytes()}
+                for name, points in chart.lines.items()
+            ],
+        }
+
+    def _handle_custom_msg(self, content: Any, buffers: list[Any]) -> None:
+        {"stop": self.stop, "resume": self.resume}[content["kind"]]()
+
+
+def _thinned(points: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of the points, evenly chosen, the first and the last among them."""
+    if len(points) <= most:
+        return points
+    return points[np.linspace(0, len(points) - 1, max(2, most)).round().astype(int)]
+
+
+def _comparable(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the objects on which every method has been run."""
+    seen: dict[str, set[tuple[str, int]]] = {}
+    for row in rows:
+        seen.setdefault(row.method, set()).add((row.video, row.object))
+    common = set.intersection(*seen.values()) if seen else set()
+    return [row for row in rows if (row.video, row.object) in common]

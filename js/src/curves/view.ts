@@ -1,0 +1,91 @@
+/** One display of the curves: what it shares with the kernel, and what belongs to it alone. */
+
+import type { AnyModel } from "@anywidget/types";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { type Line, nearestX, nextX } from "../chart/lines";
+import { type Chart, type Frame, frameOf } from "../chart/picture";
+import { hostTheme, type Theme } from "../theme";
+import { type CurvesTraits, syncCurves, unpack } from "./traits";
+
+export class View {
+  readonly synced;
+  readonly theme: ReadonlySignal<Theme>;
+  /** Of the place for the chart, in CSS pixels; 0 while it is out of sight. */
+  readonly width = signal(0);
+  /** Time at which the lines are read; null while nobody points. */
+  readonly cursor = signal<number | null>(null);
+  readonly tableOpen = signal(false);
+  readonly lines: ReadonlySignal<Line[]>;
+  readonly shown: ReadonlySignal<Line[]>;
+  readonly chart: ReadonlySignal<Chart>;
+  readonly frame: ReadonlySignal<Frame>;
+  private readonly abort = new AbortController();
+
+  constructor(
+    private readonly model: AnyModel<CurvesTraits>,
+    root: HTMLElement,
+  ) {
+    const synced = syncCurves(model);
+    this.synced = synced;
+    const host = hostTheme(this.abort.signal);
+    this.theme = computed(() => {
+      const chosen = synced.theme.value;
+      return chosen === "auto" ? host.value : chosen;
+    });
+    this.lines = computed(() => unpack(synced.drawing.value.lines));
+    this.shown = computed(() =>
+      this.lines.value.filter((line) => !synced.hidden.value.includes(line.name)),
+    );
+    this.chart = computed(() => ({
+      unit: synced.drawing.value.unit,
+      lines: this.shown.value,
+      target: synced.target.value,
+      logarithmic: synced.logarithmic.value,
+    }));
+    this.frame = computed(() => {
+      const width = this.width.value;
+      return frameOf(this.chart.value, width, Math.round(Math.min(380, 120 + width * 0.4)));
+    });
+    const stop = effect(() => {
+      root.dataset.theme = this.theme.value;
+    });
+    this.abort.signal.addEventListener("abort", stop);
+  }
+
+  /** Reads the lines at their point that is nearest to a pixel. */
+  point(pixel: number): void {
+    this.cursor.value = nearestX(this.shown.value, this.frame.value.x.value(pixel));
+  }
+
+  /** Goes on by keys: a step that can be seen, or at least to the next point. */
+  step(direction: 1 | -1, pixels: number): void {
+    const { x, left } = this.frame.value;
+    const now = this.cursor.value;
+    if (now === null) {
+      this.point(left);
+      return;
+    }
+    const lines = this.shown.value;
+    const far = nearestX(lines, x.value(x.pixel(now) + direction * pixels));
+    const next = nextX(lines, now, direction);
+    if (next === null || far === null) return;
+    this.cursor.value = (far - now) * direction > 0 ? far : next;
+  }
+
+  toggle(name: string): void {
+    const hidden = this.synced.hidden.value;
+    this.synced.hidden.set(
+      hidden.includes(name) ? hidden.filter((each) => each !== name) : [...hidden, name],
+    );
+  }
+
+  /** Asks the kernel. */
+  ask(kind: "stop" | "resume"): void {
+    this.model.send({ kind });
+  }
+
+  close(): void {
+    this.abort.abort();
+    this.synced.close();
+  }
+}
