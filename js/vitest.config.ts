@@ -1,3 +1,4 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { setupFiles: ["test/setup.ts"] } });
+// Properties are tried on many cases; on a busy machine that takes longer than five seconds.
+export default defineConfig({ test: { setupFiles: ["test/setup.ts"], testTimeout: 30_000 } });
