@@ -175,7 +175,7 @@ def test_the_tutorial_runs_in_jupyterlab(open_notebook, picture):
     page = notebook.page
     prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputArea-prompt")
     expect(prompts.nth(len(code) - 1)).to_have_text(f"[{len(code)}]:", timeout=400_000)
-    expect(page.locator('[data-mime-type="application/vnd.jupyter.stderr"]')).to_have_count(0)
+    expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
     session, run, finished = (page.locator(".evavos").nth(i) for i in range(3))
     for shown, lines in ((session, 2), (run, 3), (finished, 3)):
         shown.scroll_into_view_if_needed()
