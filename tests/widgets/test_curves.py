@@ -19,6 +19,9 @@ from evavos_widget.simulation.table import Row, Table
 from evavos_widget.widgets import bundle
 from evavos_widget.widgets.curves import Curves
 
+#: Seconds before a run that does not end is a failure; a busy machine starts workers slowly.
+PATIENCE = 300
+
 
 def rows(*methods: str, videos: str = "ab", rounds: int = 4) -> list[Row]:
     random = np.random.default_rng(0)
@@ -183,7 +186,7 @@ def test_a_run_grows_is_stopped_goes_on_and_ends(no_page, experiment, tmp_path):
 
     curves.observe(press_stop, "progress")
     with pytest.raises(RuntimeError, match=r"stopped after \d of 4 loops"):
-        curves.result(60)
+        curves.result(PATIENCE)
     before = curves.progress
     assert before["phase"] == "stopped"
     assert 0 < before["done"] < 4
@@ -191,7 +194,7 @@ def test_a_run_grows_is_stopped_goes_on_and_ends(no_page, experiment, tmp_path):
 
     curves.unobserve(press_stop, "progress")
     curves._handle_custom_msg({"kind": "resume"}, [])
-    table = curves.result(60)
+    table = curves.result(PATIENCE)
     assert curves.progress["phase"] == "done"
     assert (curves.progress["done"], curves.progress["total"]) == (4, 4)
     assert len({row.loop for row in table.rows()}) == 4
@@ -199,13 +202,13 @@ def test_a_run_grows_is_stopped_goes_on_and_ends(no_page, experiment, tmp_path):
         sent(curves)["chance"], summarise(table.rows())["methods"]["chance"]["curve"], atol=1e-5
     )
     again = Curves.run(experiment, tmp_path / "out", workers=1)
-    assert again.result(60).rows() == table.rows()
+    assert again.result(PATIENCE).rows() == table.rows()
 
 
 def test_a_cell_that_is_run_again_takes_over_the_folder(no_page, experiment, tmp_path):
     first = Curves.run(experiment, tmp_path / "out", workers=1)
     second = Curves.run(experiment, tmp_path / "out", workers=1)
-    loops = [row.loop for row in second.result(60).rows() if row.round == 0]
+    loops = [row.loop for row in second.result(PATIENCE).rows() if row.round == 0]
     assert first.progress["phase"] in ("stopped", "done")
     assert len(loops) == len(set(loops)) == 4
 
@@ -215,7 +218,7 @@ def test_a_run_that_fails_says_why_and_raises_it(no_page, experiment, tmp_path):
 
     curves = Curves.run(replace(experiment, sequences=("up",)), tmp_path / "out", workers=1)
     with pytest.raises(FileNotFoundError, match="'up'"):
-        curves.result(60)
+        curves.result(PATIENCE)
     assert curves.progress["phase"] == "failed"
     assert "'up'" in curves.progress["message"]
 
