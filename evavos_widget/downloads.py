@@ -9,8 +9,8 @@ from typing import Any
 
 __all__ = ["fetch"]
 
-BLOCK = 2**20
-"""Bytes written at once."""
+BLOCK = 2**16
+"""Bytes written at once; of what comes after the last block an interrupted download keeps none."""
 
 PATIENCE = 30
 """Seconds without an answer after which a server counts as gone."""
@@ -29,6 +29,7 @@ def fetch(url: str, path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says it all
     try:
         pooch.retrieve(url, None, path.name, path.parent, downloader=partial(_go_on, part))
     except requests.RequestException as error:  # some of them are no OSError
