@@ -112,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
     experiment.set_defaults(run=_experiment)
 
+    benchmark = commands.add_parser("benchmark", help="measure against published code")
+    against = benchmark.add_subparsers(required=True, metavar="what")
+    stcn = against.add_parser("propagation", parents=[data], help="STCN, with random weights")
+    stcn.add_argument("--repeats", type=int, default=5, help="medians are over so many runs")
+    stcn.add_argument("--frames", type=int, help="only so many of each sequence")
+    stcn.set_defaults(run=_benchmark_propagation)
+
     models = commands.add_parser("models", help="weights: which there are, and where")
     doing = models.add_subparsers(required=True, metavar="what")
     doing.add_parser("list", help="names, terms, sources").set_defaults(run=_models_list)
@@ -231,6 +238,17 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
     )
     _write(result, args.json)
+
+
+def _benchmark_propagation(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.benchmark_propagation import benchmark_propagation
+
+    names = read_sequence_names(args.sequences, args.data)
+    _write(
+        benchmark_propagation(args.data, names, repeats=args.repeats, frames=args.frames),
+        args.json,
+    )
 
 
 def _models_list(args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -82,10 +83,11 @@ def published_pass(
     from stcnbuf.model.eval_network import STCNInference
 
     core = STCNInference(network, np.inf, 0, top_k, None)
+    as_image: Any = core.im_transform
     with torch.inference_mode(), patch.object(Tensor, "cuda", lambda self: self):
         core.initialize(np.array(first), torch.from_numpy(masks).float())
     for distance, frame in enumerate(rest, start=1):
         with torch.inference_mode():
-            image = core.im_transform(np.array(frame))[None]
+            image = as_image(np.array(frame))[None]
             found = core.predict_batch(image, distance % MEMORY_STRIDE == 0)
         yield found[:, 0].numpy()
