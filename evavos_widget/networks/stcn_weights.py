@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.networks.stcn import STCN, VALUE
 from evavos_widget.networks.weights import fold_normalisation
+from evavos_widget.networks.winograd import WinogradConv
 
 __all__ = ["load_stcn", "ready_stcn"]
 
@@ -47,9 +48,20 @@ def _ready(path: Path, changed: int, device: str, kind: torch.dtype) -> STCN:
     network = load_stcn(path)
     fold_normalisation(network)
     network.requires_grad_(False)
+    if torch.device(device).type == "cpu" and kind == torch.float32:
+        # Where most of the work is; elsewhere their weights would take too much memory.
+        for part in (network.decoder.up_16_8, network.decoder.up_8_4):
+            _replace_convolutions(part)
     network.to(device, kind)
     network.key_proj.float()
     return network.to(memory_format=torch.channels_last)
+
+
+def _replace_convolutions(part: nn.Module) -> None:
+    for module in list(part.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Conv2d):
+                setattr(module, name, WinogradConv(child))
 
 
 def load_stcn(path: Path) -> STCN:
