@@ -97,3 +97,13 @@ def test_a_session_without_weights_goes_on_with_an_engine_that_needs_none(
         session = Session(frames, propagator="stcn", path=None)
     assert session.propagator.name == "flow"
     assert str(tmp_path / "weights" / "stcn.pth") in session.warnings[0]
+
+
+def test_a_session_says_where_its_engines_run(published: State, tmp_path: Path) -> None:
+    torch.save(published, tmp_path / "stcn.pth")
+    frames, engine = np.zeros((2, 32, 48, 3), np.uint8), f"stcn:{tmp_path / 'stcn.pth'}"
+    session = Session(frames, propagator=engine, predictor="classical", path=None, device="cpu")
+    assert session.propagator.name == "stcn"
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="no device 'cuda'"):
+            Session(frames, propagator=engine, predictor="classical", path=None, device="cuda")
