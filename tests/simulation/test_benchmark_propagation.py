@@ -17,9 +17,9 @@ def data(tmp_path: Path) -> Path:
     for kind in ("JPEGImages", "Annotations"):
         (tmp_path / kind / "480p" / "moving").mkdir(parents=True)
     for i in range(5):
-        frame = random.integers(0, 90, (48, 64, 3), dtype=np.uint8)
-        mask = np.zeros((48, 64), np.uint8)
-        mask[12:28, 8 + 4 * i : 24 + 4 * i] = 255
+        frame = random.integers(0, 90, (96, 160, 3), dtype=np.uint8)
+        mask = np.zeros((96, 160), np.uint8)
+        mask[24:56, 16 + 8 * i : 48 + 8 * i] = 255
         frame[mask > 0] += 150
         cv2.imwrite(str(tmp_path / f"JPEGImages/480p/moving/{i:05d}.jpg"), frame)
         cv2.imwrite(str(tmp_path / f"Annotations/480p/moving/{i:05d}.png"), mask)
