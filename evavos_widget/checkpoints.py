@@ -1,13 +1,30 @@
-"""Weights that come with the package: which file, its hash, its terms."""
+"""Weights, those that come with the package and those to be downloaded: hash, terms, place."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CHECKPOINTS", "Checkpoint", "WeightsError", "find"]
+from evavos_widget.downloads import fetch
+from evavos_widget.files import cache_folder, replacing
+
+__all__ = [
+    "CHECKPOINTS",
+    "DOWNLOADS",
+    "Checkpoint",
+    "Download",
+    "WeightsError",
+    "download",
+    "expected_sha256",
+    "find",
+    "place",
+    "verify",
+    "weights_file",
+]
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -38,6 +55,39 @@ class Checkpoint:
     notice: str | None = None
 
 
+@dataclass(frozen=True)
+class Download:
+    """A file of weights that others publish.
+
+    Parameters
+    ----------
+    file : str
+        Its name in the folder of downloaded weights.
+    url : str
+        Where it is published.
+    size : int
+        In bytes, as the publisher shows it; for people.
+    sha256 : str or None
+        In hexadecimal. None where the publisher gives none: then that of the first download
+        is recorded, and from then on the file must have it.
+    licence : str
+        As the publisher states it.
+    trained : str
+        On what, and by whom.
+    """
+
+    file: str
+    url: str
+    size: int
+    sha256: str | None
+    licence: str
+    trained: str
+
+
+_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
+_SAM = "https://dl.fbaipublicfiles.com/segment_anything/"
+_SA1B = "SA-1B (Kirillov et al. 2023)"
+
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
         "compact-free.safetensors",
@@ -52,7 +102,51 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
         "name the engine 'compact:free' for other uses (docs/model_card.md).",
     ),
 }
-"""By name."""
+"""With the package, by name."""
+
+DOWNLOADS: Mapping[str, Download] = {
+    "stcn": Download(
+        "stcn.pth",
+        _DRIVE + "1mRrE0uCI2ktdWlUgapJI_KmgeIiF2eOm",
+        218_000_000,
+        None,
+        "MIT (the authors' repository, hkchengrex/STCN)",
+        "static images, BL30K, YouTube-VOS and DAVIS (Cheng et al. 2021)",
+    ),
+    "fusion": Download(
+        "fusion_stcn.pth",
+        _DRIVE + "1MAbWHrOjlze9vPQdW-HxMnvjPpaZlfLv",
+        160_000,
+        None,
+        "MIT (the authors' repository, hkchengrex/MiVOS, branch MiVOS-STCN)",
+        "BL30K, YouTube-VOS and DAVIS (Cheng et al. 2021)",
+    ),
+    "sam:vit_b": Download(
+        "sam_vit_b_01ec64.pth",
+        _SAM + "sam_vit_b_01ec64.pth",
+        375_042_383,
+        None,
+        "Apache-2.0",
+        _SA1B,
+    ),
+    "sam:vit_l": Download(
+        "sam_vit_l_0b3195.pth",
+        _SAM + "sam_vit_l_0b3195.pth",
+        1_249_524_607,
+        None,
+        "Apache-2.0",
+        _SA1B,
+    ),
+    "sam:vit_h": Download(
+        "sam_vit_h_4b8939.pth",
+        _SAM + "sam_vit_h_4b8939.pth",
+        2_564_550_879,
+        None,
+        "Apache-2.0",
+        _SA1B,
+    ),
+}
+"""To be downloaded, by name."""
 
 
 def find(name: str) -> Path:
@@ -72,11 +166,118 @@ def find(name: str) -> Path:
     path = FOLDER / checkpoint.file
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; install the package again.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _sha256(path)
     if digest != checkpoint.sha256:
         raise WeightsError(
             f"the weights {path} are damaged (SHA-256 {digest[:12]}..., not "
             f"{checkpoint.sha256[:12]}...); install the package again."
         )
     return path
+
+
+def weights_file(weights: str | os.PathLike[str]) -> Path:
+    """A file by its path, or the weights of `DOWNLOADS` by name, downloaded if they are not there.
+
+    Raises
+    ------
+    WeightsError
+        There is no such file or name, or it cannot be downloaded, or it is damaged.
+    """
+    if isinstance(weights, str) and weights in DOWNLOADS:
+        return download(weights)
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise WeightsError(
+            f"there are no weights at {str(path)!r}; check the path, or name some of "
+            f"{', '.join(map(repr, DOWNLOADS))}."
+        )
+    return path
+
+
+def place(name: str) -> Path:
+    """Where the weights called `name` are, or will be once they are downloaded.
+
+    Raises
+    ------
+    WeightsError
+        No weights have this name.
+    """
+    if name in CHECKPOINTS:
+        return FOLDER / CHECKPOINTS[name].file
+    if name not in DOWNLOADS:
+        raise WeightsError(
+            f"no weights are called {name!r}; choose from {sorted([*CHECKPOINTS, *DOWNLOADS])}."
+        )
+    return cache_folder() / "weights" / DOWNLOADS[name].file
+
+
+def expected_sha256(name: str) -> str | None:
+    """The hash that weights must have: published, or that of the first download, if any."""
+    if name in CHECKPOINTS:
+        return CHECKPOINTS[name].sha256
+    return DOWNLOADS[name].sha256 or _recorded().get(DOWNLOADS[name].file)
+
+
+def download(name: str) -> Path:
+    """The file of the weights called `name` in `DOWNLOADS`, downloaded if it is not there.
+
+    A download that was interrupted goes on where it stopped. The hash is checked every time.
+
+    Raises
+    ------
+    WeightsError
+        The file cannot be downloaded, or its hash is not the one that it must have.
+    """
+    path = place(name)
+    if not path.is_file():
+        url = DOWNLOADS[name].url
+        try:
+            fetch(url, path)
+        except OSError as error:
+            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            raise WeightsError(
+                f"the weights {path.name} cannot be downloaded ({reason}); get them from {url} "
+                f"and put them at {path}, or give a file by its path."
+            ) from error
+    verify(name)
+    return path
+
+
+def verify(name: str) -> str:
+    """Check the file of the weights called `name`; returns its SHA-256.
+
+    Where nobody said what it must be, it is recorded.
+
+    Raises
+    ------
+    WeightsError
+        The file is not there, or its hash is not the one that it must have.
+    """
+    path, expected = place(name), expected_sha256(name)
+    if not path.is_file():
+        raise WeightsError(f"the weights {path} are missing; run: evavos models download {name}")
+    digest = _sha256(path)
+    if expected is None:
+        records = {**_recorded(), path.name: digest}
+        with replacing(_records()) as new:
+            new.write_text(json.dumps(records, indent=2) + "\n")
+    elif digest != expected:
+        raise WeightsError(
+            f"the weights {path} are damaged or not the ones that were published (SHA-256 "
+            f"{digest[:12]}..., not {expected[:12]}...); remove the file and get it again."
+        )
+    return digest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _records() -> Path:
+    """Hashes of first downloads, by file."""
+    return cache_folder() / "weights" / "sha256.json"
+
+
+def _recorded() -> dict[str, str]:
+    return json.loads(_records().read_text()) if _records().is_file() else {}

@@ -7,6 +7,7 @@ door when a name is asked for, so that the rooms stay above the loop and the ses
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from evavos_widget.checkpoints import WeightsError
@@ -42,6 +43,12 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
     """
     if not isinstance(engine, str):
         return engine
+    engine_class, variant = _found(stage, engine)
+    return engine_class(variant, **options) if variant else engine_class(**options)
+
+
+def _found(stage: str, engine: str) -> tuple[type, str]:
+    """The class that a name means, and what follows the colon."""
     room = import_module(STAGES[stage])
     name, _, variant = engine.partition(":")
     if name not in room.ENGINES:
@@ -49,12 +56,19 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
             f"there is no {stage.replace('_', ' ')} {name!r}; choose from {sorted(room.ENGINES)}."
         )
     module, _, class_name = room.ENGINES[name].partition(":")
-    engine_class = getattr(import_module(f"{room.__name__}.{module}"), class_name)
-    return engine_class(variant, **options) if variant else engine_class(**options)
+    return getattr(import_module(f"{room.__name__}.{module}"), class_name), variant
 
 
-def create_or_fall_back(stage: str, engine: Any) -> tuple[Any, str | None]:
+def create_or_fall_back(
+    stage: str, engine: Any, device: str | None = None
+) -> tuple[Any, str | None]:
     """As `create`, but an engine without usable weights is replaced.
+
+    Parameters
+    ----------
+    stage, engine : as for `create`
+    device : str, optional
+        Where it runs, if it is an engine that can choose.
 
     Returns
     -------
@@ -63,8 +77,12 @@ def create_or_fall_back(stage: str, engine: Any) -> tuple[Any, str | None]:
     sentence : str or None
         Why the fallback does the work, if it does.
     """
+    options = {}
+    if device is not None and isinstance(engine, str):
+        choices = signature(_found(stage, engine)[0]).parameters
+        options = {"device": device} if "device" in choices else {}
     try:
-        return create(stage, engine), None
+        return create(stage, engine, **options), None
     except WeightsError as error:
         fallback = import_module(STAGES[stage]).FALLBACK
         what = stage.replace("_", " ")

@@ -1,4 +1,4 @@
-"""Files and folders that appear complete or not at all."""
+"""Files and folders that appear complete or not at all, and the folder of what can be got again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["cache_folder", "replacing"]
+
+
+def cache_folder() -> Path:
+    """Where weights and large temporary files go: ``EVAVOS_CACHE``, or the user's cache folder.
+
+    It is made if it is not there.
+    """
+    from platformdirs import user_cache_path
+
+    given = os.environ.get("EVAVOS_CACHE")
+    folder = Path(given).expanduser() if given else user_cache_path("evavos-widget")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager

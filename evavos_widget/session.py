@@ -92,11 +92,15 @@ class Session:
         Only for the curve's true J&F; no stage ever sees it.
     costs : Costs, optional
         Seconds charged when an annotation comes without measured ones.
+    device : str, optional
+        Where named propagators and predictors run, such as ``'cpu'``; by default a GPU where
+        there is one.
 
     Raises
     ------
     ValueError
-        `path` holds the session of another video, or a stage's name is unknown.
+        `path` holds the session of another video, a stage's name is unknown, or the device is
+        not there.
     RuntimeError
         `path` is open in another process.
 
@@ -120,6 +124,7 @@ class Session:
         path: str | os.PathLike[str] | None = "auto",
         ground_truth: Mapping[int, np.ndarray] | None = None,
         costs: Costs | None = None,
+        device: str | None = None,
     ) -> None:
         self.video = video if isinstance(video, Video) else Video.open(video)
         self.costs = costs or Costs()
@@ -131,8 +136,8 @@ class Session:
         }
         self.propagator: Propagator
         self.predictor: MaskPredictor
-        self.propagator, no_weights = engines.create_or_fall_back("propagator", propagator)
-        self.predictor, none_either = engines.create_or_fall_back("predictor", predictor)
+        self.propagator, no_weights = engines.create_or_fall_back("propagator", propagator, device)
+        self.predictor, none_either = engines.create_or_fall_back("predictor", predictor, device)
         notices = [getattr(e, "notice", None) for e in (self.propagator, self.predictor)]
         replaced = [sentence for sentence in (no_weights, none_either) if sentence]
         for sentence in replaced:

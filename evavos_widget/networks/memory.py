@@ -45,8 +45,8 @@ def affinity(memory_key: Tensor, query_key: Tensor, scale: float | None = None) 
     """
     scale = float(query_key.shape[-1] ** -0.5) if scale is None else scale
     memory_key, query_key = memory_key.float(), query_key.float()
-    norm = memory_key.square().sum(-1)
-    return scale * (2 * query_key @ memory_key.transpose(1, 2) - norm[:, None])
+    norm = -scale * memory_key.square().sum(-1)
+    return torch.baddbmm(norm[:, None], query_key, memory_key.transpose(1, 2), alpha=2 * scale)
 
 
 def readout(
@@ -56,6 +56,7 @@ def readout(
     *,
     scale: float | None = None,
     top_k: int | None = None,
+    chunk: int | None = None,
 ) -> Tensor:
     """Mean of remembered values, weighted by the softmax of the affinity.
 
@@ -71,6 +72,8 @@ def readout(
         ``1 / sqrt(C)`` (STCN) by default.
     top_k : int, optional
         Only so many remembered cells count for each query (MiVOS, Sec. 3.2.1).
+    chunk : int, optional
+        How many affinities may be held at once, `CHUNK_ELEMENTS` by default.
 
     Returns
     -------
@@ -79,10 +82,10 @@ def readout(
     scale = float(query_key.shape[-1] ** -0.5) if scale is None else scale
     with torch.autocast(query_key.device.type, enabled=False):
         if top_k is not None and top_k < memory_key.shape[1]:
-            return _read_best(memory_key, query_key, values, scale, top_k)
+            return _read_best(memory_key, query_key, values, scale, top_k, chunk)
         if _width(memory_key.shape[-1]) >= values.shape[-1]:
             return _read_with_attention(memory_key, query_key, values, scale)
-        return _read_in_chunks(memory_key, query_key, values, scale)
+        return _read_in_chunks(memory_key, query_key, values, scale, chunk)
 
 
 def _width(channels: int) -> int:
@@ -112,25 +115,33 @@ def _read_with_attention(
     return read[:, 0, :, : values.shape[-1]].to(values.dtype)
 
 
-def _chunks(query_key: Tensor, n_memory: int) -> tuple[Tensor, ...]:
-    return query_key.split(max(1, CHUNK_ELEMENTS // (n_memory * len(query_key))), dim=1)
+def _chunks(query_key: Tensor, n_memory: int, chunk: int | None) -> tuple[Tensor, ...]:
+    size = CHUNK_ELEMENTS if chunk is None else chunk
+    return query_key.split(max(1, size // (n_memory * len(query_key))), dim=1)
 
 
-def _read_in_chunks(memory_key: Tensor, query_key: Tensor, values: Tensor, scale: float) -> Tensor:
+def _read_in_chunks(
+    memory_key: Tensor, query_key: Tensor, values: Tensor, scale: float, chunk: int | None
+) -> Tensor:
     read = [
         affinity(memory_key, query, scale).softmax(-1).to(values.dtype) @ values
-        for query in _chunks(query_key, memory_key.shape[1])
+        for query in _chunks(query_key, memory_key.shape[1], chunk)
     ]
     return torch.cat(read, 1)
 
 
 def _read_best(
-    memory_key: Tensor, query_key: Tensor, values: Tensor, scale: float, top_k: int
+    memory_key: Tensor,
+    query_key: Tensor,
+    values: Tensor,
+    scale: float,
+    top_k: int,
+    chunk: int | None,
 ) -> Tensor:
     batch, n_memory, _ = values.shape
     first = torch.arange(batch, device=values.device)[:, None, None] * n_memory
     flat, read = values.reshape(batch * n_memory, -1), []
-    for query in _chunks(query_key, n_memory):
+    for query in _chunks(query_key, n_memory, chunk):
         best, where = affinity(memory_key, query, scale).topk(top_k, dim=-1)
         mean = functional.embedding_bag(
             (where + first).flatten(0, 1),

@@ -75,15 +75,13 @@ def load_weights(path: Path) -> CompactNet:
 
 
 def fold_normalisation(network: nn.Module) -> None:
-    """Move every batch normalisation that follows a convolution into it, in place.
+    """Move every batch normalisation that is declared right after a convolution into it, in place.
 
     The network must be in evaluation mode, and cannot be trained afterwards.
     """
     for module in list(network.modules()):
-        if isinstance(module, nn.Sequential):
-            names = list(module._modules)
-            for name, following in pairwise(names):
-                conv, norm = module._modules[name], module._modules[following]
-                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module._modules[name] = fuse_conv_bn_eval(conv, norm)
-                    module._modules[following] = nn.Identity()
+        for name, following in pairwise(list(module._modules)):
+            conv, norm = module._modules[name], module._modules[following]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module._modules[name] = fuse_conv_bn_eval(conv, norm)
+                module._modules[following] = nn.Identity()

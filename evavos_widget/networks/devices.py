@@ -1,0 +1,30 @@
+"""Where networks run, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["chosen_device", "fastest_type"]
+
+
+def chosen_device(device: str | None = None) -> str:
+    """The device asked for; a GPU where there is one, by default.
+
+    Raises
+    ------
+    ValueError
+        The device is not there.
+    """
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"there is no device {device!r} here; use 'cpu'.")
+    return device
+
+
+def fastest_type(device: str) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it, which is two to three times as fast."""
+    if torch.device(device).type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    fast = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+    return torch.bfloat16 if fast else torch.float32
