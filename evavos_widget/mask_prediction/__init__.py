@@ -8,6 +8,7 @@ __all__ = ["ENGINES", "FALLBACK"]
 ENGINES = {
     "classical": "classical:ClassicalPredictor",
     "compact": "compact:CompactPredictor",
+    "sam": "sam:SamEngine",
 }
 
 #: Does the work where the weights of another engine cannot be used.

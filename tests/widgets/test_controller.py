@@ -211,6 +211,16 @@ def test_what_else_could_be_done_is_offered_beside_the_suggestion(outlined):
     outlined.wait(lambda: outlined.last_state()["suggestion"]["frame"] != offered[0]["frame"])
 
 
+def test_a_slow_predictor_begins_with_the_suggested_frame_ahead_of_the_click(outlined, session):
+    prepared: list[tuple[int, int]] = []
+    session.predictor.prepare = lambda image, key: prepared.append((image().shape[0], key[1]))
+    outlined.ask("job.start", job="propagate")
+    outlined.wait(lambda: bool(outlined.pushes) and outlined.last_state()["suggestion"])
+    suggestion = outlined.last_state()["suggestion"]
+    assert suggestion["annotation_type"] == "clicks"
+    assert prepared[-1] == (session.video.height, suggestion["frame"])
+
+
 def test_undo_and_redo_say_what_they_did_and_show_it(outlined, session):
     assert outlined.ask("history.undo")["label"] == "mask on frame 0"
     outlined.wait(lambda: 0 in outlined.masks() and not outlined.masks()[0].any())
