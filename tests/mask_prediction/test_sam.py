@@ -155,8 +155,8 @@ def test_a_scribble_counts_as_clicks_along_it(engine, image):
     drawn = engine.predict(image, Prompts(scribbles=(stroke,)))
     # All at once, unlike clicks that somebody makes one after the other.
     assert drawn.mask.shape == (60, 90)
-    assert not np.array_equal(drawn.probabilities,
-                              engine.predict(image, Prompts(clicks=clicks)).probabilities)  # fmt: skip
+    one_by_one = engine.predict(image, Prompts(clicks=clicks))
+    assert not np.array_equal(drawn.probabilities, one_by_one.probabilities)
 
 
 def test_an_image_is_embedded_once_and_ahead_of_the_click(engine, image, monkeypatch):

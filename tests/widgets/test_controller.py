@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fake_page import N_FRAMES, Page, mask_at, runs_of, square
 
+from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.session import Session
 from evavos_widget.widgets.protocol import PROTOCOL
 
@@ -213,11 +214,11 @@ def test_what_else_could_be_done_is_offered_beside_the_suggestion(outlined):
 
 def test_a_slow_predictor_begins_with_the_suggested_frame_ahead_of_the_click(outlined, session):
     prepared: list[tuple[int, int]] = []
+    session.annotation_selector = Clicks()
     session.predictor.prepare = lambda image, key: prepared.append((image().shape[0], key[1]))
     outlined.ask("job.start", job="propagate")
     outlined.wait(lambda: bool(outlined.pushes) and outlined.last_state()["suggestion"])
     suggestion = outlined.last_state()["suggestion"]
-    assert suggestion["annotation_type"] == "clicks"
     assert prepared[-1] == (session.video.height, suggestion["frame"])
 
 
