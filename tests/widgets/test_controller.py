@@ -217,9 +217,9 @@ def test_a_slow_predictor_begins_with_the_suggested_frame_ahead_of_the_click(out
     session.annotation_selector = Clicks()
     session.predictor.prepare = lambda image, key: prepared.append((image().shape[0], key[1]))
     outlined.ask("job.start", job="propagate")
-    outlined.wait(lambda: bool(outlined.pushes) and outlined.last_state()["suggestion"])
-    suggestion = outlined.last_state()["suggestion"]
-    assert prepared[-1] == (session.video.height, suggestion["frame"])
+    outlined.wait(lambda: bool(prepared))
+    outlined.wait(lambda: outlined.last_state()["suggestion"]["frame"] == prepared[-1][1])
+    assert prepared[-1][0] == session.video.height
 
 
 def test_undo_and_redo_say_what_they_did_and_show_it(outlined, session):
