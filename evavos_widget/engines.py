@@ -11,7 +11,7 @@ from typing import Any
 
 from evavos_widget.checkpoints import WeightsError
 
-__all__ = ["STAGES", "create", "create_or_fall_back"]
+__all__ = ["EXTRAS", "STAGES", "MissingExtraError", "create", "create_or_fall_back"]
 
 #: Stage -> the package that has its table ``ENGINES``: name -> ``"module:class"``.
 STAGES = {
@@ -20,6 +20,19 @@ STAGES = {
     "frame_selector": "evavos_widget.frame_selection",
     "annotation_selector": "evavos_widget.annotation_selection",
 }
+
+#: Package that an engine imports -> the optional part of this one that brings it.
+EXTRAS = {
+    "cutie": "cutie",
+    "huggingface_hub": "hub",
+    "omegaconf": "cutie",
+    "timm": "hub",
+    "transformers": "hub",
+}
+
+
+class MissingExtraError(ImportError):
+    """A package of an optional part is not installed; the message says how to install it."""
 
 
 def create(stage: str, engine: Any, **options: Any) -> Any:
@@ -39,6 +52,8 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
     ------
     ValueError
         The stage does not know the name; the message lists the names it knows.
+    MissingExtraError
+        The engine is in an optional part that is not installed.
     """
     if not isinstance(engine, str):
         return engine
@@ -49,12 +64,21 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
             f"there is no {stage.replace('_', ' ')} {name!r}; choose from {sorted(room.ENGINES)}."
         )
     module, _, class_name = room.ENGINES[name].partition(":")
-    engine_class = getattr(import_module(f"{room.__name__}.{module}"), class_name)
-    return engine_class(variant, **options) if variant else engine_class(**options)
+    try:
+        engine_class = getattr(import_module(f"{room.__name__}.{module}"), class_name)
+        return engine_class(variant, **options) if variant else engine_class(**options)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        raise MissingExtraError(
+            f"the {stage.replace('_', ' ')} {name!r} needs the package {package!r}, which is not "
+            f"installed; run: pip install 'evavos-widget[{EXTRAS[package]}]'"
+        ) from error
 
 
 def create_or_fall_back(stage: str, engine: Any) -> tuple[Any, str | None]:
-    """As `create`, but an engine without usable weights is replaced.
+    """As `create`, but an engine that lacks usable weights or a package is replaced.
 
     Returns
     -------
@@ -65,7 +89,7 @@ def create_or_fall_back(stage: str, engine: Any) -> tuple[Any, str | None]:
     """
     try:
         return create(stage, engine), None
-    except WeightsError as error:
+    except (WeightsError, MissingExtraError) as error:
         fallback = import_module(STAGES[stage]).FALLBACK
         what = stage.replace("_", " ")
         return create(stage, fallback), f"the {what} is {fallback!r}, not {engine!r}: {error}"
