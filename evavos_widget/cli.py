@@ -112,6 +112,27 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
     experiment.set_defaults(run=_experiment)
 
+    benchmark = commands.add_parser("benchmark", help="measure against published code")
+    against = benchmark.add_subparsers(required=True, metavar="what")
+    stcn = against.add_parser("propagation", parents=[data], help="STCN, with random weights")
+    stcn.add_argument("--repeats", type=int, default=5, help="medians are over so many runs")
+    stcn.add_argument("--frames", type=int, help="only so many of each sequence")
+    stcn.set_defaults(run=_benchmark_propagation)
+
+    models = commands.add_parser("models", help="weights: which there are, and where")
+    doing = models.add_subparsers(required=True, metavar="what")
+    doing.add_parser("list", help="names, terms, sources").set_defaults(run=_models_list)
+    doing.add_parser("verify", help="check the files that are there").set_defaults(
+        run=_models_verify
+    )
+    for what, run, told in (
+        ("download", _models_download, "get a file, or the rest of it"),
+        ("path", _models_path, "where the file is, or would be"),
+    ):
+        one = doing.add_parser(what, help=told)
+        one.add_argument("name")
+        one.set_defaults(run=run)
+
     plot = commands.add_parser("plot", help="one picture of one or several experiments")
     plot.add_argument("folders", type=Path, nargs="+")
     plot.add_argument("--schedule", default="round-robin")
@@ -217,6 +238,51 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
     )
     _write(result, args.json)
+
+
+def _benchmark_propagation(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.simulation.benchmark_propagation import benchmark_propagation
+
+    names = read_sequence_names(args.sequences, args.data)
+    _write(
+        benchmark_propagation(args.data, names, repeats=args.repeats, frames=args.frames),
+        args.json,
+    )
+
+
+def _models_list(args: argparse.Namespace) -> None:
+    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, expected_sha256, place
+
+    for name, entry in CHECKPOINTS.items():
+        print(f"{name:10s} comes with the package; {entry.licence}")
+    for name, entry in DOWNLOADS.items():
+        there = "here" if place(name).is_file() else "not here"
+        print(
+            f"{name:10s} {there}, {entry.size / 1e6:.1f} MB; {entry.licence}; "
+            f"trained on {entry.trained}\n{'':10s} {entry.url}\n"
+            f"{'':10s} SHA-256 {expected_sha256(name) or 'recorded at the first download'}"
+        )
+
+
+def _models_download(args: argparse.Namespace) -> None:
+    from evavos_widget.checkpoints import DOWNLOADS, download, find
+
+    print(download(args.name) if args.name in DOWNLOADS else find(args.name))
+
+
+def _models_verify(args: argparse.Namespace) -> None:
+    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, place, verify
+
+    for name in [*CHECKPOINTS, *DOWNLOADS]:
+        if place(name).is_file():
+            print(f"{name:10s} {verify(name)}")
+
+
+def _models_path(args: argparse.Namespace) -> None:
+    from evavos_widget.checkpoints import place
+
+    print(place(args.name))
 
 
 def _experiment(args: argparse.Namespace) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 __all__ = ["fetch"]
 
-BLOCK = 2**20
-"""Bytes written at once."""
+BLOCK = 2**16
+"""Bytes written at once; of what comes after the last block an interrupted download keeps none."""
 
 PATIENCE = 30
 """Seconds without an answer after which a server counts as gone."""
@@ -29,14 +28,19 @@ def fetch(url: str, path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says it all
+
+    def downloader(url: str, output: Any, _: Any, *, check_only: bool | None = False) -> None:
+        _go_on(part, url, output)  # which pooch deletes after a failure
+
     try:
-        pooch.retrieve(url, None, path.name, path.parent, downloader=partial(_go_on, part))
+        pooch.retrieve(url, None, path.name, path.parent, downloader=downloader)  # type: ignore[arg-type]
     except requests.RequestException as error:  # some of them are no OSError
         raise OSError(str(error) or type(error).__name__) from error
 
 
-def _go_on(part: Path, url: str, output: str, _: Any) -> None:
-    """What pooch calls to download `url` to `output`, which it deletes after a failure."""
+def _go_on(part: Path, url: str, output: str) -> None:
+    """Download the rest of `part`, and move it to `output`."""
     import requests
     from tqdm.auto import tqdm
 

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from evavos_widget import checkpoints
-from evavos_widget.checkpoints import CHECKPOINTS, Checkpoint, WeightsError, find
+from evavos_widget.checkpoints import (
+    CHECKPOINTS,
+    Checkpoint,
+    Download,
+    WeightsError,
+    expected_sha256,
+    find,
+    place,
+    weights_file,
+)
+from evavos_widget.cli import main
 
 
 @pytest.fixture
@@ -43,3 +56,134 @@ def test_weights_that_do_not_come_with_the_release_are_named() -> None:
 def test_every_released_file_is_the_one_in_the_table() -> None:
     for name in CHECKPOINTS:
         assert find(name).is_file()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves one file; `cut` makes it hang up half-way, `ranges` that it can go on later."""
+
+    content = bytes(range(256)) * 1000
+    cut = False
+    ranges = True
+    page = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.asked: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/small.pth"
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers["Range"]
+        self.server.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
+        self.send_response(206 if start else 200)
+        rest = self.server.content[start:]
+        self.send_header("Content-Length", str(len(rest)))
+        kind = "text/html; charset=utf-8" if self.server.page else "application/octet-stream"
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(rest[: len(rest) // 2] if self.server.cut else rest)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("EVAVOS_CACHE", str(tmp_path / "cache"))
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        entry = Download("small.pth", server.url, len(server.content), None, "MIT", "nothing")
+        monkeypatch.setattr(checkpoints, "DOWNLOADS", {"small": entry})
+        yield server
+        server.shutdown()
+
+
+def test_weights_are_downloaded_once_and_then_have_the_hash_of_then(server: Server) -> None:
+    file = weights_file("small")
+    assert file == place("small")
+    assert file.read_bytes() == server.content
+    assert weights_file("small") == file
+    assert len(server.asked) == 1
+    assert expected_sha256("small") == hashlib.sha256(server.content).hexdigest()
+    file.write_bytes(server.content[:-1])
+    with pytest.raises(WeightsError, match=r"small\.pth are damaged.*remove the file"):
+        weights_file("small")
+    file.unlink()
+    server.content = server.content[::-1]
+    with pytest.raises(WeightsError, match="damaged"):
+        weights_file("small")
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_an_interrupted_download_goes_on_where_it_stopped(server: Server, ranges: bool) -> None:
+    server.cut, server.ranges = True, ranges
+    with pytest.raises(WeightsError, match=r"cannot be downloaded"):
+        weights_file("small")
+    assert not place("small").exists()
+    server.cut = False
+    assert weights_file("small").read_bytes() == server.content
+    assert server.asked == [None, "bytes=65536-"]
+    assert [f.name for f in place("small").parent.iterdir() if f.suffix == ".part"] == []
+
+
+def test_a_page_in_place_of_a_file_is_not_taken_for_weights(server: Server) -> None:
+    server.page = True
+    with pytest.raises(WeightsError, match="sent a page"):
+        weights_file("small")
+    assert not place("small").exists()
+
+
+def test_without_a_network_the_file_its_source_and_its_place_are_named(server: Server) -> None:
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(WeightsError) as told:
+        weights_file("small")
+    for named in ("small.pth", server.url, str(place("small")), "give a file by its path"):
+        assert named in str(told.value)
+    file = place("small")
+    file.write_bytes(b"by hand")  # as the message says
+    assert weights_file("small") == file
+
+
+def test_a_file_by_its_path_needs_no_table(server: Server, tmp_path: Path) -> None:
+    own = tmp_path / "own.pth"
+    own.write_bytes(b"mine")
+    assert weights_file(own) == own
+    with pytest.raises(WeightsError, match=r"no weights at .*none\.pth.*'small'"):
+        weights_file(tmp_path / "none.pth")
+    assert server.asked == []
+
+
+def test_models_are_listed_found_downloaded_and_verified(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "small" in listed
+    assert server.url in listed
+    assert "free" in listed
+    assert main(["models", "verify"]) == 0
+    assert "small" not in capsys.readouterr().out
+    assert main(["models", "download", "small"]) == 0
+    assert main(["models", "path", "small"]) == 0
+    assert capsys.readouterr().out.split() == [str(place("small"))] * 2
+    place("small").write_bytes(b"else")
+    assert main(["models", "verify"]) == 1
+    assert "small.pth are damaged" in capsys.readouterr().err
+    assert main(["models", "path", "smaller"]) == 1
+    assert "choose from" in capsys.readouterr().err
+
+
+def test_the_table_says_what_everybody_must_know() -> None:
+    for name, entry in checkpoints.DOWNLOADS.items():
+        assert entry.url.startswith("https://"), name
+        assert entry.licence, name
+        assert entry.trained, name
+        assert entry.size > 0, name

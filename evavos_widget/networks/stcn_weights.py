@@ -64,7 +64,8 @@ def load_stcn(path: Path) -> STCN:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{wrong} ({str(error).splitlines()[0][:80]}).") from error
+        reason = (str(error) or "it is empty").splitlines()[0][:80]
+        raise WeightsError(f"{wrong} ({reason}).") from error
     if isinstance(state, dict) and isinstance(state.get("network"), dict):
         state = state["network"]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

@@ -8,6 +8,7 @@ __all__ = ["ENGINES", "FALLBACK"]
 ENGINES = {
     "compact": "compact:CompactPropagator",
     "flow": "flow:FlowPropagator",
+    "stcn": "stcn:StcnPropagator",
 }
 
 #: Does the work where the weights of another engine cannot be used.

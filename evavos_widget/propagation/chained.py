@@ -23,7 +23,7 @@ from evavos_widget.loop import (
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["ChainedPropagator", "MaskChain"]
+__all__ = ["ChainedPropagator", "MaskChain", "check_request"]
 
 CHAIN_BYTES = 128 * 2**20
 """Bound on masks kept between calls, compressed."""
@@ -149,7 +149,7 @@ class ChainedPropagator(ABC):
         ValueError
             A frame lies outside the video, or an annotation has another size.
         """
-        _check(video, annotations, frames)
+        check_request(video, annotations, frames)
         if self._video is not video:
             self._video, self._frames = video, self._open(video)
             self._chains = ByteBoundedCache(CHAIN_BYTES)
@@ -187,7 +187,16 @@ class ChainedPropagator(ABC):
         )
 
 
-def _check(video: Video, annotations: Mapping[int, Annotation], frames: Collection[int]) -> None:
+def check_request(
+    video: Video, annotations: Mapping[int, Annotation], frames: Collection[int]
+) -> None:
+    """Whether a propagator can answer at all.
+
+    Raises
+    ------
+    ValueError
+        A frame lies outside the video, or an annotation has another size.
+    """
     for what, asked in (("frame", frames), ("annotated frame", annotations)):
         for frame in asked:
             if not 0 <= frame < video.n_frames:

@@ -7,40 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from clips import Clip
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from small_weights import write_small_weights
 
 from evavos_widget import checkpoints, engines
 from evavos_widget.checkpoints import Checkpoint, WeightsError
-from evavos_widget.loop import Annotation, Propagator
+from evavos_widget.loop import Propagator
 from evavos_widget.propagation import compact
 from evavos_widget.session import Session
 
 Make = Callable[[], Propagator]
-
-
-class Clip:
-    """Noise on which a brighter square moves, as the engine reads it."""
-
-    def __init__(self, n_frames: int = 9, height: int = 75, width: int = 101) -> None:
-        random = np.random.default_rng(0)
-        self.frames = random.integers(0, 90, (n_frames, height, width, 3), dtype=np.uint8)
-        self.labels = np.zeros((n_frames, height, width), np.uint8)
-        for i in range(n_frames):
-            self.labels[i, 20:50, 10 + 4 * i : 40 + 4 * i] = 1
-            self.labels[i, 52:70, 60 - 4 * i : 90 - 4 * i] = 2
-            self.frames[i][self.labels[i] == 1] += 150
-        self.n_frames, self.height, self.width = n_frames, height, width
-        self.read: list[int] = []
-
-    def frame(self, index: int) -> np.ndarray:
-        self.read.append(index)
-        return self.frames[index]
-
-    def annotation(self, frame: int, *objects: int) -> Annotation:
-        labels = np.where(np.isin(self.labels[frame], objects), self.labels[frame], 0)
-        return Annotation(labels.astype(np.uint8), frozenset(objects))
 
 
 @pytest.fixture(scope="module")
@@ -62,29 +40,6 @@ def run(
     assert [s.done for s in steps] == list(range(1, len(steps) + 1))
     assert {s.total for s in steps} == {len(steps)}
     return {s.frame: s.probabilities for s in steps if s.frame is not None}
-
-
-def test_follows_the_protocol(make: Make, clip: Clip) -> None:
-    engine = make()
-    assert isinstance(engine, Propagator)
-    given = {0: clip.annotation(0, 1, 2), 6: clip.annotation(6, 1)}
-    out = run(engine, clip, given, (1, 2, 3))
-    assert sorted(out) == list(range(9))
-    for probabilities in out.values():
-        assert probabilities.shape == (4, 75, 101)
-        assert probabilities.dtype == np.float32
-        np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
-        assert not probabilities[3].any()
-    assert np.array_equal(out[0][1] > 0.5, clip.labels[0] == 1)
-    assert np.array_equal(out[6][1] > 0.5, clip.labels[6] == 1)
-    assert 0 < out[3][1].max() < 1
-
-
-def test_equal_input_gives_equal_output_to_the_bit(make: Make, clip: Clip) -> None:
-    given = {4: clip.annotation(4, 1, 2)}
-    first, second = run(make(), clip, given), run(make(), Clip(), given)
-    for frame in first:
-        assert np.array_equal(first[frame], second[frame])
 
 
 def test_taking_up_a_pass_changes_nothing(make: Make, clip: Clip) -> None:
@@ -144,17 +99,6 @@ def test_affected_are_the_frames_that_follow_another_annotation(
         assert np.array_equal(again[frame], second[frame])
         if frame not in expected:
             assert np.array_equal(first[frame], second[frame])
-
-
-@pytest.mark.parametrize("size", [(480, 853), (37, 29), (16, 200)])
-def test_odd_sizes_and_single_frames(make: Make, size: tuple[int, int]) -> None:
-    video = Clip(2, *size)
-    labels = np.zeros(size, np.uint8)
-    labels[2:12, 3:20] = 1
-    out = run(make(), video, {1: Annotation(labels, frozenset({1}))}, (1,))
-    assert out[0].shape == (2, *size)
-    one = Clip(1, *size)
-    assert len(run(make(), one, {0: Annotation(labels, frozenset({1}))}, (1,))) == 1
 
 
 def test_a_lost_object_is_looked_for_everywhere(

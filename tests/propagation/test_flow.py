@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evavos_widget import engines
-from evavos_widget.loop import Annotation, Propagator
+from evavos_widget.loop import Annotation
 from evavos_widget.propagation.flow import FlowPropagator
 
 
@@ -71,10 +71,6 @@ def clip():
     return moving_squares()
 
 
-def test_is_a_propagator():
-    assert isinstance(engines.create("propagator", "flow"), Propagator)
-
-
 def test_unknown_engine_names_the_known_ones():
     with pytest.raises(ValueError, match=r"'flwo'.*flow"):
         engines.create("propagator", "flwo")
@@ -119,12 +115,6 @@ def test_object_without_annotation_or_absent_has_probability_zero(clip):
     assert all(not out[f][1].any() for f in (4, 5, 6, 7))
     assert all((out[f][1] > 0.5).any() for f in (0, 1, 2, 3))
     assert all((p[2] > 0.5).any() for p in out.values())
-
-
-def test_no_annotation_at_all_is_all_background(clip):
-    video, _ = clip
-    out = run(FlowPropagator(), video, {}, frames=[0, 5])
-    assert all((p[0] == 1).all() and not p[1:].any() for p in out.values())
 
 
 def test_only_asked_frames_come_and_only_the_way_there_is_read():
@@ -181,12 +171,6 @@ def test_any_size(height, width):
     np.testing.assert_array_equal(out[1][1], labels == 1)
 
 
-def test_one_frame():
-    video, labels = moving_squares(n_frames=1)
-    out = run(FlowPropagator(), video, {0: annotation(labels[0])})
-    np.testing.assert_array_equal(out[0].argmax(axis=0), labels[0])
-
-
 def test_an_object_of_one_pixel_and_one_that_fills_the_picture():
     video, _ = moving_squares(n_frames=3, height=480, width=640)
     labels = np.ones((480, 640), np.uint8)
@@ -203,14 +187,6 @@ def test_many_objects():
     objects = tuple(range(1, 41))
     out = run(FlowPropagator(), video, {0: annotation(labels, objects)}, objects=objects)
     np.testing.assert_allclose(out[2].sum(axis=0), 1, atol=1e-5)
-
-
-def test_wrong_frame_or_size_is_named(clip):
-    video, labels = clip
-    with pytest.raises(ValueError, match="no frame 8 in a video of 8 frames"):
-        run(FlowPropagator(), video, {0: annotation(labels[0])}, frames=[8])
-    with pytest.raises(ValueError, match=r"frame 0 has shape \(5, 5\)"):
-        run(FlowPropagator(), video, {0: annotation(labels[0][:5, :5])})
 
 
 @st.composite

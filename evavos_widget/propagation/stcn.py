@@ -1,0 +1,328 @@
+"""Propagation with STCN, used interactively as in MiVOS (Cheng, Tai, Tang, CVPR 2021)."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from evavos_widget import checkpoints
+from evavos_widget.loop import Annotation, PropagationStep, objects_annotated
+from evavos_widget.networks.devices import chosen_device, fastest_type
+from evavos_widget.networks.memory import CHUNK_ELEMENTS
+from evavos_widget.networks.stcn import aggregate
+from evavos_widget.networks.stcn_weights import ready_stcn
+from evavos_widget.propagation.chained import check_request
+from evavos_widget.propagation.stcn_frames import Frames, drawn
+from evavos_widget.propagation.stcn_pass import SMALLEST_CHUNK, Pass
+
+if TYPE_CHECKING:
+    from evavos_widget.video import Video
+
+__all__ = ["StcnPropagator"]
+
+TOP_K = 50
+"""Remembered cells that count for each query (MiVOS; STCN's own evaluation takes 20)."""
+
+PASS_BYTES = 256 * 2**20
+"""Bound on what passes found, kept between calls: 2,500 frames of an object at 480p."""
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class _Need(NamedTuple):
+    """A mask that a pass has to bring."""
+
+    obj: int
+    source: int
+    direction: int
+
+
+class StcnPropagator:
+    """Carries masks in passes from annotated frame to annotated frame.
+
+    All frames annotated for an object are permanent memory, with what they hold now; every
+    fifth frame of a pass is remembered until its end. A pass ends before the next annotated
+    frame, and where two passes meet their masks are mixed, linearly by distance.
+
+    Strictly, every annotation could change every frame, since all are remembered. As in
+    MiVOS, one changes only the frames up to the next annotated ones; what was found elsewhere
+    stays. A pass from a neighbour that did not know of a new annotation is kept too, and
+    mixed with the new pass; one that remembered an annotation that was changed or taken back
+    is done again.
+
+    Parameters
+    ----------
+    weights : path or str, optional
+        A file, or the name of weights in ``evavos models list``; ``stcn`` by default.
+    device : str, optional
+        A GPU where there is one, by default.
+    precision : {'float32', 'bfloat16', 'float16'}, optional
+        Of the convolutions; by default the fastest on the device. Keys and distances are
+        float32 always.
+    top_k : int, optional
+        Remembered cells that count for each query.
+    compiled : bool, optional
+        Whether ``torch.compile`` is used: minutes at first, faster then on a GPU.
+    """
+
+    name = "stcn"
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        *,
+        precision: str | None = None,
+        top_k: int = TOP_K,
+        compiled: bool = False,
+    ) -> None:
+        device = chosen_device(device)
+        if precision is not None and precision not in PRECISIONS:
+            raise ValueError(f"precision is {precision!r}; choose from {sorted(PRECISIONS)}.")
+        kind = fastest_type(device) if precision is None else PRECISIONS[precision]
+        self._network = ready_stcn(checkpoints.weights_file(weights or "stcn"), device, kind)
+        if compiled:
+            for part in ("describe", "remember", "decode"):
+                setattr(self._network, part, torch.compile(getattr(self._network, part)))
+        self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
+        self._video: Video | None = None
+        self._passes: list[Pass] = []
+
+    def affected(
+        self,
+        before: Mapping[int, Annotation],
+        after: Mapping[int, Annotation],
+        n_frames: int,
+    ) -> set[int]:
+        """Frames around a changed annotation, up to the next ones that stayed as they were."""
+        affected: set[int] = set()
+        for obj in {o for k in (before, after) for a in k.values() for o in a.objects}:
+            annotated = [set(objects_annotated(k, obj)) for k in (before, after)]
+            same = sorted(
+                f
+                for f in set.intersection(*annotated)
+                if before[f] is after[f]
+                or np.array_equal(before[f].labels == obj, after[f].labels == obj)
+            )
+            bounds = [-1, *same, n_frames]
+            for frame in set.union(*annotated).difference(same):
+                i = bisect_left(bounds, frame)
+                affected.update(range(bounds[i - 1] + 1, bounds[i]))
+        return affected
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Iterator[PropagationStep]:
+        """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
+
+        A step is a frame that is remembered, objects carried over one frame, or one frame
+        completed.
+
+        Raises
+        ------
+        ValueError
+            A frame lies outside the video, or an annotation has another size.
+        RuntimeError
+            There is not enough memory for a frame.
+        """
+        check_request(video, annotations, frames)
+        if self._video is not video:
+            self._video, self._frames, self._passes = video, Frames(video, self._network), []
+        marks = {
+            o: {f: drawn(annotations[f], o) for f in objects_annotated(annotations, o)}
+            for o in objects
+        }
+        seen = {o: m for o, m in marks.items() if any(m.values())}
+        reach = _reach(seen, frames)
+        passes = self._assign(seen, reach)
+        runs: dict[Pass, int] = {}
+        waiting: dict[int, set[Pass]] = {frame: set() for frame in sorted(set(frames))}
+        for need, run in passes.items():
+            runs[run] = max(runs.get(run, 0), reach[need])
+        runs = {run: length for run, length in runs.items() if length > run.length}
+        for frame, left in waiting.items():
+            for need in _needs(seen, frame):
+                if abs(frame - need.source) > passes[need].length:
+                    left.add(passes[need])
+        total = len(waiting) + sum(
+            length - run.length + len(run.to_remember(tuple(seen[run.objects[0]])))
+            for run, length in runs.items()
+        )
+        done = count(1)
+        try:
+            for frame, left in waiting.items():
+                if not left:
+                    found = self._merged(annotations, objects, seen, passes, frame)
+                    yield PropagationStep(next(done), total, frame, found)
+            for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
+                for reached in self._carried(
+                    run, annotations, tuple(seen[run.objects[0]]), runs[run]
+                ):
+                    yield PropagationStep(next(done), total)
+                    left = waiting.get(reached, set())
+                    if run in left:
+                        left.remove(run)
+                        if not left:
+                            found = self._merged(annotations, objects, seen, passes, reached)
+                            yield PropagationStep(next(done), total, reached, found)
+        finally:
+            for run in runs:
+                run.rest()
+            while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
+                del self._passes[0]
+
+    def _assign(self, seen: _Seen, reach: Mapping[_Need, int]) -> dict[_Need, Pass]:
+        """The passes that bring what is needed: kept ones, continued ones, new ones."""
+        passes: dict[_Need, Pass] = {}
+        short: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
+        for need, length in reach.items():
+            kept = self._kept((need.obj,), need.source, need.direction, seen)
+            if kept is not None and kept.length >= length:
+                passes[need] = kept
+            else:
+                # Objects that are annotated on the same frames go together.
+                alike = need.source, need.direction, tuple(seen[need.obj])
+                short.setdefault(alike, []).append(need.obj)
+        for (source, direction, _), objects in short.items():
+            together = tuple(objects)
+            kept = self._kept(together, source, direction, seen)
+            run = Pass(together, source, direction) if kept is None else kept.only(together)
+            passes.update({_Need(o, source, direction): run for o in together})
+        used = list(dict.fromkeys(passes.values()))
+        self._passes = [p for p in self._passes if p not in used] + used
+        return passes
+
+    def _kept(
+        self, objects: tuple[int, ...], source: int, direction: int, seen: _Seen
+    ) -> Pass | None:
+        """The longest pass of these objects, and perhaps others, that still stands."""
+        standing = [
+            p
+            for p in self._passes
+            if (p.source, p.direction) == (source, direction)
+            and set(objects) <= set(p.objects)
+            and all(p.stands(o, seen[o]) for o in objects)
+        ]
+        return max(standing, key=lambda p: p.length, default=None)
+
+    def _carried(
+        self,
+        run: Pass,
+        annotations: Mapping[int, Annotation],
+        annotated: tuple[int, ...],
+        length: int,
+    ) -> Iterator[int]:
+        """Carry a pass on; yields the frame reached after each step."""
+        self._within_memory(lambda: run.begin(self._frames, annotated, length))
+        for frame in run.to_remember(annotated):
+            given = annotations[frame] if frame in annotated else None
+            self._within_memory(lambda f=frame, a=given: run.recall(self._frames, f, a))
+            yield run.source
+        while run.length < length:
+            last = run.length + 1 == length
+            self._within_memory(
+                lambda last=last: run.extend(
+                    self._frames, top_k=self._top_k, chunk=self._chunk, last=last
+                )
+            )
+            yield run.source + run.direction * run.length
+        run.rest()
+
+    def _within_memory(self, step: Callable[[], None]) -> None:
+        """Do a step, where memory is short with smaller chunks."""
+        while True:
+            try:
+                return step()
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                if self._chunk <= SMALLEST_CHUNK:
+                    raise RuntimeError(
+                        f"there is not enough memory on {self._frames.like.device} for STCN on "
+                        f"pictures of {self._frames.padded[0]} x {self._frames.padded[1]} pixels; "
+                        "close other programs, or choose the engine 'compact'."
+                    ) from error
+            self._chunk //= 4
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _merged(
+        self,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        seen: _Seen,
+        passes: Mapping[_Need, Pass],
+        frame: int,
+    ) -> np.ndarray:
+        """Probabilities of all objects on one frame, (K + 1, H, W), at full resolution."""
+        shape = self._frames.video.height, self._frames.video.width
+        out = np.zeros((len(objects) + 1, *shape), np.float32)
+        out[0] = 1
+        found = {
+            o: self._alone(_needs({o: seen[o]}, frame), passes, frame)
+            for o in objects
+            if o in seen and frame not in seen[o]
+        }
+        if found:
+            together = self._frames.cropped(aggregate(torch.stack(list(found.values()))))
+            if together.shape[1:] != shape:
+                together = functional.interpolate(
+                    together[None], size=shape, mode="bilinear", align_corners=False
+                )[0]
+            out[[0, *(objects.index(o) + 1 for o in found)]] = together.cpu().numpy()
+        for k, obj in enumerate(objects, 1):
+            if frame in seen.get(obj, {}):
+                mask = annotations[frame].labels == obj
+                out[:, mask] = 0
+                out[k] = mask
+        return out
+
+    def _alone(self, needs: list[_Need], passes: Mapping[_Need, Pass], frame: int) -> Tensor:
+        """Probability of one object against all else, (H, W) padded, from one pass or two."""
+        found = [self._frames.spread(passes[n].log_odds(n.obj, frame)[None])[0] for n in needs]
+        if len(found) == 1:
+            return found[0]
+        before, after = (n.source for n in needs)
+        return torch.lerp(found[0], found[1], (frame - before) / (after - before))
+
+
+_Seen = Mapping[int, Mapping[int, bytes]]
+"""Per object, the frames it is annotated on, ascending, and how it is `drawn` there."""
+
+
+def _needs(seen: _Seen, frame: int) -> list[_Need]:
+    """The passes that a frame's masks come from, per object forwards, then backwards."""
+    needs = []
+    for obj, annotated in seen.items():
+        if frame not in annotated:
+            before = max((f for f in annotated if f < frame), default=None)
+            after = min((f for f in annotated if f > frame), default=None)
+            needs += [_Need(obj, s, d) for s, d in ((before, 1), (after, -1)) if s is not None]
+    return needs
+
+
+def _reach(seen: _Seen, frames: Collection[int]) -> dict[_Need, int]:
+    """How far each pass has to run."""
+    reach: dict[_Need, int] = {}
+    for frame in frames:
+        for need in _needs(seen, frame):
+            reach[need] = max(reach.get(need, 0), abs(frame - need.source))
+    return reach
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    # The allocator of the processor has no exception of its own.
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

@@ -1,0 +1,173 @@
+"""What every propagator does, whatever is in it; a new one joins with a line in `ENGINES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from clips import Clip
+from small_weights import write_small_weights
+
+from evavos_widget.loop import Annotation, Propagator
+from evavos_widget.propagation.compact import CompactPropagator
+from evavos_widget.propagation.flow import FlowPropagator
+from evavos_widget.propagation.stcn import StcnPropagator
+from evavos_widget.simulation.published_stcn import write_random_weights
+
+Make = Callable[[], Propagator]
+
+ENGINES: dict[str, Callable[[Path], Make]] = {
+    "flow": lambda folder: FlowPropagator,
+    "compact": lambda folder: partial(CompactPropagator, write_small_weights(folder), "cpu"),
+    "stcn": lambda folder: partial(
+        StcnPropagator, write_random_weights(folder / "stcn.pth"), "cpu", precision="float32"
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    return ENGINES[request.param](tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def clip() -> Clip:
+    return Clip(6, 61, 107)
+
+
+def run(
+    engine: Propagator,
+    clip: Clip,
+    given: Mapping[int, Annotation],
+    objects: Sequence[int] = (1, 2),
+    frames: Collection[int] | None = None,
+) -> dict[int, np.ndarray]:
+    """Probabilities by frame, after what holds for every pass was checked."""
+    frames = range(clip.n_frames) if frames is None else frames
+    steps = list(engine.propagate(clip, given, objects, frames))  # type: ignore[arg-type]
+    assert [s.done for s in steps] == list(range(1, len(steps) + 1))
+    assert {s.total for s in steps} <= {len(steps)}
+    finished = [s.frame for s in steps if s.frame is not None]
+    assert sorted(finished) == sorted(frames)
+    found = {s.frame: s.probabilities for s in steps if s.frame is not None}
+    for frame, probabilities in found.items():
+        assert probabilities is not None
+        assert probabilities.shape == (len(objects) + 1, clip.height, clip.width)
+        assert probabilities.dtype == np.float32
+        assert probabilities.min() >= 0
+        np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
+        for k, obj in enumerate(objects, start=1):
+            if frame in given and obj in given[frame].objects:
+                assert np.array_equal(probabilities[k], given[frame].labels == obj)
+    return found  # type: ignore[return-value]
+
+
+def test_follows_the_protocol(make: Make) -> None:
+    engine = make()
+    assert isinstance(engine, Propagator)
+    assert engine.name
+
+
+def test_several_objects_on_several_annotated_frames(make: Make, clip: Clip) -> None:
+    given = {0: clip.annotation(0, 1, 2), 4: clip.annotation(4, 1)}
+    found = run(make(), clip, given, (1, 2, 3))
+    for probabilities in found.values():
+        assert not probabilities[3].any()  # nobody said where the third one is
+    for k in (1, 2):
+        assert 0 < found[2][k].max() < 1
+
+
+def test_an_object_that_comes_later(make: Make, clip: Clip) -> None:
+    absent = Annotation(clip.annotation(0, 1).labels, frozenset({1, 2}))
+    found = run(make(), clip, {0: absent, 5: clip.annotation(5, 1, 2)})
+    assert not found[0][2].any()
+    assert found[4][2].any()
+    assert not any(p[2].any() for p in run(make(), clip, {0: absent}).values())
+
+
+def test_without_annotations_there_is_only_background(make: Make, clip: Clip) -> None:
+    found = run(make(), clip, {}, frames=[0, 5])
+    assert all((p[0] == 1).all() for p in found.values())
+
+
+def test_a_video_of_one_frame(make: Make) -> None:
+    one = Clip(1, 61, 107)
+    found = run(make(), one, {0: one.annotation(0, 1, 2)})
+    assert np.array_equal(found[0].argmax(0), one.labels[0])
+
+
+@pytest.mark.parametrize("size", [(479, 853), (37, 29), (16, 200), (61, 33)])
+def test_any_size(make: Make, size: tuple[int, int]) -> None:
+    video = Clip(2, *size)
+    labels = np.zeros(size, np.uint8)
+    labels[2:12, 3:20] = 1
+    run(make(), video, {0: Annotation(labels, frozenset({1}))}, (1,))
+
+
+def test_a_mask_on_the_last_frame_goes_back_to_the_first(make: Make, clip: Clip) -> None:
+    found = run(make(), clip, {5: clip.annotation(5, 1, 2)})
+    assert found[0][1].any()
+
+
+def test_annotating_a_frame_again_replaces_its_mask(make: Make, clip: Clip) -> None:
+    moved = Annotation(np.roll(clip.annotation(0, 1).labels, 40, axis=1), frozenset({1}))
+    engine, right = make(), {0: clip.annotation(0, 1)}
+    run(engine, clip, {0: moved}, (1,))
+    changed = engine.affected({0: moved}, right, clip.n_frames)
+    assert changed == set(range(clip.n_frames))
+    again, fresh = run(engine, clip, right, (1,)), run(make(), clip, right, (1,))
+    for frame in range(clip.n_frames):
+        np.testing.assert_allclose(again[frame], fresh[frame], atol=0.02)
+
+
+def test_what_an_annotation_can_change_is_between_its_neighbours(make: Make, clip: Clip) -> None:
+    given = {f: clip.annotation(f, 1) for f in (0, 2, 5)}
+    affected = make().affected
+    assert affected(given, given, 6) == set()
+    assert affected(given, {**given, 4: clip.annotation(4, 1)}, 6) <= {3, 4}
+    assert affected(given, {**given, 4: clip.annotation(4, 1)}, 6) >= {4}
+    assert affected({}, given, 6) == set(range(6))
+
+
+def test_between_two_steps_lies_no_more_than_a_frame(make: Make, clip: Clip) -> None:
+    given = {0: clip.annotation(0, 1, 2), 5: clip.annotation(5, 1, 2)}
+    known = 0
+    for _ in make().propagate(clip, given, (1, 2), range(6)):  # type: ignore[arg-type]
+        new, known = len(set(clip.read)) - known, len(set(clip.read))
+        assert new <= 2  # at first the annotated frame and the next
+
+
+def test_a_cancelled_pass_can_be_taken_up(make: Make, clip: Clip) -> None:
+    given = {0: clip.annotation(0, 1, 2)}
+    whole, engine = run(make(), clip, given), make()
+    steps = engine.propagate(clip, given, (1, 2), range(6))  # type: ignore[arg-type]
+    while next(steps).frame != 3:
+        pass
+    steps.close()  # type: ignore[attr-defined]
+    rest = run(engine, clip, given, frames=[4, 5])
+    for frame, probabilities in rest.items():
+        np.testing.assert_allclose(probabilities, whole[frame], atol=0.02)
+
+
+def test_equal_input_gives_equal_output_to_the_bit(make: Make, clip: Clip) -> None:
+    given = {2: clip.annotation(2, 1, 2)}
+    found = []
+    for seed in (0, 1):  # no engine draws lots
+        np.random.seed(seed)  # noqa: NPY002
+        torch.manual_seed(seed)
+        found.append(run(make(), Clip(6, 61, 107), given))
+    for frame in range(6):
+        assert np.array_equal(found[0][frame], found[1][frame])
+
+
+def test_a_frame_or_a_size_that_is_not_there_is_named(make: Make, clip: Clip) -> None:
+    given = {0: clip.annotation(0, 1)}
+    with pytest.raises(ValueError, match="no frame 6 in a video of 6 frames"):
+        run(make(), clip, given, (1,), [6])
+    small = Annotation(given[0].labels[:5, :5], frozenset({1}))
+    with pytest.raises(ValueError, match=r"frame 0 has shape \(5, 5\)"):
+        run(make(), clip, {0: small}, (1,))
