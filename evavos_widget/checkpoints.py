@@ -117,6 +117,8 @@ class HubModel:
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything/"
 _SA1B = "SA-1B (Kirillov et al. 2023)"
+_CUTIE = "https://github.com/hkchengrex/Cutie/releases/download/v1.0/"
+_MEGA = "static images, YouTube-VOS, DAVIS, MOSE, OVIS and BURST (Cheng et al. 2024)"
 _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 
 CHECKPOINTS: Mapping[str, Checkpoint] = {
@@ -175,6 +177,22 @@ DOWNLOADS: Mapping[str, Download] = {
         None,
         "Apache-2.0",
         _SA1B,
+    ),
+    "cutie:base": Download(
+        "cutie-base-mega.pth",
+        _CUTIE + "cutie-base-mega.pth",
+        140_000_000,
+        None,
+        "MIT (the authors' repository, hkchengrex/Cutie); MOSE is CC BY-NC-SA 4.0",
+        _MEGA,
+    ),
+    "cutie:small": Download(
+        "cutie-small-mega.pth",
+        _CUTIE + "cutie-small-mega.pth",
+        115_000_000,
+        None,
+        "MIT (the authors' repository, hkchengrex/Cutie); MOSE is CC BY-NC-SA 4.0",
+        _MEGA,
     ),
 }
 """To be downloaded, by name."""

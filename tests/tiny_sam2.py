@@ -14,7 +14,9 @@ from transformers import (
     Sam2VideoModel,
 )
 
-SIDE, WIDTH, CELLS = 128, 32, 8
+SIDE, WIDTH, MEMORY, CELLS = 128, 128, 64, 8
+
+STRENGTH = 0.25
 
 NECK: dict[str, Any] = {
     "fpn_hidden_size": WIDTH,
@@ -38,7 +40,7 @@ BOTH: dict[str, Any] = {
     "memory_attention_num_layers": 1,
     "memory_attention_rope_feat_sizes": [CELLS, CELLS],
     "memory_encoder_hidden_size": WIDTH,
-    "memory_encoder_output_channels": 16,
+    "memory_encoder_output_channels": MEMORY,
     "mask_downsampler_embed_dim": WIDTH,
     "memory_fuser_embed_dim": WIDTH,
     "memory_fuser_intermediate_dim": WIDTH,
@@ -82,9 +84,9 @@ def _edgetam() -> Any:
             memory_attention_mlp_hidden_size=WIDTH,
             perceiver_resampler_num_latents=16,
             perceiver_resampler_num_latents_2d=16,
-            perceiver_resampler_hidden_size=16,
-            perceiver_resampler_mlp_intermediate_size=16,
-            perceiver_resampler_attention_head_dim=16,
+            perceiver_resampler_hidden_size=MEMORY,
+            perceiver_resampler_mlp_intermediate_size=MEMORY,
+            perceiver_resampler_attention_head_dim=MEMORY,
             **BOTH,
         )
     )  # fmt: skip
@@ -96,7 +98,10 @@ def write_tiny(folder: Path, family: str = "sam2") -> Path:
     model = {"sam2": _sam2, "edgetam": _edgetam}[family]().eval()
     for name, parameter in model.named_parameters():
         if not name.startswith("vision_encoder"):  # published ones are not as small as fresh ones
-            torch.nn.init.normal_(parameter, std=0.2)
+            torch.nn.init.normal_(parameter, std=STRENGTH)
+    score = model.mask_decoder.pred_obj_score_head.proj_out
+    torch.nn.init.zeros_(score.weight)
+    torch.nn.init.ones_(score.bias)  # the object is always thought to be there
     model.save_pretrained(folder)
     size = {"height": SIDE, "width": SIDE}
     Sam2ImageProcessor(size=size).save_pretrained(folder)
