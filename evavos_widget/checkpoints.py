@@ -15,12 +15,15 @@ from evavos_widget.files import cache_folder, replacing
 __all__ = [
     "CHECKPOINTS",
     "DOWNLOADS",
+    "HUB",
     "Checkpoint",
     "Download",
+    "HubModel",
     "WeightsError",
     "download",
     "expected_sha256",
     "find",
+    "hub_folder",
     "place",
     "verify",
     "weights_file",
@@ -84,9 +87,39 @@ class Download:
     trained: str
 
 
+@dataclass(frozen=True)
+class HubModel:
+    """A folder of the Hugging Face hub, as ``transformers`` reads it.
+
+    Parameters
+    ----------
+    repository : str
+        Its name on the hub.
+    size : int
+        Of the weights, in bytes, about: four for each parameter; for people.
+    licence : str
+        As the publisher states it.
+    trained : str
+        On what, and by whom.
+    """
+
+    repository: str
+    size: int
+    licence: str
+    trained: str
+
+    @property
+    def url(self) -> str:
+        """Where people find it."""
+        return f"https://huggingface.co/{self.repository}"
+
+
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything/"
 _SA1B = "SA-1B (Kirillov et al. 2023)"
+_CUTIE = "https://github.com/hkchengrex/Cutie/releases/download/v1.0/"
+_MEGA = "static images, YouTube-VOS, DAVIS, MOSE, OVIS and BURST (Cheng et al. 2024)"
+_SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
@@ -145,8 +178,41 @@ DOWNLOADS: Mapping[str, Download] = {
         "Apache-2.0",
         _SA1B,
     ),
+    "cutie:base": Download(
+        "cutie-base-mega.pth",
+        _CUTIE + "cutie-base-mega.pth",
+        140_000_000,
+        None,
+        "MIT (the authors' repository, hkchengrex/Cutie); MOSE is CC BY-NC-SA 4.0",
+        _MEGA,
+    ),
+    "cutie:small": Download(
+        "cutie-small-mega.pth",
+        _CUTIE + "cutie-small-mega.pth",
+        115_000_000,
+        None,
+        "MIT (the authors' repository, hkchengrex/Cutie); MOSE is CC BY-NC-SA 4.0",
+        _MEGA,
+    ),
 }
 """To be downloaded, by name."""
+
+HUB: Mapping[str, HubModel] = {
+    "sam2:tiny": HubModel("facebook/sam2.1-hiera-tiny", 156_000_000, "Apache-2.0", _SAV),
+    "sam2:small": HubModel("facebook/sam2.1-hiera-small", 184_000_000, "Apache-2.0", _SAV),
+    "sam2:base-plus": HubModel("facebook/sam2.1-hiera-base-plus", 323_000_000, "Apache-2.0", _SAV),
+    "sam2:large": HubModel("facebook/sam2.1-hiera-large", 898_000_000, "Apache-2.0", _SAV),
+    "sam2:edgetam": HubModel(
+        "yonigozlan/EdgeTAM-hf",
+        56_000_000,
+        "Apache-2.0",
+        "SA-1B and SA-V (Zhou et al. 2025); converted from facebookresearch/EdgeTAM",
+    ),
+}
+"""To be downloaded from the hub, by name."""
+
+HUB_FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
+"""What is needed of a folder of the hub."""
 
 
 def find(name: str) -> Path:
@@ -256,9 +322,53 @@ def verify(name: str) -> str:
     path, expected = place(name), expected_sha256(name)
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; run: evavos models download {name}")
+    return _enforce(path, expected, path.name)
+
+
+def hub_folder(weights: str | os.PathLike[str]) -> Path:
+    """A folder that ``transformers`` can read: by its path, or a model of `HUB` by name.
+
+    The latter is downloaded if it is not there. The hash of its weights is recorded at first,
+    and from then on they must have it.
+
+    Raises
+    ------
+    WeightsError
+        There is no such folder or name, or it cannot be downloaded, or it is damaged.
+    """
+    if weights not in HUB:
+        folder = Path(weights).expanduser()
+        if not folder.is_dir():
+            raise WeightsError(
+                f"there is no folder {str(folder)!r}; check the path, or name a model of "
+                f"{', '.join(map(repr, HUB))}."
+            )
+        return folder
+    model = HUB[str(weights)]
+    folder = cache_folder() / "weights" / model.repository.replace("/", "--")
+    if not all((folder / file).is_file() for file in HUB_FILES):
+        from huggingface_hub import snapshot_download  # pyright: ignore[reportMissingImports]
+
+        try:
+            snapshot_download(model.repository, local_dir=folder, allow_patterns=[*HUB_FILES])
+        except Exception as error:  # whatever the hub's transport raises
+            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            raise WeightsError(
+                f"the model {weights!r} cannot be downloaded ({reason}); get "
+                f"{', '.join(HUB_FILES)} from {model.url} and put them into {folder}, or give a "
+                "folder by its path."
+            ) from error
+    file = folder / HUB_FILES[-1]
+    key = f"{folder.name}/{file.name}"
+    _enforce(file, _recorded().get(key), key)
+    return folder
+
+
+def _enforce(path: Path, expected: str | None, key: str) -> str:
+    """The SHA-256 of a file, which must be the expected one; else it is recorded under `key`."""
     digest = _sha256(path)
     if expected is None:
-        records = {**_recorded(), path.name: digest}
+        records = {**_recorded(), key: digest}
         with replacing(_records()) as new:
             new.write_text(json.dumps(records, indent=2) + "\n")
     elif digest != expected:

@@ -6,13 +6,15 @@ door when a name is asked for, so that the rooms stay above the loop and the ses
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
 from typing import Any
 
 from evavos_widget.checkpoints import WeightsError
 
-__all__ = ["STAGES", "create", "create_or_fall_back"]
+__all__ = ["EXTRAS", "STAGES", "MissingExtraError", "create", "create_or_fall_back"]
 
 #: Stage -> the package that has its table ``ENGINES``: name -> ``"module:class"``.
 STAGES = {
@@ -21,6 +23,19 @@ STAGES = {
     "frame_selector": "evavos_widget.frame_selection",
     "annotation_selector": "evavos_widget.annotation_selection",
 }
+
+#: Package that an engine imports -> the optional part of this one that brings it.
+EXTRAS = {
+    "cutie": "cutie",
+    "huggingface_hub": "hub",
+    "omegaconf": "cutie",
+    "timm": "hub",
+    "transformers": "hub",
+}
+
+
+class MissingExtraError(ImportError):
+    """A package of an optional part is not installed; the message says how to install it."""
 
 
 def create(stage: str, engine: Any, **options: Any) -> Any:
@@ -40,11 +55,14 @@ def create(stage: str, engine: Any, **options: Any) -> Any:
     ------
     ValueError
         The stage does not know the name; the message lists the names it knows.
+    MissingExtraError
+        The engine is in an optional part that is not installed.
     """
     if not isinstance(engine, str):
         return engine
     engine_class, variant = _found(stage, engine)
-    return engine_class(variant, **options) if variant else engine_class(**options)
+    with _naming_the_extra(stage, engine):
+        return engine_class(variant, **options) if variant else engine_class(**options)
 
 
 def _found(stage: str, engine: str) -> tuple[type, str]:
@@ -56,13 +74,29 @@ def _found(stage: str, engine: str) -> tuple[type, str]:
             f"there is no {stage.replace('_', ' ')} {name!r}; choose from {sorted(room.ENGINES)}."
         )
     module, _, class_name = room.ENGINES[name].partition(":")
-    return getattr(import_module(f"{room.__name__}.{module}"), class_name), variant
+    with _naming_the_extra(stage, engine):
+        return getattr(import_module(f"{room.__name__}.{module}"), class_name), variant
+
+
+@contextmanager
+def _naming_the_extra(stage: str, engine: str) -> Iterator[None]:
+    """Say which optional part brings a package that is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        raise MissingExtraError(
+            f"the {stage.replace('_', ' ')} {engine!r} needs the package {package!r}, which is not "
+            f"installed; run: pip install 'evavos-widget[{EXTRAS[package]}]'"
+        ) from error
 
 
 def create_or_fall_back(
     stage: str, engine: Any, device: str | None = None
 ) -> tuple[Any, str | None]:
-    """As `create`, but an engine without usable weights is replaced.
+    """As `create`, but an engine that lacks usable weights or a package is replaced.
 
     Parameters
     ----------
@@ -77,13 +111,13 @@ def create_or_fall_back(
     sentence : str or None
         Why the fallback does the work, if it does.
     """
-    options = {}
-    if device is not None and isinstance(engine, str):
-        choices = signature(_found(stage, engine)[0]).parameters
-        options = {"device": device} if "device" in choices else {}
     try:
+        options = {}
+        if device is not None and isinstance(engine, str):
+            choices = signature(_found(stage, engine)[0]).parameters
+            options = {"device": device} if "device" in choices else {}
         return create(stage, engine, **options), None
-    except WeightsError as error:
+    except (WeightsError, MissingExtraError) as error:
         fallback = import_module(STAGES[stage]).FALLBACK
         what = stage.replace("_", " ")
         return create(stage, fallback), f"the {what} is {fallback!r}, not {engine!r}: {error}"

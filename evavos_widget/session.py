@@ -671,6 +671,15 @@ class Session:
             proposals.append(proposal)
         return proposals
 
+    def prepare(self, frame: int) -> None:
+        """Let the predictor begin with a frame on which prompts are to be expected.
+
+        Returns at once. A predictor that takes long over an image embeds it meanwhile.
+        """
+        self._check_frame(frame)
+        if hasattr(self.predictor, "prepare"):
+            self.predictor.prepare(lambda: self.video.frame(frame), (id(self.video), frame))
+
     def snooze(self, frame: int, obj: int) -> None:
         """Do not suggest this frame for this object any more."""
         self._check_frame(frame)

@@ -8,6 +8,8 @@ __all__ = ["ENGINES", "FALLBACK"]
 ENGINES = {
     "classical": "classical:ClassicalPredictor",
     "compact": "compact:CompactPredictor",
+    "sam": "sam:SamEngine",
+    "sam2": "sam2:Sam2Engine",
 }
 
 #: Does the work where the weights of another engine cannot be used.

@@ -13,7 +13,13 @@ import numpy as np
 import torch
 
 from evavos_widget.cache import ByteBoundedCache
-from evavos_widget.mask_prediction.pixels import checked, pin, prediction_of, start_of
+from evavos_widget.mask_prediction.pixels import (
+    checked,
+    clicks_along,
+    pin,
+    prediction_of,
+    start_of,
+)
 from evavos_widget.networks.compact import CELL, CERTAIN, Features
 from evavos_widget.networks.ready import (
     compact_network,
@@ -22,7 +28,7 @@ from evavos_widget.networks.ready import (
     mask_tensor,
     work_size,
 )
-from evavos_widget.prompts import Box, Prediction, Prompts, Scribble
+from evavos_widget.prompts import Box, Prediction, Prompts
 
 __all__ = ["CompactPredictor"]
 
@@ -224,20 +230,9 @@ class _Belief:
 
 def _steps(prompts: Prompts) -> list[list[Point]]:
     """What is given one after the other; a box counts for itself when nothing else is given."""
-    steps = [_along(scribble) for scribble in prompts.scribbles]
+    steps = [clicks_along(scribble, 4 * CELL, SCRIBBLE_CLICKS) for scribble in prompts.scribbles]
     steps += [[(c.x, c.y, 1 if c.positive else -1)] for c in prompts.clicks]
     return steps or ([[]] if prompts.box is not None else [])
-
-
-def _along(scribble: Scribble) -> list[Point]:
-    """Points evenly along a scribble."""
-    points = scribble.points
-    reach = np.concatenate([[0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
-    count = int(np.clip(reach[-1] / (4 * CELL) + 1, 1, SCRIBBLE_CLICKS))
-    at = reach[-1] * (np.arange(count) + 0.5) / count
-    x, y = (np.interp(at, reach, points[:, i]) for i in (0, 1))
-    sign = 1 if scribble.positive else -1
-    return [(float(a), float(b), sign) for a, b in zip(x, y, strict=True)]
 
 
 def _window(belief: _Belief, points: Sequence[Point], box: Box | None) -> tuple[slice, slice]:

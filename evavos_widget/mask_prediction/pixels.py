@@ -7,7 +7,7 @@ import numpy as np
 
 from evavos_widget.prompts import Prediction, Prompts, Scribble
 
-__all__ = ["checked", "pin", "prediction_of", "scribbled", "start_of"]
+__all__ = ["checked", "clicks_along", "pin", "prediction_of", "scribbled", "start_of"]
 
 
 def checked(image: np.ndarray) -> np.ndarray:
@@ -40,6 +40,20 @@ def scribbled(scribble: Scribble, size: tuple[int, int]) -> np.ndarray:
     thickness = max(1, round(2 * scribble.radius))
     cv2.polylines(canvas, [points.reshape(-1, 1, 2)], False, 1, thickness)
     return canvas.astype(bool)
+
+
+def clicks_along(scribble: Scribble, spacing: float, most: int) -> list[tuple[float, float, int]]:
+    """Column, row and sign (1 or -1) of points evenly along a scribble.
+
+    One for every `spacing` pixels of its length and one more, but no more than `most`.
+    """
+    points = scribble.points
+    reach = np.concatenate([[0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
+    count = int(np.clip(reach[-1] / spacing + 1, 1, most))
+    at = reach[-1] * (np.arange(count) + 0.5) / count
+    x, y = (np.interp(at, reach, points[:, i]) for i in (0, 1))
+    sign = 1 if scribble.positive else -1
+    return [(float(a), float(b), sign) for a, b in zip(x, y, strict=True)]
 
 
 def pin(probability: np.ndarray, prompts: Prompts) -> None:

@@ -7,7 +7,9 @@ __all__ = ["ENGINES", "FALLBACK"]
 #: Name -> module and class, imported when its engine is asked for.
 ENGINES = {
     "compact": "compact:CompactPropagator",
+    "cutie": "cutie:CutiePropagator",
     "flow": "flow:FlowPropagator",
+    "sam2": "sam2:Sam2Propagator",
     "stcn": "stcn:StcnPropagator",
 }
 

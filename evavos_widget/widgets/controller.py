@@ -478,7 +478,11 @@ class Controller:
                 outbox.note_state()
                 outbox.note_masks(frames)
         before, self._suggestions = self.suggestion, [] if busy else self._suggest()
-        if self._suggested is not None and self.suggestion != before:
+        if self.suggestion == before:
+            return
+        if self.suggestion is not None and self.suggestion.kind != "mask":
+            self.session.prepare(self.suggestion.frame)
+        if self._suggested is not None:
             self._suggested(self.suggestion)
 
     def _suggest(self) -> list[Suggestion]:

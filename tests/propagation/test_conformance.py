@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 import torch
 from clips import Clip
+from small_cutie import write_small_cutie
 from small_weights import write_small_weights
+from tiny_sam2 import write_tiny
 
 from evavos_widget.loop import Annotation, Propagator
 from evavos_widget.propagation.compact import CompactPropagator
+from evavos_widget.propagation.cutie import CutiePropagator
 from evavos_widget.propagation.flow import FlowPropagator
+from evavos_widget.propagation.sam2 import Sam2Propagator
 from evavos_widget.propagation.stcn import StcnPropagator
 from evavos_widget.simulation.published_stcn import write_random_weights
 
@@ -26,6 +30,11 @@ ENGINES: dict[str, Callable[[Path], Make]] = {
     "stcn": lambda folder: partial(
         StcnPropagator, write_random_weights(folder / "stcn.pth"), "cpu", precision="float32"
     ),
+    "cutie": lambda folder: partial(
+        CutiePropagator, write_small_cutie(folder / "cutie.pth"), "cpu"
+    ),
+    "sam2": lambda folder: partial(Sam2Propagator, write_tiny(folder), "cpu"),
+    "edgetam": lambda folder: partial(Sam2Propagator, write_tiny(folder, "edgetam"), "cpu"),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fake_page import N_FRAMES, Page, mask_at, runs_of, square
 
+from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.session import Session
 from evavos_widget.widgets.protocol import PROTOCOL
 
@@ -209,6 +210,16 @@ def test_what_else_could_be_done_is_offered_beside_the_suggestion(outlined):
     assert len({s["frame"] for s in offered}) == 3
     outlined.ask("suggestion.snooze", frame=offered[0]["frame"], object=1)
     outlined.wait(lambda: outlined.last_state()["suggestion"]["frame"] != offered[0]["frame"])
+
+
+def test_a_slow_predictor_begins_with_the_suggested_frame_ahead_of_the_click(outlined, session):
+    prepared: list[tuple[int, int]] = []
+    session.annotation_selector = Clicks()
+    session.predictor.prepare = lambda image, key: prepared.append((image().shape[0], key[1]))
+    outlined.ask("job.start", job="propagate")
+    outlined.wait(lambda: bool(prepared))
+    outlined.wait(lambda: outlined.last_state()["suggestion"]["frame"] == prepared[-1][1])
+    assert prepared[-1][0] == session.video.height
 
 
 def test_undo_and_redo_say_what_they_did_and_show_it(outlined, session):

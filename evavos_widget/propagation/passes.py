@@ -1,0 +1,370 @@
+"""Propagation in passes from annotated frame to annotated frame, all of which are remembered.
+
+As MiVOS uses a network for propagation interactively (Cheng, Tai, Tang, CVPR 2021).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from evavos_widget.loop import Annotation, PropagationStep, objects_annotated
+from evavos_widget.propagation.chained import check_request
+
+if TYPE_CHECKING:
+    from evavos_widget.video import Video
+
+__all__ = ["Pass", "PassPropagator", "Walk", "drawn"]
+
+PASS_BYTES = 256 * 2**20
+"""Bound on what passes found, kept between calls."""
+
+LIVE = 4
+"""Passes that can be continued: what the others remembered is dropped."""
+
+MOST_CERTAIN = 1 - 1e-6
+"""Probability at which odds are cut off."""
+
+Walk = Iterator[np.ndarray | None]
+"""None for each annotated frame that is remembered, then the log odds of objects against the
+background, (K, h, w) float16, frame by frame."""
+
+
+def drawn(annotation: Annotation, obj: int) -> bytes:
+    """What distinguishes the mask of an object from other ones; empty where it has no pixel."""
+    mask = annotation.labels == obj
+    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest() if mask.any() else b""
+
+
+class Pass:
+    """Objects on the frames after an annotated one, in one direction.
+
+    Parameters
+    ----------
+    objects : tuple of int
+        They are annotated on the same frames.
+    source : int
+        The annotated frame.
+    direction : {-1, 1}
+    marks : mapping of frame -> tuple of bytes
+        How the objects are `drawn` on the frames that the pass remembers.
+    """
+
+    def __init__(
+        self,
+        objects: tuple[int, ...],
+        source: int,
+        direction: int,
+        marks: Mapping[int, tuple[bytes, ...]],
+    ) -> None:
+        self.objects, self.source, self.direction = objects, source, direction
+        self.walk: Walk | None = None
+        self.unread = len(marks)
+        self.nbytes = 0
+        self._marks = marks
+        self._found: list[np.ndarray] = []
+
+    @property
+    def length(self) -> int:
+        """Frames found so far."""
+        return len(self._found)
+
+    def log_odds(self, obj: int, frame: int) -> np.ndarray:
+        """Of an object against the background on a frame that was found."""
+        return self._found[abs(frame - self.source) - 1][self.objects.index(obj)]
+
+    def stands(self, obj: int, annotated: Mapping[int, bytes]) -> bool:
+        """Whether all that the pass remembers of an object is still annotated so."""
+        k = self.objects.index(obj)
+        return all(annotated.get(frame) == marks[k] for frame, marks in self._marks.items())
+
+    def extend(self) -> None:
+        """Remember one annotated frame, or find one frame more."""
+        assert self.walk is not None
+        found = next(self.walk)
+        if found is None:
+            self.unread -= 1
+        else:
+            self._found.append(found)
+            self.nbytes += found.nbytes
+
+    def rest(self) -> None:
+        """Drop all but what was found."""
+        self.walk = None
+
+
+class _Need(NamedTuple):
+    """A mask that a pass has to bring."""
+
+    obj: int
+    source: int
+    direction: int
+
+
+class PassPropagator(ABC):
+    """Carries masks in passes from annotated frame to annotated frame.
+
+    All frames annotated for an object are remembered with what they hold now, for the whole
+    of a pass. A pass ends before the next annotated frame, and where two passes meet their
+    masks are mixed, linearly by distance.
+
+    Strictly, every annotation could change every frame, since all are remembered. As in
+    MiVOS, one changes only the frames up to the next annotated ones; what was found elsewhere
+    stays. A pass from a neighbour that did not know of a new annotation is kept too, and
+    mixed with the new pass; one that remembered an annotation that was changed or taken back
+    is done again.
+    """
+
+    name: str
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._video: Video | None = None
+        self._passes: list[Pass] = []
+
+    @abstractmethod
+    def _open(self, video: Video) -> None:
+        """Another video than before is to be worked on."""
+
+    @abstractmethod
+    def _walk(
+        self,
+        objects: tuple[int, ...],
+        source: int,
+        direction: int,
+        annotations: Mapping[int, Annotation],
+    ) -> Walk:
+        """Remember `annotations`, then go from `source` on, for ever."""
+
+    @abstractmethod
+    def _spread(self, log_odds: Tensor) -> Tensor:
+        """What a walk found, (K, h, w) float32, at the resolution of the video."""
+
+    def affected(
+        self,
+        before: Mapping[int, Annotation],
+        after: Mapping[int, Annotation],
+        n_frames: int,
+    ) -> set[int]:
+        """Frames around a changed annotation, up to the next ones that stayed as they were."""
+        affected: set[int] = set()
+        for obj in {o for k in (before, after) for a in k.values() for o in a.objects}:
+            annotated = [set(objects_annotated(k, obj)) for k in (before, after)]
+            same = sorted(
+                f
+                for f in set.intersection(*annotated)
+                if before[f] is after[f]
+                or np.array_equal(before[f].labels == obj, after[f].labels == obj)
+            )
+            bounds = [-1, *same, n_frames]
+            for frame in set.union(*annotated).difference(same):
+                i = bisect_left(bounds, frame)
+                affected.update(range(bounds[i - 1] + 1, bounds[i]))
+        return affected
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Iterator[PropagationStep]:
+        """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
+
+        A step is a frame that is remembered, objects carried over one frame, or one frame
+        completed.
+
+        Raises
+        ------
+        ValueError
+            A frame lies outside the video, or an annotation has another size.
+        RuntimeError
+            There is not enough memory for a frame.
+        """
+        check_request(video, annotations, frames)
+        if self._video is not video:
+            self._video, self._passes = video, []
+            self._open(video)
+        marks = {
+            o: {f: drawn(annotations[f], o) for f in objects_annotated(annotations, o)}
+            for o in objects
+        }
+        seen = {o: m for o, m in marks.items() if any(m.values())}
+        reach = _reach(seen, frames)
+        passes = self._assign(seen, reach)
+        length: dict[Pass, int] = {}
+        for need, run in passes.items():
+            length[run] = max(length.get(run, 0), reach[need])
+        runs = [run for run in length if run.length < length[run]]
+        waiting = {
+            frame: {
+                passes[need]
+                for need in _needs(seen, frame)
+                if passes[need].length < abs(frame - need.source)
+            }
+            for frame in sorted(set(frames))
+        }
+        total = len(waiting) + sum(run.unread + length[run] - run.length for run in runs)
+        done = count(1)
+        try:
+            for frame in [frame for frame, left in waiting.items() if not left]:
+                found = self._merged(annotations, objects, seen, passes, frame)
+                yield PropagationStep(next(done), total, frame, found)
+            for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
+                self._begin(run, annotations, seen)
+                while run.length < length[run]:
+                    self._extend(run)
+                    yield PropagationStep(next(done), total)
+                    frame = run.source + run.direction * run.length
+                    left = waiting.get(frame, set())
+                    if run in left:
+                        left.remove(run)
+                        if not left:
+                            found = self._merged(annotations, objects, seen, passes, frame)
+                            yield PropagationStep(next(done), total, frame, found)
+        finally:
+            while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
+                del self._passes[0]
+
+    def _assign(self, seen: _Seen, reach: Mapping[_Need, int]) -> dict[_Need, Pass]:
+        """The passes that bring what is needed: kept ones, continued ones, new ones."""
+        passes: dict[_Need, Pass] = {}
+        short: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
+        for need, length in reach.items():
+            kept = [p for p in self._standing((need.obj,), need, seen) if p.length >= length]
+            if kept:
+                passes[need] = kept[-1]
+            else:
+                # Objects that are annotated on the same frames go together.
+                alike = need.source, need.direction, tuple(seen[need.obj])
+                short.setdefault(alike, []).append(need.obj)
+        for (source, direction, annotated), alike in short.items():
+            objects = tuple(alike)
+            need = _Need(objects[0], source, direction)
+            live = [
+                p
+                for p in self._standing(objects, need, seen)
+                if p.objects == objects and p.walk is not None
+            ]
+            read = {f: tuple(seen[o][f] for o in objects) for f in annotated}
+            run = live[-1] if live else Pass(objects, source, direction, read)
+            passes.update({_Need(o, source, direction): run for o in objects})
+        used = list(dict.fromkeys(passes.values()))
+        self._passes = [p for p in self._passes if p not in used] + used
+        return passes
+
+    def _standing(self, objects: tuple[int, ...], need: _Need, seen: _Seen) -> list[Pass]:
+        """Passes of these objects, and perhaps others, that hold what they held; latest last."""
+        return [
+            p
+            for p in self._passes
+            if (p.source, p.direction) == (need.source, need.direction)
+            and set(objects) <= set(p.objects)
+            and all(p.stands(o, seen[o]) for o in objects)
+        ]
+
+    def _begin(self, run: Pass, annotations: Mapping[int, Annotation], seen: _Seen) -> None:
+        if run.walk is None:
+            remembered = {frame: annotations[frame] for frame in seen[run.objects[0]]}
+            run.walk = self._walk(run.objects, run.source, run.direction, remembered)
+        self._passes.remove(run)
+        self._passes.append(run)
+        for other in self._passes[:-LIVE]:
+            other.rest()
+
+    def _extend(self, run: Pass) -> None:
+        try:
+            run.extend()
+        except BaseException as error:
+            run.rest()  # a walk that failed cannot go on
+            if not _out_of_memory(error):
+                raise
+            assert self._video is not None
+            raise RuntimeError(
+                f"there is not enough memory on {self._device} for {self.name!r} on pictures of "
+                f"{self._video.height} x {self._video.width} pixels; close other programs, or "
+                "choose the engine 'compact'."
+            ) from error
+
+    @torch.inference_mode()
+    def _merged(
+        self,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        seen: _Seen,
+        passes: Mapping[_Need, Pass],
+        frame: int,
+    ) -> np.ndarray:
+        """Probabilities of all objects on one frame, (K + 1, H, W)."""
+        assert self._video is not None
+        out = np.zeros((len(objects) + 1, self._video.height, self._video.width), np.float32)
+        out[0] = 1
+        found = {
+            o: self._mixed(_needs({o: seen[o]}, frame), passes, frame)
+            for o in objects
+            if o in seen and frame not in seen[o]
+        }
+        if found:
+            background = torch.zeros_like(next(iter(found.values())))
+            together = torch.stack([background, *found.values()]).softmax(dim=0)
+            out[[0, *(objects.index(o) + 1 for o in found)]] = together.cpu().numpy()
+        for k, obj in enumerate(objects, 1):
+            if frame in seen.get(obj, {}):
+                mask = annotations[frame].labels == obj
+                out[:, mask] = 0
+                out[k] = mask
+        return out
+
+    def _mixed(self, needs: list[_Need], passes: Mapping[_Need, Pass], frame: int) -> Tensor:
+        """Log odds of one object against the background, (H, W), from one pass or two."""
+        found = [
+            self._spread(
+                torch.from_numpy(passes[n].log_odds(n.obj, frame)).to(self._device).float()[None]
+            )[0]
+            for n in needs
+        ]
+        if len(found) == 1:
+            return found[0]
+        before, after = (n.source for n in needs)
+        share = (frame - before) / (after - before)
+        mixed = torch.lerp(found[0].sigmoid(), found[1].sigmoid(), share)
+        return mixed.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
+
+
+_Seen = Mapping[int, Mapping[int, bytes]]
+"""Per object, the frames it is annotated on, ascending, and how it is `drawn` there."""
+
+
+def _needs(seen: _Seen, frame: int) -> list[_Need]:
+    """The passes that a frame's masks come from, per object forwards, then backwards."""
+    needs = []
+    for obj, annotated in seen.items():
+        if frame not in annotated:
+            before = max((f for f in annotated if f < frame), default=None)
+            after = min((f for f in annotated if f > frame), default=None)
+            needs += [_Need(obj, s, d) for s, d in ((before, 1), (after, -1)) if s is not None]
+    return needs
+
+
+def _reach(seen: _Seen, frames: Collection[int]) -> dict[_Need, int]:
+    """How far each pass has to run."""
+    reach: dict[_Need, int] = {}
+    for frame in frames:
+        for need in _needs(seen, frame):
+            reach[need] = max(reach.get(need, 0), abs(frame - need.source))
+    return reach
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # The allocator of the processor has no exception of its own.
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    )

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamPredictor, sam_model_registry
+from segment_anything.modeling import (
+    ImageEncoderViT,
+    MaskDecoder,
+    PromptEncoder,
+    Sam,
+    TwoWayTransformer,
+)
+
+from evavos_widget import engines
+from evavos_widget.checkpoints import WeightsError
+from evavos_widget.mask_prediction import sam as module
+from evavos_widget.mask_prediction.sam import SamEngine
+from evavos_widget.prompts import Box, Click, Prompts, Scribble
+
+SIDE, CHANNELS, WIDTH = 128, 32, 24
+
+
+def tiny_sam() -> Any:
+    """The published classes in small."""
+    cells = SIDE // 16
+    return Sam(
+        ImageEncoderViT(
+            img_size=SIDE,
+            embed_dim=WIDTH,
+            depth=2,
+            num_heads=2,
+            out_chans=CHANNELS,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+            use_rel_pos=True,
+            window_size=4,
+            global_attn_indexes=(1,),
+        ),
+        PromptEncoder(CHANNELS, (cells, cells), (SIDE, SIDE), 16),
+        MaskDecoder(
+            transformer_dim=CHANNELS,
+            transformer=TwoWayTransformer(2, CHANNELS, 2, 64),
+            num_multimask_outputs=3,
+            iou_head_hidden_dim=32,
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    model = tiny_sam()
+    for parameter in model.parameters():  # published ones are not as small as fresh ones
+        torch.nn.init.normal_(parameter, std=0.3)
+    path = tmp_path_factory.mktemp("weights") / "sam_tiny.pth"
+    torch.save(model.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def engine(weights: Path, monkeypatch: pytest.MonkeyPatch) -> SamEngine:
+    monkeypatch.setitem(sam_model_registry, "tiny", tiny_sam)
+    monkeypatch.setitem(module.WIDTHS, WIDTH, "tiny")
+    return SamEngine(weights)
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def published(weights: Path, image: np.ndarray) -> SamPredictor:
+    model = tiny_sam()
+    model.load_state_dict(torch.load(weights, weights_only=True))
+    predictor = SamPredictor(model.eval())
+    predictor.set_image(image)
+    return predictor
+
+
+def best(published: SamPredictor, *given: Any) -> tuple[np.ndarray, float, np.ndarray]:
+    masks, scores, low = published.predict(*given)
+    i = int(scores.argmax())
+    return masks[i], float(scores[i]), low[i : i + 1]
+
+
+@pytest.mark.parametrize("key", [None, "frame"])
+def test_clicks_and_box_give_what_the_published_predictor_gives(engine, published, image, key):
+    clicks = (Click(20, 30), Click(70, 11, False), Click(44, 50))
+    box = Box(10, 5, 80, 55)
+    low = None
+    for n in range(1, 4):
+        prediction = engine.predict(image, Prompts(clicks=clicks[:n], box=box), key=key)
+        mask, score, low = best(
+            published,
+            np.array([[c.x, c.y] for c in clicks[:n]]),
+            np.array([c.positive for c in clicks[:n]]),
+            np.array([10, 5, 80, 55]),
+            low,
+        )
+        np.testing.assert_array_equal(prediction.mask, mask)
+        assert prediction.score == pytest.approx(np.clip(score, 0, 1))
+        np.testing.assert_array_equal(prediction.mask, prediction.probabilities > 0.5)
+
+
+def test_a_box_alone_is_a_prompt(engine, published, image):
+    prediction = engine.predict(image, Prompts(box=Box(10, 5, 80, 55)))
+    mask, _, _ = best(published, None, None, np.array([10, 5, 80, 55]))
+    np.testing.assert_array_equal(prediction.mask, mask)
+
+
+def test_the_mask_before_is_a_prompt_as_the_model_takes_it(engine, published, image):
+    previous = np.zeros((60, 90), bool)
+    previous[20:40, 30:60] = True
+    click = Prompts(clicks=(Click(40, 25),), previous_mask=previous)
+    low = np.full((1, 32, 32), -module.CERTAIN, np.float32)
+    # 90 x 60 is scaled to 128 x 85 in a square of 128, of which this is a quarter.
+    height = round(32 / 128 * 85)
+    rows, columns = (np.arange(n) for n in (height, 32))
+    inside = np.ix_((rows * 60 // height >= 21) & (rows * 60 // height < 38),
+                    (columns * 90 // 32 >= 31) & (columns * 90 // 32 < 56))  # fmt: skip
+    given: list[np.ndarray] = []
+    ask = SamPredictor.predict
+
+    def listen(self, *arguments, **options):
+        given.append(arguments[3])
+        return ask(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SamPredictor, "predict", listen)
+        engine.predict(image, click)
+    assert given[0].shape == low.shape
+    assert (given[0][0][inside] > 4).all()
+    assert (given[0][0, height:] == -module.CERTAIN).all()
+    assert np.mean(given[0] > 0) == pytest.approx(20 * 30 / (60 * 90) * height / 32, rel=0.15)
+
+
+def test_nothing_asked_leaves_the_mask_as_it_was(engine, image):
+    assert not engine.predict(image, Prompts()).mask.any()
+    previous = np.zeros((60, 90), bool)
+    previous[5:9] = True
+    np.testing.assert_array_equal(
+        engine.predict(image, Prompts(previous_mask=previous)).mask, previous
+    )
+
+
+def test_a_scribble_counts_as_clicks_along_it(engine, image):
+    stroke = Scribble(np.array([(10, 30), (80, 30)]), positive=False)
+    clicks = tuple(Click(x, 30, False) for x in np.interp([1, 3, 5], [0, 6], [10, 80]))
+    drawn = engine.predict(image, Prompts(scribbles=(stroke,)))
+    # All at once, unlike clicks that somebody makes one after the other.
+    assert drawn.mask.shape == (60, 90)
+    one_by_one = engine.predict(image, Prompts(clicks=clicks))
+    assert not np.array_equal(drawn.probabilities, one_by_one.probabilities)
+
+
+def test_an_image_is_embedded_once_and_ahead_of_the_click(engine, image, monkeypatch):
+    embedded: list[str] = []
+    go = threading.Event()
+    embed = SamEngine._embed
+
+    def counted(self, image):
+        embedded.append(threading.current_thread().name)
+        assert go.wait(20)
+        return embed(self, image)
+
+    monkeypatch.setattr(SamEngine, "_embed", counted)
+    engine.prepare(lambda: image, "next")
+    engine.prepare(lambda: image, "dropped for the one after it")
+    engine.prepare(lambda: image, "later")
+    go.set()
+    engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="next")
+    engine.predict(image, Prompts(clicks=(Click(3, 3), Click(9, 9))), key="next")
+    engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="later")
+    assert len(embedded) == 2
+    assert embedded[0].startswith("sam-ahead")
+
+
+def test_a_file_of_something_else_is_named_and_the_session_goes_on(tmp_path, weights):
+    damaged = tmp_path / "sam.pth"
+    damaged.write_bytes(weights.read_bytes()[:-5000])
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
+    for path in (damaged, tmp_path / "other.pth", weights):  # the last is of no published size
+        with pytest.raises(WeightsError, match=path.name):
+            SamEngine(path)
+    fallback, sentence = engines.create_or_fall_back("predictor", f"sam:{damaged}")
+    assert fallback.name == "classical"
+    assert "sam.pth" in sentence
+
+
+def test_a_device_that_is_not_there_is_named(weights):
+    with pytest.raises(ValueError, match="cuda"):
+        SamEngine(weights, device="cuda:77")
