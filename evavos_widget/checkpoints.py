@@ -129,7 +129,7 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
     ),
     "davis": Checkpoint(
         "compact-davis.safetensors",
-        "0d0de270ed019460b94d4311945e600c2cdfa753e9f84dfdcbac1caa31279c5c",
+        "cf402c90143aa95a9e4bc80192333c94d0d156028d862366c48534fe9d709d35",
         "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free`",
         "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
         "name the engine 'compact:free' for other uses (docs/model_card.md).",
