@@ -146,14 +146,6 @@ DOWNLOADS: Mapping[str, Download] = {
         "MIT (the authors' repository, hkchengrex/STCN)",
         "static images, BL30K, YouTube-VOS and DAVIS (Cheng et al. 2021)",
     ),
-    "fusion": Download(
-        "fusion_stcn.pth",
-        _DRIVE + "1MAbWHrOjlze9vPQdW-HxMnvjPpaZlfLv",
-        160_000,
-        None,
-        "MIT (the authors' repository, hkchengrex/MiVOS, branch MiVOS-STCN)",
-        "BL30K, YouTube-VOS and DAVIS (Cheng et al. 2021)",
-    ),
     "sam:vit_b": Download(
         "sam_vit_b_01ec64.pth",
         _SAM + "sam_vit_b_01ec64.pth",
@@ -263,6 +255,8 @@ def weights_file(weights: str | os.PathLike[str]) -> Path:
 def place(name: str) -> Path:
     """Where the weights called `name` are, or will be once they are downloaded.
 
+    A file, or the folder of a model of `HUB`.
+
     Raises
     ------
     WeightsError
@@ -270,10 +264,11 @@ def place(name: str) -> Path:
     """
     if name in CHECKPOINTS:
         return FOLDER / CHECKPOINTS[name].file
+    if name in HUB:
+        return cache_folder() / "weights" / HUB[name].repository.replace("/", "--")
     if name not in DOWNLOADS:
-        raise WeightsError(
-            f"no weights are called {name!r}; choose from {sorted([*CHECKPOINTS, *DOWNLOADS])}."
-        )
+        known = sorted([*CHECKPOINTS, *DOWNLOADS, *HUB])
+        raise WeightsError(f"no weights are called {name!r}; choose from {known}.")
     return cache_folder() / "weights" / DOWNLOADS[name].file
 
 
@@ -281,6 +276,8 @@ def expected_sha256(name: str) -> str | None:
     """The hash that weights must have: published, or that of the first download, if any."""
     if name in CHECKPOINTS:
         return CHECKPOINTS[name].sha256
+    if name in HUB:
+        return _recorded().get(f"{place(name).name}/{HUB_FILES[-1]}")
     return DOWNLOADS[name].sha256 or _recorded().get(DOWNLOADS[name].file)
 
 
@@ -320,9 +317,13 @@ def verify(name: str) -> str:
         The file is not there, or its hash is not the one that it must have.
     """
     path, expected = place(name), expected_sha256(name)
+    key = path.name
+    if name in HUB:
+        path = path / HUB_FILES[-1]
+        key = f"{key}/{path.name}"
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; run: evavos models download {name}")
-    return _enforce(path, expected, path.name)
+    return _enforce(path, expected, key)
 
 
 def hub_folder(weights: str | os.PathLike[str]) -> Path:
@@ -344,8 +345,7 @@ def hub_folder(weights: str | os.PathLike[str]) -> Path:
                 f"{', '.join(map(repr, HUB))}."
             )
         return folder
-    model = HUB[str(weights)]
-    folder = cache_folder() / "weights" / model.repository.replace("/", "--")
+    model, folder = HUB[str(weights)], place(str(weights))
     if not all((folder / file).is_file() for file in HUB_FILES):
         from huggingface_hub import snapshot_download  # pyright: ignore[reportMissingImports]
 
@@ -358,9 +358,7 @@ def hub_folder(weights: str | os.PathLike[str]) -> Path:
                 f"{', '.join(HUB_FILES)} from {model.url} and put them into {folder}, or give a "
                 "folder by its path."
             ) from error
-    file = folder / HUB_FILES[-1]
-    key = f"{folder.name}/{file.name}"
-    _enforce(file, _recorded().get(key), key)
+    verify(str(weights))
     return folder
 
 

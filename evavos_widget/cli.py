@@ -263,31 +263,32 @@ def _benchmark_propagation(args: argparse.Namespace) -> None:
 
 
 def _models_list(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, expected_sha256, place
+    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, expected_sha256, place
 
     for name, entry in CHECKPOINTS.items():
-        print(f"{name:10s} comes with the package; {entry.licence}")
-    for name, entry in DOWNLOADS.items():
-        there = "here" if place(name).is_file() else "not here"
+        print(f"{name:15s} comes with the package; {entry.licence}")
+    for name, entry in {**DOWNLOADS, **HUB}.items():
+        there = "here" if place(name).exists() else "not here"
         print(
-            f"{name:10s} {there}, {entry.size / 1e6:.1f} MB; {entry.licence}; "
-            f"trained on {entry.trained}\n{'':10s} {entry.url}\n"
-            f"{'':10s} SHA-256 {expected_sha256(name) or 'recorded at the first download'}"
+            f"{name:15s} {there}, {entry.size / 1e6:.1f} MB; {entry.licence}; "
+            f"trained on {entry.trained}\n{'':15s} {entry.url}\n"
+            f"{'':15s} SHA-256 {expected_sha256(name) or 'recorded at the first download'}"
         )
 
 
 def _models_download(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import DOWNLOADS, download, find
+    from evavos_widget.checkpoints import CHECKPOINTS, HUB, download, find, hub_folder
 
-    print(download(args.name) if args.name in DOWNLOADS else find(args.name))
+    get = find if args.name in CHECKPOINTS else hub_folder if args.name in HUB else download
+    print(get(args.name))
 
 
 def _models_verify(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, place, verify
+    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, place, verify
 
-    for name in [*CHECKPOINTS, *DOWNLOADS]:
-        if place(name).is_file():
-            print(f"{name:10s} {verify(name)}")
+    for name in [*CHECKPOINTS, *DOWNLOADS, *HUB]:
+        if place(name).exists():
+            print(f"{name:15s} {verify(name)}")
 
 
 def _models_path(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from evavos_widget import engines
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction import compact
 from evavos_widget.mask_prediction.compact import CompactPredictor
+from evavos_widget.mask_prediction.pixels import clicks_along
 from evavos_widget.networks.compact import CompactNet
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
 
@@ -145,10 +146,12 @@ def test_window_is_around_object_and_clicks(disc: np.ndarray) -> None:
 
 
 def test_scribbles_count_as_clicks_along_them(engine: CompactPredictor, image: np.ndarray) -> None:
-    along = compact._along(Scribble(np.array([[10.0, 20.0], [110.0, 20.0]]), positive=False))
+    stroke = Scribble(np.array([[10.0, 20.0], [110.0, 20.0]]), positive=False)
+    along = clicks_along(stroke, 32, 5)
     assert len(along) == 4
     assert all(10 < x < 110 and y == 20 and sign == -1 for x, y, sign in along)
-    assert compact._along(Scribble(np.array([[7.0, 8.0]]))) == [(7.0, 8.0, 1)]
+    assert len(clicks_along(stroke, 2, 5)) == 5
+    assert clicks_along(Scribble(np.array([[7.0, 8.0]])), 32, 5) == [(7.0, 8.0, 1)]
     out = engine.predict(image, Prompts(scribbles=(Scribble(np.array([[10.0, 20], [60, 90]])),)))
     assert out.mask[20, 10]
 
