@@ -80,10 +80,10 @@ $(PACKAGE): pyproject.toml $(FRONT_END) | $(BIN)/python
 	python -m pip install --editable .
 	@touch $@
 
-# vos-benchmark asks for opencv-python, whose files would overwrite the headless build's.
+# These ask for opencv-python, whose files would overwrite the headless build's.
 $(TOOLS): $(PACKAGE)
 	python -m pip install --quiet --group test --group lint
-	python -m pip install --quiet --no-deps vos-benchmark
+	python -m pip install --quiet --no-deps vos-benchmark stcnbuf
 	@touch $@
 
 $(NODE_MODULES): js/package.json js/package-lock.json | $(TOOLS)

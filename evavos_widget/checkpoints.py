@@ -347,7 +347,7 @@ def hub_folder(weights: str | os.PathLike[str]) -> Path:
         return folder
     model, folder = HUB[str(weights)], place(str(weights))
     if not all((folder / file).is_file() for file in HUB_FILES):
-        from huggingface_hub import snapshot_download  # pyright: ignore[reportMissingImports]
+        from huggingface_hub import snapshot_download
 
         try:
             snapshot_download(model.repository, local_dir=folder, allow_patterns=[*HUB_FILES])

@@ -677,8 +677,9 @@ class Session:
         Returns at once. A predictor that takes long over an image embeds it meanwhile.
         """
         self._check_frame(frame)
-        if hasattr(self.predictor, "prepare"):
-            self.predictor.prepare(lambda: self.video.frame(frame), (id(self.video), frame))
+        prepare = getattr(self.predictor, "prepare", None)
+        if prepare is not None:
+            prepare(lambda: self.video.frame(frame), (id(self.video), frame))
 
     def snooze(self, frame: int, obj: int) -> None:
         """Do not suggest this frame for this object any more."""

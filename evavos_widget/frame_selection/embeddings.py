@@ -102,13 +102,13 @@ def _torchvision(model: str) -> Encoder:
 
 
 def _timm(model: str) -> Encoder:
-    import timm  # pyright: ignore[reportMissingImports]
+    import timm
 
     return _of_network(timm.create_model(model, pretrained=True, num_classes=0))
 
 
 def _transformers(model: str) -> Encoder:
-    import transformers  # pyright: ignore[reportMissingImports]
+    import transformers
 
     network = transformers.AutoModel.from_pretrained(model)
     return _of_network(network, lambda out: out.last_hidden_state[:, 0])

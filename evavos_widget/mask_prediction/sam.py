@@ -77,13 +77,15 @@ class SamEngine(ClickByClick):
         box: Box | None,
         low: np.ndarray | None,
     ) -> Answer:
-        masks, scores, lows = embedding.predictor(self._model).predict(
+        # The package says tensors, and returns arrays.
+        answer: Any = embedding.predictor(self._model).predict(
             points,
             signs,
             None if box is None else np.array([box.x0, box.y0, box.x1, box.y1]),
             low,
             return_logits=True,
         )
+        masks, scores, lows = answer
         best = int(scores.argmax())
         return Answer(masks[best], lows[best : best + 1], float(scores[best]))
 
@@ -101,7 +103,7 @@ class SamEngine(ClickByClick):
         return low
 
     def _embed(self, image: np.ndarray) -> _Embedding:
-        predictor = SamPredictor(self._model)
+        predictor: Any = SamPredictor(self._model)
         predictor.set_image(image)
         return _Embedding(predictor.features, predictor.original_size, predictor.input_size)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import (  # pyright: ignore[reportMissingImports]
+from transformers import (
     AutoConfig,
     EdgeTamModel,
     EdgeTamVideoInferenceSession,

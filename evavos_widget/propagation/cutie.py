@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import cutie  # pyright: ignore[reportMissingImports]
+import cutie
 import cv2
 import numpy as np
 import torch
-from cutie.inference.inference_core import (  # pyright: ignore[reportMissingImports]
+from cutie.inference.inference_core import (
     InferenceCore,
 )
-from cutie.model.cutie import CUTIE  # pyright: ignore[reportMissingImports]
-from cutie.model.utils import resnet  # pyright: ignore[reportMissingImports]
-from cutie.utils.tensor_utils import aggregate  # pyright: ignore[reportMissingImports]
-from omegaconf import OmegaConf  # pyright: ignore[reportMissingImports]
+from cutie.model.cutie import CUTIE
+from cutie.model.utils import resnet
+from cutie.utils.tensor_utils import aggregate
+from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn import functional
 
@@ -148,7 +148,7 @@ class CutiePropagator(PassPropagator):
 def cutie_settings(size: str) -> Any:
     """The settings of the authors for DAVIS-2017, for a network of size 'base' or 'small'."""
     folder = Path(cutie.__path__[0]) / "config"
-    settings = OmegaConf.load(folder / "eval_config.yaml")
+    settings: Any = OmegaConf.load(folder / "eval_config.yaml")
     settings.model = OmegaConf.load(folder / "model" / "base.yaml")
     if size == "small":
         settings.model.pixel_encoder.type = "resnet18"

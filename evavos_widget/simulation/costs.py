@@ -121,5 +121,6 @@ def _line(seconds: np.ndarray, clicks: np.ndarray) -> tuple[float, float]:
         default = Costs()
         ratio = float(np.median(seconds / (default.locate + default.click * clicks)))
         return default.click * ratio, default.locate * ratio
-    slope = max(0.0, float(theilslopes(seconds, clicks).slope))
+    fitted: Any = theilslopes(seconds, clicks)
+    slope = max(0.0, float(fitted.slope))
     return slope, max(0.0, float(np.median(seconds - slope * clicks)))

@@ -31,7 +31,7 @@ def published_network(weights: Path | None = None) -> nn.Module:
         `stcnbuf` is not installed.
     """
     if find_spec("stcnbuf") is None:
-        raise ValueError("the published code is not installed; run: pip install stcnbuf")
+        raise ValueError("the published code is not installed; run: pip install --no-deps stcnbuf")
     from stcnbuf.model import mod_resnet, modules
     from stcnbuf.model.eval_network import STCN
 
