@@ -64,7 +64,7 @@ def switch(page: Any) -> tuple[list[float], list[float]]:
             const names = document.querySelectorAll(".evc-name");
             for (let i = 0; i < switches; i++) {
                 names[i % names.length].click();
-                await new Promise((resolve) => request(resolve));
+                await new Promise((resolve) => requestAnimationFrame(resolve));
             }
         }""",
         SWITCHES,
