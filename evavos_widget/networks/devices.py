@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["chosen_device", "fastest_type"]
+__all__ = ["chosen_device", "fastest_type", "out_of_memory"]
 
 
 def chosen_device(device: str | None = None) -> str:
@@ -28,3 +28,11 @@ def fastest_type(device: str) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     fast = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
     return torch.bfloat16 if fast else torch.float32
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of PyTorch says that memory is short."""
+    # The allocator of the processor has no exception of its own.
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    )

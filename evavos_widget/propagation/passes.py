@@ -6,23 +6,23 @@ As MiVOS uses a network for propagation interactively (Cheng, Tai, Tang, CVPR 20
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from evavos_widget.loop import Annotation, PropagationStep, objects_annotated
+from evavos_widget.networks.devices import out_of_memory
+from evavos_widget.propagation.between import Need, Seen, changed_frames, drawn, needs_of, reach_of
 from evavos_widget.propagation.chained import check_request
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["Pass", "PassPropagator", "Walk", "drawn"]
+__all__ = ["Pass", "PassPropagator", "Walk"]
 
 PASS_BYTES = 256 * 2**20
 """Bound on what passes found, kept between calls."""
@@ -36,12 +36,6 @@ MOST_CERTAIN = 1 - 1e-6
 Walk = Iterator[np.ndarray | None]
 """None for each annotated frame that is remembered, then the log odds of objects against the
 background, (K, h, w) float16, frame by frame."""
-
-
-def drawn(annotation: Annotation, obj: int) -> bytes:
-    """What distinguishes the mask of an object from other ones; empty where it has no pixel."""
-    mask = annotation.labels == obj
-    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest() if mask.any() else b""
 
 
 class Pass:
@@ -101,14 +95,6 @@ class Pass:
         self.walk = None
 
 
-class _Need(NamedTuple):
-    """A mask that a pass has to bring."""
-
-    obj: int
-    source: int
-    direction: int
-
-
 class PassPropagator(ABC):
     """Carries masks in passes from annotated frame to annotated frame.
 
@@ -155,20 +141,7 @@ class PassPropagator(ABC):
         n_frames: int,
     ) -> set[int]:
         """Frames around a changed annotation, up to the next ones that stayed as they were."""
-        affected: set[int] = set()
-        for obj in {o for k in (before, after) for a in k.values() for o in a.objects}:
-            annotated = [set(objects_annotated(k, obj)) for k in (before, after)]
-            same = sorted(
-                f
-                for f in set.intersection(*annotated)
-                if before[f] is after[f]
-                or np.array_equal(before[f].labels == obj, after[f].labels == obj)
-            )
-            bounds = [-1, *same, n_frames]
-            for frame in set.union(*annotated).difference(same):
-                i = bisect_left(bounds, frame)
-                affected.update(range(bounds[i - 1] + 1, bounds[i]))
-        return affected
+        return changed_frames(before, after, n_frames)
 
     def propagate(
         self,
@@ -198,7 +171,7 @@ class PassPropagator(ABC):
             for o in objects
         }
         seen = {o: m for o, m in marks.items() if any(m.values())}
-        reach = _reach(seen, frames)
+        reach = reach_of(seen, frames)
         passes = self._assign(seen, reach)
         length: dict[Pass, int] = {}
         for need, run in passes.items():
@@ -207,7 +180,7 @@ class PassPropagator(ABC):
         waiting = {
             frame: {
                 passes[need]
-                for need in _needs(seen, frame)
+                for need in needs_of(seen, frame)
                 if passes[need].length < abs(frame - need.source)
             }
             for frame in sorted(set(frames))
@@ -234,9 +207,9 @@ class PassPropagator(ABC):
             while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
                 del self._passes[0]
 
-    def _assign(self, seen: _Seen, reach: Mapping[_Need, int]) -> dict[_Need, Pass]:
+    def _assign(self, seen: Seen, reach: Mapping[Need, int]) -> dict[Need, Pass]:
         """The passes that bring what is needed: kept ones, continued ones, new ones."""
-        passes: dict[_Need, Pass] = {}
+        passes: dict[Need, Pass] = {}
         short: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
         for need, length in reach.items():
             kept = [p for p in self._standing((need.obj,), need, seen) if p.length >= length]
@@ -248,7 +221,7 @@ class PassPropagator(ABC):
                 short.setdefault(alike, []).append(need.obj)
         for (source, direction, annotated), alike in short.items():
             objects = tuple(alike)
-            need = _Need(objects[0], source, direction)
+            need = Need(objects[0], source, direction)
             live = [
                 p
                 for p in self._standing(objects, need, seen)
@@ -256,12 +229,12 @@ class PassPropagator(ABC):
             ]
             read = {f: tuple(seen[o][f] for o in objects) for f in annotated}
             run = live[-1] if live else Pass(objects, source, direction, read)
-            passes.update({_Need(o, source, direction): run for o in objects})
+            passes.update({Need(o, source, direction): run for o in objects})
         used = list(dict.fromkeys(passes.values()))
         self._passes = [p for p in self._passes if p not in used] + used
         return passes
 
-    def _standing(self, objects: tuple[int, ...], need: _Need, seen: _Seen) -> list[Pass]:
+    def _standing(self, objects: tuple[int, ...], need: Need, seen: Seen) -> list[Pass]:
         """Passes of these objects, and perhaps others, that hold what they held; latest last."""
         return [
             p
@@ -271,7 +244,7 @@ class PassPropagator(ABC):
             and all(p.stands(o, seen[o]) for o in objects)
         ]
 
-    def _begin(self, run: Pass, annotations: Mapping[int, Annotation], seen: _Seen) -> None:
+    def _begin(self, run: Pass, annotations: Mapping[int, Annotation], seen: Seen) -> None:
         if run.walk is None:
             remembered = {frame: annotations[frame] for frame in seen[run.objects[0]]}
             run.walk = self._walk(run.objects, run.source, run.direction, remembered)
@@ -285,7 +258,7 @@ class PassPropagator(ABC):
             run.extend()
         except BaseException as error:
             run.rest()  # a walk that failed cannot go on
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             assert self._video is not None
             raise RuntimeError(
@@ -299,8 +272,8 @@ class PassPropagator(ABC):
         self,
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
-        seen: _Seen,
-        passes: Mapping[_Need, Pass],
+        seen: Seen,
+        passes: Mapping[Need, Pass],
         frame: int,
     ) -> np.ndarray:
         """Probabilities of all objects on one frame, (K + 1, H, W)."""
@@ -308,7 +281,7 @@ class PassPropagator(ABC):
         out = np.zeros((len(objects) + 1, self._video.height, self._video.width), np.float32)
         out[0] = 1
         found = {
-            o: self._mixed(_needs({o: seen[o]}, frame), passes, frame)
+            o: self._mixed(needs_of({o: seen[o]}, frame), passes, frame)
             for o in objects
             if o in seen and frame not in seen[o]
         }
@@ -323,7 +296,7 @@ class PassPropagator(ABC):
                 out[k] = mask
         return out
 
-    def _mixed(self, needs: list[_Need], passes: Mapping[_Need, Pass], frame: int) -> Tensor:
+    def _mixed(self, needs: list[Need], passes: Mapping[Need, Pass], frame: int) -> Tensor:
         """Log odds of one object against the background, (H, W), from one pass or two."""
         found = [
             self._spread(
@@ -337,34 +310,3 @@ class PassPropagator(ABC):
         share = (frame - before) / (after - before)
         mixed = torch.lerp(found[0].sigmoid(), found[1].sigmoid(), share)
         return mixed.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
-
-
-_Seen = Mapping[int, Mapping[int, bytes]]
-"""Per object, the frames it is annotated on, ascending, and how it is `drawn` there."""
-
-
-def _needs(seen: _Seen, frame: int) -> list[_Need]:
-    """The passes that a frame's masks come from, per object forwards, then backwards."""
-    needs = []
-    for obj, annotated in seen.items():
-        if frame not in annotated:
-            before = max((f for f in annotated if f < frame), default=None)
-            after = min((f for f in annotated if f > frame), default=None)
-            needs += [_Need(obj, s, d) for s, d in ((before, 1), (after, -1)) if s is not None]
-    return needs
-
-
-def _reach(seen: _Seen, frames: Collection[int]) -> dict[_Need, int]:
-    """How far each pass has to run."""
-    reach: dict[_Need, int] = {}
-    for frame in frames:
-        for need in _needs(seen, frame):
-            reach[need] = max(reach.get(need, 0), abs(frame - need.source))
-    return reach
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    # The allocator of the processor has no exception of its own.
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "not enough memory" in str(error)
-    )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,12 +14,13 @@ from torch.nn import functional
 
 from evavos_widget import checkpoints
 from evavos_widget.loop import Annotation, PropagationStep, objects_annotated
-from evavos_widget.networks.devices import chosen_device, fastest_type
+from evavos_widget.networks.devices import chosen_device, fastest_type, out_of_memory
 from evavos_widget.networks.memory import CHUNK_ELEMENTS
 from evavos_widget.networks.stcn import aggregate
 from evavos_widget.networks.stcn_weights import ready_stcn
+from evavos_widget.propagation.between import Need, Seen, changed_frames, drawn, needs_of, reach_of
 from evavos_widget.propagation.chained import check_request
-from evavos_widget.propagation.stcn_frames import Frames, drawn
+from evavos_widget.propagation.stcn_frames import Frames
 from evavos_widget.propagation.stcn_pass import SMALLEST_CHUNK, Pass
 
 if TYPE_CHECKING:
@@ -35,14 +35,6 @@ PASS_BYTES = 256 * 2**20
 """Bound on what passes found, kept between calls: 2,500 frames of an object at 480p."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-class _Need(NamedTuple):
-    """A mask that a pass has to bring."""
-
-    obj: int
-    source: int
-    direction: int
 
 
 class StcnPropagator:
@@ -103,20 +95,7 @@ class StcnPropagator:
         n_frames: int,
     ) -> set[int]:
         """Frames around a changed annotation, up to the next ones that stayed as they were."""
-        affected: set[int] = set()
-        for obj in {o for k in (before, after) for a in k.values() for o in a.objects}:
-            annotated = [set(objects_annotated(k, obj)) for k in (before, after)]
-            same = sorted(
-                f
-                for f in set.intersection(*annotated)
-                if before[f] is after[f]
-                or np.array_equal(before[f].labels == obj, after[f].labels == obj)
-            )
-            bounds = [-1, *same, n_frames]
-            for frame in set.union(*annotated).difference(same):
-                i = bisect_left(bounds, frame)
-                affected.update(range(bounds[i - 1] + 1, bounds[i]))
-        return affected
+        return changed_frames(before, after, n_frames)
 
     def propagate(
         self,
@@ -145,7 +124,7 @@ class StcnPropagator:
             for o in objects
         }
         seen = {o: m for o, m in marks.items() if any(m.values())}
-        reach = _reach(seen, frames)
+        reach = reach_of(seen, frames)
         passes = self._assign(seen, reach)
         runs: dict[Pass, int] = {}
         waiting: dict[int, set[Pass]] = {frame: set() for frame in sorted(set(frames))}
@@ -153,7 +132,7 @@ class StcnPropagator:
             runs[run] = max(runs.get(run, 0), reach[need])
         runs = {run: length for run, length in runs.items() if length > run.length}
         for frame, left in waiting.items():
-            for need in _needs(seen, frame):
+            for need in needs_of(seen, frame):
                 if abs(frame - need.source) > passes[need].length:
                     left.add(passes[need])
         total = len(waiting) + sum(
@@ -183,9 +162,9 @@ class StcnPropagator:
             while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
                 del self._passes[0]
 
-    def _assign(self, seen: _Seen, reach: Mapping[_Need, int]) -> dict[_Need, Pass]:
+    def _assign(self, seen: Seen, reach: Mapping[Need, int]) -> dict[Need, Pass]:
         """The passes that bring what is needed: kept ones, continued ones, new ones."""
-        passes: dict[_Need, Pass] = {}
+        passes: dict[Need, Pass] = {}
         short: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
         for need, length in reach.items():
             kept = self._kept((need.obj,), need.source, need.direction, seen)
@@ -199,13 +178,13 @@ class StcnPropagator:
             together = tuple(objects)
             kept = self._kept(together, source, direction, seen)
             run = Pass(together, source, direction) if kept is None else kept.only(together)
-            passes.update({_Need(o, source, direction): run for o in together})
+            passes.update({Need(o, source, direction): run for o in together})
         used = list(dict.fromkeys(passes.values()))
         self._passes = [p for p in self._passes if p not in used] + used
         return passes
 
     def _kept(
-        self, objects: tuple[int, ...], source: int, direction: int, seen: _Seen
+        self, objects: tuple[int, ...], source: int, direction: int, seen: Seen
     ) -> Pass | None:
         """The longest pass of these objects, and perhaps others, that still stands."""
         standing = [
@@ -246,7 +225,7 @@ class StcnPropagator:
             try:
                 return step()
             except RuntimeError as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 if self._chunk <= SMALLEST_CHUNK:
                     raise RuntimeError(
@@ -263,8 +242,8 @@ class StcnPropagator:
         self,
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
-        seen: _Seen,
-        passes: Mapping[_Need, Pass],
+        seen: Seen,
+        passes: Mapping[Need, Pass],
         frame: int,
     ) -> np.ndarray:
         """Probabilities of all objects on one frame, (K + 1, H, W), at full resolution."""
@@ -272,7 +251,7 @@ class StcnPropagator:
         out = np.zeros((len(objects) + 1, *shape), np.float32)
         out[0] = 1
         found = {
-            o: self._alone(_needs({o: seen[o]}, frame), passes, frame)
+            o: self._alone(needs_of({o: seen[o]}, frame), passes, frame)
             for o in objects
             if o in seen and frame not in seen[o]
         }
@@ -290,39 +269,10 @@ class StcnPropagator:
                 out[k] = mask
         return out
 
-    def _alone(self, needs: list[_Need], passes: Mapping[_Need, Pass], frame: int) -> Tensor:
+    def _alone(self, needs: list[Need], passes: Mapping[Need, Pass], frame: int) -> Tensor:
         """Probability of one object against all else, (H, W) padded, from one pass or two."""
         found = [self._frames.spread(passes[n].log_odds(n.obj, frame)[None])[0] for n in needs]
         if len(found) == 1:
             return found[0]
         before, after = (n.source for n in needs)
         return torch.lerp(found[0], found[1], (frame - before) / (after - before))
-
-
-_Seen = Mapping[int, Mapping[int, bytes]]
-"""Per object, the frames it is annotated on, ascending, and how it is `drawn` there."""
-
-
-def _needs(seen: _Seen, frame: int) -> list[_Need]:
-    """The passes that a frame's masks come from, per object forwards, then backwards."""
-    needs = []
-    for obj, annotated in seen.items():
-        if frame not in annotated:
-            before = max((f for f in annotated if f < frame), default=None)
-            after = min((f for f in annotated if f > frame), default=None)
-            needs += [_Need(obj, s, d) for s, d in ((before, 1), (after, -1)) if s is not None]
-    return needs
-
-
-def _reach(seen: _Seen, frames: Collection[int]) -> dict[_Need, int]:
-    """How far each pass has to run."""
-    reach: dict[_Need, int] = {}
-    for frame in frames:
-        for need in _needs(seen, frame):
-            reach[need] = max(reach.get(need, 0), abs(frame - need.source))
-    return reach
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    # The allocator of the processor has no exception of its own.
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -16,12 +15,13 @@ from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.memory import tokens
 from evavos_widget.networks.stcn import CELL, DEEP, KEY, QUARTER, STCN, VALUE, FrameFeatures
+from evavos_widget.propagation.between import drawn
 from evavos_widget.propagation.spill import Spill
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["Frames", "drawn"]
+__all__ = ["Frames"]
 
 SHORT_SIDE = 480
 """Longer frames are brought to this short side, as the authors do; smaller ones stay."""
@@ -49,12 +49,6 @@ class _Value(NamedTuple):
     @property
     def nbytes(self) -> int:
         return self.value.nbytes
-
-
-def drawn(annotation: Annotation, obj: int) -> bytes:
-    """What distinguishes the mask of an object from other ones; empty where it has no pixel."""
-    mask = annotation.labels == obj
-    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest() if mask.any() else b""
 
 
 class Frames:

@@ -11,7 +11,8 @@ from torch import Tensor
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.memory import readout, tokens
 from evavos_widget.networks.stcn import KEY, VALUE, aggregate
-from evavos_widget.propagation.stcn_frames import Frames, drawn
+from evavos_widget.propagation.between import drawn
+from evavos_widget.propagation.stcn_frames import Frames
 
 __all__ = ["Pass"]
 

@@ -1,0 +1,71 @@
+"""Between annotated frames: which passes bring a frame's masks, and what an annotation changes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+
+from evavos_widget.loop import Annotation, objects_annotated
+
+__all__ = ["Need", "Seen", "changed_frames", "drawn", "needs_of", "reach_of"]
+
+Seen = Mapping[int, Mapping[int, bytes]]
+"""Per object, the frames it is annotated on, ascending, and how it is `drawn` there."""
+
+
+class Need(NamedTuple):
+    """A mask that a pass has to bring."""
+
+    obj: int
+    source: int
+    direction: int
+
+
+def drawn(annotation: Annotation, obj: int) -> bytes:
+    """What distinguishes the mask of an object from other ones; empty where it has no pixel."""
+    mask = annotation.labels == obj
+    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest() if mask.any() else b""
+
+
+def changed_frames(
+    before: Mapping[int, Annotation], after: Mapping[int, Annotation], n_frames: int
+) -> set[int]:
+    """Frames around a changed annotation, up to the next ones that stayed as they were."""
+    changed: set[int] = set()
+    for obj in {o for k in (before, after) for a in k.values() for o in a.objects}:
+        annotated = [set(objects_annotated(k, obj)) for k in (before, after)]
+        same = sorted(
+            f
+            for f in set.intersection(*annotated)
+            if before[f] is after[f]
+            or np.array_equal(before[f].labels == obj, after[f].labels == obj)
+        )
+        bounds = [-1, *same, n_frames]
+        for frame in set.union(*annotated).difference(same):
+            i = bisect_left(bounds, frame)
+            changed.update(range(bounds[i - 1] + 1, bounds[i]))
+    return changed
+
+
+def needs_of(seen: Seen, frame: int) -> list[Need]:
+    """The passes that a frame's masks come from, per object forwards, then backwards."""
+    needs = []
+    for obj, annotated in seen.items():
+        if frame not in annotated:
+            before = max((f for f in annotated if f < frame), default=None)
+            after = min((f for f in annotated if f > frame), default=None)
+            needs += [Need(obj, s, d) for s, d in ((before, 1), (after, -1)) if s is not None]
+    return needs
+
+
+def reach_of(seen: Seen, frames: Collection[int]) -> dict[Need, int]:
+    """How far each pass has to run."""
+    reach: dict[Need, int] = {}
+    for frame in frames:
+        for need in needs_of(seen, frame):
+            reach[need] = max(reach.get(need, 0), abs(frame - need.source))
+    return reach
