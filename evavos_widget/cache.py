@@ -60,3 +60,8 @@ class ByteBoundedCache:
             while total > self._limit and len(self._items) > 1:
                 _, dropped = self._items.popitem(last=False)
                 total -= dropped.nbytes
+
+    def clear(self) -> None:
+        """Keep nothing of what is there."""
+        with self._lock:
+            self._items.clear()

@@ -146,6 +146,14 @@ DOWNLOADS: Mapping[str, Download] = {
         "MIT (the authors' repository, hkchengrex/STCN)",
         "static images, BL30K, YouTube-VOS and DAVIS (Cheng et al. 2021)",
     ),
+    "stcn:fusion": Download(
+        "fusion_stcn.pth",
+        _DRIVE + "1MAbWHrOjlze9vPQdW-HxMnvjPpaZlfLv",
+        164_000,
+        None,
+        "MIT (the authors' repository, hkchengrex/MiVOS, branch MiVOS-STCN)",
+        "BL30K, YouTube-VOS and DAVIS (Cheng et al. 2021)",
+    ),
     "sam:vit_b": Download(
         "sam_vit_b_01ec64.pth",
         _SAM + "sam_vit_b_01ec64.pth",

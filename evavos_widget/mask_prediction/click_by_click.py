@@ -14,6 +14,7 @@ import torch
 
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.mask_prediction.pixels import checked, clicks_along, start_of
+from evavos_widget.networks.devices import out_of_memory
 from evavos_widget.prompts import Box, Prediction, Prompts
 
 __all__ = ["CACHE_BYTES", "CERTAIN", "Answer", "ClickByClick", "log_odds"]
@@ -145,7 +146,7 @@ class ClickByClick(ABC):
         ValueError
             The image is not (H, W, 3) uint8, or a prompt does not fit it.
         RuntimeError
-            The GPU has not enough memory.
+            There is not enough memory.
         """
         image = checked(image)
         height, width = image.shape[:2]
@@ -197,13 +198,22 @@ class ClickByClick(ABC):
         return self._cache.get(key, lambda: self._embedded(image))
 
     def _embedded(self, image: np.ndarray) -> Any:
-        try:
-            return self._embed(image)
-        except torch.OutOfMemoryError as error:
-            raise RuntimeError(
-                f"the GPU has not enough memory for {self.name!r}; name a smaller model, or "
-                "device='cpu'."
-            ) from error
+        """An embedding; where memory is short, without those that are kept."""
+        for attempt in (1, 2):
+            try:
+                return self._embed(image)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                if attempt == 2:
+                    raise RuntimeError(
+                        f"there is not enough memory for {self.name!r} on pictures of "
+                        f"{image.shape[0]} x {image.shape[1]} pixels; name a smaller model, "
+                        "device='cpu', or the engine 'compact'."
+                    ) from error
+            self._cache.clear()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:

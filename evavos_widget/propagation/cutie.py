@@ -25,7 +25,7 @@ from torch.nn import functional
 from evavos_widget import checkpoints
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.loop import Annotation
-from evavos_widget.networks.devices import chosen_device
+from evavos_widget.networks.devices import chosen_device, lower_precision
 from evavos_widget.propagation.passes import PassPropagator, Walk
 
 if TYPE_CHECKING:
@@ -91,6 +91,11 @@ class CutiePropagator(PassPropagator):
         # There must be as many remembered cells as are asked for.
         self._settings.top_k = min(self._top_k, cells[0] * cells[1])
 
+    def _take_less(self) -> bool:
+        """Work on one object at a time."""
+        before, self._settings.chunk_size = self._settings.chunk_size, 1
+        return before != 1
+
     @torch.inference_mode()
     def _walk(
         self,
@@ -104,19 +109,21 @@ class CutiePropagator(PassPropagator):
         core = InferenceCore(self._network, self._settings)
         for frame in [*(f for f in annotations if f != source), source]:
             core.clear_sensory_memory()  # frames far apart do not follow one another
-            core.step(
-                self._image(video, frame),
-                self._masks(annotations[frame], objects),
-                list(objects),
-                idx_mask=False,
-                force_permanent=True,
-            )
+            with lower_precision(self._device):
+                core.step(
+                    self._image(video, frame),
+                    self._masks(annotations[frame], objects),
+                    list(objects),
+                    idx_mask=False,
+                    force_permanent=True,
+                )
             yield None
         frame = source
         while True:
             frame += direction
-            core.step(self._image(video, frame))
-            logits = aggregate(self._decoded.sigmoid(), dim=1)[0]
+            with lower_precision(self._device):
+                core.step(self._image(video, frame))
+            logits = aggregate(self._decoded.float().sigmoid(), dim=1)[0]
             yield (logits[1:] - logits[:1]).to(torch.float16).cpu().numpy()
 
     def _image(self, video: Video, frame: int) -> Tensor:

@@ -61,9 +61,9 @@ class Pass:
     ) -> None:
         self.objects, self.source, self.direction = objects, source, direction
         self.walk: Walk | None = None
-        self.unread = len(marks)
         self.nbytes = 0
         self._marks = marks
+        self._unread, self._again = len(marks), 0
         self._found: list[np.ndarray] = []
 
     @property
@@ -80,12 +80,23 @@ class Pass:
         k = self.objects.index(obj)
         return all(annotated.get(frame) == marks[k] for frame, marks in self._marks.items())
 
+    def left(self, length: int) -> int:
+        """Steps until `length` frames are found."""
+        return self._unread + self._again + length - self.length
+
+    def begin(self, walk: Walk) -> None:
+        """Take up a walk; what was found before stays, and is gone through again."""
+        self.walk = walk
+        self._unread, self._again = len(self._marks), self.length
+
     def extend(self) -> None:
         """Remember one annotated frame, or find one frame more."""
         assert self.walk is not None
         found = next(self.walk)
         if found is None:
-            self.unread -= 1
+            self._unread -= 1
+        elif self._again:
+            self._again -= 1
         else:
             self._found.append(found)
             self.nbytes += found.nbytes
@@ -133,6 +144,10 @@ class PassPropagator(ABC):
     @abstractmethod
     def _spread(self, log_odds: Tensor) -> Tensor:
         """What a walk found, (K, h, w) float32, at the resolution of the video."""
+
+    def _take_less(self) -> bool:
+        """Need less memory from now on; whether that is possible."""
+        return False
 
     def affected(
         self,
@@ -185,16 +200,16 @@ class PassPropagator(ABC):
             }
             for frame in sorted(set(frames))
         }
-        total = len(waiting) + sum(run.unread + length[run] - run.length for run in runs)
+        total = len(waiting) + sum(run.left(length[run]) for run in runs)
         done = count(1)
         try:
             for frame in [frame for frame, left in waiting.items() if not left]:
                 found = self._merged(annotations, objects, seen, passes, frame)
                 yield PropagationStep(next(done), total, frame, found)
             for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
-                self._begin(run, annotations, seen)
+                total += self._begin(run, annotations, seen)
                 while run.length < length[run]:
-                    self._extend(run)
+                    total += self._extend(run, annotations, seen)
                     yield PropagationStep(next(done), total)
                     frame = run.source + run.direction * run.length
                     left = waiting.get(frame, set())
@@ -244,28 +259,43 @@ class PassPropagator(ABC):
             and all(p.stands(o, seen[o]) for o in objects)
         ]
 
-    def _begin(self, run: Pass, annotations: Mapping[int, Annotation], seen: Seen) -> None:
+    def _begin(self, run: Pass, annotations: Mapping[int, Annotation], seen: Seen) -> int:
+        """Let a pass be walked, the others at most as many as can live; steps that this adds."""
+        more = 0
         if run.walk is None:
+            known = run.left(run.length)
             remembered = {frame: annotations[frame] for frame in seen[run.objects[0]]}
-            run.walk = self._walk(run.objects, run.source, run.direction, remembered)
+            run.begin(self._walk(run.objects, run.source, run.direction, remembered))
+            more = run.left(run.length) - known
         self._passes.remove(run)
         self._passes.append(run)
         for other in self._passes[:-LIVE]:
             other.rest()
+        return more
 
-    def _extend(self, run: Pass) -> None:
-        try:
-            run.extend()
-        except BaseException as error:
-            run.rest()  # a walk that failed cannot go on
-            if not out_of_memory(error):
-                raise
-            assert self._video is not None
-            raise RuntimeError(
-                f"there is not enough memory on {self._device} for {self.name!r} on pictures of "
-                f"{self._video.height} x {self._video.width} pixels; close other programs, or "
-                "choose the engine 'compact'."
-            ) from error
+    def _extend(self, run: Pass, annotations: Mapping[int, Annotation], seen: Seen) -> int:
+        """One step of a pass, in smaller portions where memory is short; steps that this adds."""
+        more = 0
+        while True:
+            try:
+                run.extend()
+                return more
+            except BaseException as error:
+                run.rest()  # a walk that failed cannot go on
+                if not out_of_memory(error):
+                    raise
+                if not self._take_less():
+                    assert self._video is not None
+                    raise RuntimeError(
+                        f"there is not enough memory on {self._device} for {self.name!r} on "
+                        f"pictures of {self._video.height} x {self._video.width} pixels; close "
+                        "other programs, or choose the engine 'compact'."
+                    ) from error
+            for other in self._passes:
+                other.rest()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            more += self._begin(run, annotations, seen)
 
     @torch.inference_mode()
     def _merged(

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation
+from evavos_widget.networks.devices import lower_precision
 from evavos_widget.networks.sam2 import DEFAULT, load_sam2, memory_of
 from evavos_widget.propagation.passes import PassPropagator, Walk
 
@@ -59,10 +60,17 @@ class Sam2Propagator(PassPropagator):
     ) -> None:
         self._model, self._pictures = load_sam2(weights, device, "video")
         super().__init__(str(self._model.device))
+        self._feature_bytes = FEATURE_BYTES
         self._features = ByteBoundedCache(FEATURE_BYTES)
 
     def _open(self, video: Video) -> None:
-        self._features = ByteBoundedCache(FEATURE_BYTES)
+        self._features = ByteBoundedCache(self._feature_bytes)
+
+    def _take_less(self) -> bool:
+        """Keep the features of one frame only; objects are gone through one by one anyway."""
+        bound, self._feature_bytes = self._feature_bytes, 0
+        self._features = ByteBoundedCache(0)
+        return bound > 0
 
     @torch.inference_mode()
     def _walk(
@@ -97,7 +105,8 @@ class Sam2Propagator(PassPropagator):
         memory.cache.cache_vision_features(
             frame, {"vision_feats": [*features.maps], "vision_pos_embeds": [features.places]}
         )
-        found = self._model(memory, frame_idx=frame, reverse=reverse).pred_masks
+        with lower_precision(self._device):
+            found = self._model(memory, frame_idx=frame, reverse=reverse).pred_masks
         config = self._model.config
         looks_back = max(config.num_maskmem, config.max_object_pointers_in_encoder)
         for outputs in memory.output_dict_per_obj.values():
@@ -110,7 +119,8 @@ class Sam2Propagator(PassPropagator):
         return found
 
     def _described(self, video: Video, frame: int) -> _Features:
-        found = self._model.get_image_features(self._pictures(video.frame(frame)))
+        with lower_precision(self._device):
+            found = self._model.get_image_features(self._pictures(video.frame(frame)))
         return _Features(tuple(found.fpn_hidden_states), found.fpn_position_encoding[-1])
 
     def _mask(self, mask: np.ndarray) -> Tensor:

@@ -15,7 +15,8 @@ from torch.nn import functional
 from evavos_widget import checkpoints
 from evavos_widget.loop import Annotation, PropagationStep, objects_annotated
 from evavos_widget.networks.devices import chosen_device, fastest_type, out_of_memory
-from evavos_widget.networks.memory import CHUNK_ELEMENTS
+from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusion
+from evavos_widget.networks.memory import CHUNK_ELEMENTS, tokens
 from evavos_widget.networks.stcn import aggregate
 from evavos_widget.networks.stcn_weights import ready_stcn
 from evavos_widget.propagation.between import Need, Seen, changed_frames, drawn, needs_of, reach_of
@@ -42,7 +43,8 @@ class StcnPropagator:
 
     All frames annotated for an object are permanent memory, with what they hold now; every
     fifth frame of a pass is remembered until its end. A pass ends before the next annotated
-    frame, and where two passes meet their masks are mixed, linearly by distance.
+    frame, and where two passes meet their masks are mixed, linearly by distance or with
+    MiVOS's fusion network.
 
     Strictly, every annotation could change every frame, since all are remembered. As in
     MiVOS, one changes only the frames up to the next annotated ones; what was found elsewhere
@@ -61,6 +63,10 @@ class StcnPropagator:
         float32 always.
     top_k : int, optional
         Remembered cells that count for each query.
+    fusion : path or str, optional
+        Weights of MiVOS's fusion network: a file, or ``stcn:fusion``. It mixes two passes
+        where one of them saw the other's frame before that was annotated, which tells what
+        the annotation changed.
     compiled : bool, optional
         Whether ``torch.compile`` is used: minutes at first, faster then on a GPU.
     """
@@ -74,6 +80,7 @@ class StcnPropagator:
         *,
         precision: str | None = None,
         top_k: int = TOP_K,
+        fusion: str | os.PathLike[str] | None = None,
         compiled: bool = False,
     ) -> None:
         device = chosen_device(device)
@@ -84,6 +91,7 @@ class StcnPropagator:
         if compiled:
             for part in ("describe", "remember", "decode"):
                 setattr(self._network, part, torch.compile(getattr(self._network, part)))
+        self._fusion = None if fusion is None else ready_fusion(fusion, device)
         self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
         self._video: Video | None = None
         self._passes: list[Pass] = []
@@ -255,6 +263,8 @@ class StcnPropagator:
             for o in objects
             if o in seen and frame not in seen[o]
         }
+        if found and self._fusion is not None:
+            found.update(self._fused(self._fusion, list(found), annotations, seen, passes, frame))
         if found:
             together = self._frames.cropped(aggregate(torch.stack(list(found.values()))))
             if together.shape[1:] != shape:
@@ -276,3 +286,49 @@ class StcnPropagator:
             return found[0]
         before, after = (n.source for n in needs)
         return torch.lerp(found[0], found[1], (frame - before) / (after - before))
+
+    def _fused(
+        self,
+        fusion: Fusion,
+        objects: Sequence[int],
+        annotations: Mapping[int, Annotation],
+        seen: Seen,
+        passes: Mapping[Need, Pass],
+        frame: int,
+    ) -> dict[int, Tensor]:
+        """Probabilities of the objects whose two passes the network can fuse, (H, W) padded."""
+        needs = {o: needs_of({o: seen[o]}, frame) for o in objects}
+        # Of each object its first and its last pass, which may be the same, objects together.
+        sides = [
+            aggregate(torch.stack([self._alone([needs[o][i]], passes, frame) for o in objects]))
+            for i in (0, -1)
+        ]
+        image, features = self._frames.look(frame)
+        fused = {}
+        for k, obj in enumerate(objects, 1):
+            older = _older(needs[obj], passes)
+            if older is None:
+                continue
+            first, last = needs[obj]
+            newer = last if older is first else first
+            found = self._frames.spread(passes[older].log_odds(obj, newer.source)[None])
+            difference = aligned_difference(
+                self._frames.drawing((annotations[newer.source].labels == obj)[None])[:, 0].float(),
+                aggregate(found)[1:],
+                tokens(self._frames.features(newer.source).key),
+                tokens(features.key),
+                self._frames.cells,
+            )
+            gap = last.source - first.source
+            masks = [sides[0 if need is first else 1][k][None, None] for need in (older, newer)]
+            distances = [abs(frame - need.source) / gap for need in (older, newer)]
+            fused[obj] = fusion(image.float(), *masks, difference, distances)[0, 0]
+        return fused
+
+
+def _older(needs: Sequence[Need], passes: Mapping[Need, Pass]) -> Need | None:
+    """Which of two passes went over the frame of the other, before that was annotated."""
+    if len(needs) < 2:
+        return None
+    gap = needs[1].source - needs[0].source
+    return next((need for need in needs if passes[need].length >= gap), None)

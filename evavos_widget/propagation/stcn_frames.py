@@ -79,9 +79,10 @@ class Frames:
 
     def features(self, frame: int) -> FrameFeatures:
         """Features of a frame; in half precision where they were computed before."""
-        return self._look(frame)[1]
+        return self.look(frame)[1]
 
-    def _look(self, frame: int) -> tuple[Tensor, FrameFeatures]:
+    def look(self, frame: int) -> tuple[Tensor, FrameFeatures]:
+        """A frame as the network takes it, and its features."""
         if self._latest is None or self._latest[0] != frame:
             image, kept = self._image(frame), self._kept.get(frame)
             if kept is None:
@@ -136,12 +137,12 @@ class Frames:
             masks = np.stack([labels == o for o in objects]).astype(np.float32)
             # An object that is annotated here but not carried along is still another one.
             others = (labels > 0).astype(np.float32) - masks
-            return _Value(self.value(frame, *(self._drawing(m) for m in (masks, others))))
+            return _Value(self.value(frame, *(self.drawing(m) for m in (masks, others))))
 
         value = self._values.get((frame, tuple(objects), marks), make).value
         return tokens(self.features(frame).key), value
 
-    def _drawing(self, masks: np.ndarray) -> Tensor:
+    def drawing(self, masks: np.ndarray) -> Tensor:
         """Masks, (K, H, W), as the value encoder takes them."""
         if masks.shape[1:] != self.size:
             masks = np.stack(
@@ -162,7 +163,7 @@ class Frames:
         -------
         (1, h * w, K * 512) tensor
         """
-        image, features = self._look(frame)
+        image, features = self.look(frame)
         value = self.network.remember(image, features.deep, masks, others)
         return value.permute(2, 3, 0, 1).reshape(1, -1, len(masks) * VALUE)
 

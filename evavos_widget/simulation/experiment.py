@@ -8,6 +8,7 @@ goes on with the loops that its table lacks.
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import threading
 import tomllib
@@ -16,7 +17,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -243,8 +244,8 @@ def run_experiment(
         Address of a Dask scheduler, ``tcp://HOST:PORT``, that does the work instead. Its
         workers need the data at the same path.
     on_rows : callable, optional
-        ``on_rows(rows, done, total)`` hears of the rows of finished loops, those of an
-        earlier run first.
+        ``on_rows(rows, done, total)`` hears of the rows of each finished loop, those of an
+        earlier run first and together.
     stop : multiprocessing Event, optional
         Once it is set, by another thread, every worker ends after the round it is in, and
         the loops that were finished by then are kept. Make it with
@@ -280,11 +281,8 @@ def run_experiment(
     if on_rows is not None:
         on_rows(rows, done, total)
     with _executor(workers, scheduler, stop) as executor:
-        # Loops of one video and method go together, so that they share what they propagate.
-        together: dict[tuple[str, str], list[Loop]] = {}
-        for loop in todo:
-            together.setdefault((loop[1], loop[0].name), []).append(loop)
-        futures = [executor.submit(_run_loops, experiment, batch) for batch in together.values()]
+        # In their order, so that a worker finds the video open that it had for the loop before.
+        futures = [executor.submit(_whole_loop, experiment, *loop) for loop in todo]
         try:
             for future in as_completed(futures):
                 if stop is not None and stop.is_set():
@@ -292,11 +290,13 @@ def run_experiment(
                         each.cancel()
                     if future.cancelled():
                         continue
-                batch = future.result()
-                table.append(row for loop in batch for row in loop)
-                done += len(batch)
+                loop_rows = future.result()
+                if not loop_rows:  # it was told to stop
+                    continue
+                table.append(loop_rows)
+                done += 1
                 if on_rows is not None:
-                    on_rows([row for loop in batch for row in loop], done, total)
+                    on_rows(loop_rows, done, total)
         except BaseException:
             for future in futures:
                 future.cancel()
@@ -305,20 +305,19 @@ def run_experiment(
     return table
 
 
-def _run_loops(experiment: Experiment, loops: Sequence[Loop]) -> list[list[Row]]:
-    """Run some loops of one video, in a worker, as far as it is not told to stop."""
-    out: list[list[Row]] = []
-    for method, name, obj, seed in loops:
-        sequence, propagator, predictor = _opened(
-            experiment.data, name, experiment.propagator, experiment.predictor
-        )
-        rows = []
-        for row in run_loop(experiment, method, sequence, obj, seed, propagator, predictor):
-            if _stop is not None and _stop.is_set():
-                return out
-            rows.append(row)
-        out.append(rows)
-    return out
+def _whole_loop(
+    experiment: Experiment, method: Method, name: str, obj: int, seed: int
+) -> list[Row]:
+    """The rows of a loop, in a worker; none if it is told to stop."""
+    sequence, propagator, predictor = _opened(
+        experiment.data, name, experiment.propagator, experiment.predictor
+    )
+    rows = []
+    for row in run_loop(experiment, method, sequence, obj, seed, propagator, predictor):
+        if _stop is not None and _stop.is_set():
+            return []
+        rows.append(row)
+    return rows
 
 
 @lru_cache(maxsize=1)
@@ -364,10 +363,19 @@ def _set_up(stop: Event | None, deaf: bool) -> None:
 
     global _stop
     _stop = stop
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     if deaf:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+def _end_with_the_run() -> None:
+    """End this worker when the process that began it is gone, even if it was killed."""
+    run = parent_process()
+    assert run is not None  # a worker has been spawned
+    run.join()
+    os._exit(1)
 
 
 def _look(experiment: Experiment, name: str) -> tuple[list[int], str]:

@@ -20,6 +20,7 @@ from segment_anything.modeling import (
 from evavos_widget import engines
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.mask_prediction import sam as module
+from evavos_widget.mask_prediction.click_by_click import Answer
 from evavos_widget.mask_prediction.sam import SamEngine
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
 
@@ -179,6 +180,25 @@ def test_an_image_is_embedded_once_and_ahead_of_the_click(engine, image, monkeyp
     engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="later")
     assert len(embedded) == 2
     assert embedded[0].startswith("sam-ahead")
+
+
+def test_where_memory_is_short_embeddings_are_let_go_first(engine, image, monkeypatch):
+    embed, room = SamEngine._embed, 1
+    click = Prompts(clicks=(Click(3, 3),))
+    expected = engine.predict(image, click)
+    engine.predict(image, click, key="kept")
+
+    def short(self, image):
+        if sum(not isinstance(item, Answer) for item in self._cache._items.values()) >= room:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
+        return embed(self, image)
+
+    monkeypatch.setattr(SamEngine, "_embed", short)
+    found = engine.predict(image, click, key="next")
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    room = 0
+    with pytest.raises(RuntimeError, match=r"not enough memory for 'sam'.*60 x 90.*'compact'"):
+        engine.predict(image, click, key="last")
 
 
 def test_a_file_of_something_else_is_named_and_the_session_goes_on(tmp_path, weights):

@@ -74,6 +74,33 @@ def test_long_frames_are_worked_on_smaller(engine, monkeypatch):
     assert found[1].shape == (3, 131, 211)
 
 
+def test_where_memory_is_short_objects_are_carried_one_by_one(weights, monkeypatch):
+    clip = Clip(7, 61, 107)
+    given = {0: clip.annotation(0, 1, 2)}
+    expected = run(CutiePropagator(weights, "cpu"), clip, given)
+    engine, step, steps = CutiePropagator(weights, "cpu"), InferenceCore.step, []
+
+    def short(self, *args, **options):
+        steps.append(self.chunk_size)
+        if len(steps) >= 4 and (self.chunk_size != 1 or short_of_all):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(self, *args, **options)
+
+    monkeypatch.setattr(InferenceCore, "step", short)
+    short_of_all = False
+    progress = list(engine.propagate(clip, given, (1, 2), range(7)))
+    assert steps[:4] == [-1] * 4
+    assert steps[4:] == [1] * 7  # from the annotated frame on again
+    assert [s.done for s in progress] == list(range(1, len(progress) + 1))
+    assert progress[-1].total == len(progress)
+    for s in progress:
+        if s.frame is not None:
+            np.testing.assert_allclose(s.probabilities, expected[s.frame], atol=2e-3)
+    short_of_all = True
+    with pytest.raises(RuntimeError, match=r"not enough memory on cpu for 'cutie'.*'compact'"):
+        run(CutiePropagator(weights, "cpu"), clip, given)
+
+
 def test_a_file_of_something_else_is_named_and_the_session_goes_on(weights, tmp_path):
     cut, other = tmp_path / "cut.pth", tmp_path / "other.pth"
     cut.write_bytes(weights.read_bytes()[:-5000])

@@ -117,6 +117,42 @@ def test_features_and_passes_let_go_come_back_the_same(folder, clip, monkeypatch
             np.testing.assert_array_equal(probabilities, expected[frame])
 
 
+def test_a_pass_that_was_let_go_half_way_is_taken_up_where_it_was(folder, clip, monkeypatch):
+    given = {0: clip.annotation(0, 1), 5: clip.annotation(5, 1)}
+    found = []
+    for live in (4, 1):
+        monkeypatch.setattr(passes, "LIVE", live)
+        engine = Sam2Propagator(folder, "cpu")
+        steps = engine.propagate(clip, {5: given[5]}, (1,), range(6))  # type: ignore[arg-type]
+        while next(steps).frame != 3:
+            pass
+        steps.close()
+        # The pass forwards from 0 comes first, and has the only place where there is one.
+        rest = list(engine.propagate(clip, given, (1,), range(6)))  # type: ignore[arg-type]
+        assert [s.done for s in rest] == list(range(1, len(rest) + 1))
+        assert rest[-1].total == len(rest)
+        found.append({s.frame: s.probabilities for s in rest if s.frame is not None})
+    for frame in range(6):
+        np.testing.assert_array_equal(found[1][frame], found[0][frame])
+
+
+def test_where_memory_is_short_features_are_let_go_first(folder, clip, monkeypatch):
+    given = {0: clip.annotation(0, 1, 2)}
+    expected = run(Sam2Propagator(folder, "cpu"), clip, given)
+    engine = Sam2Propagator(folder, "cpu")
+    describe = engine._model.get_image_features
+
+    def short(pictures: torch.Tensor) -> object:
+        if len(engine._features._items) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return describe(pictures)
+
+    monkeypatch.setattr(engine._model, "get_image_features", short)
+    steps = [s for s in engine.propagate(clip, given, (1, 2), range(6)) if s.frame is not None]  # type: ignore[arg-type]
+    for step in steps:
+        np.testing.assert_array_equal(step.probabilities, expected[step.frame])
+
+
 def test_a_thin_object_is_not_lost_where_the_picture_is_scaled_down(folder):
     engine = Sam2Propagator(folder, "cpu")
     thin = np.zeros((900, 900), bool)

@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import signal
+import sys
+import time
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from evavos_widget.cli import main
@@ -89,6 +92,39 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(
     )
     assert heard[0] == (1, 6)
     assert heard[-1] == (6, 6)
+    assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_run_that_is_killed_leaves_no_worker_behind_and_repeats_no_finished_loop(
+    experiment: Experiment, whole: Table, data: Path, tmp_path: Path
+) -> None:
+    config, out = tmp_path / "small.toml", tmp_path / "out"
+    methods = "\n".join(
+        f'[[methods]]\nname = "{m.name}"\nframe = "{m.frame}"\nannotation = "{m.annotation}"'
+        for m in experiment.methods
+    )
+    config.write_text(
+        f'data = "{data}"\nsequences = ["left", "right"]\nrounds = 2\nseeds = 2\n'
+        f'propagator = "flow"\npredictor = "classical"\n{methods}\n'
+    )
+    command = ["experiment", "--config", str(config), "--workers", "2", "--out", str(out)]
+    run = psutil.Popen([sys.executable, "-m", "evavos_widget", *command])
+    while not (out / "rows.csv").exists() and run.poll() is None:
+        time.sleep(0.02)
+    workers = run.children(recursive=True)
+    run.kill()
+    run.wait()
+    finished = {row.loop for row in read_rows(out)}
+    assert finished
+    assert len(workers) >= 2
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+    heard: list[Row] = []
+    table = run_experiment(
+        experiment, out, workers=1,
+        on_rows=lambda rows, done, n: heard.extend(rows if done > len(finished) else []),
+    )  # fmt: skip
+    assert not finished & {row.loop for row in heard}
     assert table.path.read_bytes() == whole.path.read_bytes()
 
 
