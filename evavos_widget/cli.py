@@ -356,6 +356,11 @@ def _experiment(args: argparse.Namespace) -> None:
     for name, result in summary["methods"].items():
         hours = ["not" if h is None else f"{h:.3f}" for h in result["hours_to"].values()]
         print(f"{name:20s} {result['auc']:6.3f}" + "".join(f"  {h:>9s}" for h in hours))
+    for d in summary["differences"]:
+        print(
+            f"{d['first'] + ' - ' + d['second']:32s} {d['difference']:+.4f} "
+            f"({d['low']:+.4f} to {d['high']:+.4f})" + ("" if d["resolved"] else "  not resolved")
+        )
     print(f"frames: {summary['frames']}; order: {summary['schedule']}; all in {args.out}/")
 
 

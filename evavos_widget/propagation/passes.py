@@ -62,7 +62,7 @@ class Pass:
         self.objects, self.source, self.direction = objects, source, direction
         self.walk: Walk | None = None
         self.nbytes = 0
-        self._marks = marks
+        self.marks = marks
         self._unread, self._again = len(marks), 0
         self._found: list[np.ndarray] = []
 
@@ -78,7 +78,7 @@ class Pass:
     def stands(self, obj: int, annotated: Mapping[int, bytes]) -> bool:
         """Whether all that the pass remembers of an object is still annotated so."""
         k = self.objects.index(obj)
-        return all(annotated.get(frame) == marks[k] for frame, marks in self._marks.items())
+        return all(annotated.get(frame) == marks[k] for frame, marks in self.marks.items())
 
     def left(self, length: int) -> int:
         """Steps until `length` frames are found."""
@@ -87,7 +87,7 @@ class Pass:
     def begin(self, walk: Walk) -> None:
         """Take up a walk; what was found before stays, and is gone through again."""
         self.walk = walk
-        self._unread, self._again = len(self._marks), self.length
+        self._unread, self._again = len(self.marks), self.length
 
     def extend(self) -> None:
         """Remember one annotated frame, or find one frame more."""
@@ -207,9 +207,9 @@ class PassPropagator(ABC):
                 found = self._merged(annotations, objects, seen, passes, frame)
                 yield PropagationStep(next(done), total, frame, found)
             for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
-                total += self._begin(run, annotations, seen)
+                total += self._begin(run, annotations)
                 while run.length < length[run]:
-                    total += self._extend(run, annotations, seen)
+                    total += self._extend(run, annotations)
                     yield PropagationStep(next(done), total)
                     frame = run.source + run.direction * run.length
                     left = waiting.get(frame, set())
@@ -259,12 +259,13 @@ class PassPropagator(ABC):
             and all(p.stands(o, seen[o]) for o in objects)
         ]
 
-    def _begin(self, run: Pass, annotations: Mapping[int, Annotation], seen: Seen) -> int:
+    def _begin(self, run: Pass, annotations: Mapping[int, Annotation]) -> int:
         """Let a pass be walked, the others at most as many as can live; steps that this adds."""
         more = 0
         if run.walk is None:
             known = run.left(run.length)
-            remembered = {frame: annotations[frame] for frame in seen[run.objects[0]]}
+            # What was annotated since is not among it, as where the walk goes on.
+            remembered = {frame: annotations[frame] for frame in run.marks}
             run.begin(self._walk(run.objects, run.source, run.direction, remembered))
             more = run.left(run.length) - known
         self._passes.remove(run)
@@ -273,7 +274,7 @@ class PassPropagator(ABC):
             other.rest()
         return more
 
-    def _extend(self, run: Pass, annotations: Mapping[int, Annotation], seen: Seen) -> int:
+    def _extend(self, run: Pass, annotations: Mapping[int, Annotation]) -> int:
         """One step of a pass, in smaller portions where memory is short; steps that this adds."""
         more = 0
         while True:
@@ -295,7 +296,7 @@ class PassPropagator(ABC):
                 other.rest()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            more += self._begin(run, annotations, seen)
+            more += self._begin(run, annotations)
 
     @torch.inference_mode()
     def _merged(

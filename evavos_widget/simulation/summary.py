@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0)
         ``methods -> NAME -> {hours_to: {target: hours or None}, auc, curve}``, where
         ``curve`` has rows of hours, mean J&F over videos, and the bounds of its 95 %
         interval (bootstrap over videos), and ``auc`` is the mean J&F until the hour at
-        which the shortest curve ends; ``schedule``, ``frames`` and ``until``.
+        which the shortest curve ends; ``differences``, a list of what `compare` says of each
+        two methods, the ``first`` and the ``second``; ``schedule``, ``frames`` and ``until``.
 
     Raises
     ------
@@ -82,11 +84,16 @@ def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0)
             }
             for name, curve in curves.items()
         },
+        "differences": [
+            {"first": first, "second": second, **compare(rows, first, second, seed)}
+            for first, second in combinations(curves, 2)
+            if methods[first].keys() & methods[second].keys()
+        ],
     }
 
 
-def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict[str, float]:
-    """The difference of two methods, paired over videos.
+def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict[str, Any]:
+    """The difference of two methods after equal hours, paired over videos.
 
     Parameters
     ----------
@@ -98,28 +105,43 @@ def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict
     Returns
     -------
     dict
-        ``difference`` of the mean J&F over the rounds, first minus second, with ``low``
-        and ``high``, its 95 % interval over videos. An interval that holds 0 does not
-        resolve the difference.
+        ``difference`` of the mean J&F, first minus second, over the hours until ``until``,
+        with ``low`` and ``high``, its 95 % interval over videos, and ``resolved``, whether
+        that leaves 0 out. ``until`` is what an object has cost, on average, when the cheaper
+        of the two methods has ended; a loop that ended before keeps its last value. Means
+        over seeds come first.
+
+    Raises
+    ------
+    ValueError
+        The methods have no video in common.
     """
     rows = list(rows)
-    means = []
-    for name in (first, second):
-        videos = _loops(row for row in rows if row.method == name)
-        means.append(
-            {
-                v: np.mean([loop[:, 1].mean() for loop in seeds.values()])
-                for v, seeds in videos.items()
-            }
-        )
-    common = sorted(means[0].keys() & means[1].keys())
+    videos = [_loops(row for row in rows if row.method == name) for name in (first, second)]
+    common = sorted(videos[0].keys() & videos[1].keys())
     if not common:
         raise ValueError(f"{first!r} and {second!r} have no video in common; check the names.")
-    apart = np.array([means[0][v] - means[1][v] for v in common])
+    ends = [np.mean([np.mean([s[-1, 0] for s in v[k].values()]) for k in common]) for v in videos]
+    until = float(min(ends))
+    means = [
+        np.array([np.mean([_mean_until(s, until) for s in v[k].values()]) for k in common])
+        for v in videos
+    ]
+    apart = means[0] - means[1]
     random = np.random.default_rng(seed)
     again = apart[random.integers(len(apart), size=(RESAMPLES, len(apart)))].mean(axis=1)
-    low, high = np.percentile(again, [2.5, 97.5])
-    return {"difference": float(apart.mean()), "low": float(low), "high": float(high)}
+    low, high = (float(bound) for bound in np.percentile(again, [2.5, 97.5]))
+    return {
+        "difference": float(apart.mean()),
+        "low": low,
+        "high": high,
+        "resolved": not low <= 0 <= high,
+        "until": until,
+    }
+
+
+def _mean_until(loop: Loop, until: float) -> float:
+    return area_under_curve(loop[:, 0], loop[:, 1], max(until, loop[0, 0]))
 
 
 Key = tuple[str, int]

@@ -95,7 +95,8 @@ def test_where_memory_is_short_objects_are_carried_one_by_one(weights, monkeypat
     assert progress[-1].total == len(progress)
     for s in progress:
         if s.frame is not None:
-            np.testing.assert_allclose(s.probabilities, expected[s.frame], atol=2e-3)
+            # Not the same: in the package, objects in different chunks know less of each other.
+            np.testing.assert_allclose(s.probabilities, expected[s.frame], atol=0.05)
     short_of_all = True
     with pytest.raises(RuntimeError, match=r"not enough memory on cpu for 'cutie'.*'compact'"):
         run(CutiePropagator(weights, "cpu"), clip, given)

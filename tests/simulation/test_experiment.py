@@ -206,16 +206,54 @@ def test_an_order_that_knows_the_gains_is_never_behind() -> None:
     assert area["oracle"] >= area["round-robin"]
 
 
-def test_differences_are_paired() -> None:
-    rows = [
-        Row(m, v, 1, 0, 0, 0, "mask", 80, 0.02, jf, jf, jf, 0.0, "all")
-        for m, plus in (("better", 0.05), ("worse", 0.0))
-        for v, jf in (("a", 0.1 + plus), ("b", 0.5 + plus), ("c", 0.9 + plus))
+def loop(method: str, video: str, seed: int, cost: float, *jf: float) -> list[Row]:
+    """Rows of a loop whose annotations cost an hour and then `cost` hours each."""
+    return [
+        Row(method, video, 1, seed, n, n, "x", 0, 1 + n * cost, q, q, q, 0.0, "all")
+        for n, q in enumerate(jf)
     ]
+
+
+def test_differences_are_paired_over_videos_after_the_mean_over_seeds() -> None:
+    rows = []
+    for video, jf in (("a", 0.1), ("b", 0.5), ("c", 0.8)):  # far apart, but always by as much
+        rows += loop("worse", video, 0, 1, jf, jf)
+        for seed, plus in enumerate((0.03, 0.05, 0.07)):
+            rows += loop("better", video, seed, 1, jf + plus, jf + plus)
     result = compare(rows, "better", "worse")
-    assert (result["difference"], result["low"], result["high"]) == pytest.approx((0.05,) * 3)
+    assert [result[k] for k in ("difference", "low", "high")] == pytest.approx([0.05] * 3)
+    assert result["resolved"]
     with pytest.raises(ValueError, match="no video in common"):
         compare(rows, "better", "best")
+
+
+def test_methods_are_compared_after_equal_hours() -> None:
+    # In each round the dear one gains more, in the first hour the cheap one does.
+    rows = [
+        row
+        for video in "ab"
+        for row in (
+            *loop("dear", video, 0, 8, 0.5, 0.9),
+            *loop("cheap", video, 0, 0.5, 0.5, 0.6, 0.7),
+        )
+    ]
+    result = compare(rows, "cheap", "dear")
+    assert result["until"] == 2
+    assert result["difference"] == pytest.approx(0.6 - 0.525)
+    told = summarise(rows)["differences"]
+    assert told == [{"first": "dear", "second": "cheap", **compare(rows, "dear", "cheap")}]
+
+
+def test_a_difference_that_the_videos_do_not_resolve_is_said_to_be_none() -> None:
+    rows = [
+        row
+        for video, plus in (("a", 0.1), ("b", -0.1), ("c", 0.05), ("d", -0.04))
+        for row in (
+            *loop("one", video, 0, 1, 0.5, 0.5),
+            *loop("other", video, 0, 1, *[0.5 + plus] * 2),
+        )
+    ]
+    assert not compare(rows, "one", "other")["resolved"]
 
 
 @pytest.mark.parametrize(
