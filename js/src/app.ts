@@ -82,6 +82,7 @@ export class App {
         if (frames.includes(shown)) this.showMasks();
         else if (frames.some((frame) => Math.abs(frame - shown) === 1)) this.stage?.showMarks();
       },
+      (error) => this.kernel.fail(error),
     );
     this.layer = new MaskLayer(width, height);
     this.editor = new Editor(this.kernel, this.synced, this.store, this.masks, {
@@ -115,7 +116,7 @@ export class App {
 
   /** Asks the kernel for everything the view shows. */
   start(): void {
-    void this.kernel.hello();
+    this.kernel.hello().catch((error) => this.kernel.fail(error));
     this.seek(this.navigation.frame.peek());
   }
 

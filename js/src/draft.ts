@@ -25,8 +25,9 @@ interface Prompt {
   readonly scribbles: readonly Scribble[];
   /** The prompts it was added to. */
   readonly before: Prompt | null;
-  /** Binary mask predicted from all of them, once it has arrived. */
+  /** Binary mask predicted from all of them, once it has arrived, and what it is trusted. */
   predicted: Uint8Array | null;
+  score: number | null;
 }
 
 /** Something drawn: which pixels of `rect` it touches, and what it leaves there. */
@@ -123,6 +124,12 @@ export class Draft {
     return this.state.prompt !== null && this.state.prompt.predicted === null;
   }
 
+  /** The predictor's own estimate for its mask; null while none is shown as it was predicted. */
+  get score(): number | null {
+    const { layers, path, prompt } = this.state;
+    return layers.length > 0 || path || this.motion ? null : (prompt?.score ?? null);
+  }
+
   get canUndo(): boolean {
     return this.motion !== null || this.position > 0;
   }
@@ -149,8 +156,9 @@ export class Draft {
   }
 
   /** Stores the prediction for the latest prompt; it was asked for with exactly that prompt. */
-  setPrediction(mask: Uint8Array): void {
-    if (this.state.prompt) this.state.prompt.predicted = mask;
+  setPrediction(mask: Uint8Array, score: number | null = null): void {
+    const { prompt } = this.state;
+    if (prompt) Object.assign(prompt, { predicted: mask, score });
   }
 
   /** Drops the latest prompt, which cannot be answered; what was drawn since stays. */
@@ -331,7 +339,10 @@ export class Draft {
   private prompt(step: string, added: Partial<Prompt>): void {
     const { clicks, box, scribbles } = this;
     const before = this.state.prompt;
-    this.push({ step, prompt: { clicks, box, scribbles, ...added, before, predicted: null } });
+    this.push({
+      step,
+      prompt: { clicks, box, scribbles, ...added, before, predicted: null, score: null },
+    });
   }
 
   private addLayer(step: string, layer: Layer): void {

@@ -27,6 +27,9 @@ export interface EditorHost {
   changed(rect?: Rect): void;
 }
 
+/** How often a preview is asked for that a commit waits for, where others took its place. */
+const ATTEMPTS = 5;
+
 /** A change of marks alone: no pixel of a mask is another. */
 const NOWHERE = whole(0, 0);
 
@@ -35,8 +38,6 @@ const key = (frame: number, object: number) => `${frame}:${object}`;
 export class Editor {
   /** Grows with every change of a draft. */
   readonly version = signal(0);
-  /** The predictor's own estimate for the latest preview. */
-  readonly score = signal<number | null>(null);
 
   private readonly drafts = new Map<string, Draft>();
   /** Sent to the kernel and not acknowledged yet; shown until then. */
@@ -89,6 +90,11 @@ export class Editor {
     () => !this.synced.readOnly.value && this.store.shown.value >= 0 && !this.object.value?.locked,
   );
 
+  /** Whether the brush or the eraser can be used: then its ring takes the pointer's place. */
+  readonly brushes = computed(
+    () => this.canEdit.value && (this.tool.value === "brush" || this.tool.value === "eraser"),
+  );
+
   /** The draft of the active object on the shown frame. */
   readonly current = computed<Draft | null>(() => {
     this.version.value;
@@ -99,6 +105,12 @@ export class Editor {
   readonly kind = computed<DraftKind>(() => {
     this.version.value;
     return this.current.value?.kind ?? "none";
+  });
+
+  /** The predictor's own estimate for the mask it drew; null where there is none, or no longer. */
+  readonly score = computed<number | null>(() => {
+    this.version.value;
+    return this.current.value?.score ?? null;
   });
 
   /** Frames with work that is not committed. */
@@ -125,6 +137,15 @@ export class Editor {
   }
 
   // Tools
+
+  /** Whether the active object may be drawn on; says why where it may not. */
+  mayEdit(): boolean {
+    if (this.canEdit.value) return true;
+    const object = this.object.value;
+    if (this.synced.readOnly.value) this.announce("This view is for looking only");
+    else if (object?.locked) this.announce(`${object.name} is locked`);
+    return false;
+  }
 
   async click(at: Point, positive: boolean): Promise<void> {
     const draft = await this.open();
@@ -209,9 +230,10 @@ export class Editor {
   /** Fills the hole around a point, or takes the piece away that it lies in. */
   async fill(at: Point, erase: boolean): Promise<void> {
     const object = this.object.value?.id;
-    if (object === undefined || !this.canEdit.value) return;
+    if (!this.mayEdit() || object === undefined) return;
     const { layer } = this.host;
-    const labels = layer.committedWith(this.on(this.store.shown.value), this.locked());
+    const frame = this.store.shown.value;
+    const labels = this.labels(frame, this.on(frame));
     const [x, y] = [Math.round(at.x), Math.round(at.y)];
     const inside = labels[y * layer.width + x] === object;
     if (inside !== erase) {
@@ -250,28 +272,38 @@ export class Editor {
    * object is still being made are kept and drawn once it is there.
    */
   stroke(erase: boolean): Stroke | null {
-    if (!this.canEdit.value) return null;
+    if (!this.mayEdit()) return null;
     const stroke = new Stroke(this.store.brushSize.value, (rect) => this.changed(rect));
-    void this.open().then((draft) => stroke.attach(draft, erase ? ERASED : PAINTED));
+    this.open()
+      .then((draft) => stroke.attach(draft, erase ? ERASED : PAINTED))
+      .catch((error) => this.kernel.fail(error));
     return stroke;
   }
 
   // From draft to annotation
 
+  /**
+   * Saves the draft in hand. It is the one that was in hand when this was asked for: while the
+   * last preview is on its way, the person may look elsewhere.
+   */
   async commit(propagate: boolean): Promise<void> {
     const draft = this.current.value;
     if (!draft || draft.isEmpty) return;
     if (draft.path && !draft.closePath()) draft.leavePath();
-    await this.previews.get(draft)?.done;
-    if (this.current.value !== draft || draft.isEmpty) return;
+    if (draft.isEmpty) {
+      this.changed();
+      this.announce("An outline needs three points or more");
+      return;
+    }
+    const seconds = this.measured();
+    if (!(await this.answered(draft)) || draft.isEmpty) return;
     const { frame, object, kind, clicks } = draft;
     if (kind === "none") return;
     const id = key(frame, object);
     const under = [...this.committing].filter((other) => other.frame === frame);
-    const labels = this.host.layer.committedWith([...under, draft], this.locked());
+    const labels = this.labels(frame, [...under, draft]);
     const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
     const before = this.masks.revision(frame);
-    const seconds = this.measured();
     this.drafts.delete(id);
     this.committing.add(draft);
     this.changed();
@@ -312,7 +344,7 @@ export class Editor {
     if (!object || !this.canEdit.value) return;
     const frame = this.store.shown.value;
     const under = [...this.committing].filter((draft) => draft.frame === frame);
-    const labels = this.host.layer.committedWith(under, this.locked());
+    const labels = this.labels(frame, under);
     const right = what === "verified";
     const runs = encodeRuns(labels.map((label) => (right && label === object.id ? 1 : 0)));
     const reply = await this.kernel.ask(
@@ -409,6 +441,33 @@ export class Editor {
   close(): void {
     this.stop();
     for (const { abort } of this.previews.values()) abort.abort();
+    this.drafts.clear();
+  }
+
+  /** The known masks of a frame, which need not be the one that is shown, with drafts over them. */
+  private labels(frame: number, drafts: readonly Draft[]): Uint8Array {
+    const { width, height, all } = this.host.layer;
+    const labels = new Uint8Array(width * height);
+    const runs = this.masks.get(frame);
+    if (runs) decodeRuns(runs, labels);
+    for (const draft of drafts) draft.compose(labels, this.locked(), all);
+    return labels;
+  }
+
+  /** Waits for the answer to a draft's latest prompt. Whether the draft can be committed then. */
+  private async answered(draft: Draft): Promise<boolean> {
+    const kept = () => this.drafts.get(key(draft.frame, draft.object)) === draft;
+    for (let attempt = 0; draft.waiting && kept() && attempt < ATTEMPTS; attempt++) {
+      // The kernel answers the newest question only; one from another frame may be newer.
+      if (!this.previews.has(draft)) this.preview(draft);
+      await this.previews.get(draft)?.done;
+    }
+    if (!kept()) return false;
+    if (draft.waiting) {
+      const words = `frame ${draft.frame} is not saved: its preview did not come; commit it again.`;
+      this.kernel.fail(new Error(words));
+    }
+    return !draft.waiting;
   }
 
   private get restorable(): Draft | null {
@@ -419,7 +478,7 @@ export class Editor {
 
   /** The current draft; a new one, and the first object, where there is none. */
   private async open(): Promise<Draft | null> {
-    if (!this.canEdit.value) return null;
+    if (!this.mayEdit()) return null;
     const frame = this.store.shown.value;
     let object = this.object.value?.id ?? null;
     if (object === null) {
@@ -470,11 +529,13 @@ export class Editor {
   private preview(draft: Draft): void {
     this.previews.get(draft)?.abort.abort();
     const abort = new AbortController();
-    const done = this.predict(draft, abort.signal).finally(() => {
-      if (this.previews.get(draft)?.abort !== abort) return;
-      this.previews.delete(draft);
-      this.changed();
-    });
+    const done = this.predict(draft, abort.signal)
+      .finally(() => {
+        if (this.previews.get(draft)?.abort !== abort) return;
+        this.previews.delete(draft);
+        this.changed();
+      })
+      .catch((error) => this.kernel.fail(error));
     this.previews.set(draft, { abort, done });
   }
 
@@ -487,8 +548,8 @@ export class Editor {
         { signal },
       );
       const mask = new Uint8Array(draft.width * draft.height);
-      draft.setPrediction(decodeRuns(runsFromBuffer(reply.buffers[0]), mask));
-      this.score.value = reply.fields.score;
+      decodeRuns(runsFromBuffer(reply.buffers[0]), mask);
+      draft.setPrediction(mask, reply.fields.score);
     } catch (error) {
       if (isAbort(error)) return;
       // Asked on another frame in the meantime; this one is asked again when it is back in hand.

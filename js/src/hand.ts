@@ -54,10 +54,10 @@ export class Hand {
         editor.pick(at);
         break;
       case "box":
-        if (editor.canEdit.value) this.gesture = { kind: "box", from: at, to: at };
+        if (editor.mayEdit()) this.gesture = { kind: "box", from: at, to: at };
         break;
       case "scribble":
-        if (editor.canEdit.value) {
+        if (editor.mayEdit()) {
           this.gesture = { kind: "scribble", points: [at], positive: !negative };
         }
         break;

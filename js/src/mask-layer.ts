@@ -79,13 +79,6 @@ export class MaskLayer {
     for (const draft of drafts) draft.compose(this.labels, locked, rect);
   }
 
-  /** The committed masks with some drafts over them. */
-  committedWith(drafts: readonly Draft[], locked: Uint8Array): Uint8Array {
-    const labels = this.committed.slice();
-    for (const draft of drafts) draft.compose(labels, locked, this.all);
-    return labels;
-  }
-
   /** Paints `rect`, and as much around it as its outlines can reach; returns what was painted. */
   paint({ palette, thickness, hatching, before }: MaskStyle, rect: Rect = this.all): Rect {
     const { width, height } = this;

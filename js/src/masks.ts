@@ -28,11 +28,13 @@ export class Masks {
    * @param revisionOf the revision the kernel last named for a frame
    * @param fetch asks the kernel for masks; what comes back goes through `accept`
    * @param updated called with the frames whose masks are new
+   * @param failed called with what fetching rejects with
    */
   constructor(
     private readonly revisionOf: (frame: number) => number,
     private readonly fetch: (frames: number[]) => Promise<void>,
     private readonly updated: (frames: number[]) => void,
+    private readonly failed: (error: unknown) => void,
   ) {}
 
   get(frame: number): Uint32Array | null {
@@ -88,9 +90,11 @@ export class Masks {
     }
     if (missing.length === 0) return;
     for (const frame of missing) this.asked.add(frame);
-    void this.fetch(missing).finally(() => {
-      for (const frame of missing) this.asked.delete(frame);
-    });
+    this.fetch(missing)
+      .catch((error) => this.failed(error))
+      .finally(() => {
+        for (const frame of missing) this.asked.delete(frame);
+      });
   }
 
   private keep(frame: number, revision: number, runs: Uint32Array): void {

@@ -104,6 +104,7 @@ export class Stage {
       model.editor.version.value;
       model.editor.tool.value;
       model.editor.object.value;
+      model.editor.brushes.value;
       model.store.brushSize.value;
       model.store.panning.value;
       model.store.peeking.value;
@@ -472,7 +473,6 @@ export class Stage {
     const tool = editor.tool.value;
     const draft = editor.current.value;
     const crosshair = store.crosshair.value;
-    const brushing = (tool === "brush" || tool === "eraser") && editor.canEdit.value;
     const edge = crosshair ? toScreen(this.view, crosshair) : this.pointer;
     const { gesture } = this.hand;
     drawMarks(context, this.view, {
@@ -489,7 +489,7 @@ export class Stage {
       towards: tool === "polygon" && !gesture ? edge : null,
       waiting: draft?.waiting ?? false,
       cursor:
-        brushing && edge && !store.panning.value
+        editor.brushes.value && edge && !store.panning.value
           ? { at: edge, diameter: store.brushSize.value * this.view.scale, tool }
           : null,
       crosshair: crosshair && toScreen(this.view, crosshair),

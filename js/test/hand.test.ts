@@ -22,7 +22,7 @@ function listeningEditor(): Editor {
     };
   return {
     tool,
-    canEdit: signal(true),
+    mayEdit: () => true,
     current: signal({ path: { vertices, value: 1 } }),
     click: say("click"),
     box: say("box"),

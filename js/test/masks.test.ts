@@ -4,22 +4,27 @@ import { Masks } from "../src/masks";
 let revisions: number[];
 let asked: number[][];
 let updated: number[][];
+let failures: unknown[];
 let answer: () => void;
+let refuse: (error: Error) => void;
 let masks: Masks;
 
 beforeEach(() => {
   revisions = Array(40).fill(1);
   asked = [];
   updated = [];
+  failures = [];
   masks = new Masks(
     (frame) => revisions[frame],
     (frames) => {
       asked.push(frames);
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
         answer = resolve;
+        refuse = reject;
       });
     },
     (frames) => updated.push(frames),
+    (error) => failures.push(error),
   );
 });
 
@@ -57,6 +62,15 @@ describe("masks", () => {
     revisions[3] = 2;
     masks.want([3]);
     expect(asked[2]).toEqual([3]);
+  });
+
+  it("that could not be fetched are told of, and asked for again", async () => {
+    masks.want([1]);
+    refuse(new Error("no"));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(failures).toEqual([new Error("no")]);
+    masks.want([1]);
+    expect(asked).toEqual([[1], [1]]);
   });
 
   it("taken for granted after a commit give way to the kernel's next revision", () => {

@@ -59,13 +59,12 @@ function FrameNumber({ app }: { app: App }) {
 function Unfinished({ app }: { app: App }) {
   const { editor } = app;
   const score = editor.score.value;
-  const predicted = editor.kind.value !== "brush" && score !== null;
   return (
     <div class="ev-group ev-unfinished" role="group" aria-label="Work in progress">
       <span class="ev-quiet ev-wide-only">
         {editor.predicting.value
           ? "looking …"
-          : predicted
+          : score !== null
             ? `looks ${Math.round(score * 100)} % right`
             : "not saved yet"}
       </span>
