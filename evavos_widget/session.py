@@ -76,6 +76,11 @@ _open_sessions: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDi
 class Session:
     """Annotate one video: objects, annotations K, masks M^t, and what to do next.
 
+    A locked object is safe from the hand: nothing is committed, accepted, imported, taken
+    back, merged or removed in its name, no suggestion asks for it, and where it is shown
+    another object's annotation gives way. A pass still brings its mask up to date on the
+    frames between its annotations, which are what was locked; on those it changes no pixel.
+
     Parameters
     ----------
     video : Video or anything `Video.open` takes
@@ -448,7 +453,8 @@ class Session:
         Raises
         ------
         ValueError
-            The mask has another size than the video, or names unknown objects.
+            The mask has another size than the video, names unknown or locked objects, or
+            lies wholly on locked ones.
         """
         self._check_frame(frame)
         with self._lock:
@@ -459,6 +465,7 @@ class Session:
                     f"unknown annotation type {kind!r}; "
                     f"choose from {[*ANNOTATION_TYPES, *STATEMENTS]}."
                 )
+            labels = self._beside_locked(frame, labels)
             self._check_statement(kind, labels, spoken, frame)
             there = self._state.masks.ids(frame)
             if seconds is None:
@@ -487,7 +494,7 @@ class Session:
         ----------
         frame : int
         objects : collection of int, optional
-            Default: every object with a pixel there.
+            Default: every object with a pixel there that is not locked.
         seconds : float, optional
             As for `annotate`.
 
@@ -504,9 +511,11 @@ class Session:
         self._check_frame(frame)
         with self._lock:
             labels = self._state.masks[frame]
-            chosen = self._state.masks.ids(frame) if objects is None else set(objects)
+            shown_ids = self._state.masks.ids(frame)
+            chosen = shown_ids - self._locked() if objects is None else set(objects)
             if not chosen:
-                raise ValueError(f"frame {frame} shows no mask to accept; draw one first.")
+                why = "only locked masks" if shown_ids else "no mask to accept"
+                raise ValueError(f"frame {frame} shows {why}; draw one first.")
             shown = np.where(np.isin(labels, list(chosen)), labels, 0)
             return self.annotate(frame, shown, objects=chosen, kind="verified", seconds=seconds)
 
@@ -528,7 +537,7 @@ class Session:
             A mapping goes from frame to label map.
         objects : collection of int, optional
             Whom the masks speak for; default all ids that occur in any of them.
-            Ids without an object get one.
+            Ids without an object get one. Pixels of locked objects stay as they are.
         seconds : float
             What they cost the annotator.
 
@@ -550,6 +559,8 @@ class Session:
         }
         spoken = set(objects) if objects is not None else present
         with self._lock:
+            self._check_unlocked(spoken)
+            maps = {f: self._free_of_locked(f, labels) for f, labels in maps.items()}
             events = [
                 {"kind": "object.add", "object": o, "name": f"object {o}"}
                 for o in sorted(spoken - set(self._state.ids))
@@ -576,6 +587,7 @@ class Session:
                     f"frame {frame} is not annotated for object {obj}; "
                     f"annotated frames: {sorted(self._state.annotations)}."
                 )
+            self._check_unlocked({obj})
             self._do({"kind": "annotation.remove", "frame": frame, "object": obj})
 
     def undo(self) -> str | None:
@@ -611,7 +623,7 @@ class Session:
             if not waiting:
                 # Where every frame is annotated, that is a finished pass too.
                 if state.rounds and not state.stale:
-                    self._add_curve_point()
+                    self._end_pass()
                 return
         steps = self.propagator.propagate(self.video, state.annotations, state.ids, waiting)
         finished = False
@@ -630,7 +642,7 @@ class Session:
                 close()
             with self._lock:
                 if finished and self._generation == generation:
-                    self._add_curve_point()
+                    self._end_pass()
                 self._save_masks()
             self._emit("propagated", {"finished": finished})
 
@@ -656,9 +668,9 @@ class Session:
         """What to annotate next, and what instead: up to `n` proposals, the best first.
 
         Each is what would be asked if those before it had been accepted as they are, so
-        that they lie apart.
+        that they lie apart. Locked objects are not asked for.
         """
-        state = self.state
+        state = self._state_to_ask_about()
         proposals: list[Suggestion] = []
         for _ in range(n):
             if proposals:
@@ -682,11 +694,15 @@ class Session:
             prepare(lambda: self.video.frame(frame), (id(self.video), frame))
 
     def snooze(self, frame: int, obj: int) -> None:
-        """Do not suggest this frame for this object any more."""
+        """Suggest another frame for this object until the next finished pass.
+
+        The pass changes what is known of the frame, so that it may be asked for again then.
+        Undo takes it back at once.
+        """
         self._check_frame(frame)
         self._check_object(obj)
         with self._lock:
-            self._do({"kind": "snooze", "frame": frame, "object": obj}, undoable=False)
+            self._do({"kind": "snooze", "frame": frame, "object": obj})
 
     # -- taking the masks away ------------------------------------------------
 
@@ -833,6 +849,10 @@ class Session:
             self._undo.append((describe(group["events"][-1]), self._state))
             del self._undo[:-HISTORY_LIMIT]
             self._redo.clear()
+        else:
+            # What no undo takes back holds in the states that it goes back to as well.
+            for history in (self._undo, self._redo):
+                history[:] = [(label, self._applied(old, group)) for label, old in history]
         self._set_state(state)
 
     def _set_state(self, state: State) -> None:
@@ -859,7 +879,10 @@ class Session:
         target.append((label, self._state))
         if state.annotations is self._state.annotations:
             # K is the same: what was propagated in between still holds.
-            state = replace(self._state, objects=state.objects, quality=state.quality)
+            quality = {o: self._state.quality.get(o, q) for o, q in state.quality.items()}
+            state = replace(
+                self._state, objects=state.objects, quality=quality, snoozed=state.snoozed
+            )
         self._set_state(state)
         return label
 
@@ -892,6 +915,12 @@ class Session:
         changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
         self._state = changed.with_masks({frame: labels}, self._revision)
         self._emit("frame", {"frame": frame})
+
+    def _end_pass(self) -> None:
+        """What a finished pass brings: a point of the curve, and the end of what was put off."""
+        self._add_curve_point()
+        if self._state.snoozed and not self.closed:
+            self._do({"kind": "snooze.end"}, undoable=False)
 
     def _add_curve_point(self) -> None:
         state = self._state
@@ -997,6 +1026,38 @@ class Session:
         for o in self.objects:
             if o.id in objects and o.locked:
                 raise ValueError(f"object {o.id} ({o.name}) is locked; unlock it first.")
+
+    def _locked(self) -> set[int]:
+        return {o.id for o in self.objects if o.locked}
+
+    def _free_of_locked(self, frame: int, labels: np.ndarray) -> np.ndarray:
+        """`labels` without the pixels that locked objects hold on a frame."""
+        if not (locked := self._locked()):
+            return labels
+        held = np.isin(self._state.masks[frame], list(locked))
+        return np.where(held, 0, labels).astype(np.uint8)
+
+    def _beside_locked(self, frame: int, labels: np.ndarray) -> np.ndarray:
+        """As `_free_of_locked`; refuses where nothing is left of an object that was drawn."""
+        kept = self._free_of_locked(frame, labels)
+        if gone := set(np.unique(labels).tolist()) - set(np.unique(kept).tolist()) - {0}:
+            raise ValueError(
+                f"the mask of object {min(gone)} on frame {frame} lies wholly on locked objects; "
+                "unlock them first."
+            )
+        return kept
+
+    def _state_to_ask_about(self) -> LoopState:
+        """What the selectors see of the objects that are not locked."""
+        state, locked = self.state, self._locked()
+        if not locked:
+            return state
+        kept = [k for k, o in enumerate(state.objects) if o not in locked]
+        return replace(
+            state,
+            objects=tuple(state.objects[k] for k in kept),
+            quality=state.quality[:, kept],
+        )
 
     def _check_statement(
         self, kind: str, labels: np.ndarray, objects: Collection[int], frame: int

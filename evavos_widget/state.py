@@ -96,6 +96,7 @@ class State:
         Frames whose masks wait for a propagation pass.
     rounds : tuple of Round
     snoozed : frozenset of (frame, object)
+        Not to be suggested before the next finished pass.
     curve : tuple of CurvePoint
     marks : mapping of (frame, object) -> str
         How each annotation in K came about: ``'drawn'`` from nothing, ``'corrected'``
@@ -174,6 +175,8 @@ def describe(event: Event) -> str:
         return f"{what} on {where}"
     if kind == "annotation.remove":
         return f"removal of the annotation on frame {event['frame']}"
+    if kind == "snooze":
+        return f"putting frame {event['frame']} off"
     return {
         "object.add": "new object",
         "object.update": "change of an object",
@@ -338,6 +341,10 @@ def _snooze(state: State, event: Event, affected: Affected, revision: int) -> St
     return replace(state, snoozed=state.snoozed | {(event["frame"], event["object"])})
 
 
+def _end_snooze(state: State, event: Event, affected: Affected, revision: int) -> State:
+    return replace(state, snoozed=frozenset())
+
+
 _HANDLERS: dict[str, Callable[[State, Event, Affected, int], State]] = {
     "object.add": _add_object,
     "object.update": _update_object,
@@ -346,6 +353,7 @@ _HANDLERS: dict[str, Callable[[State, Event, Affected, int], State]] = {
     "annotate": _annotate,
     "annotation.remove": _remove_annotation,
     "snooze": _snooze,
+    "snooze.end": _end_snooze,
 }
 
 

@@ -236,13 +236,48 @@ class TestSuggesting:
             asked.append(session.suggest())
         assert asked[0] == asked[1]
 
-    def test_snoozed_frame_is_not_asked_again(self, frames):
+    def test_snoozed_frame_and_its_surroundings_wait_until_the_next_pass(self, frames):
         session = make(frames)
         obj = session.add_object()
         session.annotate(0, square(3), objects=[obj])
         first = session.suggest()
+        assert first.frame == N - 1
         session.snooze(first.frame, obj)
-        assert session.suggest().frame != first.frame
+        second = session.suggest()
+        assert second.frame == N // 2, "the frame beside it would show the same"
+        assert "put off" in second.reason
+        session.propagate()
+        assert session.suggest().frame == first.frame
+
+    def test_snooze_is_undone_like_anything_else(self, frames, tmp_path):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        first = session.suggest().frame
+        session.snooze(first, obj)
+        assert session.undo() == f"putting frame {first} off"
+        assert session.suggest().frame == first
+        session.redo()
+        assert session.state.snoozed == {(first, obj)}
+        session.close()
+        with make(frames, tmp_path / "s") as again:
+            assert again.state.snoozed == {(first, obj)}
+
+    def test_undo_after_a_pass_puts_nothing_off_again(self, frames, tmp_path):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        for frame in (8, 4):
+            session.snooze(frame, obj)
+        session.propagate()
+        session.undo()
+        assert not session.state.snoozed
+        quality = session.quality
+        assert np.isfinite(quality).all(), "what was propagated in between still holds"
+        session.close()
+        with make(frames, tmp_path / "s") as again:
+            assert not again.state.snoozed
+            np.testing.assert_array_equal(again.quality, quality)
 
     def test_mask_is_asked_where_there_is_none(self, frames):
         session = make(frames)
@@ -293,6 +328,48 @@ class TestBadInput:
         session.update_object(obj, locked=True)
         with pytest.raises(ValueError, match=r"1 \(horse\) is locked"):
             session.annotate(0, square(3), objects=[obj])
+
+    def test_locked_object_keeps_what_is_said_of_it(self, frames):
+        session = make(frames)
+        horse, rider = session.add_object("horse"), session.add_object("rider")
+        session.annotate(0, square(3), objects=[horse])
+        session.annotate(0, square(20), objects=[rider])
+        session.propagate()
+        session.update_object(horse, locked=True)
+        before = picture(session)
+        for act in (
+            lambda: session.remove_annotation(0, horse),
+            lambda: session.import_masks({1: square(9).astype(np.uint8)}),
+            lambda: session.accept(1, [horse]),
+            lambda: session.mark_absent(1, [horse]),
+        ):
+            with pytest.raises(ValueError, match=r"1 \(horse\) is locked"):
+                act()
+        assert picture(session) == before
+        session.accept(1)
+        assert session.annotations[1].objects == {rider}
+        assert {s.object for s in session.suggestions(3)} == {rider}
+        session.update_object(rider, locked=True)
+        assert session.suggestions() == []
+
+    def test_where_a_locked_object_is_others_give_way(self, frames):
+        session = make(frames)
+        horse, rider = session.add_object("horse"), session.add_object("rider")
+        session.annotate(0, square(3), objects=[horse])
+        session.propagate()
+        session.update_object(horse, locked=True)
+        over = square(6)  # its left half lies on the horse
+        session.annotate(0, over, objects=[rider])
+        session.import_masks({1: over * np.uint8(rider)})
+        session.propagate()
+        for frame in (0, 1, 2):
+            np.testing.assert_array_equal(session.masks[frame] == horse, square(3))
+            np.testing.assert_array_equal(session.masks[frame] == rider, over & ~square(3))
+        with pytest.raises(ValueError, match="object 2 on frame 0 lies wholly on locked objects"):
+            session.annotate(0, square(3), objects=[rider])
+        session.update_object(horse, locked=False)
+        session.annotate(0, over, objects=[rider])
+        assert not (session.masks[0] == horse)[over].any()
 
     def test_300_objects(self, frames):
         session = make(frames)

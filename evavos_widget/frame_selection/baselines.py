@@ -29,11 +29,10 @@ class FarthestInTime:
             annotated = objects_annotated(state.annotations, obj)
             if not annotated:
                 continue
-            nearest = nearest_annotated(annotated, state.n_frames)
-            distance = np.abs(np.arange(state.n_frames) - nearest)
-            for frame, snoozed in state.snoozed:
-                if snoozed == obj:
-                    distance[frame] = 0
+            # Beside a frame that was put off, the next one would show the same.
+            put_off = {f for f, o in state.snoozed if o == obj} - set(annotated)
+            known = sorted({*annotated, *put_off})
+            distance = np.abs(np.arange(state.n_frames) - nearest_annotated(known, state.n_frames))
             farthest = int(distance.max())
             if farthest == 0:
                 continue
@@ -44,7 +43,8 @@ class FarthestInTime:
             if best is None or rank < best:
                 best = rank
                 unit = "frame" if farthest == 1 else "frames"
-                reason = f"{farthest} {unit} from anything you annotated"
+                what = "annotated or put off" if put_off else "annotated"
+                reason = f"{farthest} {unit} from anything you {what}"
                 choice = FrameChoice(frame, obj, reason, float(farthest))
         if best is None and state.objects and not state.annotations:
             return FrameChoice(0, state.objects[0], "nothing is annotated yet", 0.0)

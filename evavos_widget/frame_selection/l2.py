@@ -44,10 +44,11 @@ class L2:
             annotated = objects_annotated(state.annotations, obj)
             if not annotated:
                 continue
-            apart = self._embeddings[:, None] - self._embeddings[annotated][None]
+            # What looks like a frame that was put off is put off with it.
+            known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
+            apart = self._embeddings[:, None] - self._embeddings[known][None]
             distance = np.linalg.norm(apart, axis=2).min(axis=1)
-            for frame in (*annotated, *(f for f, o in state.snoozed if o == obj)):
-                distance[frame] = -1
+            distance[known] = -1
             frame = int(distance.argmax())
             if distance[frame] >= 0 and (best is None or distance[frame] > best.score):
                 reason = "looks least like what you annotated"
