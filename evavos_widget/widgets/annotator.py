@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from evavos_widget.loop import Suggestion
-    from evavos_widget.state import Round
+    from evavos_widget.state import ObjectInfo, Round
 
 __all__ = ["Annotator"]
 
@@ -73,7 +72,7 @@ class Annotator(AnyWidget):
         Show everything, change nothing.
     theme : {'auto', 'light', 'dark'}
         ``'auto'`` follows the notebook.
-    video, objects : dict, list of dict
+    video : dict
         What is being annotated, for the page; read `session` instead.
 
     Raises
@@ -97,7 +96,6 @@ class Annotator(AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
 
     video = traitlets.Dict().tag(sync=True)
-    objects = traitlets.List(traitlets.Dict()).tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True, echo_update=False)
     active_object = traitlets.Int(0, min=0, max=255).tag(sync=True, echo_update=False)
     tool = traitlets.Enum(["auto", *_TOOLS], "auto").tag(sync=True, echo_update=False)
@@ -118,7 +116,6 @@ class Annotator(AnyWidget):
             super().__init__(
                 **code,
                 video=_describe(self.session.video),
-                objects=self._object_list(),
                 active_object=options.pop("active_object", min(self._ids(), default=0)),
                 **options,
             )
@@ -142,7 +139,7 @@ class Annotator(AnyWidget):
         if unknown:
             raise TypeError(
                 f"Annotator has no option {unknown[0]!r}; "
-                f"choose from {sorted({*own, *_SESSION_OPTIONS} - {'video', 'objects'})}."
+                f"choose from {sorted({*own, *_SESSION_OPTIONS} - {'video'})}."
             )
         if isinstance(source, Session) and session_options:
             raise TypeError(
@@ -153,8 +150,10 @@ class Annotator(AnyWidget):
     def _ids(self) -> list[int]:
         return [o.id for o in self.session.objects]
 
-    def _object_list(self) -> list[dict[str, Any]]:
-        return [asdict(o) for o in self.session.objects]
+    @property
+    def objects(self) -> tuple[ObjectInfo, ...]:
+        """The session's objects; no trait, since a notebook keeps those and they may be many."""
+        return self.session.objects
 
     @traitlets.validate("frame")
     def _check_frame(self, proposal: dict[str, Any]) -> int:
@@ -197,7 +196,6 @@ class Annotator(AnyWidget):
 
     def _follow_session(self, event: str, payload: dict[str, Any]) -> None:
         if event == "changed":
-            self.objects = self._object_list()
             if self.active_object not in (0, *self._ids()):
                 self.active_object = min(self._ids(), default=0)
             if payload["kind"] == "annotate":

@@ -13,13 +13,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from evavos_widget.widgets.outbox import Outbox, Push
+from evavos_widget.widgets.outbox import MAX_LOG, Outbox, Push
 from evavos_widget.widgets.protocol import PROTOCOL, RequestError, pack_masks, unpack_mask
 from evavos_widget.widgets.requests import Request, RequestQueue, Urgency
 from evavos_widget.widgets.snapshot import capabilities, snapshot
@@ -38,6 +39,11 @@ _log = logging.getLogger(__name__)
 
 #: How many suggestions are offered: the best one, and what instead.
 PROPOSALS = 3
+
+#: The most that one annotation made in a page counts, in seconds. The page measures from the
+#: moment the frame is shown, so a lunch in between would be paid for as work; five minutes are
+#: nearly four times what drawing a whole mask takes on average (80 s, EVA-VOS Sec. 3).
+LONGEST_ANNOTATION = 300.0
 
 _IDLE: dict[str, Any] = {
     "phase": "idle",
@@ -85,6 +91,7 @@ class Controller:
         self._running: Request | None = None
         self._abandoned = False
         self._views: dict[str, Outbox] = {}
+        self._log: deque[dict[str, Any]] = deque(maxlen=MAX_LOG)
         self._job = _IDLE
         self._pass_wanted = False
         self._pass_frames: range | None = None  # None: all that wait
@@ -203,10 +210,17 @@ class Controller:
 
     def _check_open(self) -> None:
         if self._closing:
-            raise RequestError("closed", "the annotator was closed; create a new one.")
+            raise RequestError("closed", _CLOSED)
 
     def _note_change(self, event: str, payload: dict[str, Any]) -> None:
-        """Hear from the session that somebody changed it: every view is to learn of it."""
+        """Hear from the session that somebody changed it: every view is to learn of it.
+
+        A session that is closed, or open again in a cell that was run again, ends the worker.
+        """
+        if event == "closed":
+            self._stop()
+            self._exporter.shutdown(wait=False)
+            return
         with self._lock:
             self._session_changed = True
             if event == "changed" and payload["kind"] not in _LEAVES_MASKS:
@@ -276,6 +290,13 @@ class Controller:
 
     def close(self) -> None:
         """Stop the worker, give up what waits, and let the session go; it stays open."""
+        self._stop()
+        if threading.current_thread() is not self._worker:
+            self._worker.join()
+        self._exporter.shutdown()
+
+    def _stop(self) -> None:
+        """Let the worker end after what it is doing; every request is refused from here on."""
         with self._lock:
             already, self._closing = self._closing, True
             left = self._queue.remove(lambda r: True)
@@ -284,10 +305,7 @@ class Controller:
             return
         self._unsubscribe()
         for request in left:
-            self._fail(request.id, "closed", "the annotator was closed.")
-        if threading.current_thread() is not self._worker:
-            self._worker.join()
-        self._exporter.shutdown()
+            self._fail(request.id, "closed", _CLOSED)
 
     # The worker --------------------------------------------------------------------
 
@@ -504,9 +522,14 @@ class Controller:
         return {"masks": places}, buffers
 
     def write_log(self, level: str, message: str, told: str | None = None) -> None:
-        """Write a line in the log of every view but the one that was `told` by its reply."""
+        """Write a line in the log of every view but the one that was `told` by its reply.
+
+        The latest are kept for views that open later: a page may be closed, or reloaded,
+        when something goes wrong.
+        """
         line = {"level": level, "message": message, "time": time.time()}
         with self._lock:
+            self._log.append(line)
             for view, outbox in self._views.items():
                 if view != told:
                     outbox.note_log(line)
@@ -538,6 +561,8 @@ class Controller:
         self._notice_changes()
         with self._lock:
             outbox = self._views[view] = Outbox(PROTOCOL["credit_window"])
+            for line in self._log:
+                outbox.note_log(line)
             for level, sentences in (
                 ("warning", self.session.warnings),
                 ("info", self.session.notices),
@@ -581,7 +606,8 @@ class Controller:
     def _commit(self, request: Request) -> Reply:
         message, video = request.message, self.session.video
         mask = unpack_mask(request.buffers, video.height, video.width)
-        obj, seconds = _integer(message, "object"), _number(message, "seconds")
+        obj = _integer(message, "object")
+        seconds = min(_number(message, "seconds"), LONGEST_ANNOTATION)
         revision = self.session.annotate(
             self._frame(message),
             mask,
@@ -667,7 +693,9 @@ class Controller:
 
 
 #: Changes after which a running pass is as good as before.
-_LEAVES_MASKS = frozenset({"object.update", "snooze"})
+_LEAVES_MASKS = frozenset({"object.update", "snooze", "snooze.end"})
+
+_CLOSED = "the annotator was closed, or its session opened elsewhere; run the cell again."
 
 #: Requests that change the session: refused when read-only, and never given up half-way.
 _CHANGES = frozenset(
@@ -685,7 +713,6 @@ _CHANGES = frozenset(
         "job.resume",
         "job.cancel",
         "suggestion.snooze",
-        "export.run",
     }
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import threading
 import weakref
@@ -63,23 +64,25 @@ def test_the_video_is_described_without_its_pixels(annotator, session):
 
 
 def test_state_stays_small_however_much_is_annotated(annotator, widget_page, session):
-    def size() -> int:
-        state = annotator.get_state()
-        return len(str({k: v for k, v in state.items() if k not in ("_esm", "_css")}))
+    def state() -> dict:
+        return {k: v for k, v in annotator.get_state().items() if k not in ("_esm", "_css")}
 
     widget_page.ask("object.add", name="bird")
-    before = size()
+    before = state()
+    for _ in range(40):
+        widget_page.ask("object.add", name="one of a flock")
     for frame in range(N_FRAMES):
-        widget_page.reply(widget_page.commit(frame, square(frame)))
+        widget_page.reply(widget_page.commit(frame, square(frame), obj=1 + frame))
     widget_page.ask("job.start", job="propagate")
-    assert size() == before
+    assert state() == before, "nothing in it grows with objects or annotations"
+    assert len(json.dumps(before)) < 2000
 
 
 def test_messages_reach_the_session(annotator, widget_page, session):
     assert widget_page.ask("object.add", name="bird")["object"] == 1
     widget_page.reply(widget_page.commit(2, square()))
     np.testing.assert_array_equal(session.masks[2], square())
-    assert [o["name"] for o in annotator.objects] == ["bird"]
+    assert [o.name for o in annotator.objects] == ["bird"]
 
 
 def test_the_frame_can_be_read_and_set_within_the_video(annotator):
@@ -114,9 +117,7 @@ def test_several_annotators_of_one_session_agree(session, annotator):
     other = Annotator(session)
     try:
         session.add_object("bird")
-        assert (
-            [o["name"] for o in other.objects] == [o["name"] for o in annotator.objects] == ["bird"]
-        )
+        assert [o.name for o in other.objects] == [o.name for o in annotator.objects] == ["bird"]
     finally:
         other.close()
 
@@ -171,6 +172,23 @@ def test_closing_ends_the_worker_and_lets_go_of_the_session(session):
     del annotator
     gc.collect()
     assert watcher() is None
+
+
+def test_a_cell_that_is_run_again_ends_the_worker_of_the_first(
+    annotator, widget_page, frames, session, propagator, predictor
+):
+    worker = annotator._controller._worker
+    options = {"propagator": propagator, "predictor": predictor, "path": session.path}
+    again = Annotator(frames, **options)
+    try:
+        worker.join(20)
+        assert not worker.is_alive()
+        error = widget_page.error("object.add", name="bird")
+        assert error["code"] == "closed"
+        assert "run the cell again" in error["message"]
+        again.session.add_object("bird")
+    finally:
+        again.close()
 
 
 # Python's end ----------------------------------------------------------------------------

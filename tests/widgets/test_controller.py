@@ -11,6 +11,8 @@ from fake_page import N_FRAMES, Page, mask_at, runs_of, square
 
 from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.session import Session
+from evavos_widget.widgets.controller import LONGEST_ANNOTATION
+from evavos_widget.widgets.outbox import MAX_LOG
 from evavos_widget.widgets.protocol import PROTOCOL
 
 NAN = float("nan")
@@ -261,6 +263,19 @@ def test_export_writes_the_masks_and_tells_every_view(outlined, connect, session
     other.wait(lambda: any(path in line["message"] for line in other.of_kind("log")))
 
 
+def test_a_read_only_view_may_take_the_masks_away(outlined, controller, session, tmp_path):
+    controller.read_only = True
+    path = outlined.ask("export.run", format="numpy", path=str(tmp_path / "out.npz"))["path"]
+    assert path == str(tmp_path / "out.npz")
+    assert not [line for line in outlined.of_kind("log") if line["level"] == "error"]
+
+
+def test_a_long_pause_is_not_paid_as_work(outlined, session):
+    outlined.reply(outlined.commit(1, square(), seconds=299.0))
+    outlined.reply(outlined.commit(2, square(), seconds=3600.0))
+    assert [r.seconds for r in session.rounds] == [2.5, 299.0, LONGEST_ANNOTATION]
+
+
 # Errors ----------------------------------------------------------------------------------
 
 
@@ -299,6 +314,17 @@ def test_an_error_is_answered_and_logged_and_the_session_stays(
     assert session.revision == revision
     outlined.reply(outlined.commit(1, square()))
     assert session.masks[1].any()
+
+
+def test_what_went_wrong_while_no_page_was_open_is_told_to_the_next(outlined, connect, controller):
+    outlined.ask("bye", view="page")
+    for number in range(MAX_LOG + 20):
+        controller.write_log("error", f"trouble {number}")
+    late = connect("late")
+    late.hello()
+    late.wait(lambda: len(late.of_kind("log")) == MAX_LOG)
+    told = [line["message"] for line in late.of_kind("log")]
+    assert told == [f"trouble {number}" for number in range(20, MAX_LOG + 20)]
 
 
 @pytest.mark.parametrize(
@@ -755,3 +781,21 @@ def test_a_session_that_another_one_took_over_says_so(
     with Session(frames, path=session.path, propagator=propagator, predictor=predictor):
         content, _ = outlined.reply(outlined.commit(3, square()))
         assert "closed" in content["error"]["message"]
+
+
+def test_a_closed_session_ends_the_worker_and_answers_what_waits(
+    outlined, controller, session, predictor
+):
+    predictor.gate = gate()
+    running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
+    predictor.entered.wait(20)
+    waiting = outlined.post("frame.get", frame=1)
+    session.close()
+    assert outlined.reply(waiting)[0]["error"]["code"] == "closed"
+    predictor.gate.release()
+    assert outlined.reply(running)[0]["ok"]
+    controller._worker.join(20)
+    assert not controller._worker.is_alive()
+    assert outlined.error("frame.get", frame=1)["code"] == "closed"
+    assert outlined.error("export.run", format="numpy")["code"] == "closed"
+    outlined.ask("bye", view="page")
