@@ -11,11 +11,21 @@ import type {
   Requests,
   State,
 } from "./protocol";
-import { Channel, type Incoming, isAbort, type Reply, type RequestOptions, type Send } from "./rpc";
+import {
+  Channel,
+  type Incoming,
+  isAbort,
+  isGone,
+  type Reply,
+  type RequestOptions,
+  type Send,
+} from "./rpc";
 
 /** A request that waits longer is a kernel that is busy; milliseconds. */
 const BUSY_AFTER = 1000;
 const WATCH_INTERVAL = 250;
+/** While it is busy, it is made sure so often that it still exists; milliseconds. */
+const PROBE_INTERVAL = 5000;
 /** Log lines kept. */
 const LOG_LENGTH = 200;
 
@@ -35,6 +45,8 @@ export class Kernel {
   readonly log = signal<LogLine[]>([]);
   /** Whether a request has waited for more than a second. */
   readonly busy = signal(false);
+  /** Whether the kernel was restarted or shut down: this view hears of nothing any more. */
+  readonly gone = signal(false);
   /** The objects in the colours they are shown in. */
   readonly objects = computed<ObjectInfo[]>(() =>
     (this.state.value?.objects ?? []).map(this.coloured),
@@ -42,6 +54,7 @@ export class Kernel {
 
   private readonly channel: Channel;
   private watch: ReturnType<typeof setInterval> | undefined;
+  private probed = 0;
 
   constructor(
     view: string,
@@ -105,6 +118,11 @@ export class Kernel {
   /** Shows an error, unless it only says that something was given up. */
   fail(error: unknown): void {
     if (isAbort(error)) return;
+    if (isGone(error)) {
+      // Whatever is tried from now on fails alike; once is enough to read.
+      if (this.gone.value) return;
+      this.lost();
+    }
     this.note("error", error instanceof Error ? error.message : String(error));
   }
 
@@ -125,6 +143,13 @@ export class Kernel {
     });
   }
 
+  private lost(): void {
+    batch(() => {
+      this.gone.value = true;
+      this.job.value = IDLE;
+    });
+  }
+
   private watchPending(): void {
     if (!this.channel.busy) {
       clearInterval(this.watch);
@@ -133,7 +158,12 @@ export class Kernel {
       return;
     }
     const look = () => {
-      this.busy.value = this.channel.waiting(performance.now()) > BUSY_AFTER;
+      const now = performance.now();
+      const busy = this.channel.waiting(now) > BUSY_AFTER;
+      if (busy && now - this.probed > PROBE_INTERVAL) {
+        this.probed = now;
+        this.channel.probe();
+      } else this.busy.value = busy;
     };
     look();
     this.watch ??= setInterval(look, WATCH_INTERVAL);

@@ -2,7 +2,8 @@
  * One view's line to the kernel: requests with an id, an answer or an error, and cancel; pushes
  * in order, acknowledged so that the kernel never sends more than the view can take.
  *
- * There is no timeout: a busy kernel answers late, and the view says that it waits.
+ * There is no timeout: a busy kernel answers late, and the view says that it waits. A kernel that
+ * was restarted or shut down never answers; the host then takes no message for it any more.
  */
 
 import {
@@ -27,6 +28,10 @@ export class KernelError extends Error {
   }
 }
 
+/** Whether an error says that the kernel is no more. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof KernelError && error.code === "gone";
+
 export const isAbort = (error: unknown): boolean =>
   error instanceof DOMException && error.name === "AbortError";
 
@@ -50,6 +55,7 @@ interface Pending {
   kind: RequestKind;
   since: number;
   settle(content: Incoming, buffers: DataView[]): void;
+  give(error: unknown): void;
 }
 
 /** A message from the kernel before it is known to be a reply or a push. */
@@ -124,14 +130,16 @@ export class Channel {
             reject(new KernelError(error.code, error.message));
           }
         },
+        give: (error) => {
+          signal?.removeEventListener("abort", onAbort);
+          reject(error);
+        },
       });
       signal?.addEventListener("abort", onAbort, { once: true });
       try {
         this.send({ v: PROTOCOL_VERSION, id, kind, ...fields }, buffers);
       } catch {
-        this.pending.delete(id);
-        signal?.removeEventListener("abort", onAbort);
-        reject(new KernelError("gone", "the kernel cannot be reached; run the cell again."));
+        this.lose();
       }
       this.changed();
     });
@@ -162,6 +170,13 @@ export class Channel {
     return longest;
   }
 
+  /** Finds out whether the kernel is still there, with a message that asks for nothing. */
+  probe(): void {
+    if (this.post("cancel", { target: `${this.view}:0` })) return;
+    this.lose();
+    this.changed();
+  }
+
   get busy(): boolean {
     return this.pending.size > 0;
   }
@@ -172,6 +187,14 @@ export class Channel {
     clearTimeout(this.ackTimer);
     this.pending.clear();
     this.post("bye", { view: this.view });
+  }
+
+  /** Gives up whatever waits for a kernel that is no more. */
+  private lose(): void {
+    const left = [...this.pending.values()];
+    this.pending.clear();
+    const error = new KernelError("gone", "Disconnected: run the cell again.");
+    for (const pending of left) pending.give(error);
   }
 
   private dispatch(content: Incoming, buffers: DataView[]): void {
@@ -199,12 +222,13 @@ export class Channel {
     this.post("ack", { view: this.view, push: this.handled });
   }
 
-  /** Sends a request whose answer does not matter. */
-  private post<K extends RequestKind>(kind: K, fields: Requests[K]): void {
+  /** Sends a request whose answer does not matter; whether the host took it. */
+  private post<K extends RequestKind>(kind: K, fields: Requests[K]): boolean {
     try {
       this.send({ v: PROTOCOL_VERSION, id: this.nextId(), kind, ...fields }, []);
+      return true;
     } catch {
-      // The line is gone, and with it whatever this message was about.
+      return false;
     }
   }
 
