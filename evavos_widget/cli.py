@@ -109,7 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--jitter", type=float, help="of clicks, in pixels")
     experiment.add_argument("--costs", type=Path, help="a TOML file of seconds, see evavos costs")
     experiment.add_argument(
-        "--schedule", default="round-robin", help="round-robin (default), value, oracle"
+        "--schedule",
+        default="round-robin",
+        choices=["round-robin", "value", "oracle"],
+        help="in which order objects get their annotations; round-robin by default",
     )
     experiment.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     experiment.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
@@ -146,7 +149,9 @@ def _parser() -> argparse.ArgumentParser:
 
     plot = commands.add_parser("plot", help="one picture of one or several experiments")
     plot.add_argument("folders", type=Path, nargs="+")
-    plot.add_argument("--schedule", default="round-robin")
+    plot.add_argument(
+        "--schedule", default="round-robin", choices=["round-robin", "value", "oracle"]
+    )
     plot.add_argument("--out", type=Path, required=True, help="a .png or .svg file")
     plot.set_defaults(run=_plot)
     return parser
@@ -316,13 +321,14 @@ def _experiment(args: argparse.Namespace) -> None:
     if args.costs is not None:
         options["costs"] = read_costs(args.costs)
     if args.sequences is not None:
-        options["sequences"] = read_sequence_names(args.sequences, args.data or ".")
+        options["sequences"] = args.sequences
     if (args.preset is None) == (args.config is None):
         raise ValueError("give --preset or --config, one of them.")
     if args.preset is not None:
         for needed in ("data", "sequences"):
             if needed not in options:
                 raise ValueError(f"a preset needs --{needed}.")
+        options["sequences"] = read_sequence_names(options["sequences"], options["data"])
         experiment = Experiment.preset(args.preset, **options)
     else:
         experiment = Experiment.from_toml(args.config, **options)
@@ -330,9 +336,9 @@ def _experiment(args: argparse.Namespace) -> None:
     with tqdm(unit="loop") as bar:
 
         def on_rows(rows: Sequence[Row], done: int, total: int) -> None:
-            bar.total = total
-            if bar.n == 0:
-                bar.initial = done
+            if bar.total is None:  # what an earlier run has done says nothing of the speed
+                bar.total, bar.initial, bar.n, bar.last_print_n = total, done, done, done
+                bar.refresh()
             bar.update(done - bar.n)
 
         try:
@@ -361,7 +367,11 @@ def _experiment(args: argparse.Namespace) -> None:
             f"{d['first'] + ' - ' + d['second']:32s} {d['difference']:+.4f} "
             f"({d['low']:+.4f} to {d['high']:+.4f})" + ("" if d["resolved"] else "  not resolved")
         )
-    print(f"frames: {summary['frames']}; order: {summary['schedule']}; all in {args.out}/")
+    print(
+        f"frames: {summary['frames']}; order: {summary['schedule']}; AUC until "
+        f"{summary['until']:.3f} h; differences are of mean J&F after equal hours, with 95 % "
+        f"intervals over videos; all in {args.out}/"
+    )
 
 
 def _costs(args: argparse.Namespace) -> None:

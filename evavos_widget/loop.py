@@ -81,7 +81,9 @@ class PropagationStep:
 class Propagator(Protocol):
     """Sec. 2.1: V, K -> M^t.
 
-    An instance belongs to one session and may cache what it computed for its video.
+    An instance belongs to one session and may cache what it computed for its video. One whose
+    masks depend on the request alone, not on what was asked before, may say so with an
+    attribute ``repeatable = True``; the loops of an experiment then share what it cached.
     """
 
     name: str

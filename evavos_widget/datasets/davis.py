@@ -190,6 +190,11 @@ def _find_sequence(root: Path, kind: str, name: str) -> Path:
     for parent in (top / RESOLUTION, top, *_folders(top)):
         if name in known and (parent / name).is_dir() and list_pictures(parent / name):
             return parent / name
+    if name in known:
+        raise FileNotFoundError(
+            f"the folder of sequence {name!r} in {top} holds no picture; leave the sequence out, "
+            "or put them there."
+        )
     raise FileNotFoundError(_unknown(name, known, top))
 
 

@@ -17,8 +17,13 @@ def chosen_device(device: str | None = None) -> str:
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"there is no device {device!r} here; use 'cpu'.")
+    try:
+        asked = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"{device!r} is no device; use 'cpu', 'cuda' or 'cuda:0'.") from error
+    if asked.type == "cuda" and not (asked.index or 0) < torch.cuda.device_count():
+        there = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        raise ValueError(f"there is no device {device!r} here; choose from {['cpu', *there]}.")
     return device
 
 
@@ -39,7 +44,9 @@ def lower_precision(device: str) -> torch.autocast:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error of PyTorch says that memory is short."""
-    # The allocator of the processor has no exception of its own.
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    # The allocator of the processor has no exception of its own; what it says depends on the
+    # operating system.
+    said = ("not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in said)
     )

@@ -124,4 +124,4 @@ def _ready(path: Path, changed: int, device: str) -> Fusion:
             "(evavos models list)."
         ) from error
     network.requires_grad_(False)
-    return network.eval().to(device, memory_format=torch.channels_last)
+    return network.eval().to(device).to(memory_format=torch.channels_last)

@@ -108,6 +108,8 @@ class ChainedPropagator(ABC):
     where the annotation they come from is unchanged.
     """
 
+    repeatable = True
+
     name: str
 
     def __init__(self) -> None:

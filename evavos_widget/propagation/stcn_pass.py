@@ -96,7 +96,7 @@ class Pass:
         """Remember a frame of `to_remember`, with its annotation or as it was found."""
         assert self._memory is not None
         if annotation is None:
-            self._add(frames, frame)
+            self._add(frames, frame, self._found[abs(frame - self.source) - 1])
         else:
             self._memory.add(*frames.annotated_value(frame, annotation, self.objects))
             self._read[frame] = tuple(drawn(annotation, o) for o in self.objects)
@@ -115,18 +115,18 @@ class Pass:
         query = tokens(features.key)
         read = readout(keys, query, values, top_k=top_k, chunk=chunk)
         read = read[0].view(*frames.cells, len(self.objects), VALUE).permute(2, 3, 0, 1)
-        self._append(frames.network.decode(read, features)[:, 0].float().cpu().numpy())
-        if not last and self.length % MEMORY_STRIDE == 0:
-            self._add(frames, frame)
+        found = frames.network.decode(read, features)[:, 0].float().cpu().numpy()
+        if not last and (self.length + 1) % MEMORY_STRIDE == 0:
+            self._add(frames, frame, found)
+        self._append(found)  # last, since a step that fails is done again
 
     def _append(self, found: np.ndarray) -> None:
         self._found.append(found)
         self.nbytes += found.nbytes
 
-    def _add(self, frames: Frames, frame: int) -> None:
+    def _add(self, frames: Frames, frame: int, found: np.ndarray) -> None:
         """Remember a frame as it was found."""
         assert self._memory is not None
-        found = self._found[abs(frame - self.source) - 1]
         masks = aggregate(frames.spread(found))[1:, None].to(frames.like)
         value = frames.value(frame, masks, masks.sum(0, keepdim=True) - masks)
         self._memory.add(tokens(frames.features(frame).key), value)

@@ -124,8 +124,10 @@ class BackgroundRun:
             self._tell(replace(self.progress, phase="done" if done == total else "stopped"))
         except BaseException as error:  # whatever it is belongs to the one who asks for the result
             said = str(error) or type(error).__name__
-            self._tell(replace(self.progress, phase="failed", message=said))
-            future.set_exception(error)
+            try:
+                self._tell(replace(self.progress, phase="failed", message=said))
+            finally:
+                future.set_exception(error)
             return
         if done == total:
             future.set_result(table)

@@ -14,10 +14,15 @@ import numpy as np
 from evavos_widget.journal import read_events
 from evavos_widget.prompts import ANNOTATION_TYPES, STATEMENTS, Costs
 
-__all__ = ["costs_from", "measured_costs", "read_costs", "write_costs"]
+__all__ = ["costs_from", "measured_costs", "per_second", "read_costs", "write_costs"]
 
 LEAST = 5
 """So many annotations of a type have to be there for a cost of its own. Our choice."""
+
+
+def per_second(gain: Any, seconds: Any) -> Any:
+    """Gain per second, numbers or arrays; what costs nothing counts as a millisecond."""
+    return gain / np.maximum(seconds, 1e-3)
 
 
 def costs_from(values: Mapping[str, Any], where: str) -> Costs:

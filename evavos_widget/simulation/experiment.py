@@ -12,11 +12,10 @@ import os
 import signal
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evavos_widget import engines
-from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.datasets.sequence import Sequence as VideoSequence
+from evavos_widget.engines import MissingExtraError
 from evavos_widget.loop import MaskPredictor, Propagator, turn
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer
 from evavos_widget.prompts import Costs
 from evavos_widget.session import Session
-from evavos_widget.simulation.costs import costs_from, read_costs
+from evavos_widget.simulation.costs import costs_from, per_second, read_costs
 from evavos_widget.simulation.hand import Hand
 from evavos_widget.simulation.methods import PRESETS, Method, selectors
 from evavos_widget.simulation.robot import PLACEMENTS, Placement, RobotAnnotator
@@ -124,7 +124,8 @@ class Experiment:
         """Read from a file with the options of the class and a list of ``[[methods]]``.
 
         Options that are given here go before those of the file. Its ``costs`` are a table
-        of seconds, or the name of a file beside it that has them.
+        of seconds, or the name of a file beside it that has them. ``sequences`` are a list, or
+        what `evavos_widget.datasets.davis.read_sequence_names` takes.
         """
         try:
             told = tomllib.loads(path.read_text())
@@ -134,7 +135,10 @@ class Experiment:
                 told["costs"] = read_costs(path.parent / costs)
             elif costs is not None:
                 told["costs"] = costs_from(costs, str(path))
-            return cls(**{"name": path.stem, "methods": methods, **told, **options})
+            about = {"name": path.stem, "methods": methods, **told, **options}
+            if isinstance(about.get("sequences"), str):
+                about["sequences"] = read_sequence_names(about["sequences"], about["data"])
+            return cls(**about)
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} does not describe an experiment: {error}.") from error
 
@@ -195,7 +199,8 @@ def run_loop(
                     break
                 frame = asked.frame
                 if before is not None:
-                    yield replace(before, expected_gain=asked.expected_gain / asked.seconds)
+                    promised = per_second(asked.expected_gain, asked.seconds)
+                    yield replace(before, expected_gain=float(promised))
             score, done = scorer.score(session.masks), session.rounds[-1]
             before = Row(
                 method=method.name,
@@ -260,6 +265,8 @@ def run_experiment(
     ------
     ValueError
         Something about the experiment or its data is wrong; rows that are there stay.
+    RuntimeError
+        Some loops failed, or a worker was killed; the rows of the others are there.
     """
     looked = {name: _look(experiment, name) for name in experiment.sequences}
     for method in experiment.methods:  # a wrong name is told before anything is computed
@@ -280,16 +287,21 @@ def run_experiment(
     total, done = len(loops), len(loops) - len(todo)
     if on_rows is not None:
         on_rows(rows, done, total)
+    stop = get_context("spawn").Event() if stop is None else stop
+    failed: dict[Loop, BaseException] = {}
     with _executor(workers, scheduler, stop) as executor:
         # In their order, so that a worker finds the video open that it had for the loop before.
-        futures = [executor.submit(_whole_loop, experiment, *loop) for loop in todo]
+        futures = {executor.submit(_whole_loop, experiment, *loop): loop for loop in todo}
         try:
             for future in as_completed(futures):
-                if stop is not None and stop.is_set():
+                if stop.is_set():
                     for each in futures:
                         each.cancel()
                     if future.cancelled():
                         continue
+                if (error := future.exception()) is not None:
+                    failed[futures[future]] = error
+                    continue
                 loop_rows = future.result()
                 if not loop_rows:  # it was told to stop
                     continue
@@ -298,17 +310,40 @@ def run_experiment(
                 if on_rows is not None:
                     on_rows(loop_rows, done, total)
         except BaseException:
+            stop.set()
             for future in futures:
                 future.cancel()
             raise
     table.sort()
+    if failed:
+        raise RuntimeError(_told(failed, done, total)) from next(iter(failed.values()))
     return table
+
+
+def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:
+    """What went wrong in some of the loops, and what to do."""
+    (method, name, obj, seed), error = next(iter(failed.items()))
+    if isinstance(error, BrokenExecutor):
+        return (
+            f"a worker was killed, perhaps because memory is short; {done} of {total} loops are "
+            "finished and kept: run the same again, with fewer workers."
+        )
+    return (
+        f"{len(failed)} of {total} loops failed, the first of them {method.name!r} on sequence "
+        f"{name!r} (object {obj}, seed {seed}): {error or type(error).__name__}; the {done} "
+        "finished ones are kept, and the same command tries the others again."
+    )
 
 
 def _whole_loop(
     experiment: Experiment, method: Method, name: str, obj: int, seed: int
 ) -> list[Row]:
-    """The rows of a loop, in a worker; none if it is told to stop."""
+    """The rows of a loop, in a worker, on one core; none if it is told to stop."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     sequence, propagator, predictor = _opened(
         experiment.data, name, experiment.propagator, experiment.predictor
     )
@@ -320,31 +355,48 @@ def _whole_loop(
     return rows
 
 
-@lru_cache(maxsize=1)
+_kept = threading.local()
+"""In each thread of a worker: the video that it had last, and engines for it."""
+
+
 def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any, Any, Any]:
-    """A video with its engines, kept until another one is asked for."""
-    return (
-        open_sequence(data, name),
-        engines.create("propagator", propagator),
-        engines.create("predictor", predictor),
-    )
+    """A video with its engines, kept by each thread until it asks for another one.
+
+    A propagator is kept only if what it gives does not depend on the loops before.
+    """
+    asked = data, name, propagator, predictor
+    if getattr(_kept, "asked", None) != asked:
+        _kept.asked = None
+        _kept.opened = (
+            open_sequence(data, name),
+            engines.create("propagator", propagator),
+            engines.create("predictor", predictor),
+        )
+        _kept.asked = asked
+    sequence, engine, clicks = _kept.opened
+    if not getattr(engine, "repeatable", False):
+        engine = engines.create("propagator", propagator)
+    return sequence, engine, clicks
 
 
 @contextmanager
-def _executor(workers: int, scheduler: str | None, stop: Event | None) -> Iterator[Executor]:
+def _executor(workers: int, scheduler: str | None, stop: Event) -> Iterator[Executor]:
     if scheduler is not None:
-        from distributed import Client
-
+        try:
+            from distributed import Client
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                "a Dask cluster needs the package 'distributed', which is not installed; "
+                "run: pip install 'evavos-widget[distributed]'"
+            ) from error
         with Client(scheduler, set_as_default=False) as client:
             yield client.get_executor(pure=False, retries=3)
         return
     if workers < 1:
         raise ValueError(f"workers is {workers}; give 1 or more.")
-    # Ctrl-C is meant for what the main thread does; a run beside it has `stop`.
-    deaf = threading.current_thread() is not threading.main_thread()
-    # A fork of a process with threads may never run; each worker computes on one core.
+    # A fork of a process with threads may never run.
     executor = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_set_up, initargs=(stop, deaf)
+        workers, mp_context=get_context("spawn"), initializer=_set_up, initargs=(stop,)
     )
     try:
         yield executor
@@ -356,18 +408,12 @@ _stop: Event | None = None
 """In a worker: set when it shall end."""
 
 
-def _set_up(stop: Event | None, deaf: bool) -> None:
-    """Prepare a worker, which hears no interrupt if it is `deaf`."""
-    import cv2
-    import torch
-
+def _set_up(stop: Event) -> None:
+    """Prepare a worker; Ctrl-C is heard by the process that began it, which sets `stop`."""
     global _stop
     _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_run, daemon=True).start()
-    if deaf:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _end_with_the_run() -> None:
@@ -379,23 +425,42 @@ def _end_with_the_run() -> None:
 
 
 def _look(experiment: Experiment, name: str) -> tuple[list[int], str]:
-    """The objects of a sequence, and a hash of its pictures and masks."""
+    """The objects of a sequence, and a hash of its pictures and masks.
+
+    Raises
+    ------
+    ValueError
+        A loop on it could not be run to its end.
+    """
     sequence = open_sequence(experiment.data, name)
-    if not sequence.ground_truth:
-        raise ValueError(f"sequence {name!r} has no masks; leave it out or add Annotations.")
-    digest = hashlib.blake2b(sequence.video.fingerprint().encode(), digest_size=8)
-    found: set[int] = set()
-    for frame in sorted(sequence.ground_truth):
-        labels = sequence.ground_truth[frame]
-        found.update(np.unique(labels).tolist())
+    n, masks = sequence.video.n_frames, sequence.ground_truth
+    if len(masks) < n:
+        some = f"masks on {len(masks)} of its {n} frames" if len(masks) else "no masks"
+        raise ValueError(
+            f"sequence {name!r} has {some}, and the robot annotator needs one on each; add them "
+            "to Annotations, or leave the sequence out."
+        )
+    digest, objects = hashlib.blake2b(digest_size=8), set[int]()
+    for frame in range(n):
+        try:
+            picture, labels = sequence.video.frame(frame), masks[frame]
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"frame {frame} of sequence {name!r} cannot be read ({error}); replace the file, "
+                "or leave the sequence out."
+            ) from error
+        objects.update(np.unique(labels).tolist())
+        digest.update(picture.tobytes())
         digest.update(labels.tobytes())
-    if not found - {0}:
+    objects.discard(0)
+    if not objects:
         raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
-    try:
-        SequenceScorer(sequence.ground_truth, frames=experiment.frames)
-    except ValueError as error:
-        raise ValueError(f"sequence {name!r}: {error}") from error
-    return sorted(found - {0}), digest.hexdigest()
+    for obj in sorted(objects):
+        try:
+            SequenceScorer(masks, frames=experiment.frames, objects=[obj])
+        except ValueError as error:
+            raise ValueError(f"object {obj} of sequence {name!r}: {error}") from error
+    return sorted(objects), digest.hexdigest()
 
 
 def _manifest(experiment: Experiment, hashes: dict[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from evavos_widget.loop import (
     objects_annotated,
 )
 from evavos_widget.metrics import score_frame
+from evavos_widget.simulation.costs import per_second
 
 if TYPE_CHECKING:
     from evavos_widget.session import Session
@@ -152,7 +153,9 @@ class GainPerSecond:
         best: AnnotationChoice | None = None
         for kind, gain, n in options:
             seconds = state.costs.seconds(kind, n)
-            if best is None or gain / seconds > best.expected_gain / best.seconds:
+            if best is None or per_second(gain, seconds) > per_second(
+                best.expected_gain, best.seconds
+            ):
                 best = AnnotationChoice(kind, seconds, gain, "gains most per second")
         assert best is not None  # there are options
         return best

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.metrics import area_under_curve, time_to_quality
+from evavos_widget.simulation.costs import per_second
 from evavos_widget.simulation.table import Row
 
-__all__ = ["SCHEDULES", "TARGETS", "compare", "summarise"]
+__all__ = ["SCHEDULES", "TARGETS", "comparable", "compare", "summarise"]
 
 SCHEDULES = {
     "round-robin": "every object gets its next annotation in turn",
@@ -33,7 +34,7 @@ Loop = np.ndarray
 
 
 def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0) -> dict[str, Any]:
-    """Curves, areas and hours of every method.
+    """Curves, areas and hours of every method, on the objects that all of them have finished.
 
     An object whose loop has ended keeps its last value.
 
@@ -61,9 +62,11 @@ def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0)
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"there is no schedule {schedule!r}; choose from {sorted(SCHEDULES)}.")
-    rows = list(rows)
+    rows = comparable(rows)
     if not rows:
-        raise ValueError("the experiment has no rows yet; run it first.")
+        raise ValueError(
+            "there is no object yet that every method has finished; let the experiment run on."
+        )
     methods = {
         name: _loops(row for row in rows if row.method == name)
         for name in dict.fromkeys(row.method for row in rows)
@@ -87,7 +90,6 @@ def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0)
         "differences": [
             {"first": first, "second": second, **compare(rows, first, second, seed)}
             for first, second in combinations(curves, 2)
-            if methods[first].keys() & methods[second].keys()
         ],
     }
 
@@ -123,11 +125,11 @@ def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict
         raise ValueError(f"{first!r} and {second!r} have no video in common; check the names.")
     ends = [np.mean([np.mean([s[-1, 0] for s in v[k].values()]) for k in common]) for v in videos]
     until = float(min(ends))
-    means = [
-        np.array([np.mean([_mean_until(s, until) for s in v[k].values()]) for k in common])
-        for v in videos
-    ]
-    apart = means[0] - means[1]
+    apart_by_video: dict[str, list[float]] = {}
+    for key in common:
+        means = [np.mean([_mean_until(s, until) for s in v[key].values()]) for v in videos]
+        apart_by_video.setdefault(key[0], []).append(float(means[0] - means[1]))
+    apart = np.array([np.mean(objects) for objects in apart_by_video.values()])
     random = np.random.default_rng(seed)
     again = apart[random.integers(len(apart), size=(RESAMPLES, len(apart)))].mean(axis=1)
     low, high = (float(bound) for bound in np.percentile(again, [2.5, 97.5]))
@@ -147,6 +149,21 @@ def _mean_until(loop: Loop, until: float) -> float:
 Key = tuple[str, int]
 
 
+def comparable(rows: Iterable[Row]) -> list[Row]:
+    """The rows of the objects on which every method has finished every seed of its own.
+
+    All of them, where the experiment is complete.
+    """
+    rows = list(rows)
+    seeds: dict[str, set[int]] = {}
+    done: dict[Key, set[tuple[str, int]]] = {}
+    for row in rows:
+        seeds.setdefault(row.method, set()).add(row.seed)
+        done.setdefault((row.video, row.object), set()).add((row.method, row.seed))
+    wanted = {(method, seed) for method, of in seeds.items() for seed in of}
+    return [row for row in rows if done[row.video, row.object] == wanted]
+
+
 def _loops(rows: Iterable[Row]) -> dict[Key, dict[int, Loop]]:
     """Loops by video and object, then seed."""
     out: dict[Key, dict[int, list[Row]]] = {}
@@ -163,44 +180,80 @@ def _loops(rows: Iterable[Row]) -> dict[Key, dict[int, Loop]]:
     }
 
 
-def _curve(videos: Mapping[Key, Mapping[int, Loop]], schedule: str, seed: int) -> np.ndarray:
-    """(POINTS, 4): hours, mean over seeds and videos, and its interval."""
-    keys = sorted(videos)
-    seeds = sorted({s for loops in videos.values() for s in loops})
-    ordered = [[videos[k][s] for k in keys if s in videos[k]] for s in seeds]
-    start = max(sum(loop[0, 0] for loop in loops) for loops in ordered)
-    end = min(sum(loop[-1, 0] for loop in loops) for loops in ordered)
-    hours = np.linspace(start, max(start, end), POINTS)
-    mean = np.mean([_scheduled(loops, schedule, hours) for loops in ordered], axis=0)
-    random = np.random.default_rng(seed)
-    resampled = np.empty((RESAMPLES, POINTS))
-    for i in range(RESAMPLES):
-        loops = ordered[i % len(ordered)]
-        chosen = random.integers(len(loops), size=len(loops))
-        resampled[i] = _scheduled([loops[c] for c in chosen], schedule, hours)
+def _curve(objects: Mapping[Key, Mapping[int, Loop]], schedule: str, seed: int) -> np.ndarray:
+    """(POINTS, 4): hours, mean over seeds and objects, and its interval over videos."""
+    keys = sorted(objects)
+    seeds = sorted(next(iter(objects.values())))
+    runs = [_Run([objects[k][s] for k in keys], schedule) for s in seeds]
+    start = max(run.spent[0].sum() for run in runs)
+    hours = np.linspace(start, max(start, *(run.spent.sum() for run in runs)), POINTS)
+    # How often each object counts: once, and in each resample as often as its video was drawn.
+    names = sorted({video for video, _ in keys})
+    drawn = np.random.default_rng(seed).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES
+    )
+    counts = np.vstack([np.ones(len(keys)), drawn[:, [names.index(video) for video, _ in keys]]])
+    mean, *resampled = np.mean([run.curves(counts, hours) for run in runs], axis=0)
     low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
     return np.column_stack([hours, mean, low, high])
 
 
-def _scheduled(loops: Sequence[Loop], schedule: str, hours: np.ndarray) -> np.ndarray:
-    """Mean J&F of the objects after `hours` in all, annotated one after the other."""
-    steps = []  # when each annotation is due, what it costs, what it gains
-    for i, loop in enumerate(loops):
-        cost, gain = np.diff(loop[:, 0]), np.diff(loop[:, 1])
-        if schedule == "round-robin":
-            due = np.arange(len(cost), dtype=float)
-        else:
-            promise = loop[:-1, 2] if schedule == "value" else gain / (3600 * cost)
-            # An annotation cannot come before the ones it follows.
-            due = -np.minimum.accumulate(promise)
-        steps += [(d, i, c, g) for d, c, g in zip(due, cost, gain, strict=True)]
-    steps.sort(key=lambda step: step[0])
-    if schedule == "round-robin":  # within a round the order says nothing: all go on together
-        rounds: dict[float, tuple[float, int, float, float]] = {}
-        for due, i, cost, gain in steps:
-            _, _, c, g = rounds.get(due, (due, i, 0.0, 0.0))
-            rounds[due] = due, i, c + cost, g + gain
-        steps = list(rounds.values())
-    spent = sum(loop[0, 0] for loop in loops) + np.cumsum([0.0, *(s[2] for s in steps)])
-    reached = sum(loop[0, 1] for loop in loops) + np.cumsum([0.0, *(s[3] for s in steps)])
-    return np.interp(hours, spent, reached / len(loops))
+class _Run:
+    """Objects annotated one after the other, with one seed.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+        One for each object.
+    schedule : str
+        A key of `SCHEDULES`.
+    """
+
+    def __init__(self, loops: Sequence[Loop], schedule: str) -> None:
+        due, owner, cost, gain = [], [], [], []
+        for i, loop in enumerate(loops):
+            costs, gains = np.diff(loop[:, 0]), np.diff(loop[:, 1])
+            if schedule == "round-robin":
+                turn = np.arange(len(costs), dtype=float)
+            else:
+                promise = loop[:-1, 2] if schedule == "value" else per_second(gains, 3600 * costs)
+                # An annotation cannot come before the ones it follows.
+                turn = -np.minimum.accumulate(promise)
+            due.append(turn)
+            owner.append(np.full(len(costs), i))
+            cost.append(costs)
+            gain.append(gains)
+        order = np.argsort(np.concatenate(due), kind="stable")
+        due, owner, cost, gain = (np.concatenate(part)[order] for part in (due, owner, cost, gain))
+        # In turn, all objects go on together: the order within a round says nothing.
+        together = np.diff(due, append=np.inf) == 0
+        self._points = np.flatnonzero(~together) if schedule == "round-robin" else slice(None)
+        first = np.array([loop[0, :2] for loop in loops])
+        # What each step costs, and what it adds to the sum of J&F, by the object it is for.
+        self.spent = np.zeros((1 + len(order), len(loops)))
+        self.gained = np.zeros_like(self.spent)
+        self.spent[0], self.gained[0] = first.T
+        self.spent[1 + np.arange(len(order)), owner] = cost
+        self.gained[1 + np.arange(len(order)), owner] = gain
+
+    def curves(self, counts: np.ndarray, hours: np.ndarray) -> np.ndarray:
+        """Mean J&F of the objects after `hours` in all.
+
+        Parameters
+        ----------
+        counts : (B, N) array
+            How often each of the N objects counts, in each of B samples.
+        hours : (M,) array
+            For N objects; a sample with more or fewer of them gets as much for each.
+
+        Returns
+        -------
+        (B, M) array
+        """
+        n = counts.sum(1, keepdims=True)
+        spent = np.cumsum(counts @ self.spent.T, axis=1) * (counts.shape[1] / n)
+        reached = np.cumsum(counts @ self.gained.T, axis=1) / n
+        kept = np.r_[0, 1 + np.arange(len(self.spent) - 1)[self._points]]
+        return np.array(
+            [np.interp(hours, x, y) for x, y in zip(spent[:, kept], reached[:, kept], strict=True)]
+        )

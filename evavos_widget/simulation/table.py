@@ -88,7 +88,7 @@ class Table:
         self.path = folder / "rows.csv"
         about = folder / "manifest.json"
         if about.exists():
-            known = json.loads(about.read_text())
+            known = _read_manifest(about)
             changed = sorted(k for k in known.keys() | manifest if known.get(k) != manifest.get(k))
             if changed:
                 raise ValueError(
@@ -98,6 +98,8 @@ class Table:
         else:
             with replacing(about) as path:
                 path.write_text(json.dumps(manifest, indent=2) + "\n")
+        if self.path.exists():  # without what a run that was killed has left unfinished
+            self._write(self.rows())
 
     def rows(self) -> list[Row]:
         """All rows."""
@@ -105,51 +107,61 @@ class Table:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add the rows of whole loops; on disk when this returns."""
-        self._drop_half_a_line()
-        new = not self.path.exists()
+        if not self.path.exists():
+            self._write([])
         with self.path.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(_KINDS)
-            writer.writerows(_cells(row) for row in rows)
+            # The first round comes last: where it is there, so are the others.
+            latest_first = sorted(rows, key=lambda row: -row.round)
+            csv.writer(file, lineterminator="\n").writerows(map(_cells, latest_first))
             file.flush()
             os.fsync(file.fileno())
 
-    def _drop_half_a_line(self) -> None:
-        """Cut off what a killed run did not write to its end."""
-        if self.path.exists():
-            content = self.path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if len(whole) < len(content):
-                with replacing(self.path) as path:
-                    path.write_bytes(whole)
-
     def sort(self) -> None:
         """Bring the rows into order, which does not depend on how often a run was stopped."""
-        rows = sorted(self.rows())
+        self._write(sorted(self.rows()))
+
+    def _write(self, rows: Iterable[Row]) -> None:
         with replacing(self.path) as path, path.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_KINDS)
-            writer.writerows(_cells(row) for row in rows)
+            writer.writerows(map(_cells, rows))
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The rows of an experiment's folder; a line that is not complete yet is left out.
+    """The rows of the finished loops in an experiment's folder.
 
     Raises
     ------
     FileNotFoundError
         There is no experiment in the folder.
+    ValueError
+        Its table is damaged.
     """
     path = folder / "rows.csv"
     if not path.exists():
         raise FileNotFoundError(f"there is no experiment in {folder}; give a folder with rows.csv.")
     with path.open(newline="") as file:
         lines = [line for line in file if line.endswith("\n")]
-    return [
-        Row(**{name: _KINDS[name](value) for name, value in row.items()})
-        for row in csv.DictReader(lines)
-    ]
+    try:
+        rows = [
+            Row(**{name: _KINDS[name](value) for name, value in row.items()})
+            for row in csv.DictReader(lines)
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); remove the line, or the folder to start anew."
+        ) from error
+    finished = {row.loop for row in rows if row.round == 0}
+    return [row for row in rows if row.loop in finished]
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); give another folder, or remove this one."
+        ) from error
 
 
 def _cells(row: Row) -> list[str]:

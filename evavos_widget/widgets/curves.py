@@ -15,7 +15,7 @@ from anywidget import AnyWidget
 
 from evavos_widget.simulation.background import BackgroundRun, Progress
 from evavos_widget.simulation.chart import Chart
-from evavos_widget.simulation.summary import SCHEDULES, summarise
+from evavos_widget.simulation.summary import SCHEDULES, comparable, summarise
 from evavos_widget.simulation.table import Row, Table, read_rows
 from evavos_widget.widgets.bundle import page
 
@@ -136,7 +136,7 @@ class Curves(AnyWidget):
             names = [str(folder) for folder in folders]
         experiments = {n: read_rows(Path(f)) for n, f in zip(names, folders, strict=True)}
         for name, rows in experiments.items():
-            if not _comparable(rows):
+            if not comparable(rows):
                 raise ValueError(
                     f"no object in {name!r} was finished by every method yet; run it first."
                 )
@@ -267,13 +267,13 @@ class Curves(AnyWidget):
         self.progress = asdict(progress)
         now = time.monotonic()
         due = now >= self._next_drawing or progress.phase != "running"
-        if due and _comparable(rows):
+        if due and comparable(rows):
             self._show_rows({name: rows})
             took = time.monotonic() - now
             self._next_drawing = now + took / DRAWING_SHARE
 
     def _show_rows(self, experiments: Mapping[str, Sequence[Row]]) -> None:
-        compared = {name: _comparable(rows) for name, rows in experiments.items()}
+        compared = {name: comparable(rows) for name, rows in experiments.items()}
         chart = Chart.of_experiments(
             {name: summarise(rows, self._schedule) for name, rows in compared.items()}
         )
@@ -307,12 +307,3 @@ def _thinned(points: np.ndarray, most: int) -> np.ndarray:
     if len(points) <= most:
         return points
     return points[np.linspace(0, len(points) - 1, max(2, most)).round().astype(int)]
-
-
-def _comparable(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the objects on which every method has been run."""
-    seen: dict[str, set[tuple[str, int]]] = {}
-    for row in rows:
-        seen.setdefault(row.method, set()).add((row.video, row.object))
-    common = set.intersection(*seen.values()) if seen else set()
-    return [row for row in rows if (row.video, row.object) in common]

@@ -19,7 +19,7 @@ from evavos_widget.cli import main
 from evavos_widget.simulation import experiment as module
 from evavos_widget.simulation.experiment import Experiment, run_experiment, run_loop
 from evavos_widget.simulation.methods import Method
-from evavos_widget.simulation.summary import compare, summarise
+from evavos_widget.simulation.summary import comparable, compare, summarise
 from evavos_widget.simulation.table import Row, Table, read_rows
 
 N, H, W = 7, 48, 64
@@ -109,7 +109,7 @@ def test_a_run_that_is_killed_leaves_no_worker_behind_and_repeats_no_finished_lo
     )
     command = ["experiment", "--config", str(config), "--workers", "2", "--out", str(out)]
     run = psutil.Popen([sys.executable, "-m", "evavos_widget", *command])
-    while not (out / "rows.csv").exists() and run.poll() is None:
+    while run.poll() is None and not ((out / "rows.csv").exists() and read_rows(out)):
         time.sleep(0.02)
     workers = run.children(recursive=True)
     run.kill()
@@ -158,6 +158,63 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_has_and_goes_on(
     assert set(table.rows()) < set(whole.rows())
     table = run_experiment(experiment, tmp_path, workers=1)
     assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_loop_that_was_written_in_part_is_run_again(whole: Table, tmp_path: Path) -> None:
+    rows = [row for row in whole.rows() if row.video == "left" and row.method == "worst"]
+    table = Table(tmp_path, {})
+    table.append(rows)
+    written = table.path.read_text().splitlines(keepends=True)
+    assert set(read_rows(tmp_path)) == set(rows)
+    table.path.write_text("".join(written[:-1]))  # killed between two lines
+    assert read_rows(tmp_path) == []
+    Table(tmp_path, {}).append(rows)
+    assert sorted(read_rows(tmp_path)) == rows
+    table.path.write_text("")  # the disk was full
+    Table(tmp_path, {}).append(rows)
+    assert sorted(read_rows(tmp_path)) == rows
+    table.path.write_text("".join(written).replace("worst,left", "worst;left"))
+    with pytest.raises(ValueError, match=r"rows\.csv is damaged"):
+        read_rows(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(ValueError, match=r"manifest\.json is damaged"):
+        Table(tmp_path, {})
+
+
+def test_a_loop_that_fails_costs_no_other_one(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+    from contextlib import contextmanager
+
+    @contextmanager
+    def here(*_: object):
+        with ThreadPoolExecutor(1) as executor:
+            yield executor
+
+    turns: list[int] = []
+
+    def fails_once(*args):
+        turns.append(1)
+        if len(turns) == 3:
+            raise ArithmeticError("out of numbers")
+        return module_turn(*args)
+
+    module_turn = module.turn
+    monkeypatch.setattr(module, "_executor", here)
+    monkeypatch.setattr(module, "turn", fails_once)
+    with pytest.raises(RuntimeError, match=r"1 of 6 loops failed.*'left'.*out of numbers; the 5"):
+        run_experiment(experiment, tmp_path)
+    assert len({row.loop for row in read_rows(tmp_path)}) == 5
+    assert len({row.loop for row in run_experiment(experiment, tmp_path).rows()}) == 6
+
+
+def test_engines_that_remember_are_new_for_every_loop(data: Path) -> None:
+    asked = str(data), "left", "flow", "classical"
+    first, again = module._opened(*asked), module._opened(*asked)
+    assert again[1] is first[1]  # what it computed is good for every loop
+    first[1].repeatable = False
+    assert module._opened(*asked)[1] is not first[1]
 
 
 def test_another_experiment_is_not_mixed_in(
@@ -225,6 +282,45 @@ def test_differences_are_paired_over_videos_after_the_mean_over_seeds() -> None:
     assert result["resolved"]
     with pytest.raises(ValueError, match="no video in common"):
         compare(rows, "better", "best")
+
+
+def test_the_interval_is_that_of_the_mean_over_all_seeds_and_of_whole_videos() -> None:
+    # Seeds differ much and videos not at all: then the mean over seeds is certain.
+    rows = []
+    for video in "abcd":
+        for seed, jf in enumerate((0.2, 0.5, 0.8)):
+            rows += loop("m", video, seed, 1, jf, jf)
+    low, high = np.array(summarise(rows)["methods"]["m"]["curve"])[:, 2:].T
+    np.testing.assert_allclose([low, high], 0.5, atol=1e-6)
+    # Two objects of a video are not two videos.
+    alike = [
+        replace(row, object=obj, jf=jf)
+        for video, jf in (("a", 0.2), ("b", 0.8))
+        for obj in range(1, 6)
+        for row in loop("m", video, 0, 1, jf, jf)
+    ]
+    low, high = np.array(summarise(alike)["methods"]["m"]["curve"])[0, 2:]
+    assert (low, high) == pytest.approx((0.2, 0.8))
+
+
+@pytest.mark.parametrize("schedule", ["round-robin", "value", "oracle"])
+def test_annotations_that_cost_nothing_break_no_schedule(schedule: str) -> None:
+    rows = [*loop("m", "a", 0, 0, 0.5, 0.6, 0.7), *loop("m", "b", 0, 1, 0.5, 0.4, 0.6)]
+    curve = np.array(summarise(rows, schedule)["methods"]["m"]["curve"])
+    assert np.isfinite(curve).all()
+    assert curve[-1, 1] == pytest.approx(0.65)
+
+
+def test_only_what_every_method_has_finished_with_all_seeds_is_summarised() -> None:
+    rows = [
+        *loop("m", "a", 0, 1, 0.5, 0.6), *loop("m", "a", 1, 1, 0.5, 0.6),
+        *loop("n", "a", 0, 1, 0.5, 0.7),
+        *loop("m", "b", 0, 1, 0.9, 0.9), *loop("n", "b", 0, 1, 0.9, 0.9),
+    ]  # fmt: skip
+    assert {row.video for row in comparable(rows)} == {"a"}
+    assert summarise(rows) == summarise([row for row in rows if row.video == "a"])
+    with pytest.raises(ValueError, match="every method has finished"):
+        summarise([*loop("m", "a", 0, 1, 0.5), *loop("n", "b", 0, 1, 0.5)])
 
 
 def test_methods_are_compared_after_equal_hours() -> None:
@@ -311,6 +407,37 @@ def test_a_video_that_leaves_nothing_to_score_is_named_at_once(data: Path, tmp_p
     short = Experiment.preset("fig3a", data=str(tmp_path), sequences=("short",), **ENGINES)
     with pytest.raises(ValueError, match=r"'short': .*frames='all'"):
         run_experiment(short, tmp_path / "out")
+
+
+def test_a_sequence_that_cannot_be_run_to_its_end_is_named_before_anything_is_computed(
+    data: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(data, root)
+    masks, pictures = (root / kind / "480p" for kind in ("Annotations", "JPEGImages"))
+
+    def said(match: str) -> None:
+        broken = Experiment.preset("fig3c", data=str(root), sequences=("left", "right"), **ENGINES)
+        with pytest.raises((ValueError, OSError), match=match):
+            run_experiment(broken, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    kept = (masks / "right/00003.png").read_bytes()
+    (masks / "right/00003.png").unlink()
+    said("'right' has masks on 6 of its 7 frames")
+    (masks / "right/00003.png").write_bytes(kept[:40])
+    said("frame 3 of sequence 'right' cannot be read")
+    (masks / "right/00003.png").write_bytes(kept)
+    whole = (pictures / "right/00005.jpg").read_bytes()
+    (pictures / "right/00005.jpg").write_bytes(b"no picture")
+    said("frame 5 of sequence 'right' cannot be read")
+    (pictures / "right/00005.jpg").write_bytes(whole)
+    for file in (masks / "right").iterdir():
+        cv2.imwrite(str(file), np.zeros((H, W), np.uint8))
+    said("'right' show no object")
+    for file in (masks / "right").iterdir():
+        file.unlink()
+    said(r"'right' in .*Annotations holds no picture")
 
 
 def test_the_command_reads_a_file_and_leaves_a_summary_and_a_picture(
