@@ -50,6 +50,23 @@ interface Snapshot {
   fresh: Set<number>;
 }
 
+/** What a kernel for looking only refuses. */
+const CHANGES: readonly RequestKind[] = [
+  "mask.commit",
+  "object.add",
+  "object.update",
+  "object.remove",
+  "object.merge",
+  "annotation.remove",
+  "history.undo",
+  "history.redo",
+  "job.start",
+  "job.pause",
+  "job.resume",
+  "job.cancel",
+  "suggestion.snooze",
+];
+
 type Request = Incoming & Record<string, unknown> & { id: string; kind: RequestKind };
 type Answer = { fields?: object; buffers?: Uint8Array[] };
 
@@ -61,6 +78,9 @@ export class FakeKernel {
   latency = 4;
   /** Milliseconds per propagated frame. */
   pace = 30;
+  readOnly = false;
+  /** Milliseconds the predictor takes. */
+  thinking = 60;
   /** No answer at all while it is true, as in a busy notebook. */
   frozen = false;
   /** What the next request of a kind fails with. */
@@ -114,6 +134,9 @@ export class FakeKernel {
     this.failures.delete(request.kind);
     try {
       if (failure) throw new Error(failure);
+      if (this.readOnly && CHANGES.includes(request.kind)) {
+        throw new Error("this annotator is read-only; nothing was changed.");
+      }
       const { fields = {}, buffers: out = [] } = (await this.answer(request, buffers)) ?? {};
       this.send({ id: request.id, ok: true, ...fields }, out.map(view));
     } catch (error) {
@@ -166,8 +189,8 @@ export class FakeKernel {
           ],
           request.box as number[],
         );
-        await sleep(60);
-        return { fields: { score: 0.87, ms: 60 }, buffers: [bytes(encodeRuns(mask))] };
+        await sleep(this.thinking);
+        return { fields: { score: 0.87, ms: this.thinking }, buffers: [bytes(encodeRuns(mask))] };
       }
       case "mask.commit": {
         const runs = new Uint32Array(buffers[0].slice().buffer);

@@ -24,6 +24,7 @@ const kernel = new FakeKernel({
   predictor: options.get("predictor"),
   learned: options.has("learned"),
 });
+kernel.readOnly = options.has("readonly");
 const model = new FakeModel(kernel, { read_only: options.has("readonly") });
 
 type Cleanup = (() => void) | undefined;

@@ -9,7 +9,7 @@
 import type { App } from "./app";
 import { bigStep, stepped } from "./crosshair";
 import { following, leastCertain } from "./landmarks";
-import type { Suggestion, Tool } from "./protocol";
+import type { ObjectInfo, Suggestion, Tool } from "./protocol";
 
 export type ActionGroup =
   | "Tools"
@@ -37,6 +37,8 @@ export interface Action {
   via?: string;
   /** For such a key: the action that it is just now. */
   leads?(app: App): string | undefined;
+  /** It also works while the cheat-sheet covers everything else. */
+  overSheet?: true;
   /** Only then does the action apply, and its keys are taken from others that share them. */
   context?: "crosshair" | "polygon";
   /** How the cheat-sheet writes a row of like keys; "" leaves the action out. */
@@ -46,6 +48,9 @@ export interface Action {
 const BRUSH_STEP = 1.25;
 const MAX_BRUSH = 400;
 const ZOOM_STEP = 1.4;
+const OPACITY_STEP = 0.1;
+/** Part of the picture's frame that a key moves it by. */
+const PAN_STEP = 0.15;
 /** A shorter press of Space plays, a longer one was for moving the picture; milliseconds. */
 const TAP = 300;
 
@@ -89,6 +94,28 @@ const step = (id: string, label: string, keys: string[], by: number): Action => 
   label,
   keys,
   run: (app) => app.navigation.step(by),
+  repeats: true,
+});
+
+/** Moves what is seen, as the arrows of a map do. */
+const look = (where: string, key: string, dx: number, dy: number): Action => ({
+  id: `view.${where.toLowerCase()}`,
+  group: "View",
+  label: `Move the view ${where.toLowerCase()}`,
+  keys: [`Mod+${key}`],
+  run: (app) => app.stage?.look(dx * PAN_STEP, dy * PAN_STEP),
+  repeats: true,
+});
+
+const fade = (id: string, label: string, key: string, by: number): Action => ({
+  id,
+  group: "View",
+  label,
+  keys: [key],
+  run: (app) => {
+    const opacity = Math.round((app.display.value.opacity + by) * 20) / 20;
+    app.show({ opacity: Math.min(1, Math.max(0, opacity)) });
+  },
   repeats: true,
 });
 
@@ -137,6 +164,45 @@ export function take(app: App, next: Suggestion): void {
   app.synced.tool.set(TOOL_FOR[next.annotation_type] ?? "brush");
   app.stage?.element.focus({ preventScroll: true });
 }
+
+/** Done to the object in hand. */
+const toObject = (
+  id: string,
+  label: string,
+  key: string,
+  does: (app: App, object: ObjectInfo) => unknown,
+  enabled: (app: App, object: ObjectInfo) => boolean,
+  pressed?: (app: App, object: ObjectInfo) => boolean,
+): Action => {
+  const inHand = <T>(app: App, use: (app: App, object: ObjectInfo) => T, otherwise: T): T => {
+    const object = app.editor.object.value;
+    return object ? use(app, object) : otherwise;
+  };
+  return {
+    id: `object.${id}`,
+    group: "Objects",
+    label,
+    keys: [key],
+    run: (app) => inHand(app, does, undefined),
+    enabled: (app) => inHand(app, enabled, false),
+    pressed: pressed && ((app) => inHand(app, pressed, false)),
+  };
+};
+
+/** Objects that another one can be merged into. */
+export const mergeable = (app: App, { id, locked }: ObjectInfo): ObjectInfo[] =>
+  locked ? [] : app.kernel.objects.value.filter((other) => other.id !== id && !other.locked);
+
+/** Opens an object's details, or closes them. */
+export function change(app: App, object: number, at: "name" | "merge"): void {
+  const now = app.store.changing.value;
+  const open = now?.object === object && now.at === at;
+  app.store.changing.value = open ? null : { object, at };
+}
+
+/** Whether an object's details are open. */
+export const changes = (app: App, object: ObjectInfo): boolean =>
+  editable(app) && app.store.changing.value?.object === object.id;
 
 const annotatedFrames = (app: App) => app.kernel.state.value?.annotated.map((a) => a.frame) ?? [];
 
@@ -206,6 +272,11 @@ function chooseNext(app: App, by: 1 | -1): void {
   if (at >= 0) app.synced.activeObject.set(ids[(at + by + ids.length) % ids.length]);
 }
 
+/** Nothing can be compared with a mask that was never seen: otherwise a key seems dead. */
+function tellUnknown(app: App): void {
+  if (!app.layer.before) app.store.announcement.value = "No mask before this one is known";
+}
+
 function annotationHere(app: App): { frame: number; object: number } | null {
   const frame = app.store.shown.value;
   const object = app.editor.object.value?.id;
@@ -231,6 +302,13 @@ function escapes(app: App): Escape | null {
         },
       };
     }
+  }
+  if (app.kernel.objects.value.some((object) => changes(app, object))) {
+    return {
+      does: () => {
+        store.changing.value = null;
+      },
+    };
   }
   if (stage?.busy) return { does: () => stage.cancelGesture() };
   if (hasPath(app)) return { does: () => editor.leavePolygon() };
@@ -293,6 +371,15 @@ export const ACTIONS: readonly Action[] = [
     enabled: hasCrosshair,
     context: "crosshair",
   },
+  {
+    id: "crosshair.stroke",
+    group: "Crosshair",
+    label: "Brush in a straight line from the last point",
+    keys: ["d"],
+    run: (app) => app.stage?.strokeToCrosshair(),
+    enabled: (app) => hasCrosshair(app) && app.editor.brushes.value,
+    context: "crosshair",
+  },
   ...DIRECTIONS.flatMap(([where, key, dx, dy]): Action[] => [
     crosshairStep(where, key, dx, dy, false),
     crosshairStep(where, key, dx, dy, true),
@@ -349,6 +436,7 @@ export const ACTIONS: readonly Action[] = [
     keys: ["Escape"],
     run: (app) => escapes(app)?.does(),
     leads: (app) => escapes(app)?.as,
+    overSheet: true,
     enabled: (app) => escapes(app) !== null,
   },
   {
@@ -388,7 +476,7 @@ export const ACTIONS: readonly Action[] = [
       const here = annotationHere(app);
       return here && app.kernel.ask("annotation.remove", here);
     },
-    enabled: (app) => !app.synced.readOnly.value && !hasDraft(app) && annotationHere(app) !== null,
+    enabled: (app) => app.editor.canEdit.value && !hasDraft(app) && annotationHere(app) !== null,
   },
   say("verified", "Accept the mask as it is", "y"),
   say("absent", "The object is not in this frame", "m"),
@@ -564,6 +652,44 @@ export const ACTIONS: readonly Action[] = [
     enabled: (app) => app.kernel.objects.value.length > 1,
     repeats: true,
   },
+  toObject(
+    "hide",
+    "Hide the object in hand, or show it",
+    "Shift+h",
+    (app, object) => app.editor.toggleVisible(object),
+    () => true,
+    (_, { visible }) => !visible,
+  ),
+  toObject(
+    "lock",
+    "Lock the object in hand, or unlock it",
+    "Shift+l",
+    (app, object) => app.editor.toggleLocked(object),
+    editable,
+    (_, { locked }) => locked,
+  ),
+  toObject(
+    "change",
+    "Name and colour of the object in hand",
+    "F2",
+    (app, { id }) => change(app, id, "name"),
+    editable,
+    changes,
+  ),
+  toObject(
+    "merge",
+    "Merge the object in hand into another",
+    "Shift+m",
+    (app, { id }) => change(app, id, "merge"),
+    (app, object) => editable(app) && mergeable(app, object).length > 0,
+  ),
+  toObject(
+    "remove",
+    "Remove the object in hand",
+    "Shift+Delete",
+    (app, { id }) => app.editor.removeObject(id),
+    (app, { locked }) => editable(app) && !locked,
+  ),
   {
     id: "object.pick",
     group: "Objects",
@@ -608,7 +734,11 @@ export const ACTIONS: readonly Action[] = [
     group: "View",
     label: "Difference to the mask before",
     keys: ["Shift+d"],
-    run: (app) => app.show({ difference: !app.display.value.difference }),
+    run: (app) => {
+      const difference = !app.display.value.difference;
+      app.show({ difference });
+      if (difference) tellUnknown(app);
+    },
     pressed: (app) => app.display.value.difference,
   },
   {
@@ -620,7 +750,7 @@ export const ACTIONS: readonly Action[] = [
     hold: {
       start: (app) => {
         app.store.comparing.value = true;
-        if (!app.layer.before) app.store.announcement.value = "No mask before this one is known";
+        tellUnknown(app);
       },
       end: (app) => {
         app.store.comparing.value = false;
@@ -665,6 +795,9 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => app.stage?.zoom(1 / ZOOM_STEP),
     repeats: true,
   },
+  ...DIRECTIONS.map(([where, key, dx, dy]) => look(where, key, dx, dy)),
+  fade("view.fainter", "Fainter masks", "{", -OPACITY_STEP),
+  fade("view.stronger", "Stronger masks", "}", OPACITY_STEP),
   {
     id: "export",
     group: "View",
@@ -695,6 +828,7 @@ export const ACTIONS: readonly Action[] = [
       app.store.helpOpen.value = !app.store.helpOpen.value;
     },
     pressed: (app) => app.store.helpOpen.value,
+    overSheet: true,
   },
 ];
 

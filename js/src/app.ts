@@ -69,7 +69,7 @@ export class App {
       view,
       (content, buffers) => model.send(content, undefined, buffers),
       (places, buffer) => this.masks.accept(places, buffer),
-      (object) => this.coloured(object),
+      (object) => this.seen(object),
     );
     this.masks = new Masks(
       (frame) => this.kernel.state.peek()?.revisions[frame] ?? -1,
@@ -139,9 +139,16 @@ export class App {
     this.synced.display.set({ ...this.display.value, ...changes });
   }
 
-  private coloured(object: ObjectInfo): ObjectInfo {
-    if (this.display.value.palette === "safe") return object;
-    return { ...object, color: davisColor(object.id) };
+  /** An object in the colour, and as visible, as this view shows it. */
+  private seen(object: ObjectInfo): ObjectInfo {
+    const flipped = this.synced.readOnly.value && this.store.flipped.value.has(object.id);
+    const davis = this.display.value.palette !== "safe";
+    if (!flipped && !davis) return object;
+    return {
+      ...object,
+      visible: object.visible !== flipped,
+      color: davis ? davisColor(object.id) : object.color,
+    };
   }
 
   /** The picture and masks of the shown frame are on the screen. */

@@ -417,6 +417,21 @@ export class Editor {
     return reply.fields.object;
   }
 
+  /** Hides an object or shows it again: everywhere, or in this view where it is for looking only. */
+  async toggleVisible({ id, name, visible }: ObjectInfo): Promise<void> {
+    if (this.synced.readOnly.value) {
+      const flipped = new Set(this.store.flipped.value);
+      if (!flipped.delete(id)) flipped.add(id);
+      this.store.flipped.value = flipped;
+    } else if (!(await this.kernel.ask("object.update", { object: id, visible: !visible }))) return;
+    this.announce(`${name} ${visible ? "hidden" : "shown"}`);
+  }
+
+  async toggleLocked({ id, name, locked }: ObjectInfo): Promise<void> {
+    if (!(await this.kernel.ask("object.update", { object: id, locked: !locked }))) return;
+    this.announce(`${name} ${locked ? "unlocked" : "locked"}`);
+  }
+
   async removeObject(object: number): Promise<void> {
     const name = this.kernel.objects.value.find(({ id }) => id === object)?.name;
     if (!(await this.kernel.ask("object.remove", { object }))) return;

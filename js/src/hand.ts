@@ -27,6 +27,8 @@ export class Hand {
   gesture: Gesture | null = null;
   /** The gesture was begun by the crosshair and goes on until it places again. */
   private keyed = false;
+  /** Where the crosshair was used last. */
+  private placed: { at: Point; negative: boolean } | null = null;
 
   constructor(
     private readonly editor: Editor,
@@ -103,21 +105,42 @@ export class Hand {
     }
   }
 
-  /** The crosshair places: a point, a dab, a vertex; a box or scribble begins or ends. */
+  /**
+   * The crosshair places: a point, a dab, a new vertex. A box or scribble begins or ends, and a
+   * vertex that is there is taken in hand or put down.
+   */
   place(at: Point, negative: boolean): void {
+    this.placed = { at, negative };
     if (this.keyed && this.gesture) {
       this.move(at);
       this.up(at);
       return;
     }
     this.down(at, negative, SAME_PLACE);
-    if (this.gesture?.kind === "box" || this.gesture?.kind === "scribble") this.keyed = true;
+    const { gesture } = this;
+    const lasts =
+      gesture?.kind === "vertex" ? !this.closes(gesture.handle) : gesture?.kind !== "stroke";
+    if (gesture && lasts) this.keyed = true;
     else this.up(at);
+  }
+
+  /** The brush goes on straight from where the crosshair was used last; a dab where it was not. */
+  strokeTo(at: Point): void {
+    const { at: from, negative } = this.placed ?? { at, negative: false };
+    this.down(from, negative, SAME_PLACE);
+    this.up(at);
+    this.placed = { at, negative };
   }
 
   /** The crosshair moved: what it has begun goes with it. */
   follow(at: Point): void {
     if (this.keyed) this.move(at);
+  }
+
+  /** The crosshair is put away. */
+  rest(): void {
+    this.cancel();
+    this.placed = null;
   }
 
   /** Gives up what is under way. */

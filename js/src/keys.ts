@@ -32,6 +32,12 @@ export function nameOf(press: Press, altGraph = false): string {
   return `${modified ? "Mod+" : ""}${shifted ? "Shift+" : ""}${key}`;
 }
 
+/** A name with the key that leads to the action just now, for tooltips. */
+export function withKey(app: App, name: string, ...ids: string[]): string {
+  const written = ids.map((id) => keyFor(app, action(id))).filter((key) => key !== "");
+  return written.length > 0 ? `${name}  (${written.map((key) => display(key)).join(" ")})` : name;
+}
+
 /** How a key is written for people. */
 export function display(key: string, mac = isMac()): string {
   const names: Record<string, string> = {
@@ -56,7 +62,8 @@ const isMac = () => /Mac|iP(hone|ad)/.test(navigator.platform);
 /** What a key does just now: of the actions that share it, the first that can be done. */
 export function actionFor(app: App, key: string): Action | undefined {
   const sharing = app.keys.bindings.value.get(key) ?? [];
-  return sharing.find((action) => isEnabled(app, action));
+  const covered = app.store.helpOpen.value;
+  return sharing.find((action) => (!covered || action.overSheet) && isEnabled(app, action));
 }
 
 /** The key that leads to an action just now, as it is written; "" where none does. */

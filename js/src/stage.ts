@@ -145,6 +145,13 @@ export class Stage {
     this.setView(zoomAt(this.view, at, factor, this.model.image, this.size));
   }
 
+  /** Moves what is seen by parts of the stage's width and height. */
+  look(dx: number, dy: number): void {
+    const { width, height } = this.size;
+    this.model.store.fitted.value = false;
+    this.setView(pan(this.view, -dx * width, -dy * height, this.model.image, this.size));
+  }
+
   /** Image pixels as large as screen pixels. */
   actualSize(): void {
     this.zoom(1 / (this.view.scale * this.density));
@@ -177,7 +184,7 @@ export class Stage {
     if (to) {
       this.hand.follow(to);
       this.reveal(to);
-    } else this.hand.cancel();
+    } else this.hand.rest();
   }
 
   /** Uses the tool where the crosshair stands. */
@@ -185,6 +192,12 @@ export class Stage {
     const at = this.model.store.crosshair.value;
     if (at) this.hand.place(at, negative);
     this.schedule({ marks: true });
+  }
+
+  /** Brushes from where the crosshair was used last to where it stands. */
+  strokeToCrosshair(): void {
+    const at = this.model.store.crosshair.value;
+    if (at) this.hand.strokeTo(at);
   }
 
   /** Takes the object under the crosshair or the pointer in hand. */

@@ -22,6 +22,10 @@ export function createStore() {
     /** Space is held: dragging moves the picture. */
     panning: signal(false),
     fitted: signal(true),
+    /** Objects that a view for looking only shows or hides against what the session says. */
+    flipped: signal<ReadonlySet<number>>(new Set()),
+    /** The object whose details are open, and where the hand begins in them. */
+    changing: signal<{ object: number; at: "name" | "merge" } | null>(null),
     helpOpen: signal(false),
     exportOpen: signal(false),
     /** Which part of the video a pass shall cover. */

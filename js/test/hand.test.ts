@@ -124,6 +124,40 @@ describe("the hand", () => {
     expect(said).toEqual([["move", { x: -0.5, y: 79.5 }], ["end"]]);
   });
 
+  it("takes a vertex in hand by the crosshair and puts it down where it is placed next", () => {
+    tool.value = "polygon";
+    vertices.push({ x: 10, y: 10 }, { x: 50, y: 10 }, { x: 50, y: 50 });
+    place(50, 10);
+    hand.follow({ x: 60, y: 12 });
+    expect(hand.gesture?.kind).toBe("vertex");
+    place(70, 14);
+    expect(hand.gesture).toBeNull();
+    hand.follow({ x: 90, y: 14 });
+    expect(said).toEqual([["move", { x: 60, y: 12 }], ["move", { x: 70, y: 14 }], ["end"]]);
+  });
+
+  it("brushes straight on from where the crosshair was used last", () => {
+    tool.value = "eraser";
+    place(10, 10);
+    said = [];
+    hand.strokeTo({ x: 40, y: 30 });
+    hand.strokeTo({ x: 40, y: 50 });
+    const stroke = (from: object, to: object) => [
+      ["stroke", true],
+      ["extend", from],
+      ["extend", to],
+      ["end"],
+    ];
+    expect(said).toEqual([
+      ...stroke({ x: 10, y: 10 }, { x: 40, y: 30 }),
+      ...stroke({ x: 40, y: 30 }, { x: 40, y: 50 }),
+    ]);
+    hand.rest();
+    said = [];
+    hand.strokeTo({ x: 5, y: 5 });
+    expect(said).toEqual(stroke({ x: 5, y: 5 }, { x: 5, y: 5 }));
+  });
+
   it("gives up what the crosshair began when the pointer takes over", () => {
     tool.value = "box";
     place(10, 10);

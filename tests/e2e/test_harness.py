@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,9 +12,13 @@ from lab import Annotator
 
 
 @pytest.fixture
-def open_annotator(browser: Any, address: str) -> Iterator[Callable[..., Annotator]]:
-    """Open the page in a browser that knows nothing yet."""
-    context = browser.new_context(locale="en-US", reduced_motion="reduce")
+def open_annotator(
+    browser: Any, address: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Annotator]]:
+    """Open the page in a browser that knows nothing yet; the parameter is its pixel ratio."""
+    context = browser.new_context(
+        locale="en-US", reduced_motion="reduce", device_scale_factor=getattr(request, "param", 1)
+    )
     context.set_default_timeout(30_000)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
@@ -53,6 +58,35 @@ def wait_for_mask(annotator: Annotator, x: float, y: float, covered: bool = True
             *(x, y, covered),
         ],
     )
+
+
+def at(annotator: Annotator, x: float, y: float) -> tuple[float, float]:
+    """Where on the page a place is that is given as parts of the picture's size."""
+    box = annotator.stage.bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def click(annotator: Annotator, x: float, y: float) -> None:
+    annotator.page.mouse.click(*at(annotator, x, y))
+
+
+def dab_and_commit(annotator: Annotator) -> None:
+    dab(annotator)
+    revision = annotator.revision()
+    press(annotator, "Enter")
+    annotator.draft("none")
+    annotator.after_revision(revision)
+
+
+def look_only(annotator: Annotator) -> None:
+    """From now on the view is one for looking only, and its kernel refuses changes."""
+    annotator.page.evaluate("harness.kernel.readOnly = true; harness.model.set('read_only', true)")
+    annotator.expect(annotator.action("tool.brush")).to_have_count(0)
+
+
+def says(annotator: Annotator, words: str) -> None:
+    annotator.expect(annotator.root.locator(".ev-announcement")).to_contain_text(words)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 960), ("dark", 420)])
@@ -146,28 +180,23 @@ def test_vertices_are_dragged_until_the_commit_and_a_hole_is_filled(open_annotat
     press(annotator, "p")
     mouse = annotator.page.mouse
 
-    def at(x: float, y: float) -> tuple[float, float]:
-        box = annotator.stage.bounding_box()
-        assert box is not None
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
     for corner in ((0.2, 0.2), (0.4, 0.2), (0.4, 0.5), (0.2, 0.5), (0.2, 0.2)):
-        mouse.click(*at(*corner))
+        mouse.click(*at(annotator, *corner))
     annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
     wait_for_mask(annotator, 0.5, 0.25, covered=False)
-    mouse.move(*at(0.4, 0.2))
+    mouse.move(*at(annotator, 0.4, 0.2))
     mouse.down()
-    mouse.move(*at(0.6, 0.2), steps=4)
+    mouse.move(*at(annotator, 0.6, 0.2), steps=4)
     mouse.up()
     annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: moved vertex")
     wait_for_mask(annotator, 0.5, 0.25)
     press(annotator, "e")
-    mouse.click(*at(0.3, 0.35))
+    mouse.click(*at(annotator, 0.3, 0.35))
     wait_for_mask(annotator, 0.3, 0.35, covered=False)
     press(annotator, "g")
-    mouse.click(*at(0.8, 0.8))
+    mouse.click(*at(annotator, 0.8, 0.8))
     annotator.expect(annotator.root.locator(".ev-announcement")).to_contain_text("nothing")
-    mouse.click(*at(0.3, 0.35))
+    mouse.click(*at(annotator, 0.3, 0.35))
     annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: fill")
     wait_for_mask(annotator, 0.3, 0.35)
 
@@ -207,3 +236,330 @@ def test_mounting_and_unmounting_leaves_nothing_behind(open_annotator):
     annotator.page.evaluate("for (let i = 0; i < 50; i++) harness.mount()()")
     assert annotator.page.evaluate("harness.model.listening") == listening
     annotator.expect(annotator.page.locator(".evavos")).to_have_count(1)
+
+
+def test_a_commit_is_kept_when_the_person_goes_on_at_once(open_annotator):
+    annotator = open_annotator()
+    annotator.page.evaluate("harness.kernel.thinking = 500")
+    press(annotator, "c")
+    click(annotator, 0.5, 0.5)
+    annotator.draft("clicks")
+    press(annotator, "Enter", "ArrowRight")
+    annotator.on_frame(1)
+    says(annotator, "Frame 0 saved")
+    wait_for_mask(annotator, 0.5, 0.5, covered=False)
+    press(annotator, "ArrowLeft")
+    annotator.on_frame(0)
+    annotator.draft("none")
+    wait_for_mask(annotator, 0.5, 0.5)
+
+
+def test_a_view_for_looking_only_offers_nothing_that_fails(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    press(annotator, "a")
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
+    press(annotator, "1", "t")
+    annotator.phase("running")
+    annotator.phase("idle")
+    look_only(annotator)
+    press(annotator, "Shift+h")
+    wait_for_mask(annotator, 0.5, 0.5, covered=False)
+    press(annotator, "Shift+h")
+    wait_for_mask(annotator, 0.5, 0.5)
+    click(annotator, 0.5, 0.5)
+    says(annotator, "looking only")
+    pressed = annotator.root.evaluate(
+        """root => [...root.querySelectorAll("button:enabled")]
+            .filter(({ dataset }) => !["export", "help"].includes(dataset.action))
+            .map((button) => (button.click(), button.title)).length"""
+    )
+    assert pressed > 10
+    press(annotator, "x")
+    annotator.root.locator('[data-export="coco"]').click()
+    says(annotator, "Exported to clip-coco")
+    annotator.expect(annotator.root.locator("[role=alert]")).to_have_text("")
+
+
+def test_a_locked_object_shows_a_pointer_and_says_that_it_is_locked(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    annotator.expect(annotator.stage).to_have_css("cursor", "none")
+    annotator.root.get_by_role("button", name="Lock object 1").click()
+    annotator.expect(annotator.stage).to_have_css("cursor", "not-allowed")
+    annotator.expect(annotator.action("annotation.remove")).to_have_count(0)
+    for tool in "beripcg":
+        says(annotator, "object 1 locked")
+        press(annotator, tool)
+        click(annotator, 0.3, 0.3)
+        says(annotator, "object 1 is locked")
+        press(annotator, "Shift+l")
+        says(annotator, "object 1 unlocked")
+        press(annotator, "Shift+l")
+    annotator.draft("none")
+    press(annotator, "b", "Shift+l")
+    annotator.expect(annotator.stage).to_have_css("cursor", "none")
+    look_only(annotator)
+    annotator.expect(annotator.stage).to_have_css("cursor", "default")
+
+
+def test_keys_do_nothing_under_the_open_sheet(open_annotator):
+    annotator = open_annotator()
+    press(annotator, "b", "?")
+    sheet = annotator.root.get_by_role("dialog")
+    annotator.expect(sheet).to_be_visible()
+    press(annotator, "e", "k", ".", "a", "l", "?")
+    annotator.expect(sheet).to_have_count(0)
+    press(annotator, ".")
+    annotator.on_frame(1)
+    annotator.expect().to_have_attribute("data-tool", "brush")
+    annotator.expect(annotator.action("crosshair")).to_have_attribute("aria-pressed", "false")
+    annotator.expect(annotator.action("log")).to_have_attribute("aria-pressed", "false")
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(0)
+
+
+def test_the_same_error_again_is_told_by_its_number(open_annotator):
+    annotator = open_annotator()
+    alert = annotator.root.locator(".ev-status [role=alert]")
+    annotator.page.evaluate("harness.kernel.log('error', 'the disk is full.')")
+    annotator.expect(alert).to_have_text("the disk is full.")
+    annotator.page.evaluate("harness.kernel.log('error', 'the disk is full.')")
+    annotator.expect(alert).to_have_text("the disk is full. (2 times)")
+
+
+def test_a_difference_to_nothing_says_so(open_annotator):
+    annotator = open_annotator()
+    press(annotator, "Shift+d")
+    annotator.expect(annotator.action("view.difference")).to_have_attribute("aria-pressed", "true")
+    says(annotator, "No mask before this one is known")
+
+
+def test_what_is_on_is_told_by_more_than_colour(open_annotator):
+    annotator = open_annotator(width=420)
+    press(annotator, "a", "Shift+d", "Shift+o")
+    for part in (
+        annotator.action("view.onion"),
+        annotator.action("tool.brush"),
+        annotator.root.locator(".ev-object-active"),
+    ):
+        annotator.expect(part).to_have_css("box-shadow", re.compile("inset"))
+    for sign in ("added", "removed", "before", "after"):
+        annotator.expect(annotator.root.locator(f".ev-legend-{sign}")).to_be_visible()
+    look_only(annotator)
+    annotator.expect(annotator.root.locator(".ev-legend-added")).to_be_visible()
+
+
+def test_objects_are_hidden_locked_named_merged_and_removed_by_keys(open_annotator):
+    annotator = open_annotator()
+    objects = annotator.root.locator(".ev-object")
+    dab_and_commit(annotator)
+    press(annotator, "a")
+    annotator.expect(objects).to_have_count(2)
+    press(annotator, "1", "Shift+h")
+    says(annotator, "object 1 hidden")
+    wait_for_mask(annotator, 0.5, 0.5, covered=False)
+    show = annotator.root.get_by_role("button", name="Show object 1")
+    annotator.expect(show).to_have_attribute("title", "Show object 1  (Shift+H)")
+    show.click()
+    wait_for_mask(annotator, 0.5, 0.5)
+    annotator.stage.focus()
+    press(annotator, "F2")
+    annotator.page.keyboard.type("swan")
+    press(annotator, "Enter")
+    annotator.expect(objects.first).to_contain_text("swan")
+    press(annotator, "Shift+l")
+    says(annotator, "swan locked")
+    press(annotator, "Shift+m", "Shift+Delete", "Delete")  # none of them for a locked object
+    press(annotator, "Shift+l")
+    says(annotator, "swan unlocked")
+    annotator.expect(annotator.root.locator(".ev-object-details")).to_have_count(0)
+    press(annotator, "Shift+m")
+    into = annotator.root.get_by_role("combobox", name="Merge swan into")
+    annotator.expect(into).to_be_focused()
+    press(annotator, "Escape")
+    annotator.expect(into).to_have_count(0)
+    press(annotator, "Shift+m")
+    into.select_option(label="2 object 2")
+    annotator.expect(objects).to_have_count(1)
+    wait_for_mask(annotator, 0.5, 0.5)
+    annotator.stage.focus()
+    press(annotator, "Shift+Delete")
+    annotator.expect(objects).to_have_count(0)
+    wait_for_mask(annotator, 0.5, 0.5, covered=False)
+    press(annotator, "Control+z")
+    annotator.expect(objects).to_have_count(1)
+
+
+def test_opacity_and_place_of_the_picture_by_keys(open_annotator):
+    annotator = open_annotator()
+    opacity = annotator.root.get_by_role("slider", name="Opacity of the masks")
+    press(annotator, "{", "{")
+    annotator.expect(opacity).to_have_value("30")
+    press(annotator, "}")
+    annotator.expect(opacity).to_have_value("40")
+    dab(annotator)
+    wait_for_mask(annotator, 0.5, 0.5)
+    press(annotator, "Control+ArrowRight", "Control+ArrowUp")
+    wait_for_mask(annotator, 0.35, 0.65)
+    wait_for_mask(annotator, 0.5, 0.5, covered=False)
+
+
+def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
+    annotator = open_annotator()
+    undo = annotator.action("undo")
+    far = ["Shift+ArrowRight"] * 8
+    press(annotator, "b", "k", "Enter", *far, "d")
+    annotator.expect(undo).to_have_attribute("aria-label", "Undo: stroke")
+    wait_for_mask(annotator, 0.6, 0.5)
+    press(annotator, "Control+z")
+    wait_for_mask(annotator, 0.6, 0.5, covered=False)
+    wait_for_mask(annotator, 0.5, 0.5)
+    press(annotator, "p", "Enter", "Shift+ArrowDown", "Enter", "Shift+ArrowLeft", "Enter", "Enter")
+    annotator.expect(undo).to_have_attribute("aria-label", "Undo: polygon")
+    press(annotator, "Enter", *far, "Enter")
+    annotator.expect(undo).to_have_attribute("aria-label", "Undo: moved vertex")
+
+
+def test_the_wheel_keeps_the_pixel_under_the_pointer(open_annotator):
+    annotator = open_annotator()
+    press(annotator, "b")
+    click(annotator, 0.25, 0.25)
+    annotator.draft("brush")
+    wait_for_mask(annotator, 0.25, 0.25)
+    annotator.page.mouse.wheel(0, -600)  # four times as large
+    radius = 4 * 12
+    for part, covered in ((0.9, True), (1.15, False)):
+        for side in (-part, part):
+            wait_for_mask(annotator, 0.25 + side * radius / 854, 0.25, covered)
+            wait_for_mask(annotator, 0.25, 0.25 + side * radius / 480, covered)
+
+
+def test_masks_are_hidden_while_the_key_is_held(open_annotator):
+    annotator = open_annotator()
+    dab(annotator)
+    masks = annotator.root.locator("canvas.ev-canvas-masks")
+    annotator.page.keyboard.down("h")
+    annotator.expect(masks).to_be_hidden()
+    annotator.page.keyboard.up("h")
+    annotator.expect(masks).to_be_visible()
+
+
+def test_a_box_asks_for_a_mask(open_annotator):
+    annotator = open_annotator()
+    press(annotator, "r")
+    mouse = annotator.page.mouse
+    mouse.move(*at(annotator, 0.2, 0.2))
+    mouse.down()
+    mouse.move(*at(annotator, 0.6, 0.8), steps=4)
+    mouse.up()
+    annotator.draft("box")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: box")
+    wait_for_mask(annotator, 0.4, 0.5)
+    wait_for_mask(annotator, 0.22, 0.22, covered=False)
+
+
+def test_the_timeline_shows_the_frame_under_the_pointer(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    annotator.root.locator(".ev-track").hover(position={"x": 3, "y": 8})
+    thumb = annotator.root.locator(".ev-thumb")
+    annotator.expect(thumb).to_contain_text("Frame 0, drawn: object 1")
+    annotator.page.wait_for_function(
+        """canvas => {
+            const pixel = canvas.getContext("2d").getImageData(0.5 * canvas.width, 0, 1, 1).data;
+            return pixel[3] === 255;
+        }""",
+        arg=thumb.locator("canvas").element_handle(),
+    )
+    annotator.page.mouse.move(0, 0)
+    annotator.expect(thumb).to_have_count(0)
+
+
+def test_keys_of_the_browser_stay_its_own(open_annotator):
+    annotator = open_annotator()
+    prevented = annotator.stage.evaluate(
+        """stage => [
+            { key: "b" },
+            { key: "f", ctrlKey: true },
+            { key: "r", ctrlKey: true },
+            { key: "F5" },
+            { key: "F12" },
+            { key: "Tab" },
+            { key: "Tab", shiftKey: true },
+            { key: "ArrowLeft", altKey: true },
+            { key: "ArrowUp" },
+        ].map((press) => {
+            const options = { bubbles: true, cancelable: true, composed: true, ...press };
+            return !stage.dispatchEvent(new KeyboardEvent("keydown", options));
+        })"""
+    )
+    assert prevented == [True] + [False] * 8
+
+
+@pytest.mark.parametrize("open_annotator", [2], indirect=True)
+def test_a_dense_screen_has_a_canvas_of_its_own_pixels(open_annotator):
+    annotator = open_annotator()
+    sizes = annotator.root.locator("canvas.ev-canvas").evaluate_all(
+        """all => all.map((canvas) => [
+            canvas.width / canvas.clientWidth, canvas.height / canvas.clientHeight,
+        ])"""
+    )
+    assert sizes == [[2, 2]] * 3
+
+
+def test_a_pass_goes_from_here_to_the_end_and_to_the_start(open_annotator):
+    annotator = open_annotator(count=20)
+    annotator.show(10)
+    dab_and_commit(annotator)
+    press(annotator, "Shift+End")
+    annotator.phase("running")
+    annotator.phase("idle")
+    annotator.show(14)
+    wait_for_mask(annotator, 0.5 + 12 / 854, 0.5)
+    annotator.show(6)
+    wait_for_mask(annotator, 0.5 - 12 / 854, 0.5, covered=False)
+    annotator.show(10)
+    press(annotator, "Shift+Home")
+    annotator.phase("running")
+    annotator.phase("idle")
+    annotator.show(6)
+    wait_for_mask(annotator, 0.5 - 12 / 854, 0.5)
+
+
+def test_playing_ends_at_the_last_frame_and_begins_again_at_the_first(open_annotator):
+    annotator = open_annotator(count=8)
+    play = annotator.action("play")
+    press(annotator, "Space")
+    annotator.on_frame(7)
+    annotator.expect(play).to_have_attribute("aria-pressed", "false")
+    press(annotator, "Space")
+    annotator.on_frame(1)
+    press(annotator, "Home")
+    annotator.expect(play).to_have_attribute("aria-pressed", "false")
+    annotator.on_frame(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_in_menus_in_details_and_where_one_only_looks(open_annotator, theme):
+    annotator = open_annotator(theme=theme)
+    dab_and_commit(annotator)
+    press(annotator, "a")
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
+    found = {}
+    for name, key, opened in (
+        ("details", "F2", ".ev-object-details"),
+        ("export", "x", "[data-export]"),
+        ("pass", "Shift+t", ".ev-menu-form"),
+    ):
+        press(annotator, key)
+        annotator.expect(annotator.root.locator(opened).first).to_be_visible()
+        found[name] = axe_violations(annotator.page)
+        press(annotator, "Escape")
+        annotator.expect(annotator.root.locator(opened)).to_have_count(0)
+        annotator.stage.focus()
+    press(annotator, "Shift+l", "Shift+h")
+    says(annotator, "object 2 hidden")
+    found["locked and hidden"] = axe_violations(annotator.page)
+    look_only(annotator)
+    found["looking only"] = axe_violations(annotator.page)
+    assert found == {where: [] for where in found}

@@ -3,7 +3,7 @@
 import { action, isEnabled, run } from "../actions";
 import type { App } from "../app";
 import { Icon, type IconName } from "../icons";
-import { display, keyFor } from "../keys";
+import { display, keyFor, withKey } from "../keys";
 
 interface Props {
   app: App;
@@ -31,7 +31,7 @@ export function ActionButton({ app, id, icon, text, detail, showKey, class: extr
       aria-label={text === undefined || detail ? name : undefined}
       aria-pressed={wanted.pressed?.(app)}
       aria-keyshortcuts={key ? key.replace("Mod", "Control") : undefined}
-      title={written ? `${name}  (${written})` : name}
+      title={withKey(app, name, id)}
       disabled={!isEnabled(app, wanted)}
       onClick={() => run(app, id)}
     >

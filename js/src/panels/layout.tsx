@@ -63,12 +63,22 @@ function Picture({ app }: { app: App }) {
       role="application"
       aria-label={label(app)}
       data-tool={app.editor.tool.value}
+      data-cursor={cursor(app)}
       data-panning={app.store.panning.value}
       data-peeking={app.store.peeking.value}
       data-comparing={app.store.comparing.value}
       style={{ "--ev-aspect": `${width} / ${height}`, "--ev-ratio": width / height }}
     />
   );
+}
+
+/** What the pointer looks like: nothing where the brush's ring is drawn in its place. */
+function cursor(app: App): "arrow" | "cross" | "locked" | "ring" {
+  const { editor, store, synced } = app;
+  if (synced.readOnly.value) return "arrow";
+  if (!editor.canEdit.value) return editor.tool.value === "pick" ? "cross" : "locked";
+  const ringless = store.crosshair.value || store.comparing.value || store.peeking.value;
+  return editor.brushes.value && !ringless ? "ring" : "cross";
 }
 
 function label(app: App): string {

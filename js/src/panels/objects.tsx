@@ -1,8 +1,10 @@
 /** The objects: which one is in hand, what they are called, and what can be done with them. */
 
-import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { changes, mergeable } from "../actions";
 import type { App } from "../app";
 import { Icon, type IconName } from "../icons";
+import { withKey } from "../keys";
 import type { ObjectInfo } from "../protocol";
 import { ActionButton } from "./action-button";
 import { useInSight } from "./in-sight";
@@ -31,11 +33,13 @@ export function Objects({ app }: { app: App }) {
 }
 
 function Row({ app, object }: { app: App; object: ObjectInfo }) {
-  const editing = useSignal(false);
   const { id, name, color, visible, locked } = object;
   const active = app.editor.object.value?.id === id;
   const row = useInSight<HTMLLIElement>(active);
   const editable = !app.synced.readOnly.value;
+  const editing = changes(app, object);
+  // What keys do is done to the object in hand; its buttons name them.
+  const by = (name: string) => (active ? `object.${name}` : undefined);
   const update = (changes: Partial<Omit<ObjectInfo, "id">>) =>
     void app.kernel.ask("object.update", { object: id, ...changes });
   return (
@@ -52,7 +56,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
           title={editable ? `${name}  (${id}); double click to change` : name}
           onClick={() => app.synced.activeObject.set(id)}
           onDblClick={() => {
-            editing.value = editable;
+            if (editable) app.store.changing.value = { object: id, at: "name" };
           }}
         >
           <span class="ev-swatch" style={{ "--ev-object": color }}>
@@ -61,34 +65,38 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
           <span class="ev-name">{name}</span>
         </button>
         <Toggle
+          app={app}
+          action={by("hide")}
           on={!visible}
           icon={visible ? "eye" : "hidden"}
           label={`${visible ? "Hide" : "Show"} ${name}`}
-          onClick={() => update({ visible: !visible })}
+          onClick={() => app.editor.toggleVisible(object)}
         />
         {editable && (
           <>
             <Toggle
+              app={app}
+              action={by("lock")}
               on={locked}
               icon={locked ? "locked" : "unlocked"}
               label={`${locked ? "Unlock" : "Lock"} ${name}`}
-              onClick={() => update({ locked: !locked })}
+              onClick={() => app.editor.toggleLocked(object)}
             />
             <Toggle
-              on={editing.value}
+              app={app}
+              action={by("change")}
+              on={editing}
               icon="edit"
               label={`Change ${name}`}
-              expanded={editing.value}
+              expanded={editing}
               onClick={() => {
-                editing.value = !editing.value;
+                app.store.changing.value = editing ? null : { object: id, at: "name" };
               }}
             />
           </>
         )}
       </div>
-      {editing.value && editable && (
-        <Details app={app} object={object} update={update} close={() => (editing.value = false)} />
-      )}
+      {editing && <Details app={app} object={object} update={update} active={active} />}
     </li>
   );
 }
@@ -97,35 +105,53 @@ interface DetailsProps {
   app: App;
   object: ObjectInfo;
   update(changes: Partial<Omit<ObjectInfo, "id">>): void;
-  close(): void;
+  active: boolean;
 }
 
 /** Name, colour, merging and removing; a locked object can only be named and coloured. */
-function Details({ app, object, update, close }: DetailsProps) {
+function Details({ app, object, update, active }: DetailsProps) {
   const { id, name, color, locked } = object;
-  const others = app.kernel.objects.value.filter((other) => other.id !== id && !other.locked);
+  const others = mergeable(app, object);
+  const field = useRef<HTMLInputElement>(null);
+  const list = useRef<HTMLSelectElement>(null);
+  const { changing } = app.store;
+  useLayoutEffect(() => {
+    if (changing.value?.at === "merge") list.current?.focus();
+    else {
+      field.current?.focus();
+      field.current?.select();
+    }
+  }, [changing.value]);
+  const close = () => {
+    changing.value = null;
+    app.stage?.element.focus({ preventScroll: true });
+  };
   const rename = (text: string) => {
     if (text.trim() && text.trim() !== name) update({ name: text.trim() });
   };
   return (
-    <div class="ev-object-details" role="group" aria-label={`Change ${name}`}>
+    // A list keeps every key to itself, and Escape does nothing in it.
+    <div
+      class="ev-object-details"
+      role="group"
+      aria-label={`Change ${name}`}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        close();
+      }}
+    >
       <input
         class="ev-field"
         aria-label={`Name of object ${id}`}
         value={name}
-        ref={(field) => {
-          if (field && !field.dataset.seen) {
-            field.dataset.seen = "true";
-            field.select();
-          }
-        }}
+        ref={field}
         onChange={(event) => rename(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key === "Enter") rename(event.currentTarget.value);
-          else if (event.key !== "Escape") return;
+          if (event.key !== "Enter") return;
+          rename(event.currentTarget.value);
           event.stopPropagation();
           close();
-          app.stage?.element.focus({ preventScroll: true });
         }}
       />
       <label class="ev-color" title="Colour">
@@ -140,15 +166,25 @@ function Details({ app, object, update, close }: DetailsProps) {
         type="button"
         class="ev-button ev-small"
         aria-label={`Remove ${name}`}
-        title={locked ? `${name} is locked` : `Remove ${name}; undo brings it back`}
+        title={
+          locked
+            ? `${name} is locked`
+            : withKey(
+                app,
+                `Remove ${name}; undo brings it back`,
+                ...(active ? ["object.remove"] : []),
+              )
+        }
         disabled={locked}
         onClick={() => void app.editor.removeObject(id)}
       >
         <Icon name="remove" />
       </button>
-      {others.length > 0 && !locked && (
+      {others.length > 0 && (
         <select
+          ref={list}
           class="ev-field"
+          title={withKey(app, `Merge ${name} into`, ...(active ? ["object.merge"] : []))}
           aria-label={`Merge ${name} into`}
           value=""
           onChange={(event) => {
@@ -169,21 +205,25 @@ function Details({ app, object, update, close }: DetailsProps) {
 }
 
 interface ToggleProps {
+  app: App;
+  /** The action that does the same, where its key does it to this object. */
+  action: string | undefined;
   icon: IconName;
   label: string;
   on?: boolean;
   expanded?: boolean;
-  onClick(): void;
+  onClick(): unknown;
 }
 
 /** A small switch at the end of a row; it stays in sight while it is on. */
-const Toggle = ({ icon, label, on, expanded, onClick }: ToggleProps) => (
+const Toggle = ({ app, action, icon, label, on, expanded, onClick }: ToggleProps) => (
   <button
     type="button"
     class={`ev-button ev-small ev-row-button ${on ? "ev-on" : ""}`}
+    data-action={action}
     aria-label={label}
     aria-expanded={expanded}
-    title={label}
+    title={withKey(app, label, ...(action ? [action] : []))}
     onClick={onClick}
   >
     <Icon name={icon} />

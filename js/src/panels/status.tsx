@@ -14,6 +14,9 @@ export function Status({ app }: { app: App }) {
   const { kernel, store } = app;
   const log = kernel.log.value;
   const trouble = log.findLast((line) => line.level === "error");
+  // The same words again are told by their number: an alert that does not change is not heard.
+  const times = log.filter((line) => line.level === "error" && line.message === trouble?.message);
+  const told = times.length > 1 ? `${trouble?.message} (${times.length} times)` : trouble?.message;
   return (
     <>
       {store.logOpen.value && <Log log={log} />}
@@ -24,12 +27,8 @@ export function Status({ app }: { app: App }) {
         <span class="ev-busy" role="status">
           {kernel.busy.value && "The kernel is busy; this will be done when it is free."}
         </span>
-        <span
-          class={store.logOpen.value ? "ev-hidden" : "ev-trouble"}
-          role="alert"
-          title={trouble?.message}
-        >
-          {trouble?.message}
+        <span class={store.logOpen.value ? "ev-hidden" : "ev-trouble"} role="alert" title={told}>
+          {told}
         </span>
         <ActionButton
           app={app}
@@ -89,8 +88,8 @@ function Log({ log }: { log: readonly LogLine[] }) {
         <p class="ev-text ev-quiet">No messages.</p>
       ) : (
         <ol class="ev-log-lines">
-          {log.toReversed().map((line) => (
-            <li key={`${line.time}-${line.message}`} data-level={line.level}>
+          {log.toReversed().map((line, index) => (
+            <li key={log.length - index} data-level={line.level}>
               <time class="ev-quiet">{new Date(line.time * 1000).toLocaleTimeString("en-GB")}</time>
               {line.level !== "info" && <strong>{line.level}</strong>}
               <span>{line.message}</span>

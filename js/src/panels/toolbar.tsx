@@ -6,7 +6,7 @@
 import { action } from "../actions";
 import type { App } from "../app";
 import { Icon } from "../icons";
-import { display, keyFor } from "../keys";
+import { display, keyFor, withKey } from "../keys";
 import { ADDED, REMOVED } from "../label-paint";
 import type { Tool } from "../protocol";
 import { ActionButton } from "./action-button";
@@ -41,6 +41,7 @@ export function Toolbar({ app }: { app: App }) {
       </div>
       <div class="ev-row">
         {editable && <ToolSettings app={app} />}
+        <Comparisons app={app} />
         <span class="ev-spring" />
         <div class="ev-group" role="group" aria-label="View">
           <Opacity app={app} />
@@ -71,16 +72,19 @@ const HINTS: Record<Tool, string> = {
 
 function ToolSettings({ app }: { app: App }) {
   const tool = app.editor.tool.value;
+  // While masks are compared, what their signs mean has the room, unless the hand needs a word.
+  const { difference, onion } = app.display.value;
+  const busy = app.store.crosshair.value || app.editor.current.value?.path;
+  const hinted = busy || !(difference || onion);
   return (
     <>
       {(tool === "brush" || tool === "eraser") && <BrushSize app={app} />}
-      <span class="ev-hint ev-tool-hint">{hint(app)}</span>
+      {hinted && <span class="ev-hint ev-tool-hint">{hint(app)}</span>}
     </>
   );
 }
 
 function hint(app: App) {
-  const { difference, onion } = app.display.value;
   if (app.store.crosshair.value) {
     const key = (id: string) => (
       <kbd class="ev-key">{display(keyFor(app, action(id)) || "none")}</kbd>
@@ -89,11 +93,19 @@ function hint(app: App) {
       <>
         Arrows move, with Shift far. {key("crosshair.place")} uses the tool,{" "}
         {key("crosshair.place.negative")} the other way.
+        {app.editor.brushes.value && (
+          <> {key("crosshair.stroke")} draws a line from the last point.</>
+        )}
       </>
     );
   }
-  if ((!difference && !onion) || app.editor.current.value?.path)
-    return HINTS[app.editor.tool.value];
+  return HINTS[app.editor.tool.value];
+}
+
+/** What the signs of a comparison mean; without it they are only colours. */
+function Comparisons({ app }: { app: App }) {
+  const { difference, onion } = app.display.value;
+  if (!difference && !onion) return null;
   return (
     <span class="ev-legend">
       {difference && (
@@ -119,7 +131,10 @@ function hint(app: App) {
 function BrushSize({ app }: { app: App }) {
   const size = app.store.brushSize;
   return (
-    <label class="ev-range" title="Brush size in image pixels  ([ and ])">
+    <label
+      class="ev-range"
+      title={withKey(app, "Brush size in image pixels", "brush.smaller", "brush.larger")}
+    >
       <span class="ev-hidden">Brush size in pixels</span>
       <input
         type="range"
@@ -141,7 +156,10 @@ function BrushSize({ app }: { app: App }) {
 function Opacity({ app }: { app: App }) {
   const { opacity } = app.display.value;
   return (
-    <label class="ev-range" title="Opacity of the masks">
+    <label
+      class="ev-range"
+      title={withKey(app, "Opacity of the masks", "view.fainter", "view.stronger")}
+    >
       <Icon name="opacity" />
       <span class="ev-hidden">Opacity of the masks</span>
       <input
