@@ -310,6 +310,13 @@ def download(name: str) -> Path:
                 f"the weights {path.name} cannot be downloaded ({reason}); get them from {url} "
                 f"and put them at {path}, or give a file by its path."
             ) from error
+        size, expected = path.stat().st_size, DOWNLOADS[name].size
+        if not 0.5 < size / expected < 2:  # its hash is not yet known, and must not be recorded
+            path.unlink()
+            raise WeightsError(
+                f"the server sent {size} bytes for the weights {path.name}, not about {expected}; "
+                f"get them from {url} and put them at {path}, or give a file by its path."
+            )
     verify(name)
     return path
 

@@ -47,7 +47,11 @@ def _go_on(part: Path, url: str, output: str) -> None:
     start = part.stat().st_size if part.exists() else 0
     asked = {"Range": f"bytes={start}-"} if start else {}
     with requests.get(url, headers=asked, stream=True, timeout=PATIENCE) as answer:
-        if answer.status_code != requests.codes.range_not_satisfiable:  # not yet complete
+        if answer.status_code == requests.codes.range_not_satisfiable:
+            if answer.headers.get("Content-Range") != f"bytes */{start}":  # else it is complete
+                part.unlink()
+                raise OSError("what there was of it is of another file; try again")
+        else:
             answer.raise_for_status()
             if answer.headers.get("Content-Type", "").startswith("text/html"):
                 raise OSError("the server sent a page in place of the file")

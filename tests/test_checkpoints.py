@@ -121,6 +121,15 @@ def test_weights_are_downloaded_once_and_then_have_the_hash_of_then(server: Serv
         weights_file("small")
 
 
+def test_a_file_of_another_size_is_not_taken_for_the_first_download(server: Server) -> None:
+    whole, server.content = server.content, b"the file has moved"
+    with pytest.raises(WeightsError, match=r"18 bytes for the weights small\.pth"):
+        weights_file("small")
+    assert expected_sha256("small") is None
+    server.content = whole
+    assert weights_file("small").read_bytes() == whole
+
+
 @pytest.mark.parametrize("ranges", [True, False])
 def test_an_interrupted_download_goes_on_where_it_stopped(server: Server, ranges: bool) -> None:
     server.cut, server.ranges = True, ranges
