@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
@@ -41,8 +42,15 @@ class Lab:
 
     def set_windowing(self, mode: str) -> None:
         """How pages opened from now on keep cells that are out of sight."""
-        raw = json.dumps({"raw": json.dumps({"windowingMode": mode})}).encode()
-        address = f"{self.url}/lab/api/settings/@jupyterlab/notebook-extension:tracker"
+        self._set("notebook-extension:tracker", windowingMode=mode)
+
+    def set_subshells(self, use: str) -> None:
+        """Whether pages opened from now on reach a kernel that runs a cell."""
+        self._set("apputils-extension:kernels-settings", commsOverSubshells=use)
+
+    def _set(self, plugin: str, **settings: str) -> None:
+        raw = json.dumps({"raw": json.dumps(settings)}).encode()
+        address = f"{self.url}/lab/api/settings/@jupyterlab/{plugin}"
         request = urllib.request.Request(
             address, data=raw, method="PUT", headers={"Content-Type": "application/json"}
         )
@@ -119,6 +127,17 @@ class Notebook:
     def value(self, expression: str) -> Any:
         """A JSON value computed in the kernel."""
         return json.loads(self.python(f"import json; print(json.dumps({expression}))"))
+
+    def after_pass(self, annotator: Annotator) -> None:
+        """Wait until no frame waits for a pass any more, and the page shows the outcome.
+
+        That the page says idle is not enough: it may not have heard of the pass yet.
+        """
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while self.value("len(annotator.session.stale)"):
+            assert time.monotonic() < deadline, "frames still wait for a pass"
+        annotator.at_revision(self.value("annotator.session.revision"))
+        annotator.phase("idle")
 
     def _connect(self) -> Any:
         if self._client is None:
@@ -211,8 +230,12 @@ class Annotator:
 
     def after_revision(self, revision: int) -> None:
         """Wait until the page has heard of a change after `revision`."""
+        self.at_revision(revision + 1)
+
+    def at_revision(self, revision: int) -> None:
+        """Wait until the page has heard of `revision`, or of a later one."""
         self.page.wait_for_function(
-            "([root, revision]) => Number(root.dataset.revision) > revision",
+            "([root, revision]) => Number(root.dataset.revision) >= revision",
             arg=[self.root.element_handle(), revision],
         )
 

@@ -78,6 +78,69 @@ def test_work_goes_on_while_a_cell_runs(start, clip, lab):
     assert notebook.value("sorted(annotator.session.annotations)") == [0]
 
 
+def test_a_kernel_that_cannot_listen_is_said_to_be_busy_and_does_it_later(start, lab, clip):
+    lab.set_subshells("disabled")
+    try:
+        notebook, annotator, session = start(BUSY.format(go="listen-again"))
+        dab(annotator, clip)
+        notebook.run_cell(1)
+        annotator.press("commit")
+        busy = annotator.root.locator(".ev-busy")
+        annotator.expect(busy).to_have_text(
+            "The kernel is busy; this will be done when it is free."
+        )
+        assert not annotations(lab, session)
+        (lab.work / "listen-again").touch()
+        annotator.expect(annotator.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(1)
+        annotator.expect(busy).to_have_text("")
+        assert notebook.value("sorted(annotator.session.annotations)") == [0]
+    finally:
+        lab.set_subshells("perCommTarget")
+
+
+#: A propagator that stops after some frames until a file appears, as a slow one would.
+SLOW = """\
+import time
+from pathlib import Path
+from evavos_widget import engines
+
+class Slow:
+    name = "slow"
+
+    def __init__(self):
+        self.inner = engines.create("propagator", "flow")
+        self.affected = self.inner.affected
+
+    def propagate(self, *args):
+        for i, step in enumerate(self.inner.propagate(*args)):
+            while i == 5 and not Path("pass-on").exists():
+                time.sleep(0.01)
+            yield step
+
+"""
+
+
+def test_a_correction_during_a_running_pass_is_kept_and_taken_in(open_notebook, clip, lab):
+    options = ", propagator=Slow(), predictor='classical'"
+    notebook = open_notebook(SLOW + clip.cell("slow.evavos", options))
+    notebook.run_cell(0)
+    annotator = notebook.annotator().ready()
+    dab(annotator, clip)
+    annotator.commit()
+    last = len(clip.truth) - 1
+    annotator.show(last)
+    dab(annotator, clip, last)
+    notebook.page.keyboard.press("t")  # a draft has the place of the button
+    annotator.phase("running")
+    annotator.press("commit")
+    annotator.expect(annotator.root.locator(".ev-saved")).to_contain_text("saving")
+    annotator.phase("running")
+    (lab.work / "pass-on").touch()
+    notebook.after_pass(annotator)
+    assert notebook.value("sorted(annotator.session.annotations)") == [0, last]
+    annotator.expect(annotator.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(2)
+
+
 def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip):
     notebook, annotator, _ = start()
     dab(annotator, clip)
@@ -90,9 +153,7 @@ def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip):
     assert 0 < waiting < n_frames
     assert notebook.value("sorted(annotator.session.annotations)") == [0]
     annotator.press("job.start")
-    annotator.phase("running")
-    annotator.phase("idle")
-    assert notebook.value("len(annotator.session.stale)") == 0
+    notebook.after_pass(annotator)
 
 
 def test_a_paused_pass_takes_in_what_is_corrected_meanwhile(start, clip):
@@ -110,8 +171,7 @@ def test_a_paused_pass_takes_in_what_is_corrected_meanwhile(start, clip):
     annotator.phase("paused")
     assert notebook.value("len(annotator.session.stale)") >= waiting - 1 > 0
     annotator.press("job.pause")
-    annotator.phase("idle")
-    assert notebook.value("len(annotator.session.stale)") == 0
+    notebook.after_pass(annotator)
     assert notebook.value("sorted(annotator.session.annotations)") == [0, last]
 
 
@@ -180,11 +240,19 @@ def test_a_restarted_kernel_opens_the_session_where_it_was(start, clip):
     notebook, annotator, _ = start()
     dab(annotator, clip)
     annotator.commit(propagate=True)
-    annotator.phase("running")
-    annotator.phase("idle")
+    notebook.after_pass(annotator)
     marker = "() => { for (const e of document.querySelectorAll('.evavos')) e.dataset.old = '1' }"
     notebook.page.evaluate(marker)
+    annotator.show(2)
+    dab(annotator, clip, 2)
     notebook.restart_kernel()
+    # The view of the kernel that is no more says so, and keeps what was not committed.
+    annotator.press("commit")
+    annotator.expect(annotator.root.get_by_role("alert")).to_have_text(
+        "Disconnected: run the cell again."
+    )
+    annotator.draft("brush")
+    annotator.expect(annotator.root.locator(".ev-busy")).to_have_text("")
     notebook.run_cell(0)
     annotator.expect(notebook.page.locator(".evavos[data-old]")).to_have_count(0)
     annotator = notebook.annotator().ready()

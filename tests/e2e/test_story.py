@@ -1,7 +1,8 @@
-"""The whole story by mouse, in a real JupyterLab, on a real sequence."""
+"""The whole story by mouse, and by keyboard, in a real JupyterLab, on a real sequence."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -86,9 +87,8 @@ def test_from_opening_to_export(
     annotator.press("job.start")
     assert annotator.phase_when_painted() == "running"
     picture("propagate", annotator.root)
-    annotator.phase("idle")
+    notebook.after_pass(annotator)
     assert iou(mask_in_python(notebook, lab, 5), truth[5]) > 0.6
-    assert notebook.value("len(annotator.session.stale)") == 0
     for frame in (10, 20, 30):
         annotator.show(frame)
         picture.film(annotator.root)
@@ -123,7 +123,7 @@ def test_from_opening_to_export(
             after = mask_in_python(notebook, lab, suggested)
             assert after[int(y), int(x)] == positive
             assert iou(after, truth[suggested]) >= iou(before, truth[suggested]) - 0.02
-        annotator.phase("idle")
+        notebook.after_pass(annotator)
         picture.film(annotator.root)
         annotator.expect(annotator.root.locator(".ev-lane .ev-mark-verified")).to_have_count(
             1 if turn == 2 else 0
@@ -144,7 +144,7 @@ def test_from_opening_to_export(
     annotator.draft("brush")
     picture.film(annotator.root)
     annotator.commit(propagate=True)
-    annotator.phase("idle")
+    notebook.after_pass(annotator)
     assert not mask_in_python(notebook, lab, other)[int(y), int(x)]
 
     # An object added late takes nothing from the first one.
@@ -158,8 +158,7 @@ def test_from_opening_to_export(
     annotator.press("tool.brush")
     annotator.paint(second_object(truth[late]))
     annotator.commit(propagate=True)
-    annotator.phase("idle")
-    assert notebook.value("len(annotator.session.stale)") == 0
+    notebook.after_pass(annotator)
     assert notebook.value(f"bool((annotator.session.masks[{late - 2}] == 2).any())")
     now = notebook.value("int((annotator.session.masks.array() == 1).sum())")
     assert abs(now - first) < 0.05 * first
@@ -209,6 +208,13 @@ def test_from_opening_to_export(
     notebook.save()
     annotator.expect(notebook.page.locator(".jp-mod-dirty")).to_have_count(0)
     assert notebook.path.stat().st_size < 100_000
+    # With the widget's own state in it too, as "Save Widget State Automatically" would have it;
+    # the page's code is not counted, which grows with nothing that is annotated.
+    state = notebook.value(
+        "{k: v for k, v in annotator.get_state().items() if k not in ('_esm', '_css')}"
+    )
+    assert notebook.path.stat().st_size + len(json.dumps(state)) < 100_000
+    assert not [name for name, value in state.items() if isinstance(value, list) and value]
     assert not notebook.errors
 
 
@@ -223,6 +229,55 @@ def corners_of(mask: np.ndarray, within: float = 3.0) -> list[tuple[int, int]]:
     return [(int(x), int(y)) for x, y in corners[:, 0]]
 
 
+class Keys:
+    """The annotator worked with keys alone, from the moment its stage has the focus."""
+
+    def __init__(self, notebook: Notebook, annotator: Annotator) -> None:
+        self.notebook, self.annotator = notebook, annotator
+        self.press = notebook.page.keyboard.press
+
+    def go(self, frame: int) -> None:
+        self.press("Home")
+        tens, ones = divmod(frame, 10)
+        for key in ["Shift+ArrowRight"] * tens + ["ArrowRight"] * ones:
+            self.press(key)
+        self.annotator.on_frame(frame)
+
+    def changes(self, key: str) -> None:
+        """Press a key that changes the session, and wait until the page has heard of it."""
+        revision = self.annotator.revision()
+        self.press(key)
+        self.annotator.after_revision(revision)
+
+    def place(self, x: float, y: float, key: str = "Enter") -> None:
+        """Use the tool in hand at an image pixel, with the crosshair."""
+        self.press("k")
+        self.annotator.steer(int(x), int(y))
+        self.press(key)
+        self.press("Escape")
+
+    def polygon(self, corners: list[tuple[int, int]]) -> None:
+        """Set every corner; the last one twice closes the outline."""
+        self.press("p")
+        self.press("k")
+        for corner in corners:
+            self.annotator.steer(*corner)
+            self.press("Enter")
+            self.annotator.draft("polygon")
+        self.press("Enter")
+        undo = self.annotator.action("undo")
+        self.annotator.expect(undo).to_have_attribute("aria-label", "Undo: polygon")
+        self.press("Escape")
+
+    def commit(self, key: str) -> None:
+        revision = self.annotator.revision()
+        self.press(key)
+        self.annotator.draft("none")
+        self.annotator.after_revision(revision)
+        if key == "Control+Enter":
+            self.notebook.after_pass(self.annotator)
+
+
 def test_the_whole_story_by_keyboard_alone(
     open_notebook: Callable[..., Notebook],
     clip: Clip,
@@ -233,78 +288,107 @@ def test_the_whole_story_by_keyboard_alone(
     notebook.run_cell(0)
     annotator = notebook.annotator().ready()
     truth = {frame: labels == 1 for frame, labels in clip.truth.items()}
-    press = notebook.page.keyboard.press
+    keys = Keys(notebook, annotator)
     cells = notebook.page.locator(".jp-Notebook .jp-Cell")
     n_cells = cells.count()
     # The one thing that a test does in place of tabbing through JupyterLab.
     annotator.stage.focus()
 
-    # An outline of the object: the crosshair sets the corners, its last one twice closes it.
-    corners = corners_of(truth[0])
-    press("p")
-    press("k")
-    for corner in corners:
-        annotator.steer(*corner)
-        press("Enter")
-        annotator.draft("polygon")
+    # An outline of the object with the crosshair. Undo takes its closing back, redo closes again.
+    keys.polygon(corners_of(truth[0]))
+    undo = annotator.action("undo")
+    keys.press("Control+z")
+    annotator.expect(undo).to_have_attribute("aria-label", "Undo: vertex")
+    keys.press("k")
     picture("crosshair", annotator.root)
-    press("Enter")
-    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
-    # Undo takes the closing back, redo closes again.
-    press("Control+z")
-    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: vertex")
-    press("Control+Shift+z")
-    press("Escape")
-    revision = annotator.revision()
-    press("Enter")
-    annotator.draft("none")
-    annotator.after_revision(revision)
+    keys.press("k")
+    annotator.draft("polygon")
+    keys.press("Control+Shift+z")
+    annotator.expect(undo).to_have_attribute("aria-label", "Undo: polygon")
+    keys.commit("Enter")
     assert iou(mask_in_python(notebook, lab, 0), truth[0]) > 0.8
+    keys.press("t")
+    notebook.after_pass(annotator)
 
-    press("t")
-    annotator.phase("running")
-    annotator.phase("idle")
-    assert notebook.value("len(annotator.session.stale)") == 0
-
-    # Not this one; the next suggestion is taken, and clicked right with the crosshair.
-    first = notebook.value("annotator.session.suggest().frame")
+    # Not this one, which undo takes back.
     headline = annotator.root.locator(".ev-next .ev-headline")
-    annotator.expect(headline).to_contain_text(f"Frame {first}")
-    press("s")
+    first = notebook.value("annotator.session.suggest().frame")
+    annotator.expect(headline).to_contain_text(f"Frame {first}:")
+    keys.changes("s")
     annotator.expect(headline).not_to_contain_text(f"Frame {first}:")
-    second = notebook.value("annotator.session.suggest().frame")
-    annotator.expect(headline).to_contain_text(f"Frame {second}")
-    press("Enter")
-    annotator.on_frame(second)
-    before = mask_in_python(notebook, lab, second)
-    x, y, positive = worst_point(before, truth[second])
-    press("c")
-    press("k")
-    annotator.steer(int(x), int(y))
-    press("Enter" if positive else "Shift+Enter")
-    annotator.draft("clicks")
-    annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
-    revision = annotator.revision()
-    press("Control+Enter")
-    annotator.draft("none")
-    annotator.after_revision(revision)
-    annotator.phase("idle")
-    assert mask_in_python(notebook, lab, second)[int(y), int(x)] == positive
-    assert notebook.value("sorted(annotator.session.annotations)") == sorted([0, second])
+    keys.changes("Control+z")
+    annotator.expect(headline).to_contain_text(f"Frame {first}:")
 
-    # Undo of the session, and the file.
-    press("Escape")
-    revision = annotator.revision()
-    press("Control+z")
-    annotator.after_revision(revision)
-    assert notebook.value("sorted(annotator.session.annotations)") == [0]
-    revision = annotator.revision()
-    press("Control+Shift+z")
-    annotator.after_revision(revision)
-    press("x")
+    # Three suggestions are followed: clicks, clicks again, and once a look is enough.
+    for turn in range(3):
+        suggested = notebook.value("annotator.session.suggest().frame")
+        annotator.expect(headline).to_contain_text(f"Frame {suggested}:")
+        keys.press("Enter")
+        annotator.on_frame(suggested)
+        annotator.expect(annotator.action("mark.verified")).to_be_enabled()
+        before = mask_in_python(notebook, lab, suggested)
+        if turn == 2:
+            keys.changes("y")
+            np.testing.assert_array_equal(mask_in_python(notebook, lab, suggested), before)
+            assert notebook.value(f"annotator.session.marks[{suggested}, 1]") == "verified"
+            keys.press("t")
+            notebook.after_pass(annotator)
+            continue
+        x, y, positive = worst_point(before, truth[suggested])
+        keys.press("c")
+        keys.place(x, y, "Enter" if positive else "Shift+Enter")
+        annotator.draft("clicks")
+        annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
+        keys.commit("Control+Enter")
+        assert mask_in_python(notebook, lab, suggested)[int(y), int(x)] == positive
+    assert len(annotated(notebook)) == 4
+
+    # Once it is overridden: another frame, a dab of the brush here and of the eraser there.
+    instead = annotator.root.locator("[data-instead]").first
+    other = int(instead.get_attribute("data-instead"))
+    keys.go(other)
+    before = mask_in_python(notebook, lab, other)
+    depth = worst_point(np.zeros_like(before), before & truth[other])
+    keys.press("b")
+    keys.place(*worst_point(before, truth[other])[:2])
+    annotator.draft("brush")
+    keys.press("e")
+    keys.place(*depth[:2])
+    keys.commit("Control+Enter")
+    assert not mask_in_python(notebook, lab, other)[int(depth[1]), int(depth[0])]
+
+    # An object added late takes nothing from the first one.
+    one = notebook.value("int((annotator.session.masks.array() == 1).sum())")
+    late = min(other + 3, len(truth) - 1)
+    keys.go(late)
+    keys.changes("a")
+    annotator.expect(annotator.root.locator(".ev-object-active")).to_have_attribute(
+        "data-object", "2"
+    )
+    keys.polygon(corners_of(second_object(truth[late])))
+    keys.commit("Control+Enter")
+    assert notebook.value(f"bool((annotator.session.masks[{late - 2}] == 2).any())")
+    now = notebook.value("int((annotator.session.masks.array() == 1).sum())")
+    assert abs(now - one) < 0.05 * one
+
+    # Undo and redo, several steps back and forth.
+    everything = annotated(notebook)
+    for _ in range(3):
+        keys.changes("Control+z")
+    assert annotated(notebook) == [f for f in everything if f not in (other, late)]
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(1)
+    for _ in range(3):
+        keys.changes("Control+Shift+z")
+    assert annotated(notebook) == everything
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
+
+    # And the file.
+    keys.press("x")
     annotator.expect(annotator.root.locator(".ev-menu button").first).to_be_focused()
-    press("Enter")
+    keys.press("Enter")
     status = annotator.root.locator(".ev-announcement")
     annotator.expect(status).to_have_text(re.compile("^Exported to "), timeout=120_000)
+    exported = lab.work / Path(status.inner_text().removeprefix("Exported to "))
+    assert len(sorted(exported.rglob("*.png"))) == len(truth)
     annotator.expect(cells).to_have_count(n_cells)
     assert not notebook.errors
