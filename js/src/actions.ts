@@ -846,7 +846,5 @@ export const isEnabled = (app: App, { enabled }: Action): boolean => enabled?.(a
 export function run(app: App, id: string): void {
   const wanted = action(id);
   if (!isEnabled(app, wanted)) return;
-  Promise.resolve()
-    .then(() => wanted.run(app))
-    .catch((error) => app.kernel.fail(error));
+  app.attempt(Promise.resolve().then(() => wanted.run(app)));
 }

@@ -116,7 +116,7 @@ export class App {
 
   /** Asks the kernel for everything the view shows. */
   start(): void {
-    this.kernel.hello().catch((error) => this.kernel.fail(error));
+    this.attempt(this.kernel.hello());
     this.seek(this.navigation.frame.peek());
   }
 
@@ -132,6 +132,11 @@ export class App {
     this.thumbs.close();
     this.kernel.close();
     this.synced.close();
+  }
+
+  /** Lets something go on by itself; what goes wrong is shown in the log. */
+  attempt(task: Promise<unknown>): void {
+    task.catch((error) => this.kernel.fail(error));
   }
 
   /** Changes how the picture is shown. */

@@ -15,7 +15,7 @@ import type { Masks } from "./masks";
 import { vertexNear } from "./polygon";
 import type { Box, ObjectInfo, Tool } from "./protocol";
 import { type Rect, whole } from "./rect";
-import { isAbort, KernelError } from "./rpc";
+import { isAbort, isGone, KernelError } from "./rpc";
 import { decodeRuns, encodeRuns, runsFromBuffer } from "./runs";
 import type { Store } from "./store";
 import type { SyncedTraits } from "./synced";
@@ -62,7 +62,8 @@ export class Editor {
       }),
       effect(() => {
         const draft = this.current.value;
-        if (draft?.waiting && !this.previews.has(draft)) this.preview(draft);
+        const asks = draft?.waiting && !this.previews.has(draft) && !kernel.gone.value;
+        if (asks) this.preview(draft);
       }),
     ];
     this.stop = () => {
@@ -471,7 +472,8 @@ export class Editor {
 
   /** Waits for the answer to a draft's latest prompt. Whether the draft can be committed then. */
   private async answered(draft: Draft): Promise<boolean> {
-    const kept = () => this.drafts.get(key(draft.frame, draft.object)) === draft;
+    const { gone } = this.kernel;
+    const kept = () => this.drafts.get(key(draft.frame, draft.object)) === draft && !gone.peek();
     for (let attempt = 0; draft.waiting && kept() && attempt < ATTEMPTS; attempt++) {
       // The kernel answers the newest question only; one from another frame may be newer.
       if (!this.previews.has(draft)) this.preview(draft);
@@ -569,7 +571,8 @@ export class Editor {
       if (isAbort(error)) return;
       // Asked on another frame in the meantime; this one is asked again when it is back in hand.
       if (error instanceof KernelError && error.code === "superseded") return;
-      draft.dropPrompt();
+      // What a kernel that is no more was asked stays as it is; the view keeps its drafts.
+      if (!isGone(error)) draft.dropPrompt();
       this.kernel.fail(error);
     }
   }

@@ -6,7 +6,7 @@ import type { MaskLayer } from "../src/mask-layer";
 import { Masks } from "../src/masks";
 import type { ObjectInfo, RequestKind } from "../src/protocol";
 import { whole } from "../src/rect";
-import { KernelError } from "../src/rpc";
+import { isGone, KernelError } from "../src/rpc";
 import { decodeRuns, encodeRuns } from "../src/runs";
 import { createStore, type Store } from "../src/store";
 import { syncTraits } from "../src/synced";
@@ -47,9 +47,13 @@ function patientKernel(): Kernel {
         resolve({ fields: reply, buffers: buffer ? [buffer] : [] });
       asked.push({ kind, fields: { ...fields }, buffers, answer, refuse: reject });
     });
-  const fail = (error: unknown) => failures.push(error);
-  const state = signal(null);
-  return { objects, state, capabilities: signal(null), request, ask: request, fail } as never;
+  const gone = signal(false);
+  const fail = (error: unknown) => {
+    failures.push(error);
+    gone.value ||= isGone(error);
+  };
+  const [state, capabilities] = [signal(null), signal(null)];
+  return { objects, state, capabilities, gone, request, ask: request, fail } as never;
 }
 
 beforeEach(() => {
@@ -149,6 +153,17 @@ describe("a commit", () => {
     await done;
     expect(failures).toEqual([expect.objectContaining({ message: expect.stringMatching(/2/) })]);
     expect(editor.unfinished.value).toMatchObject([{ frame: 2, object: 1 }]);
+  });
+
+  it("keeps the draft and its prompt where the kernel is no more, and asks it nothing", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    const done = editor.commit(false);
+    last("prompt.preview").refuse(new KernelError("gone", "Disconnected."));
+    await done;
+    await settle();
+    expect(asked).toHaveLength(1);
+    expect(failures).toHaveLength(1);
+    expect(editor.current.value?.clicks).toEqual([[1, 0, 1]]);
   });
 
   it("of a draft that was discarded while it waited is none", async () => {

@@ -563,3 +563,27 @@ def test_nothing_serious_in_menus_in_details_and_where_one_only_looks(open_annot
     look_only(annotator)
     found["looking only"] = axe_violations(annotator.page)
     assert found == {where: [] for where in found}
+
+
+@pytest.mark.parametrize("width", [320, 420, 600, 780, 960])
+def test_every_control_lies_within_the_cell(open_annotator, width):
+    annotator = open_annotator(width=width)
+    dab_and_commit(annotator)
+    outside = """root => {
+        const { left, right } = root.querySelector(".ev-layout").getBoundingClientRect();
+        return [...root.querySelectorAll("button, input, select")].filter((control) => {
+            const box = control.getBoundingClientRect();
+            return box.width > 0 && (box.left < left || box.right > right);
+        }).map((control) => control.dataset.action ?? control.title);
+    }"""
+    found = {"committed": annotator.root.evaluate(outside)}
+    dab(annotator)
+    found["draft"] = annotator.root.evaluate(outside)
+    press(annotator, "Control+Enter")
+    annotator.phase("running")
+    found["pass"] = annotator.root.evaluate(outside)
+    annotator.phase("idle")
+    press(annotator, "k", "F2", "Shift+d", "Shift+o")
+    annotator.expect(annotator.root.locator(".ev-object-details")).to_be_visible()
+    found["suggestion"] = annotator.root.evaluate(outside)
+    assert found == {where: [] for where in found}

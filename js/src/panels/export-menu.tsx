@@ -50,7 +50,7 @@ export function ExportMenu({ app }: { app: App }) {
                 class="ev-menu-item"
                 data-export={format}
                 disabled={running.value !== null}
-                onClick={() => void write(format)}
+                onClick={() => app.attempt(write(format))}
               >
                 {NAMES[format] ?? format}
               </button>

@@ -41,7 +41,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
   // What keys do is done to the object in hand; its buttons name them.
   const by = (name: string) => (active ? `object.${name}` : undefined);
   const update = (changes: Partial<Omit<ObjectInfo, "id">>) =>
-    void app.kernel.ask("object.update", { object: id, ...changes });
+    app.attempt(app.kernel.ask("object.update", { object: id, ...changes }));
   return (
     <li
       ref={row}
@@ -70,7 +70,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
           on={!visible}
           icon={visible ? "eye" : "hidden"}
           label={`${visible ? "Hide" : "Show"} ${name}`}
-          onClick={() => app.editor.toggleVisible(object)}
+          onClick={() => app.attempt(app.editor.toggleVisible(object))}
         />
         {editable && (
           <>
@@ -80,7 +80,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
               on={locked}
               icon={locked ? "locked" : "unlocked"}
               label={`${locked ? "Unlock" : "Lock"} ${name}`}
-              onClick={() => app.editor.toggleLocked(object)}
+              onClick={() => app.attempt(app.editor.toggleLocked(object))}
             />
             <Toggle
               app={app}
@@ -176,7 +176,7 @@ function Details({ app, object, update, active }: DetailsProps) {
               )
         }
         disabled={locked}
-        onClick={() => void app.editor.removeObject(id)}
+        onClick={() => app.attempt(app.editor.removeObject(id))}
       >
         <Icon name="remove" />
       </button>
@@ -189,7 +189,7 @@ function Details({ app, object, update, active }: DetailsProps) {
           value=""
           onChange={(event) => {
             const into = Number(event.currentTarget.value);
-            if (into) void app.editor.mergeObject(id, into);
+            if (into) app.attempt(app.editor.mergeObject(id, into));
           }}
         >
           <option value="">merge into …</option>
@@ -212,7 +212,7 @@ interface ToggleProps {
   label: string;
   on?: boolean;
   expanded?: boolean;
-  onClick(): unknown;
+  onClick(): void;
 }
 
 /** A small switch at the end of a row; it stays in sight while it is on. */

@@ -61,7 +61,7 @@ function Range({ app }: { app: App }) {
         event.preventDefault();
         if (!fits) return;
         app.store.passOpen.value = false;
-        void propagate(app, [Math.min(...numbers), Math.max(...numbers)]);
+        app.attempt(propagate(app, [Math.min(...numbers), Math.max(...numbers)]));
         app.stage?.element.focus({ preventScroll: true });
       }}
     >

@@ -91,11 +91,9 @@ function hint(app: App) {
     );
     return (
       <>
-        Arrows move, with Shift far. {key("crosshair.place")} uses the tool,{" "}
-        {key("crosshair.place.negative")} the other way.
-        {app.editor.brushes.value && (
-          <> {key("crosshair.stroke")} draws a line from the last point.</>
-        )}
+        Arrows move, Shift far. {key("crosshair.place")} uses the tool,{" "}
+        {key("crosshair.place.negative")} the other way
+        {app.editor.brushes.value && <>, {key("crosshair.stroke")} draws a line</>}.
       </>
     );
   }
