@@ -11,6 +11,7 @@ ENGINES = {
     "flow": "flow:FlowPropagator",
     "sam2": "sam2:Sam2Propagator",
     "stcn": "stcn:StcnPropagator",
+    "stcn-fusion": "stcn:FusedStcnPropagator",
 }
 
 #: Does the work where the weights of another engine cannot be used.

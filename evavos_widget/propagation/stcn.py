@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from evavos_widget.propagation.stcn_pass import SMALLEST_CHUNK, Pass
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["StcnPropagator"]
+__all__ = ["FusedStcnPropagator", "StcnPropagator"]
 
 TOP_K = 50
 """Remembered cells that count for each query (MiVOS; STCN's own evaluation takes 20)."""
@@ -324,6 +324,20 @@ class StcnPropagator:
             distances = [abs(frame - need.source) / gap for need in (older, newer)]
             fused[obj] = fusion(image.float(), *masks, difference, distances)[0, 0]
         return fused
+
+
+class FusedStcnPropagator(StcnPropagator):
+    """`StcnPropagator` with MiVOS's fusion network, whose weights are downloaded with its own."""
+
+    name = "stcn-fusion"
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(weights, device, **{"fusion": "stcn:fusion", **options})
 
 
 def _older(needs: Sequence[Need], passes: Mapping[Need, Pass]) -> Need | None:

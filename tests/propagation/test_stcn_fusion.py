@@ -11,7 +11,7 @@ from clips import Clip
 from torch.nn import functional
 
 from evavos_widget import engines
-from evavos_widget.checkpoints import WeightsError
+from evavos_widget.checkpoints import WeightsError, place
 from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusion
 from evavos_widget.propagation.stcn import StcnPropagator
 from evavos_widget.simulation.published_stcn import write_random_weights
@@ -143,6 +143,15 @@ def test_the_network_sees_older_and_newer_in_this_order(weights, clip, tmp_path,
         assert difference.shape == (2, *frames.padded)
         assert 0 < difference.max() <= 1
     assert sorted(round(4 * s[3][1]) for s in seen) == [1, 2, 3]
+
+
+def test_it_has_a_name_of_its_own_and_finds_the_published_file(weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("EVAVOS_CACHE", str(tmp_path))
+    place("stcn:fusion").parent.mkdir()
+    write(place("stcn:fusion"), random_state())
+    engine = engines.create("propagator", f"stcn-fusion:{weights}", device="cpu")
+    assert engine.name == "stcn-fusion"
+    assert engine._fusion is not None
 
 
 def test_a_file_of_something_else_is_named(weights, tmp_path):
