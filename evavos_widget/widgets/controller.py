@@ -105,6 +105,8 @@ class Controller:
         self._pass_seconds = 0.0
         self._seen = session.revisions
         self._revisions = list(session.revisions)
+        self._masks_seen = session.masks
+        self._before: dict[int, tuple[int, np.ndarray]] = {}  # what the last change replaced
         self._suggestions: list[Suggestion] = []
 
         self._at_once: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -486,8 +488,11 @@ class Controller:
         if not changed:
             return
         seen, self._seen = self._seen, self.session.revisions
+        old, self._masks_seen = self._masks_seen, self.session.masks
         frames = [i for i, (a, b) in enumerate(zip(seen, self._seen, strict=True)) if a != b]
         for i in frames:
+            if not np.array_equal(old.runs(i), self._masks_seen.runs(i)):
+                self._before[i] = self._revisions[i], old.runs(i)
             # Undo brings a frame's old revision back; to a view numbers only ever grow.
             self._revisions[i] = max(self.session.revision, self._revisions[i] + 1)
         with self._lock:
@@ -514,11 +519,16 @@ class Controller:
     def _state(self) -> dict[str, Any]:
         return snapshot(self.session, self._revisions, self._suggestions, self._job)
 
-    def _masks(self, frames: list[int]) -> Reply:
+    def _masks(self, frames: list[int], with_before: bool = False) -> Reply:
         # Numbers first: a mask may be newer than its number, never older.
         self._notice_changes()
         masks = self.session.masks
-        places, buffers = pack_masks((f, self._revisions[f], masks.runs(f)) for f in frames)
+        sent = []
+        for f in frames:
+            if with_before and f in self._before:
+                sent.append((f, *self._before[f]))
+            sent.append((f, self._revisions[f], masks.runs(f)))
+        places, buffers = pack_masks(sent)
         return {"masks": places}, buffers
 
     def write_log(self, level: str, message: str, told: str | None = None) -> None:
@@ -582,7 +592,7 @@ class Controller:
         frames = _field(request.message, "frames")
         if not isinstance(frames, list):
             raise RequestError("malformed", f"frames is {frames!r}; send a list of frame indices.")
-        return self._masks([self._frame({"frame": f}) for f in frames])
+        return self._masks([self._frame({"frame": f}) for f in frames], with_before=True)
 
     def _preview(self, request: Request) -> Reply:
         from evavos_widget.masks import encode_runs

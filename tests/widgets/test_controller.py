@@ -78,12 +78,17 @@ def test_a_thumbnail_is_as_wide_as_asked(page, frames):
     assert Image.open(BytesIO(buffers[0])).size == (frames.shape[2], frames.shape[1])
 
 
-def test_masks_come_as_runs_of_the_newest_revision(outlined, session):
+def test_masks_come_as_runs_of_the_newest_revision_after_the_one_it_replaced(outlined, session):
+    moved = square(30, 20)
+    outlined.reply(outlined.commit(0, moved))
     content, buffers = outlined.reply(outlined.post("mask.get", frames=[5, 0]))
-    assert [m["frame"] for m in content["masks"]] == [5, 0]
-    assert not mask_at(content["masks"][0], buffers).any()
-    np.testing.assert_array_equal(mask_at(content["masks"][1], buffers), square())
-    assert content["masks"][1]["revision"] == session.revisions[0] > 0
+    assert [m["frame"] for m in content["masks"]] == [5, 0, 0]
+    masks = [mask_at(place, buffers) for place in content["masks"]]
+    assert not masks[0].any()
+    np.testing.assert_array_equal(masks[1], square())
+    np.testing.assert_array_equal(masks[2], moved)
+    _, before, newest = (m["revision"] for m in content["masks"])
+    assert 0 < before < newest == session.revisions[0]
 
 
 # Prompts and commits ---------------------------------------------------------------------
