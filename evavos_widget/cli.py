@@ -310,6 +310,7 @@ def _experiment(args: argparse.Namespace) -> None:
     from evavos_widget.simulation.costs import read_costs
     from evavos_widget.simulation.experiment import Experiment, run_experiment
     from evavos_widget.simulation.plots import plot_chart
+    from evavos_widget.simulation.report import report
     from evavos_widget.simulation.summary import summarise
     from evavos_widget.simulation.table import Row
 
@@ -355,23 +356,8 @@ def _experiment(args: argparse.Namespace) -> None:
     summary = summarise(table.rows(), args.schedule)
     _write(summary, args.out / "summary.json")
     plot_chart(Chart.of_experiments({experiment.name: summary}), args.out / "curves.png")
-    print(
-        f"{'method':20s} {'AUC':>6s}"
-        + "".join(f"  h to {t}" for t in ("0.75", "0.80", "0.85", "0.90"))
-    )
-    for name, result in summary["methods"].items():
-        hours = ["not" if h is None else f"{h:.3f}" for h in result["hours_to"].values()]
-        print(f"{name:20s} {result['auc']:6.3f}" + "".join(f"  {h:>9s}" for h in hours))
-    for d in summary["differences"]:
-        print(
-            f"{d['first'] + ' - ' + d['second']:32s} {d['difference']:+.4f} "
-            f"({d['low']:+.4f} to {d['high']:+.4f})" + ("" if d["resolved"] else "  not resolved")
-        )
-    print(
-        f"frames: {summary['frames']}; order: {summary['schedule']}; AUC until "
-        f"{summary['until']:.3f} h; differences are of mean J&F after equal hours, with 95 % "
-        f"intervals over videos; all in {args.out}/"
-    )
+    (args.out / "report.md").write_text(report(summary))
+    print(report(summary) + f"All of it is in {args.out}/")
 
 
 def _costs(args: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from evavos_widget.cli import main
 from evavos_widget.simulation import experiment as module
 from evavos_widget.simulation.experiment import Experiment, run_experiment, run_loop
 from evavos_widget.simulation.methods import Method
+from evavos_widget.simulation.report import report
 from evavos_widget.simulation.summary import comparable, compare, summarise
 from evavos_widget.simulation.table import Row, Table, read_rows
 
@@ -340,6 +342,17 @@ def test_methods_are_compared_after_equal_hours() -> None:
     assert told == [{"first": "dear", "second": "cheap", **compare(rows, "dear", "cheap")}]
 
 
+def test_a_report_names_what_is_not_reached_and_not_resolved() -> None:
+    rows = [*loop("slow", "a", 0, 1, 0.8, 0.82), *loop("quick", "a", 0, 1, 0.8, 0.89)]
+    rows += [*loop("slow", "b", 0, 1, 0.8, 0.87), *loop("quick", "b", 0, 1, 0.8, 0.85)]
+    told = report(summarise(rows))
+    first, second = (line.split("|") for line in told.splitlines()[2:4])
+    assert first[1].strip() == "quick"
+    assert [cell.strip() for cell in first[5:9]] == ["at once", "at once", "3.43", "not reached"]
+    assert second[1].strip() == "slow"
+    assert re.search(r"slow - quick +\| -0\.0125 .*not resolved", told)
+
+
 def test_a_difference_that_the_videos_do_not_resolve_is_said_to_be_none() -> None:
     rows = [
         row
@@ -451,7 +464,8 @@ def test_the_command_reads_a_file_and_leaves_a_summary_and_a_picture(
     )
     out = tmp_path / "out"
     assert main(["experiment", "--config", str(config), "--workers", "1", "--out", str(out)]) == 0
-    assert "evenly" in capsys.readouterr().out
+    assert (out / "report.md").read_text() in capsys.readouterr().out
+    assert re.search(r"^\| evenly +\| 0\.\d{3} ", (out / "report.md").read_text(), re.M)
     summary = json.loads((out / "summary.json").read_text())
     assert set(summary["methods"]["evenly"]) == {"hours_to", "auc", "curve"}
     assert len(read_rows(out)) == 2
