@@ -2,9 +2,11 @@
 #
 #   VENV    where the virtual environment lives (.venv)
 #   PYTHON  the Python, 3.11 or newer, that creates it (python3)
+#   RUNS    of make e2e (1)
 
 VENV ?= .venv
 PYTHON ?= python3
+RUNS ?= 1
 BIN := $(abspath $(VENV))/bin
 
 # The environment's own tools first: its Node is the one that the wheel build uses too.
@@ -20,7 +22,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test unit lint vitest front-end format build chromium clean
+.PHONY: help demo lab test unit e2e lint vitest front-end format build chromium clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +39,9 @@ test: lint vitest chromium  ## everything: format, lint, types, imports, both la
 
 unit: $(TOOLS)  ## the Python tests that need no browser and build no wheel
 	python -m pytest -m 'not e2e and not wheel'
+
+e2e: $(TOOLS) $(NODE_MODULES) chromium  ## the browser tests, RUNS=10 times in a row
+	for run in $$(seq $(RUNS)); do python -m pytest -m e2e || exit 1; done
 
 lint: $(TOOLS) $(NODE_MODULES)  ## format, lint, types and the import contract, without changing a file
 	ruff format --check

@@ -10,6 +10,10 @@ from evavos_widget.simulation.summary import SCHEDULES, TARGETS
 __all__ = ["report"]
 
 
+ROUNDED = 1e-6
+"""Of hours in a summary."""
+
+
 def report(summary: Mapping[str, Any]) -> str:
     """Methods, the best first, and how far they are apart.
 
@@ -66,7 +70,7 @@ def report(summary: Mapping[str, Any]) -> str:
 def _hours(hours: float | None, start: float) -> str:
     if hours is None:
         return "not reached"
-    return "at once" if hours <= start else f"{hours:.2f}"
+    return "at once" if hours < start + ROUNDED else f"{hours:.2f}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
