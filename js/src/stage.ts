@@ -7,7 +7,7 @@ import { effect } from "@preact/signals";
 import type { Point } from "./brush";
 import { onPixel } from "./crosshair";
 import type { Editor } from "./editor";
-import { Hand } from "./hand";
+import { type Gesture, Hand } from "./hand";
 import { palette } from "./label-paint";
 import { drawMarks } from "./marks";
 import type { MaskLayer } from "./mask-layer";
@@ -39,6 +39,13 @@ const HATCHING = 8;
 const MARGIN = 24;
 /** Image pixels that fill this many CSS pixels are shown as squares. */
 const SQUARE_FROM = 3;
+
+/** What the crosshair has begun; using the tool again ends it. */
+const HELD: Partial<Record<Gesture["kind"], string>> = {
+  box: "Box begun; use the tool at the other corner",
+  scribble: "Scribble begun; use the tool at its end",
+  vertex: "Vertex in hand; use the tool where it belongs",
+};
 
 export interface StageModel {
   editor: Editor;
@@ -191,6 +198,9 @@ export class Stage {
   place(negative: boolean): void {
     const at = this.model.store.crosshair.value;
     if (at) this.hand.place(at, negative);
+    // What a pointer would hold down is told: the arrows move it now.
+    const begun = this.hand.gesture && HELD[this.hand.gesture.kind];
+    if (begun) this.model.store.announcement.value = begun;
     this.schedule({ marks: true });
   }
 

@@ -416,7 +416,9 @@ def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
     wait_for_mask(annotator, 0.5, 0.5)
     press(annotator, "p", "Enter", "Shift+ArrowDown", "Enter", "Shift+ArrowLeft", "Enter", "Enter")
     annotator.expect(undo).to_have_attribute("aria-label", "Undo: polygon")
-    press(annotator, "Enter", *far, "Enter")
+    press(annotator, "Enter")
+    says(annotator, "Vertex in hand")
+    press(annotator, *far, "Enter")
     annotator.expect(undo).to_have_attribute("aria-label", "Undo: moved vertex")
 
 
