@@ -176,12 +176,16 @@ def test_from_opening_to_export(
     annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
 
     # The curve knows where it stands and how far a target is.
-    notebook.python("annotator.target = 0.2")
+    target = int(20 * notebook.value("annotator.session.curve[-1].predicted")) / 20
+    notebook.python(f"annotator.target = {target}")
     annotator.expect(annotator.root.locator(".ev-way")).to_have_text(
-        "The target of 0.20 is reached."
+        f"The target of {target:.2f} is reached."
     )
     annotator.show(other)
+    side = annotator.root.locator(".ev-side")
+    side.evaluate("e => { e.scrollTop = e.scrollHeight }")
     picture("curve", annotator.root)
+    side.evaluate("e => { e.scrollTop = 0 }")
 
     # Take the masks away.
     annotator.press("export")
@@ -256,14 +260,17 @@ class Keys:
         self.press(key)
         self.press("Escape")
 
-    def polygon(self, corners: list[tuple[int, int]]) -> None:
-        """Set every corner; the last one twice closes the outline."""
+    def polygon(
+        self, corners: list[tuple[int, int]], look: Callable[[], None] = lambda: None
+    ) -> None:
+        """Set every corner; the last one twice closes the outline. `look` comes before that."""
         self.press("p")
         self.press("k")
         for corner in corners:
             self.annotator.steer(*corner)
             self.press("Enter")
             self.annotator.draft("polygon")
+        look()
         self.press("Enter")
         undo = self.annotator.action("undo")
         self.annotator.expect(undo).to_have_attribute("aria-label", "Undo: polygon")
@@ -295,13 +302,10 @@ def test_the_whole_story_by_keyboard_alone(
     annotator.stage.focus()
 
     # An outline of the object with the crosshair. Undo takes its closing back, redo closes again.
-    keys.polygon(corners_of(truth[0]))
+    keys.polygon(corners_of(truth[0]), lambda: picture("crosshair", annotator.root))
     undo = annotator.action("undo")
     keys.press("Control+z")
     annotator.expect(undo).to_have_attribute("aria-label", "Undo: vertex")
-    keys.press("k")
-    picture("crosshair", annotator.root)
-    keys.press("k")
     annotator.draft("polygon")
     keys.press("Control+Shift+z")
     annotator.expect(undo).to_have_attribute("aria-label", "Undo: polygon")
