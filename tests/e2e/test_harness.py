@@ -526,15 +526,25 @@ def test_a_pass_goes_from_here_to_the_end_and_to_the_start(open_annotator):
 
 
 def test_playing_ends_at_the_last_frame_and_begins_again_at_the_first(open_annotator):
-    annotator = open_annotator(count=8)
+    annotator = open_annotator(count=40)
     play = annotator.action("play")
     press(annotator, "Space")
-    annotator.on_frame(7)
+    annotator.on_frame(39)
     annotator.expect(play).to_have_attribute("aria-pressed", "false")
+    annotator.root.evaluate(
+        """root => {
+            window.shown = [];
+            const note = () => shown.push(Number(root.dataset.frame));
+            new MutationObserver(note).observe(root, { attributeFilter: ["data-frame"] });
+        }"""
+    )
     press(annotator, "Space")
-    annotator.on_frame(1)
-    press(annotator, "Home")
+    annotator.page.wait_for_function("shown.at(-1) === 39")
+    shown = annotator.page.evaluate("shown")
+    assert shown[0] < 20
+    assert shown == sorted(shown)
     annotator.expect(play).to_have_attribute("aria-pressed", "false")
+    press(annotator, "Home")
     annotator.on_frame(0)
 
 
