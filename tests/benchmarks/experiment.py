@@ -3,8 +3,8 @@
     python tests/benchmarks/experiment.py DATA @SEQUENCES
 
 Prints a Markdown table. Processes are compared with all methods of ``fig3c``, videos and rounds
-with its first one, masks on random frames. Takes about eight minutes on two cores; run it on a
-machine that does nothing else.
+with its first one, masks on random frames, and the engine ``flow``. Takes about six minutes on
+two cores; run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -25,10 +25,17 @@ ROUNDS = (2, 4, 8)
 
 
 def seconds(
-    methods: Sequence[Method], data: str, names: Sequence[str], rounds: int, workers: int
+    methods: Sequence[Method],
+    data: str,
+    names: Sequence[str],
+    rounds: int,
+    workers: int,
+    propagator: str,
 ) -> float:
     """On the clock, for everything: reading the data, starting the workers, all loops."""
-    experiment = Experiment("scaling", methods, data, names, rounds=rounds, seeds=1)
+    experiment = Experiment(
+        "scaling", methods, data, names, propagator=propagator, rounds=rounds, seeds=1
+    )
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         run_experiment(experiment, Path(folder), workers=workers)
@@ -40,20 +47,27 @@ def main() -> None:
     names = read_sequence_names(sequences, data)
     frames = {name: open_sequence(data, name).video.n_frames for name in names}
     short = sorted(names, key=frames.__getitem__)[: VIDEOS[0]]
-    print("| methods | videos | frames | rounds | processes | seconds | per frame and round |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print("| engine | methods | videos | frames | rounds | processes | seconds | per frame |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
 
-    def row(methods: Sequence[Method], chosen: Sequence[str], rounds: int, workers: int) -> float:
-        n, took = sum(frames[c] for c in chosen), seconds(methods, data, chosen, rounds, workers)
+    def row(
+        methods: Sequence[Method],
+        chosen: Sequence[str],
+        rounds: int,
+        workers: int,
+        propagator: str = "flow",
+    ) -> float:
+        n = sum(frames[c] for c in chosen)
+        took = seconds(methods, data, chosen, rounds, workers, propagator)
         print(
-            f"| {len(methods)} | {len(chosen)} | {n} | {rounds} | {workers} | {took:.0f} | "
-            f"{1000 * took / n / (rounds + 1) / len(methods):.0f} ms |",
+            f"| `{propagator}` | {len(methods)} | {len(chosen)} | {n} | {rounds} | {workers} | "
+            f"{took:.0f} | {1000 * took / n:.0f} ms |",
             flush=True,
         )
         return took
 
     every = PRESETS["fig3c"]
-    one, two = (row(every, short, ROUNDS[0], workers) for workers in (1, 2))
+    one, two = (row(every, short, ROUNDS[0], workers, "compact") for workers in (1, 2))
     for n in VIDEOS:
         row(every[:1], names[:n], ROUNDS[0], 2)
     for rounds in ROUNDS:
