@@ -12,8 +12,16 @@ import os
 import signal
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context, parent_process
@@ -289,26 +297,42 @@ def run_experiment(
         on_rows(rows, done, total)
     stop = get_context("spawn").Event() if stop is None else stop
     failed: dict[Loop, BaseException] = {}
+    waiting = _Waiting(todo)
+    futures: dict[Future[list[Row]], Loop] = {}
     with _executor(workers, scheduler, stop) as executor:
-        # In their order, so that a worker finds the video open that it had for the loop before.
-        futures = {executor.submit(_whole_loop, experiment, *loop): loop for loop in todo}
+
+        def submit(video: str | None) -> None:
+            loop = waiting.take(video, [name for _, name, *_ in futures.values()])
+            if loop is not None:
+                futures[executor.submit(_whole_loop, experiment, *loop)] = loop
+
         try:
-            for future in as_completed(futures):
-                if stop.is_set():
-                    for each in futures:
-                        each.cancel()
-                    if future.cancelled():
+            # A process that is idle gets the next loop, of the video that it has open already; a
+            # cluster gets them all.
+            for _ in range(workers if scheduler is None else len(todo)):
+                submit(None)
+            while futures:
+                for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                    loop = futures.pop(future)
+                    if stop.is_set():
+                        for each in futures:
+                            each.cancel()
+                        if future.cancelled():
+                            continue
+                    else:
+                        submit(loop[1])
+                    if (error := future.exception()) is not None:
+                        failed[loop] = error
                         continue
-                if (error := future.exception()) is not None:
-                    failed[futures[future]] = error
-                    continue
-                loop_rows = future.result()
-                if not loop_rows:  # it was told to stop
-                    continue
-                table.append(loop_rows)
-                done += 1
-                if on_rows is not None:
-                    on_rows(loop_rows, done, total)
+                    loop_rows = future.result()
+                    if not loop_rows:  # it was told to stop
+                        continue
+                    table.append(loop_rows)
+                    done += 1
+                    if on_rows is not None:
+                        on_rows(loop_rows, done, total)
+        except BrokenExecutor as error:
+            failed.setdefault(todo[0], error)
         except BaseException:
             stop.set()
             for future in futures:
@@ -318,6 +342,29 @@ def run_experiment(
     if failed:
         raise RuntimeError(_told(failed, done, total)) from next(iter(failed.values()))
     return table
+
+
+class _Waiting:
+    """Loops that wait to be run, by video."""
+
+    def __init__(self, todo: Sequence[Loop]) -> None:
+        self._videos: dict[str, deque[Loop]] = {}
+        for loop in todo:
+            self._videos.setdefault(loop[1], deque()).append(loop)
+
+    def take(self, video: str | None, busy: Collection[str]) -> Loop | None:
+        """The next loop for one who had `video`, while others have those that are `busy`.
+
+        Of the same video while there are some, then of one that nobody has, then of that with
+        most of them left, so that all end together.
+        """
+        left = {name: loops for name, loops in self._videos.items() if loops}
+        if not left:
+            return None
+        if video not in left:
+            free = [name for name in left if name not in busy]
+            video = free[0] if free else max(left, key=lambda name: len(left[name]))
+        return left[video].popleft()
 
 
 def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:

@@ -211,6 +211,18 @@ def test_a_loop_that_fails_costs_no_other_one(
     assert len({row.loop for row in run_experiment(experiment, tmp_path).rows()}) == 6
 
 
+def test_a_worker_keeps_its_video_and_the_last_one_is_shared() -> None:
+    method = Method("m", "random", "mask")
+    todo = [(method, name, 1, seed) for name in "abc" for seed in range(3)]
+    waiting = module._Waiting(todo)
+    first, second = waiting.take(None, []), waiting.take(None, ["a"])
+    assert (first[1], second[1]) == ("a", "b")
+    assert [waiting.take("a", ["b"])[1] for _ in range(3)] == ["a", "a", "c"]
+    assert [waiting.take("b", ["c"])[1] for _ in range(3)] == ["b", "b", "c"]
+    assert waiting.take("c", ["c"]) == todo[-1]
+    assert waiting.take("c", []) is None
+
+
 def test_engines_that_remember_are_new_for_every_loop(data: Path) -> None:
     asked = str(data), "left", "flow", "classical"
     first, again = module._opened(*asked), module._opened(*asked)
