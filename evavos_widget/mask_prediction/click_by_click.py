@@ -202,7 +202,7 @@ class ClickByClick(ABC):
         for attempt in (1, 2):
             try:
                 return self._embed(image)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
                 if attempt == 2:
