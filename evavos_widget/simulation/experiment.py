@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -276,105 +276,137 @@ def run_experiment(
     RuntimeError
         Some loops failed, or a worker was killed; the rows of the others are there.
     """
-    looked = {name: _look(experiment, name) for name in experiment.sequences}
     for method in experiment.methods:  # a wrong name is told before anything is computed
         selectors(method, RobotAnnotator({}), 0)
-    engines.create("propagator", experiment.propagator)
-    engines.create("predictor", experiment.predictor)
-    table = Table(folder, _manifest(experiment, {n: digest for n, (_, digest) in looked.items()}))
-    rows = table.rows()
-    have = {row.loop for row in rows}
-    loops: list[Loop] = [
-        (method, name, obj, seed)
-        for name in experiment.sequences
-        for obj in looked[name][0]
-        for method in experiment.methods
-        for seed in range(experiment.seeds if method.random or experiment.unsteady else 1)
-    ]
-    todo = [loop for loop in loops if (loop[0].name, *loop[1:]) not in have]
-    total, done = len(loops), len(loops) - len(todo)
-    if on_rows is not None:
-        on_rows(rows, done, total)
     stop = get_context("spawn").Event() if stop is None else stop
-    failed: dict[Loop, BaseException] = {}
-    waiting = _Waiting(todo)
-    futures: dict[Future[list[Row]], Loop] = {}
-    with _executor(workers, scheduler, stop) as executor:
-
-        def submit(video: str | None) -> None:
-            loop = waiting.take(video, [name for _, name, *_ in futures.values()])
-            if loop is not None:
-                futures[executor.submit(_whole_loop, experiment, *loop)] = loop
-
-        try:
-            # A process that is idle gets the next loop, of the video that it has open already; a
-            # cluster gets them all.
-            for _ in range(workers if scheduler is None else len(todo)):
-                submit(None)
-            while futures:
-                for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                    loop = futures.pop(future)
-                    if stop.is_set():
-                        for each in futures:
-                            each.cancel()
-                        if future.cancelled():
-                            continue
-                    else:
-                        submit(loop[1])
-                    if (error := future.exception()) is not None:
-                        failed[loop] = error
-                        continue
-                    loop_rows = future.result()
-                    if not loop_rows:  # it was told to stop
-                        continue
-                    table.append(loop_rows)
-                    done += 1
-                    if on_rows is not None:
-                        on_rows(loop_rows, done, total)
-        except BrokenExecutor as error:
-            failed.setdefault(todo[0], error)
-        except BaseException:
-            stop.set()
-            for future in futures:
-                future.cancel()
-            raise
+    with _executor(workers, scheduler, stop) as executor, _sentence_if_killed():
+        looked = _look_at_all(experiment, executor)
+        table = Table(folder, _manifest(experiment, looked))
+        rows = table.rows()
+        have = {row.loop for row in rows}
+        loops = _loops(experiment, looked)
+        todo = [loop for loop in loops if (loop[0].name, *loop[1:]) not in have]
+        waiting = _Waiting(todo, {name: each.n_frames for name, each in looked.items()})
+        total, done = len(loops), len(loops) - len(todo)
+        failed: dict[Loop, BaseException] = {}
+        if on_rows is not None:
+            on_rows(rows, done, total)
+        # A process that is idle gets a loop; a cluster gets them all.
+        at_once = workers if scheduler is None else len(todo)
+        for loop, result in _results(executor, experiment, waiting, at_once, stop):
+            if isinstance(result, BaseException):
+                failed[loop] = result
+                continue
+            table.append(result)
+            done += 1
+            if on_rows is not None:
+                on_rows(result, done, total)
     table.sort()
     if failed:
         raise RuntimeError(_told(failed, done, total)) from next(iter(failed.values()))
     return table
 
 
-class _Waiting:
-    """Loops that wait to be run, by video."""
+def _look_at_all(experiment: Experiment, executor: Executor) -> dict[str, _Looked]:
+    """Read all the data, in the workers, while this process tries the names of the engines."""
+    looks = [executor.submit(_look, experiment, name) for name in experiment.sequences]
+    engines.create("propagator", experiment.propagator)
+    engines.create("predictor", experiment.predictor)
+    return dict(zip(experiment.sequences, (look.result() for look in looks), strict=True))
 
-    def __init__(self, todo: Sequence[Loop]) -> None:
+
+def _loops(experiment: Experiment, looked: Mapping[str, _Looked]) -> list[Loop]:
+    return [
+        (method, name, obj, seed)
+        for name in experiment.sequences
+        for obj in looked[name].objects
+        for method in experiment.methods
+        for seed in range(experiment.seeds if method.random or experiment.unsteady else 1)
+    ]
+
+
+def _results(
+    executor: Executor, experiment: Experiment, waiting: _Waiting, at_once: int, stop: Event
+) -> Iterator[tuple[Loop, list[Row] | BaseException]]:
+    """Run what is `waiting`, so many loops at a time; the rows of each, or what went wrong."""
+    futures: dict[Future[list[Row]], Loop] = {}
+
+    def submit(video: str | None) -> None:
+        loop = waiting.take(video, [name for _, name, *_ in futures.values()])
+        if loop is not None:
+            futures[executor.submit(_whole_loop, experiment, *loop)] = loop
+
+    for _ in range(at_once):
+        submit(None)
+    while futures:
+        broken: BrokenExecutor | None = None
+        ended = wait(futures, return_when=FIRST_COMPLETED).done
+        finished = {future: futures.pop(future) for future in ended}
+        for future, loop in finished.items():
+            if future.cancelled():
+                continue
+            error = future.exception()
+            if isinstance(error, BrokenExecutor):
+                broken = error
+            elif error is not None:
+                yield loop, error
+            elif rows := future.result():  # none if it was told to stop
+                yield loop, rows
+        if broken is not None:
+            raise broken
+        if stop.is_set():
+            for future in futures:
+                future.cancel()
+            continue
+        for _, video, *_ in finished.values():
+            submit(video)
+
+
+class _Waiting:
+    """Loops that wait to be run, by video.
+
+    Parameters
+    ----------
+    todo : sequence of Loop
+    n_frames : mapping of str to int
+        Of each video.
+    """
+
+    def __init__(self, todo: Sequence[Loop], n_frames: Mapping[str, int]) -> None:
+        self._n_frames = n_frames
         self._videos: dict[str, deque[Loop]] = {}
-        for loop in todo:
+        for loop in sorted(todo, key=lambda loop: not loop[0].tries):  # what is long goes first
             self._videos.setdefault(loop[1], deque()).append(loop)
 
     def take(self, video: str | None, busy: Collection[str]) -> Loop | None:
         """The next loop for one who had `video`, while others have those that are `busy`.
 
-        Of the same video while there are some, then of one that nobody has, then of that with
-        most of them left, so that all end together.
+        Of the same video while there are some, then of one that nobody has, then of any; always
+        of that with most work left, so that all end together.
         """
         left = {name: loops for name, loops in self._videos.items() if loops}
         if not left:
             return None
         if video not in left:
             free = [name for name in left if name not in busy]
-            video = free[0] if free else max(left, key=lambda name: len(left[name]))
+            video = max(free or left, key=lambda name: len(left[name]) * self._n_frames[name])
         return left[video].popleft()
+
+
+@contextmanager
+def _sentence_if_killed() -> Iterator[None]:
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise RuntimeError(
+            "a worker was killed, perhaps because memory is short; the loops that were finished "
+            "are kept: run the same again, with fewer workers."
+        ) from error
 
 
 def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:
     """What went wrong in some of the loops, and what to do."""
     (method, name, obj, seed), error = next(iter(failed.items()))
-    if isinstance(error, BrokenExecutor):
-        return (
-            f"a worker was killed, perhaps because memory is short; {done} of {total} loops are "
-            "finished and kept: run the same again, with fewer workers."
-        )
     return (
         f"{len(failed)} of {total} loops failed, the first of them {method.name!r} on sequence "
         f"{name!r} (object {obj}, seed {seed}): {error or type(error).__name__}; the {done} "
@@ -447,6 +479,9 @@ def _executor(workers: int, scheduler: str | None, stop: Event) -> Iterator[Exec
     )
     try:
         yield executor
+    except BaseException:
+        stop.set()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
@@ -471,8 +506,16 @@ def _end_with_the_run() -> None:
     os._exit(1)
 
 
-def _look(experiment: Experiment, name: str) -> tuple[list[int], str]:
-    """The objects of a sequence, and a hash of its pictures and masks.
+class _Looked(NamedTuple):
+    """The objects of a sequence, how long it is, and a hash of its pictures and masks."""
+
+    objects: list[int]
+    n_frames: int
+    digest: str
+
+
+def _look(experiment: Experiment, name: str) -> _Looked:
+    """Read a sequence, in a worker.
 
     Raises
     ------
@@ -507,15 +550,15 @@ def _look(experiment: Experiment, name: str) -> tuple[list[int], str]:
             SequenceScorer(masks, frames=experiment.frames, objects=[obj])
         except ValueError as error:
             raise ValueError(f"object {obj} of sequence {name!r}: {error}") from error
-    return sorted(objects), digest.hexdigest()
+    return _Looked(sorted(objects), n, digest.hexdigest())
 
 
-def _manifest(experiment: Experiment, hashes: dict[str, str]) -> dict[str, Any]:
+def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str, Any]:
     """What has to be the same for rows to belong into one table."""
     about = asdict(experiment)
     about["methods"] = [asdict(method) for method in experiment.methods]
     about["sequences"] = list(experiment.sequences)
     about["version"] = VERSION
-    about["hashes"] = hashes
+    about["hashes"] = {name: each.digest for name, each in looked.items()}
     del about["data"]  # the same data may lie elsewhere
     return about

@@ -39,6 +39,11 @@ class Method:
         """Whether it has to be run with several seeds."""
         return "random" in (self.frame, self.annotation)
 
+    @property
+    def tries(self) -> bool:
+        """Whether it tries what it may choose, which takes longer than choosing."""
+        return self.frame == "oracle-impact" or self.annotation == "oracle"
+
 
 def _on_masks(*frames: str) -> tuple[Method, ...]:
     return tuple(Method(frame, frame, "mask") for frame in frames)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -211,16 +212,32 @@ def test_a_loop_that_fails_costs_no_other_one(
     assert len({row.loop for row in run_experiment(experiment, tmp_path).rows()}) == 6
 
 
-def test_a_worker_keeps_its_video_and_the_last_one_is_shared() -> None:
-    method = Method("m", "random", "mask")
-    todo = [(method, name, 1, seed) for name in "abc" for seed in range(3)]
-    waiting = module._Waiting(todo)
-    first, second = waiting.take(None, []), waiting.take(None, ["a"])
-    assert (first[1], second[1]) == ("a", "b")
-    assert [waiting.take("a", ["b"])[1] for _ in range(3)] == ["a", "a", "c"]
-    assert [waiting.take("b", ["c"])[1] for _ in range(3)] == ["b", "b", "c"]
-    assert waiting.take("c", ["c"]) == todo[-1]
-    assert waiting.take("c", []) is None
+def test_a_worker_keeps_its_video_and_the_shortest_is_shared() -> None:
+    method, tries = Method("m", "random", "mask"), Method("o", "oracle-worst", "oracle")
+    todo = [(method, name, 1, seed) for name in "abc" for seed in range(2)]
+    todo += [(tries, name, 1, 0) for name in "abc"]
+    waiting = module._Waiting(todo, {"a": 10, "b": 30, "c": 20})
+    first, second = waiting.take(None, []), waiting.take(None, ["b"])
+    assert (first, second) == ((tries, "b", 1, 0), (tries, "c", 1, 0))
+    assert [waiting.take("b", ["c"])[1] for _ in range(3)] == ["b", "b", "a"]
+    assert [waiting.take("c", ["a"])[1] for _ in range(3)] == ["c", "c", "a"]
+    assert waiting.take("a", ["a"]) == todo[1]
+    assert waiting.take("a", []) is None
+
+
+def test_a_worker_that_is_killed_is_told_and_costs_no_finished_loop(
+    experiment: Experiment, whole: Table, tmp_path: Path
+) -> None:
+    def kill(rows: list[Row], done: int, total: int) -> None:
+        if rows:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    with pytest.raises(RuntimeError, match=r"a worker was killed.*with fewer workers"):
+        run_experiment(experiment, tmp_path, workers=2, on_rows=kill)
+    assert 0 < len(read_rows(tmp_path)) < len(whole.rows())
+    table = run_experiment(experiment, tmp_path, workers=1)
+    assert table.path.read_bytes() == whole.path.read_bytes()
 
 
 def test_engines_that_remember_are_new_for_every_loop(data: Path) -> None:
