@@ -308,9 +308,10 @@ def _experiment(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.simulation.chart import Chart
     from evavos_widget.simulation.costs import read_costs
-    from evavos_widget.simulation.experiment import Experiment, run_experiment
+    from evavos_widget.simulation.experiment import Experiment
     from evavos_widget.simulation.plots import plot_chart
     from evavos_widget.simulation.report import report
+    from evavos_widget.simulation.run import run_experiment
     from evavos_widget.simulation.summary import summarise
     from evavos_widget.simulation.table import Row
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from evavos_widget.simulation.experiment import Experiment, run_experiment
+from evavos_widget.simulation.experiment import Experiment
+from evavos_widget.simulation.run import run_experiment
 from evavos_widget.simulation.table import Row, Table
 
 __all__ = ["BackgroundRun", "Progress"]

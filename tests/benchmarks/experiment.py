@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
-from evavos_widget.simulation.experiment import Experiment, run_experiment
+from evavos_widget.simulation.experiment import Experiment
 from evavos_widget.simulation.methods import PRESETS, Method
+from evavos_widget.simulation.run import run_experiment
 
 VIDEOS = (4, 8, 14)
 ROUNDS = (2, 4, 8)

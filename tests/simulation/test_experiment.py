@@ -18,10 +18,13 @@ import psutil
 import pytest
 
 from evavos_widget.cli import main
-from evavos_widget.simulation import experiment as module
-from evavos_widget.simulation.experiment import Experiment, run_experiment, run_loop
+from evavos_widget.simulation import experiment as experiments
+from evavos_widget.simulation import run as runs
+from evavos_widget.simulation import workers
+from evavos_widget.simulation.experiment import Experiment, run_loop
 from evavos_widget.simulation.methods import Method
 from evavos_widget.simulation.report import report
+from evavos_widget.simulation.run import run_experiment
 from evavos_widget.simulation.summary import comparable, compare, summarise
 from evavos_widget.simulation.table import Row, Table, read_rows
 
@@ -68,7 +71,7 @@ def whole(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> T
 
 
 def opened(experiment: Experiment, name: str):
-    return module._opened(experiment.data, name, experiment.propagator, experiment.predictor)
+    return workers._opened(experiment.data, name, experiment.propagator, experiment.predictor)
 
 
 def test_every_loop_has_a_row_for_every_round(whole: Table) -> None:
@@ -201,11 +204,11 @@ def test_a_loop_that_fails_costs_no_other_one(
         turns.append(1)
         if len(turns) == 3:
             raise ArithmeticError("out of numbers")
-        return module_turn(*args)
+        return experiments_turn(*args)
 
-    module_turn = module.turn
-    monkeypatch.setattr(module, "_executor", here)
-    monkeypatch.setattr(module, "turn", fails_once)
+    experiments_turn = experiments.turn
+    monkeypatch.setattr(runs, "workers_for", here)
+    monkeypatch.setattr(experiments, "turn", fails_once)
     with pytest.raises(RuntimeError, match=r"1 of 6 loops failed.*'left'.*out of numbers; the 5"):
         run_experiment(experiment, tmp_path)
     assert len({row.loop for row in read_rows(tmp_path)}) == 5
@@ -216,7 +219,7 @@ def test_a_worker_keeps_its_video_and_the_shortest_is_shared() -> None:
     method, tries = Method("m", "random", "mask"), Method("o", "oracle-worst", "oracle")
     todo = [(method, name, 1, seed) for name in "abc" for seed in range(2)]
     todo += [(tries, name, 1, 0) for name in "abc"]
-    waiting = module._Waiting(todo, {"a": 10, "b": 30, "c": 20})
+    waiting = runs._Waiting(todo, {"a": 10, "b": 30, "c": 20})
     first, second = waiting.take(None, []), waiting.take(None, ["b"])
     assert (first, second) == ((tries, "b", 1, 0), (tries, "c", 1, 0))
     assert [waiting.take("b", ["c"])[1] for _ in range(3)] == ["b", "b", "a"]
@@ -242,10 +245,10 @@ def test_a_worker_that_is_killed_is_told_and_costs_no_finished_loop(
 
 def test_engines_that_remember_are_new_for_every_loop(data: Path) -> None:
     asked = str(data), "left", "flow", "classical"
-    first, again = module._opened(*asked), module._opened(*asked)
+    first, again = workers._opened(*asked), workers._opened(*asked)
     assert again[1] is first[1]  # what it computed is good for every loop
     first[1].repeatable = False
-    assert module._opened(*asked)[1] is not first[1]
+    assert workers._opened(*asked)[1] is not first[1]
 
 
 def test_another_experiment_is_not_mixed_in(

@@ -1,0 +1,276 @@
+"""Run an experiment: what its table lacks, on all cores or on a Dask cluster.
+
+Loops do not depend on each other, so that a run that was stopped goes on with the loops that its
+table lacks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from evavos_widget import engines
+from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.metrics import SequenceScorer
+from evavos_widget.simulation.experiment import Experiment
+from evavos_widget.simulation.methods import Method, selectors
+from evavos_widget.simulation.robot import RobotAnnotator
+from evavos_widget.simulation.table import Row, Table
+from evavos_widget.simulation.workers import whole_loop, workers_for
+from evavos_widget.version import VERSION
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
+__all__ = ["run_experiment"]
+
+Loop = tuple[Method, str, int, int]
+"""Method, sequence, object, seed."""
+
+
+def run_experiment(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    on_rows: Callable[[Sequence[Row], int, int], None] | None = None,
+    stop: Event | None = None,
+) -> Table:
+    """Run what the table in `folder` still lacks.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folder : Path
+        For ``rows.csv`` and ``manifest.json``. Rows are appended when a loop is done; a run
+        that was stopped is taken up by running the same again.
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://HOST:PORT``, that does the work instead. Its
+        workers need the data at the same path.
+    on_rows : callable, optional
+        ``on_rows(rows, done, total)`` hears of the rows of each finished loop, those of an
+        earlier run first and together.
+    stop : multiprocessing Event, optional
+        Once it is set, by another thread, every worker ends after the round it is in, and
+        the loops that were finished by then are kept. Make it with
+        ``multiprocessing.get_context("spawn").Event()``.
+
+    Returns
+    -------
+    Table
+        In order; complete unless it was stopped.
+
+    Raises
+    ------
+    ValueError
+        Something about the experiment or its data is wrong; rows that are there stay.
+    RuntimeError
+        Some loops failed, or a worker was killed; the rows of the others are there.
+    """
+    for method in experiment.methods:  # a wrong name is told before anything is computed
+        selectors(method, RobotAnnotator({}), 0)
+    stop = get_context("spawn").Event() if stop is None else stop
+    with workers_for(workers, scheduler, stop) as executor, _sentence_if_killed():
+        looked = _look_at_all(experiment, executor)
+        table = Table(folder, _manifest(experiment, looked))
+        rows = table.rows()
+        have = {row.loop for row in rows}
+        loops = _loops(experiment, looked)
+        todo = [loop for loop in loops if (loop[0].name, *loop[1:]) not in have]
+        waiting = _Waiting(todo, {name: each.n_frames for name, each in looked.items()})
+        total, done = len(loops), len(loops) - len(todo)
+        failed: dict[Loop, BaseException] = {}
+        if on_rows is not None:
+            on_rows(rows, done, total)
+        # A process that is idle gets a loop; a cluster gets them all.
+        at_once = workers if scheduler is None else len(todo)
+        for loop, result in _results(executor, experiment, waiting, at_once, stop):
+            if isinstance(result, BaseException):
+                failed[loop] = result
+                continue
+            table.append(result)
+            done += 1
+            if on_rows is not None:
+                on_rows(result, done, total)
+    table.sort()
+    if failed:
+        raise RuntimeError(_told(failed, done, total)) from next(iter(failed.values()))
+    return table
+
+
+def _look_at_all(experiment: Experiment, executor: Executor) -> dict[str, _Looked]:
+    """Read all the data, in the workers, while this process tries the names of the engines."""
+    looks = [executor.submit(_look, experiment, name) for name in experiment.sequences]
+    engines.create("propagator", experiment.propagator)
+    engines.create("predictor", experiment.predictor)
+    return dict(zip(experiment.sequences, (look.result() for look in looks), strict=True))
+
+
+def _loops(experiment: Experiment, looked: Mapping[str, _Looked]) -> list[Loop]:
+    return [
+        (method, name, obj, seed)
+        for name in experiment.sequences
+        for obj in looked[name].objects
+        for method in experiment.methods
+        for seed in range(experiment.seeds if method.random or experiment.unsteady else 1)
+    ]
+
+
+def _results(
+    executor: Executor, experiment: Experiment, waiting: _Waiting, at_once: int, stop: Event
+) -> Iterator[tuple[Loop, list[Row] | BaseException]]:
+    """Run what is `waiting`, so many loops at a time; the rows of each, or what went wrong."""
+    futures: dict[Future[list[Row]], Loop] = {}
+
+    def submit(video: str | None) -> None:
+        loop = waiting.take(video, [name for _, name, *_ in futures.values()])
+        if loop is not None:
+            futures[executor.submit(whole_loop, experiment, *loop)] = loop
+
+    for _ in range(at_once):
+        submit(None)
+    while futures:
+        broken: BrokenExecutor | None = None
+        ended = wait(futures, return_when=FIRST_COMPLETED).done
+        finished = {future: futures.pop(future) for future in ended}
+        for future, loop in finished.items():
+            if future.cancelled():
+                continue
+            error = future.exception()
+            if isinstance(error, BrokenExecutor):
+                broken = error
+            elif error is not None:
+                yield loop, error
+            elif rows := future.result():  # none if it was told to stop
+                yield loop, rows
+        if broken is not None:
+            raise broken
+        if stop.is_set():
+            for future in futures:
+                future.cancel()
+            continue
+        for _, video, *_ in finished.values():
+            submit(video)
+
+
+class _Waiting:
+    """Loops that wait to be run, by video.
+
+    Parameters
+    ----------
+    todo : sequence of Loop
+    n_frames : mapping of str to int
+        Of each video.
+    """
+
+    def __init__(self, todo: Sequence[Loop], n_frames: Mapping[str, int]) -> None:
+        self._n_frames = n_frames
+        self._videos: dict[str, deque[Loop]] = {}
+        for loop in sorted(todo, key=lambda loop: not loop[0].tries):  # what is long goes first
+            self._videos.setdefault(loop[1], deque()).append(loop)
+
+    def take(self, video: str | None, busy: Collection[str]) -> Loop | None:
+        """The next loop for one who had `video`, while others have those that are `busy`.
+
+        Of the same video while there are some, then of one that nobody has, then of any; always
+        of that with most work left, so that all end together.
+        """
+        left = {name: loops for name, loops in self._videos.items() if loops}
+        if not left:
+            return None
+        if video not in left:
+            free = [name for name in left if name not in busy]
+            video = max(free or left, key=lambda name: len(left[name]) * self._n_frames[name])
+        return left[video].popleft()
+
+
+@contextmanager
+def _sentence_if_killed() -> Iterator[None]:
+    """Say what to do where a worker was killed."""
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise RuntimeError(
+            "a worker was killed, perhaps because memory is short; the loops that were finished "
+            "are kept: run the same again, with fewer workers."
+        ) from error
+
+
+def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:
+    """What went wrong in some of the loops, and what to do."""
+    (method, name, obj, seed), error = next(iter(failed.items()))
+    return (
+        f"{len(failed)} of {total} loops failed, the first of them {method.name!r} on sequence "
+        f"{name!r} (object {obj}, seed {seed}): {error or type(error).__name__}; the {done} "
+        "finished ones are kept, and the same command tries the others again."
+    )
+
+
+class _Looked(NamedTuple):
+    """The objects of a sequence, how long it is, and a hash of its pictures and masks."""
+
+    objects: list[int]
+    n_frames: int
+    digest: str
+
+
+def _look(experiment: Experiment, name: str) -> _Looked:
+    """Read a sequence, in a worker.
+
+    Raises
+    ------
+    ValueError
+        A loop on it could not be run to its end.
+    """
+    sequence = open_sequence(experiment.data, name)
+    n, masks = sequence.video.n_frames, sequence.ground_truth
+    if len(masks) < n:
+        some = f"masks on {len(masks)} of its {n} frames" if len(masks) else "no masks"
+        raise ValueError(
+            f"sequence {name!r} has {some}, and the robot annotator needs one on each; add them "
+            "to Annotations, or leave the sequence out."
+        )
+    digest, objects = hashlib.blake2b(digest_size=8), set[int]()
+    for frame in range(n):
+        try:
+            picture, labels = sequence.video.frame(frame), masks[frame]
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"frame {frame} of sequence {name!r} cannot be read ({error}); replace the file, "
+                "or leave the sequence out."
+            ) from error
+        objects.update(np.unique(labels).tolist())
+        digest.update(picture.tobytes())
+        digest.update(labels.tobytes())
+    objects.discard(0)
+    if not objects:
+        raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
+    for obj in sorted(objects):
+        try:
+            SequenceScorer(masks, frames=experiment.frames, objects=[obj])
+        except ValueError as error:
+            raise ValueError(f"object {obj} of sequence {name!r}: {error}") from error
+    return _Looked(sorted(objects), n, digest.hexdigest())
+
+
+def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str, Any]:
+    """What has to be the same for rows to belong into one table."""
+    about = asdict(experiment)
+    about["methods"] = [asdict(method) for method in experiment.methods]
+    about["sequences"] = list(experiment.sequences)
+    about["version"] = VERSION
+    about["hashes"] = {name: each.digest for name, each in looked.items()}
+    del about["data"]  # the same data may lie elsewhere
+    return about
