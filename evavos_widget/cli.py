@@ -91,8 +91,17 @@ def _parser() -> argparse.ArgumentParser:
     clicks.add_argument("--seed", type=int, default=0)
     clicks.set_defaults(run=_evaluate_clicks)
 
+    order = argparse.ArgumentParser(add_help=False)
+    order.add_argument(
+        "--schedule",
+        default="round-robin",
+        choices=["round-robin", "value", "oracle"],
+        help="in which order objects get their annotations; round-robin by default",
+    )
     experiment = commands.add_parser(
-        "experiment", help="compare methods on many videos, with the robot annotator"
+        "experiment",
+        parents=[order],
+        help="compare methods on many videos, with the robot annotator",
     )
     experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types")
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
@@ -109,12 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--jitter", type=float, help="of clicks, in pixels")
     experiment.add_argument("--costs", type=Path, help="a TOML file of seconds, see evavos costs")
     experiment.add_argument(
-        "--schedule",
-        default="round-robin",
-        choices=["round-robin", "value", "oracle"],
-        help="in which order objects get their annotations; round-robin by default",
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="processes; one for each core by default",
     )
-    experiment.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     experiment.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
     experiment.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
     experiment.set_defaults(run=_experiment)
@@ -147,11 +155,10 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("name")
         one.set_defaults(run=run)
 
-    plot = commands.add_parser("plot", help="one picture of one or several experiments")
-    plot.add_argument("folders", type=Path, nargs="+")
-    plot.add_argument(
-        "--schedule", default="round-robin", choices=["round-robin", "value", "oracle"]
+    plot = commands.add_parser(
+        "plot", parents=[order], help="one picture of one or several experiments"
     )
+    plot.add_argument("folders", type=Path, nargs="+")
     plot.add_argument("--out", type=Path, required=True, help="a .png or .svg file")
     plot.set_defaults(run=_plot)
     return parser
