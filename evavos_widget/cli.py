@@ -401,11 +401,14 @@ def _plot(args: argparse.Namespace) -> None:
     from evavos_widget.simulation.chart import Chart
     from evavos_widget.simulation.plots import plot_chart
     from evavos_widget.simulation.summary import summarise
-    from evavos_widget.simulation.table import read_rows
+    from evavos_widget.simulation.table import read_rows, short_names
 
     plot_chart(
         Chart.of_experiments(
-            {folder.name: summarise(read_rows(folder), args.schedule) for folder in args.folders}
+            {
+                name: summarise(read_rows(folder), args.schedule)
+                for name, folder in zip(short_names(args.folders), args.folders, strict=True)
+            }
         ),
         args.out,
     )

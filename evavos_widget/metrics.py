@@ -29,6 +29,7 @@ __all__ = [
     "jaccard",
     "score_frame",
     "score_sequence",
+    "scored_frames",
     "time_to_quality",
 ]
 
@@ -312,6 +313,11 @@ class SequenceScore:
         return (self.j + self.f) / 2
 
 
+def scored_frames(frames: Sequence[int], convention: str) -> Sequence[int]:
+    """Which of the `frames` with ground truth, in order, count; see `CONVENTIONS`."""
+    return {"davis": frames[1:-1], "after-first": frames[1:]}.get(convention, frames)
+
+
 class SequenceScorer:
     """Scores predictions for one sequence, and unchanged frames only once.
 
@@ -333,8 +339,7 @@ class SequenceScorer:
     Raises
     ------
     ValueError
-        If the name of the convention is unknown, or it leaves no frame, or an object
-        has no frame that counts.
+        If the name of the convention is unknown, or it leaves no frame, or there is no object.
     """
 
     def __init__(
@@ -352,7 +357,7 @@ class SequenceScorer:
         self.convention = frames
         self.bound_th = bound_th
         indices = sorted(gt) if isinstance(gt, Mapping) else list(range(len(gt)))
-        kept = {"davis": indices[1:-1], "after-first": indices[1:]}.get(frames, indices)
+        kept = scored_frames(indices, frames)
         if not kept:
             raise ValueError(
                 f"frames={frames!r} leaves none of the {len(indices)} frames with ground truth "
@@ -388,6 +393,11 @@ class SequenceScorer:
         Returns
         -------
         SequenceScore
+
+        Raises
+        ------
+        ValueError
+            An object has no frame that counts.
         """
         rows = np.stack([self._score_frame(pred, frame) for frame in self._gt])
         j, f, in_pred, in_gt = np.moveaxis(rows, -1, 0)

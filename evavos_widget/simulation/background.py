@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from evavos_widget.simulation.experiment import Experiment
-from evavos_widget.simulation.run import run_experiment
+from evavos_widget.simulation.run import StoppedError, run_experiment
 from evavos_widget.simulation.table import Row, Table
 
 __all__ = ["BackgroundRun", "Progress"]
@@ -123,6 +123,10 @@ class BackgroundRun:
             )
             done, total = self.progress.done, self.progress.total
             self._tell(replace(self.progress, phase="done" if done == total else "stopped"))
+        except StoppedError as error:
+            self._tell(replace(self.progress, phase="stopped"))
+            future.set_exception(error)
+            return
         except BaseException as error:  # whatever it is belongs to the one who asks for the result
             said = str(error) or type(error).__name__
             try:

@@ -57,15 +57,21 @@ class Chart:
                     f"the experiments differ in {what}: {', '.join(found)}; show one at a time."
                 )
         first = next(iter(summaries.values()))
+        objects = {name: summary.get("objects") for name, summary in summaries.items()}
+        alike = len(set(objects.values())) == 1
+        of = "" if alike else ", ".join(f"{n} in {name}" for name, n in objects.items())
         return cls(
             "hours",
             {
-                method if len(summaries) == 1 else f"{name}: {method}": np.array(result["curve"])
+                method if len(summaries) == 1 else f"{name}: {method}": np.array(
+                    result["curve"], float
+                )
                 for name, summary in summaries.items()
                 for method, result in summary["methods"].items()
             },
             f"mean J&F over objects ({first['frames']} frames); bands: 95 % over videos; "
-            f"order: {first['schedule']}",
+            f"order: {first['schedule']}"
+            + (f"; other objects, so that hours do not compare: {of}" if of else ""),
         )
 
     @classmethod

@@ -7,8 +7,9 @@ annotator.
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,12 @@ class Experiment:
         if not self.methods or not self.sequences:
             raise ValueError("an experiment needs a method and a sequence; give at least one.")
         for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1)):
-            if getattr(self, what) < least:
-                raise ValueError(f"{what} is {getattr(self, what)}; give {least} or more.")
+            value = getattr(self, what)
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{what} is {value!r}; give a whole number, {least} or more.")
+        twice = [name for name, n in Counter(self.sequences).items() if n > 1]
+        if twice:
+            raise ValueError(f"the sequence {twice[0]!r} is given twice; give it once.")
         if self.frames not in CONVENTIONS:
             raise ValueError(
                 f"unknown convention frames={self.frames!r}; choose from {list(CONVENTIONS)}."
@@ -115,6 +120,14 @@ class Experiment:
         """
         try:
             told = tomllib.loads(path.read_text())
+            if not told.get("methods"):
+                raise ValueError(f"{path} has no methods; add a [[methods]] for each.")
+            known = {field.name for field in fields(cls)}
+            if unknown := sorted(told.keys() - known):
+                raise ValueError(
+                    f"{path} has an option {unknown[0]!r}, which there is not; choose from "
+                    f"{sorted(known)}."
+                )
             methods = tuple(Method(**method) for method in told.pop("methods"))
             costs = told.get("costs")
             if isinstance(costs, str):
@@ -125,7 +138,7 @@ class Experiment:
             if isinstance(about.get("sequences"), str):
                 about["sequences"] = read_sequence_names(about["sequences"], about["data"])
             return cls(**about)
-        except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} does not describe an experiment: {error}.") from error
 
 

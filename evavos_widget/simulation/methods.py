@@ -34,6 +34,12 @@ class Method:
     frame: str
     annotation: str
 
+    def __post_init__(self) -> None:
+        for what in ("name", "frame", "annotation"):
+            value = getattr(self, what)
+            if not isinstance(value, str):
+                raise ValueError(f"{what} of a method is {value!r}; give a name.")
+
     @property
     def random(self) -> bool:
         """Whether it has to be run with several seeds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evavos_widget.simulation.summary import SCHEDULES, TARGETS
+from evavos_widget.simulation.summary import FEWEST_VIDEOS, SCHEDULES, TARGETS
 
 __all__ = ["report"]
 
@@ -36,7 +36,7 @@ def report(summary: Mapping[str, Any]) -> str:
                 (
                     name,
                     f"{result['auc']:.3f}",
-                    "{1:.3f} ({2:.3f} to {3:.3f})".format(*result["curve"][-1]),
+                    _value(*result["curve"][-1][1:]),
                     f"{result['curve'][-1][0]:.2f}",
                     *(_hours(result["hours_to"][t], result["curve"][0][0]) for t in targets),
                 )
@@ -55,16 +55,26 @@ def report(summary: Mapping[str, Any]) -> str:
                     (
                         f"{d['first']} - {d['second']}",
                         f"{d['difference']:+.4f}",
-                        f"{d['low']:+.4f} to {d['high']:+.4f}",
+                        _interval(d["low"], d["high"], "+.4f"),
                         "" if d["resolved"] else "not resolved",
                     )
                     for d in summary["differences"]
                 ],
             ),
             "Mean J&F of each object until the cheaper of the two methods has ended, paired over "
-            "videos. An interval that holds 0 does not resolve the difference.",
+            "videos. An interval that holds 0 does not resolve the difference, and fewer than "
+            f"{FEWEST_VIDEOS} videos resolve none.",
         ]
     return "\n\n".join(told) + "\n"
+
+
+def _value(value: float, low: float | None, high: float | None) -> str:
+    between = _interval(low, high, ".3f")
+    return f"{value:.3f}" + (f" ({between})" if between else "")
+
+
+def _interval(low: float | None, high: float | None, digits: str) -> str:
+    return "" if low is None or high is None else f"{low:{digits}} to {high:{digits}}"
 
 
 def _hours(hours: float | None, start: float) -> str:

@@ -9,18 +9,27 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager
-from dataclasses import asdict
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    BrokenExecutor,
+    Executor,
+    Future,
+    wait,
+)
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.metrics import SequenceScorer
+from evavos_widget.metrics import scored_frames
 from evavos_widget.simulation.experiment import Experiment
 from evavos_widget.simulation.methods import Method, selectors
 from evavos_widget.simulation.robot import RobotAnnotator
@@ -31,7 +40,18 @@ from evavos_widget.version import VERSION
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
-__all__ = ["run_experiment"]
+__all__ = ["StoppedError", "run_experiment"]
+
+STOP_SECONDS = 0.5
+"""How often it is seen that a run shall stop."""
+
+PACKAGES = ("numpy", "opencv-python-headless", "torch")
+"""On whose versions masks depend."""
+
+
+class StoppedError(RuntimeError):
+    """The run was stopped before there was a table."""
+
 
 Loop = tuple[Method, str, int, int]
 """Method, sequence, object, seed."""
@@ -65,7 +85,8 @@ def run_experiment(
     stop : multiprocessing Event, optional
         Once it is set, by another thread, every worker ends after the round it is in, and
         the loops that were finished by then are kept. Make it with
-        ``multiprocessing.get_context("spawn").Event()``.
+        ``multiprocessing.get_context("spawn").Event()``. A cluster's workers end the loops
+        that they are in, which are lost.
 
     Returns
     -------
@@ -77,13 +98,22 @@ def run_experiment(
     ValueError
         Something about the experiment or its data is wrong; rows that are there stay.
     RuntimeError
-        Some loops failed, or a worker was killed; the rows of the others are there.
+        Some loops failed, a worker was killed, or another process runs this folder; the rows
+        that are there stay.
+    StoppedError
+        It was stopped while the data was read.
     """
     for method in experiment.methods:  # a wrong name is told before anything is computed
         selectors(method, RobotAnnotator({}), 0)
+    experiment = replace(experiment, data=str(Path(experiment.data).resolve()))
     stop = get_context("spawn").Event() if stop is None else stop
-    with workers_for(workers, scheduler, stop) as executor, _sentence_if_killed():
-        looked = _look_at_all(experiment, executor)
+    with (
+        workers_for(workers, scheduler, stop) as executor,
+        _sentence_if_killed(),
+        ExitStack() as held,
+    ):
+        looked = _look_at_all(experiment, executor, stop)
+        held.enter_context(_alone_in(folder))
         table = Table(folder, _manifest(experiment, looked))
         rows = table.rows()
         have = {row.loop for row in rows}
@@ -94,8 +124,7 @@ def run_experiment(
         failed: dict[Loop, BaseException] = {}
         if on_rows is not None:
             on_rows(rows, done, total)
-        # A process that is idle gets a loop; a cluster gets them all.
-        at_once = workers if scheduler is None else len(todo)
+        at_once = workers if scheduler is None else None
         for loop, result in _results(executor, experiment, waiting, at_once, stop):
             if isinstance(result, BaseException):
                 failed[loop] = result
@@ -104,17 +133,28 @@ def run_experiment(
             done += 1
             if on_rows is not None:
                 on_rows(result, done, total)
-    table.sort()
+        table.sort()
     if failed:
         raise RuntimeError(_told(failed, done, total)) from next(iter(failed.values()))
+    if done < total and not stop.is_set():
+        raise RuntimeError(
+            f"{total - done} of {total} loops were lost with the connection to {scheduler}; the "
+            f"{done} finished ones are kept: run the same again."
+        )
     return table
 
 
-def _look_at_all(experiment: Experiment, executor: Executor) -> dict[str, _Looked]:
+def _look_at_all(experiment: Experiment, executor: Executor, stop: Event) -> dict[str, _Looked]:
     """Read all the data, in the workers, while this process tries the names of the engines."""
     looks = [executor.submit(_look, experiment, name) for name in experiment.sequences]
     engines.create("propagator", experiment.propagator)
     engines.create("predictor", experiment.predictor)
+    waiting = True
+    while waiting:
+        looked = wait(looks, STOP_SECONDS, FIRST_EXCEPTION)
+        if stop.is_set():
+            raise StoppedError("the run was stopped while it read the data; run it again to go on.")
+        waiting = looked.not_done and not any(look.exception() for look in looked.done)
     return dict(zip(experiment.sequences, (look.result() for look in looks), strict=True))
 
 
@@ -129,21 +169,32 @@ def _loops(experiment: Experiment, looked: Mapping[str, _Looked]) -> list[Loop]:
 
 
 def _results(
-    executor: Executor, experiment: Experiment, waiting: _Waiting, at_once: int, stop: Event
+    executor: Executor, experiment: Experiment, waiting: _Waiting, at_once: int | None, stop: Event
 ) -> Iterator[tuple[Loop, list[Row] | BaseException]]:
-    """Run what is `waiting`, so many loops at a time; the rows of each, or what went wrong."""
+    """Run what is `waiting`; the rows of each loop, or what went wrong.
+
+    So many at a time, each of another video; None: all, video by video, for a cluster, which
+    knows by itself who is idle.
+    """
     futures: dict[Future[list[Row]], Loop] = {}
 
-    def submit(video: str | None) -> None:
-        loop = waiting.take(video, [name for _, name, *_ in futures.values()])
+    def submit(video: str | None) -> Loop | None:
+        busy = [] if at_once is None else [name for _, name, *_ in futures.values()]
+        loop = None if stop.is_set() else waiting.take(video, busy)
         if loop is not None:
             futures[executor.submit(whole_loop, experiment, *loop)] = loop
+        return loop
 
-    for _ in range(at_once):
-        submit(None)
+    if at_once is None:
+        loop = submit(None)
+        while loop is not None:
+            loop = submit(loop[1])
+    else:
+        for _ in range(at_once):
+            submit(None)
     while futures:
         broken: BrokenExecutor | None = None
-        ended = wait(futures, return_when=FIRST_COMPLETED).done
+        ended = wait(futures, STOP_SECONDS, FIRST_COMPLETED).done
         finished = {future: futures.pop(future) for future in ended}
         for future, loop in finished.items():
             if future.cancelled():
@@ -157,10 +208,8 @@ def _results(
                 yield loop, rows
         if broken is not None:
             raise broken
-        if stop.is_set():
-            for future in futures:
-                future.cancel()
-            continue
+        if stop.is_set():  # what has begun on this machine ends after its round
+            futures = {future: loop for future, loop in futures.items() if not future.cancel()}
         for _, video, *_ in finished.values():
             submit(video)
 
@@ -208,6 +257,24 @@ def _sentence_if_killed() -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into the same table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(folder / ".lock"), thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RuntimeError(
+            f"another process runs the experiment in {folder}; wait for its end, or give another "
+            "folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:
     """What went wrong in some of the loops, and what to do."""
     (method, name, obj, seed), error = next(iter(failed.items()))
@@ -242,7 +309,7 @@ def _look(experiment: Experiment, name: str) -> _Looked:
             f"sequence {name!r} has {some}, and the robot annotator needs one on each; add them "
             "to Annotations, or leave the sequence out."
         )
-    digest, objects = hashlib.blake2b(digest_size=8), set[int]()
+    digest, frames_of = hashlib.blake2b(digest_size=8), dict[int, set[int]]()
     for frame in range(n):
         try:
             picture, labels = sequence.video.frame(frame), masks[frame]
@@ -251,18 +318,21 @@ def _look(experiment: Experiment, name: str) -> _Looked:
                 f"frame {frame} of sequence {name!r} cannot be read ({error}); replace the file, "
                 "or leave the sequence out."
             ) from error
-        objects.update(np.unique(labels).tolist())
+        for obj in np.unique(labels).tolist():
+            frames_of.setdefault(obj, set()).add(frame)
         digest.update(picture.tobytes())
         digest.update(labels.tobytes())
-    objects.discard(0)
-    if not objects:
+    frames_of.pop(0, None)
+    if not frames_of:
         raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
-    for obj in sorted(objects):
-        try:
-            SequenceScorer(masks, frames=experiment.frames, objects=[obj])
-        except ValueError as error:
-            raise ValueError(f"object {obj} of sequence {name!r}: {error}") from error
-    return _Looked(sorted(objects), n, digest.hexdigest())
+    kept = set(scored_frames(range(n), experiment.frames))
+    for obj, frames in frames_of.items():
+        if not frames & kept:
+            raise ValueError(
+                f"object {obj} of sequence {name!r} is on none of the frames that count "
+                f"(frames={experiment.frames!r}); use frames='all', or leave the sequence out."
+            )
+    return _Looked(sorted(frames_of), n, digest.hexdigest())
 
 
 def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str, Any]:
@@ -271,6 +341,12 @@ def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str
     about["methods"] = [asdict(method) for method in experiment.methods]
     about["sequences"] = list(experiment.sequences)
     about["version"] = VERSION
+    about["packages"] = {name: version(name) for name in PACKAGES}
+    about["weights"] = {
+        name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+        for name in (experiment.propagator, experiment.predictor)
+        if (file := Path(name.partition(":")[2])).is_file()
+    }
     about["hashes"] = {name: each.digest for name, each in looked.items()}
     del about["data"]  # the same data may lie elsewhere
     return about

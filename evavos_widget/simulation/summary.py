@@ -26,6 +26,10 @@ TARGETS = (0.75, 0.80, 0.85, 0.90)
 RESAMPLES = 1000
 """Of the bootstrap over videos."""
 
+FEWEST_VIDEOS = 6
+"""From which on a difference can be resolved: of five pairs without any difference, all go the
+same way in one of 16 cases, more than 5 %."""
+
 POINTS = 200
 """Of a curve."""
 
@@ -50,10 +54,11 @@ def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0)
     -------
     dict
         ``methods -> NAME -> {hours_to: {target: hours or None}, auc, curve}``, where
-        ``curve`` has rows of hours, mean J&F over videos, and the bounds of its 95 %
-        interval (bootstrap over videos), and ``auc`` is the mean J&F until the hour at
-        which the shortest curve ends; ``differences``, a list of what `compare` says of each
-        two methods, the ``first`` and the ``second``; ``schedule``, ``frames`` and ``until``.
+        ``curve`` has rows of hours, mean J&F over objects, and the bounds of its 95 %
+        interval (bootstrap over videos; None where there is one video), and ``auc`` is the
+        mean J&F until the hour at which the shortest curve ends; ``differences``, a list of
+        what `compare` says of each two methods, the ``first`` and the ``second``;
+        ``objects``, how many there are; ``schedule``, ``frames`` and ``until``.
 
     Raises
     ------
@@ -76,6 +81,7 @@ def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0)
     return {
         "schedule": schedule,
         "frames": rows[0].frames,
+        "objects": len({(row.video, row.object) for row in rows}),
         "until": until,
         "methods": {
             name: {
@@ -83,7 +89,9 @@ def summarise(rows: Iterable[Row], schedule: str = "round-robin", seed: int = 0)
                     f"{t:.2f}": time_to_quality(curve[:, 0], curve[:, 1], t) for t in TARGETS
                 },
                 "auc": area_under_curve(curve[:, 0], curve[:, 1], until),
-                "curve": curve.round(6).tolist(),
+                "curve": [
+                    [None if np.isnan(v) else v for v in point] for point in curve.round(6).tolist()
+                ],
             }
             for name, curve in curves.items()
         },
@@ -107,9 +115,10 @@ def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict
     Returns
     -------
     dict
-        ``difference`` of the mean J&F, first minus second, over the hours until ``until``,
-        with ``low`` and ``high``, its 95 % interval over videos, and ``resolved``, whether
-        that leaves 0 out. ``until`` is what an object has cost, on average, when the cheaper
+        ``difference`` of the mean J&F over objects, first minus second, over the hours until
+        ``until``, with ``low`` and ``high``, its 95 % interval over videos (None where there
+        is one), and ``resolved``, whether that leaves 0 out; never with fewer than
+        `FEWEST_VIDEOS`. ``until`` is what an object has cost, on average, when the cheaper
         of the two methods has ended; a loop that ended before keeps its last value. Means
         over seeds come first.
 
@@ -129,15 +138,16 @@ def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict
     for key in common:
         means = [np.mean([_mean_until(s, until) for s in v[key].values()]) for v in videos]
         apart_by_video.setdefault(key[0], []).append(float(means[0] - means[1]))
-    apart = np.array([np.mean(objects) for objects in apart_by_video.values()])
-    random = np.random.default_rng(seed)
-    again = apart[random.integers(len(apart), size=(RESAMPLES, len(apart)))].mean(axis=1)
+    n = np.array([len(objects) for objects in apart_by_video.values()])
+    apart = np.array([sum(objects) for objects in apart_by_video.values()])
+    drawn = np.random.default_rng(seed).integers(len(n), size=(RESAMPLES, len(n)))
+    again = apart[drawn].sum(axis=1) / n[drawn].sum(axis=1)
     low, high = (float(bound) for bound in np.percentile(again, [2.5, 97.5]))
     return {
-        "difference": float(apart.mean()),
-        "low": low,
-        "high": high,
-        "resolved": not low <= 0 <= high,
+        "difference": float(apart.sum() / n.sum()),
+        "low": low if len(n) > 1 else None,
+        "high": high if len(n) > 1 else None,
+        "resolved": len(n) >= FEWEST_VIDEOS and not low <= 0 <= high,
         "until": until,
     }
 
@@ -195,6 +205,8 @@ def _curve(objects: Mapping[Key, Mapping[int, Loop]], schedule: str, seed: int) 
     counts = np.vstack([np.ones(len(keys)), drawn[:, [names.index(video) for video, _ in keys]]])
     mean, *resampled = np.mean([run.curves(counts, hours) for run in runs], axis=0)
     low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
+    if len(names) == 1:  # one video says nothing of others
+        low = high = np.full(POINTS, np.nan)
     return np.column_stack([hours, mean, low, high])
 
 

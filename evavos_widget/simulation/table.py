@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from evavos_widget.files import replacing
 
-__all__ = ["Row", "Table", "read_rows"]
+__all__ = ["Row", "Table", "read_rows", "short_names"]
 
 
 @dataclass(frozen=True, order=True)
@@ -87,17 +87,15 @@ class Table:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "rows.csv"
         about = folder / "manifest.json"
-        if about.exists():
-            known = _read_manifest(about)
-            changed = sorted(k for k in known.keys() | manifest if known.get(k) != manifest.get(k))
-            if changed:
-                raise ValueError(
-                    f"{folder} holds an experiment with another {', '.join(changed)}; "
-                    "give another folder, or the same options to go on with it."
-                )
-        else:
-            with replacing(about) as path:
-                path.write_text(json.dumps(manifest, indent=2) + "\n")
+        known = _read_manifest(about) if about.exists() else manifest
+        changed = sorted(k for k in known.keys() | manifest if known.get(k) != manifest.get(k))
+        if changed and self.rows():  # a manifest without rows binds nobody
+            raise ValueError(
+                f"{folder} holds an experiment with another {', '.join(changed)}; "
+                "give another folder, or the same options to go on with it."
+            )
+        with replacing(about) as path:
+            path.write_text(json.dumps(manifest, indent=2) + "\n")
         if self.path.exists():  # without what a run that was killed has left unfinished
             self._write(self.rows())
 
@@ -153,6 +151,12 @@ def read_rows(folder: Path) -> list[Row]:
         ) from error
     finished = {row.loop for row in rows if row.round == 0}
     return [row for row in rows if row.loop in finished]
+
+
+def short_names(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """What experiments are called where several are shown: their folders, shortly if they can."""
+    names = [Path(folder).name for folder in folders]
+    return names if len(set(names)) == len(names) else [str(folder) for folder in folders]
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

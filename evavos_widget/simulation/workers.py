@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Any
@@ -47,14 +47,17 @@ def workers_for(workers: int, scheduler: str | None, stop: Event) -> Iterator[Ex
     """
     if scheduler is not None:
         try:
-            from distributed import Client
+            from distributed import Client, KilledWorker
         except ModuleNotFoundError as error:
             raise MissingExtraError(
                 "a Dask cluster needs the package 'distributed', which is not installed; "
                 "run: pip install 'evavos-widget[distributed]'"
             ) from error
         with Client(scheduler, set_as_default=False) as client:
-            yield client.get_executor(pure=False, retries=3)
+            try:
+                yield client.get_executor(pure=False)
+            except (CancelledError, KilledWorker) as error:
+                raise BrokenExecutor(str(error)) from error
         return
     if workers < 1:
         raise ValueError(f"workers is {workers}; give 1 or more.")
@@ -63,6 +66,8 @@ def workers_for(workers: int, scheduler: str | None, stop: Event) -> Iterator[Ex
         workers, mp_context=get_context("spawn"), initializer=_set_up, initargs=(stop,)
     )
     try:
+        with _without_interrupts():
+            executor.submit(int)  # begins the processes
         yield executor
     except BaseException:
         stop.set()
@@ -111,6 +116,22 @@ def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any,
     if not getattr(engine, "repeatable", False):
         engine = engines.create("propagator", propagator)
     return sequence, engine, clicks
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back; processes that begin here never hear it.
+
+    A terminal, and JupyterLab, send it to all of them, even while they still import.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _stop: Event | None = None

@@ -16,7 +16,7 @@ from anywidget import AnyWidget
 from evavos_widget.simulation.background import BackgroundRun, Progress
 from evavos_widget.simulation.chart import Chart
 from evavos_widget.simulation.summary import SCHEDULES, comparable, summarise
-from evavos_widget.simulation.table import Row, Table, read_rows
+from evavos_widget.simulation.table import Row, Table, read_rows, short_names
 from evavos_widget.widgets.bundle import page
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Curves"]
 
 MAX_POINTS = 2000
-"""Points that travel to the page, of all lines together; a notebook saved with them stays small."""
+"""Points that travel to the page, of all lines together: all that the summaries of ten methods
+have. A notebook saved with them stays small."""
 
 DRAWING_SHARE = 0.1
 """Part of a run's time that goes into drawing it, at most."""
@@ -131,9 +132,7 @@ class Curves(AnyWidget):
             cannot be compared.
         """
         curves = cls(**options)
-        names = [Path(folder).name for folder in folders]
-        if len(set(names)) < len(names):
-            names = [str(folder) for folder in folders]
+        names = short_names(folders)
         experiments = {n: read_rows(Path(f)) for n, f in zip(names, folders, strict=True)}
         for name, rows in experiments.items():
             if not comparable(rows):

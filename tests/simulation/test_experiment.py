@@ -8,6 +8,9 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +19,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
+from filelock import FileLock
 
 from evavos_widget.cli import main
 from evavos_widget.simulation import experiment as experiments
@@ -24,7 +28,7 @@ from evavos_widget.simulation import workers
 from evavos_widget.simulation.experiment import Experiment, run_loop
 from evavos_widget.simulation.methods import Method
 from evavos_widget.simulation.report import report
-from evavos_widget.simulation.run import run_experiment
+from evavos_widget.simulation.run import StoppedError, run_experiment
 from evavos_widget.simulation.summary import comparable, compare, summarise
 from evavos_widget.simulation.table import Row, Table, read_rows
 
@@ -190,9 +194,6 @@ def test_a_loop_that_was_written_in_part_is_run_again(whole: Table, tmp_path: Pa
 def test_a_loop_that_fails_costs_no_other_one(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-    from contextlib import contextmanager
-
     @contextmanager
     def here(*_: object):
         with ThreadPoolExecutor(1) as executor:
@@ -241,6 +242,72 @@ def test_a_worker_that_is_killed_is_told_and_costs_no_finished_loop(
     assert 0 < len(read_rows(tmp_path)) < len(whole.rows())
     table = run_experiment(experiment, tmp_path, workers=1)
     assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_one_process_at_a_time_runs_in_a_folder(experiment: Experiment, tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(RuntimeError, match="another process runs"):
+        run_experiment(experiment, tmp_path)
+    assert not (tmp_path / "rows.csv").exists()
+
+
+def test_a_run_can_be_stopped_while_it_reads(experiment: Experiment, tmp_path: Path) -> None:
+    stop = get_context("spawn").Event()
+    stop.set()
+    with pytest.raises(StoppedError, match="while it read the data"):
+        run_experiment(experiment, tmp_path, stop=stop)
+
+
+def test_loops_that_got_lost_are_told(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def loses_the_second(*_: object) -> Iterator[ThreadPoolExecutor]:
+        with ThreadPoolExecutor(1) as executor:
+            submit, loops = executor.submit, []
+
+            def submit_or_lose(task: Callable, *args: object) -> Future:
+                if task is workers.whole_loop:
+                    loops.append(args)
+                    if len(loops) == 2:
+                        lost: Future = Future()
+                        lost.cancel()
+                        lost.set_running_or_notify_cancel()
+                        return lost
+                return submit(task, *args)
+
+            executor.submit = submit_or_lose
+            yield executor
+
+    monkeypatch.setattr(runs, "workers_for", loses_the_second)
+    with pytest.raises(RuntimeError, match=r"1 of 6 loops were lost with the connection.*the 5"):
+        run_experiment(experiment, tmp_path, scheduler="tcp://nowhere:1")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"rounds": 2.5}, "rounds is 2.5; give a whole number"),
+        ({"seeds": "3"}, "seeds is '3'"),
+        ({"sequences": ("left", "right", "left")}, "'left' is given twice"),
+    ],
+)
+def test_options_of_a_wrong_kind_are_named(experiment: Experiment, wrong: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        replace(experiment, **wrong)
+
+
+def test_a_file_that_describes_no_experiment_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('data = "."\nsequences = ["a"]\n')
+    with pytest.raises(ValueError, match=r"mine.toml has no methods; add a \[\[methods\]\]"):
+        Experiment.from_toml(file)
+    method = '[[methods]]\nname = "a"\nframe = "random"\nannotation = "mask"\n'
+    file.write_text('data = "."\nsequence = ["a"]\n' + method)
+    with pytest.raises(ValueError, match=r"an option 'sequence', .*'sequences'"):
+        Experiment.from_toml(file)
+    file.write_text(method.replace('"random"', "3"))
+    with pytest.raises(ValueError, match="frame of a method is 3"):
+        Experiment.from_toml(file, data=".", sequences=("a",))
 
 
 def test_engines_that_remember_are_new_for_every_loop(data: Path) -> None:
@@ -307,13 +374,22 @@ def loop(method: str, video: str, seed: int, cost: float, *jf: float) -> list[Ro
 
 def test_differences_are_paired_over_videos_after_the_mean_over_seeds() -> None:
     rows = []
-    for video, jf in (("a", 0.1), ("b", 0.5), ("c", 0.8)):  # far apart, but always by as much
+    for video, jf in zip("abcdef", (0.1, 0.5, 0.8, 0.3, 0.6, 0.7), strict=True):
+        # Far apart, but always by as much.
         rows += loop("worse", video, 0, 1, jf, jf)
         for seed, plus in enumerate((0.03, 0.05, 0.07)):
             rows += loop("better", video, seed, 1, jf + plus, jf + plus)
     result = compare(rows, "better", "worse")
     assert [result[k] for k in ("difference", "low", "high")] == pytest.approx([0.05] * 3)
     assert result["resolved"]
+    few = compare([row for row in rows if row.video in "abcde"], "better", "worse")
+    assert few["low"] == pytest.approx(0.05)
+    assert not few["resolved"]  # all five the same way is no rare thing
+    one = [row for row in rows if row.video == "a"]
+    alone = compare(one, "better", "worse")
+    assert (alone["low"], alone["high"], alone["resolved"]) == (None, None, False)
+    assert summarise(one)["methods"]["worse"]["curve"][0][2:] == [None, None]
+    assert "None" not in report(summarise(one))
     with pytest.raises(ValueError, match="no video in common"):
         compare(rows, "better", "best")
 
@@ -450,7 +526,7 @@ def test_a_video_that_leaves_nothing_to_score_is_named_at_once(data: Path, tmp_p
         short.mkdir(parents=True)
         shutil.copy(next((data / kind / "480p" / "left").iterdir()), short)
     short = Experiment.preset("fig3a", data=str(tmp_path), sequences=("short",), **ENGINES)
-    with pytest.raises(ValueError, match=r"'short': .*frames='all'"):
+    with pytest.raises(ValueError, match=r"'short' .*frames='all'"):
         run_experiment(short, tmp_path / "out")
 
 
