@@ -211,6 +211,9 @@ HUB: Mapping[str, HubModel] = {
 }
 """To be downloaded from the hub, by name."""
 
+SIZE_TOLERANCE = 0.25
+"""Of files whose hash nobody gave, relative to the size that their publisher shows."""
+
 HUB_FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """What is needed of a folder of the hub."""
 
@@ -310,13 +313,9 @@ def download(name: str) -> Path:
                 f"the weights {path.name} cannot be downloaded ({reason}); get them from {url} "
                 f"and put them at {path}, or give a file by its path."
             ) from error
-        size, expected = path.stat().st_size, DOWNLOADS[name].size
-        if not 0.5 < size / expected < 2:  # its hash is not yet known, and must not be recorded
+        if wrong := _wrong_size(name, path):
             path.unlink()
-            raise WeightsError(
-                f"the server sent {size} bytes for the weights {path.name}, not about {expected}; "
-                f"get them from {url} and put them at {path}, or give a file by its path."
-            )
+            raise WeightsError(f"the server sent {wrong}")
     verify(name)
     return path
 
@@ -338,6 +337,8 @@ def verify(name: str) -> str:
         key = f"{key}/{path.name}"
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; run: evavos models download {name}")
+    if expected is None and name in DOWNLOADS and (wrong := _wrong_size(name, path)):
+        raise WeightsError(f"there are {wrong}")
     return _enforce(path, expected, key)
 
 
@@ -377,6 +378,18 @@ def hub_folder(weights: str | os.PathLike[str]) -> Path:
     return folder
 
 
+def _wrong_size(name: str, path: Path) -> str | None:
+    """What is wrong with a file whose hash nobody gave, so that its hash must not be recorded."""
+    entry = DOWNLOADS[name]
+    size = path.stat().st_size
+    if abs(size / entry.size - 1) < SIZE_TOLERANCE:
+        return None
+    return (
+        f"{size} bytes for the weights {path.name}, not about {entry.size}; get them from "
+        f"{entry.url} and put them at {path}, or give a file by its path."
+    )
+
+
 def _enforce(path: Path, expected: str | None, key: str) -> str:
     """The SHA-256 of a file, which must be the expected one; else it is recorded under `key`."""
     digest = _sha256(path)
@@ -387,7 +400,8 @@ def _enforce(path: Path, expected: str | None, key: str) -> str:
     elif digest != expected:
         raise WeightsError(
             f"the weights {path} are damaged or not the ones that were published (SHA-256 "
-            f"{digest[:12]}..., not {expected[:12]}...); remove the file and get it again."
+            f"{digest[:12]}..., not {expected[:12]}...); remove the file and get it again, or, "
+            f"where this is the right one, remove {key!r} from {_records()}."
         )
     return digest
 

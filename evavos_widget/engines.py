@@ -83,13 +83,18 @@ def _naming_the_extra(stage: str, engine: str) -> Iterator[None]:
     """Say which optional part brings a package that is missing."""
     try:
         yield
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:  # transformers tells the name of what it misses in words alone
+            package = next((name for name in EXTRAS if name in str(error)), "")
         if package not in EXTRAS:
             raise
+        missing = isinstance(error, ModuleNotFoundError)
+        state = "not installed" if missing else "not installed or too old"
+        how = "install" if missing else "install --upgrade"
         raise MissingExtraError(
-            f"the {stage.replace('_', ' ')} {engine!r} needs the package {package!r}, which is not "
-            f"installed; run: pip install 'evavos-widget[{EXTRAS[package]}]'"
+            f"the {stage.replace('_', ' ')} {engine!r} needs the package {package!r}, which is "
+            f"{state}; run: pip {how} 'evavos-widget[{EXTRAS[package]}]'"
         ) from error
 
 

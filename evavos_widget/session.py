@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -155,7 +154,6 @@ class Session:
         )
         self.path: Path | None = None
         self.saved_at: float | None = None
-        self._token = uuid.uuid4()  # names this video to a predictor that sessions share
         self._lock = threading.RLock()
         self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._state = State.empty(self.video.n_frames, self.video.height, self.video.width)
@@ -416,7 +414,9 @@ class Session:
             previous_probabilities=soft if current.any() else None,
         )
         prompts.validate(self.video.height, self.video.width)
-        return self.predictor.predict(self.video.frame(frame), prompts, key=(id(self.video), frame))
+        return self.predictor.predict(
+            self.video.frame(frame), prompts, key=(self.video.token, frame)
+        )
 
     def annotate(
         self,
@@ -691,7 +691,7 @@ class Session:
         self._check_frame(frame)
         prepare = getattr(self.predictor, "prepare", None)
         if prepare is not None:
-            prepare(lambda: self.video.frame(frame), (id(self.video), frame))
+            prepare(lambda: self.video.frame(frame), (self.video.token, frame))
 
     def snooze(self, frame: int, obj: int) -> None:
         """Suggest another frame for this object until the next finished pass.
@@ -799,7 +799,10 @@ class Session:
         return self._generation < 0
 
     def close(self) -> None:
-        """Write the masks, close the journal and free what the engines hold."""
+        """Write the masks, and close the journal.
+
+        What engines keep goes with them, since other sessions may use the same ones.
+        """
         with self._lock:
             if self.closed:
                 return

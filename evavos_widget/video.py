@@ -8,6 +8,7 @@ import operator
 import os
 import re
 import threading
+import uuid
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +68,8 @@ class Video:
     name : str
     source : str, list of str or None
         What `Video.open` takes to open the same video again; None for arrays.
+    token : UUID
+        Names this object to engines that several videos share; never used again.
     warnings : tuple of str
         A sentence for everything found wrong with the source that did not prevent opening.
     """
@@ -81,6 +84,7 @@ class Video:
         self.warnings = reader.warnings
         self.name = name
         self.source = source
+        self.token = uuid.uuid4()
         self.cache_bytes = cache_bytes
         self._frame_bytes = self.height * self.width * 3
         self._reader: _Reader | None = reader

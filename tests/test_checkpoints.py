@@ -113,7 +113,7 @@ def test_weights_are_downloaded_once_and_then_have_the_hash_of_then(server: Serv
     assert len(server.asked) == 1
     assert expected_sha256("small") == hashlib.sha256(server.content).hexdigest()
     file.write_bytes(server.content[:-1])
-    with pytest.raises(WeightsError, match=r"small\.pth are damaged.*remove the file"):
+    with pytest.raises(WeightsError, match=r"damaged.*remove 'small\.pth' from .*sha256\.json"):
         weights_file("small")
     file.unlink()
     server.content = server.content[::-1]
@@ -157,7 +157,10 @@ def test_without_a_network_the_file_its_source_and_its_place_are_named(server: S
     for named in ("small.pth", server.url, str(place("small")), "give a file by its path"):
         assert named in str(told.value)
     file = place("small")
-    file.write_bytes(b"by hand")  # as the message says
+    file.write_bytes(server.content[:100_000])  # as the message says, but not all of it
+    with pytest.raises(WeightsError, match=r"100000 bytes for the weights small\.pth"):
+        weights_file("small")
+    file.write_bytes(server.content)
     assert weights_file("small") == file
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
@@ -695,6 +696,22 @@ class TestJournal:
         assert session.propagator.name == "flow"
         assert any(str(wrong) in sentence for sentence in session.warnings)
         session.close()
+
+    def test_sessions_that_share_a_predictor_never_share_a_picture(self, frames):
+        keys = set()
+
+        class Predictor:
+            def predict(self, image, prompts, *, key):
+                keys.add(key)
+                return image
+
+        for _ in range(20):  # an address may be used again as soon as its video is gone
+            with Session(frames.copy(), predictor=Predictor(), path=None) as session:
+                obj = session.add_object()
+                session.predict(0, obj)
+            del session
+            gc.collect()
+        assert len(keys) == 20
 
     def test_nothing_at_the_path(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"journal\.jsonl"):

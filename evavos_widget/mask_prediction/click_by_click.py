@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,9 @@ CACHE_BYTES = 256 * 2**20
 CERTAIN = 8.0
 """Log odds at which a mask that is to be corrected is cut off: what the models themselves give
 for pixels well inside or outside."""
+
+AHEAD = 3
+"""How many images may wait to be embedded ahead: those of all frames suggested at once."""
 
 SPACING = 32.0
 """A scribble counts as a click every so many pixels,"""
@@ -77,6 +81,7 @@ class ClickByClick(ABC):
         self._cache = ByteBoundedCache(cache_bytes)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-ahead")
         self._coming: dict[Hashable, Future[Any]] = {}
+        self._lock = threading.RLock()
 
     @abstractmethod
     def _embed(self, image: np.ndarray) -> Any:
@@ -105,22 +110,25 @@ class ClickByClick(ABC):
         image : callable
             Returns the (H, W, 3) uint8 RGB image.
         key : hashable
-            What `predict` will be given with it. Of several images that wait to be embedded
-            only the one that was named last is.
+            What `predict` will be given with it. Of the images that wait to be embedded only
+            the `AHEAD` that were named last are.
         """
-        if self._cache.peek(key) is not None or key in self._coming:
+        if self._cache.peek(key) is not None:
             return
-        for waiting in list(self._coming):
-            if self._coming[waiting].cancel():
-                del self._coming[waiting]
+        with self._lock:
+            if key in self._coming:
+                return
+            waiting = [future for future in self._coming.values() if not future.running()]
+            coming = self._coming[key] = self._ahead.submit(
+                lambda: self._cache.get(key, lambda: self._embedded(checked(image())))
+            )
+        for future in waiting[: len(waiting) + 1 - AHEAD]:
+            future.cancel()
+        coming.add_done_callback(lambda _: self._forget(key))
 
-        def embed() -> Any:
-            try:
-                return self._cache.get(key, lambda: self._embedded(checked(image())))
-            finally:
-                self._coming.pop(key, None)
-
-        self._coming[key] = self._ahead.submit(embed)
+    def _forget(self, key: Hashable) -> None:
+        with self._lock:
+            self._coming.pop(key, None)
 
     def predict(
         self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
@@ -191,10 +199,10 @@ class ClickByClick(ABC):
     def _embedding(self, image: np.ndarray, key: Hashable | None) -> Any:
         if key is None:
             return self._embedded(image)
-        coming = self._coming.get(key)
+        with self._lock:
+            coming = self._coming.get(key)
         if coming is not None and not coming.cancel():
             return coming.result()
-        self._coming.pop(key, None)
         return self._cache.get(key, lambda: self._embedded(image))
 
     def _embedded(self, image: np.ndarray) -> Any:

@@ -14,7 +14,6 @@ from segment_anything import SamPredictor, sam_model_registry
 from torch import Tensor
 
 from evavos_widget import checkpoints
-from evavos_widget.checkpoints import WeightsError
 from evavos_widget.mask_prediction.click_by_click import (
     CACHE_BYTES,
     CERTAIN,
@@ -22,7 +21,7 @@ from evavos_widget.mask_prediction.click_by_click import (
     ClickByClick,
     log_odds,
 )
-from evavos_widget.networks.devices import chosen_device
+from evavos_widget.networks.devices import chosen_device, not_loaded
 from evavos_widget.prompts import Box
 
 __all__ = ["SamEngine", "load_sam"]
@@ -87,7 +86,8 @@ class SamEngine(ClickByClick):
         )
         masks, scores, lows = answer
         best = int(scores.argmax())
-        return Answer(masks[best], lows[best : best + 1], float(scores[best]))
+        # Copies, or all three would be kept as long as the best.
+        return Answer(masks[best].copy(), lows[best : best + 1].copy(), float(scores[best]))
 
     def _low(self, start: np.ndarray, embedding: _Embedding) -> np.ndarray:
         """A mask before as the prompt that the model takes: (1, 256, 256) float32 logits.
@@ -142,7 +142,6 @@ def load_sam(path: Path) -> Any:
         model = sam_model_registry[kind]()
         model.load_state_dict(state)
     except Exception as error:  # whatever a damaged file makes the unpickler raise
-        raise WeightsError(
-            f"{path} does not hold Segment Anything (vit_b, vit_l or vit_h); download it again."
-        ) from error
+        wrong = f"{path} does not hold Segment Anything (vit_b, vit_l or vit_h); download it again"
+        raise not_loaded(path, wrong, error) from error
     return model.eval().requires_grad_(False)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evavos_widget import checkpoints
-from evavos_widget.checkpoints import WeightsError
+from evavos_widget.networks.devices import not_loaded
 from evavos_widget.networks.memory import readout
 
 __all__ = ["Fusion", "aligned_difference", "ready_fusion"]
@@ -119,9 +119,9 @@ def _ready(path: Path, changed: int, device: str) -> Fusion:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict(state)
     except Exception as error:  # whatever a damaged file makes the unpickler raise
-        raise WeightsError(
-            f"{path} does not hold MiVOS's fusion weights; download them again "
-            "(evavos models list)."
-        ) from error
+        wrong = (
+            f"{path} does not hold MiVOS's fusion weights; download them again (evavos models list)"
+        )
+        raise not_loaded(path, wrong, error) from error
     network.requires_grad_(False)
     return network.eval().to(device).to(memory_format=torch.channels_last)

@@ -20,8 +20,7 @@ from transformers import (
 )
 
 from evavos_widget import checkpoints
-from evavos_widget.checkpoints import WeightsError
-from evavos_widget.networks.devices import chosen_device
+from evavos_widget.networks.devices import chosen_device, not_loaded
 
 __all__ = ["DEFAULT", "Pictures", "load_sam2", "memory_of"]
 
@@ -91,10 +90,8 @@ def load_sam2(
     except ImportError:  # a package is missing, not the weights
         raise
     except Exception as error:  # whatever a damaged folder makes the library raise
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{folder} does not hold SAM 2 or EdgeTAM for {kind}s ({reason}); get it again."
-        ) from error
+        wrong = f"{folder} does not hold SAM 2 or EdgeTAM for {kind}s; get it again"
+        raise not_loaded(folder, wrong, error) from error
     return model.eval().requires_grad_(False).to(device), pictures
 
 

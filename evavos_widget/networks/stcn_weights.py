@@ -10,7 +10,6 @@ end up in the convolutions before them.
 
 from __future__ import annotations
 
-import pickle
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from evavos_widget.checkpoints import WeightsError
+from evavos_widget.networks.devices import give_memory_back, not_loaded
 from evavos_widget.networks.stcn import STCN, VALUE
 from evavos_widget.networks.weights import fold_normalisation
 from evavos_widget.networks.winograd import WinogradConv
@@ -32,19 +32,23 @@ STM = "kv_m_f16.Key.weight"
 """An entry of MiVOS's older weights, of STM."""
 
 
-def ready_stcn(path: Path, device: str, kind: torch.dtype) -> STCN:
+def ready_stcn(path: Path, device: str, kind: torch.dtype, *, compiled: bool = False) -> STCN:
     """The network on a device, shared by everything in this process that asks for the same.
+
+    Where asked, its parts go through ``torch.compile``.
 
     Raises
     ------
     WeightsError
         The file is damaged, or of something else.
     """
-    return _ready(path.resolve(), path.stat().st_mtime_ns, device, kind)
+    return _ready(path.resolve(), path.stat().st_mtime_ns, device, kind, compiled)
 
 
 @lru_cache(maxsize=1)
-def _ready(path: Path, changed: int, device: str, kind: torch.dtype) -> STCN:
+def _ready(path: Path, changed: int, device: str, kind: torch.dtype, compiled: bool) -> STCN:
+    if torch.device(device).type == "cpu":
+        give_memory_back()
     network = load_stcn(path)
     fold_normalisation(network)
     network.requires_grad_(False)
@@ -54,7 +58,11 @@ def _ready(path: Path, changed: int, device: str, kind: torch.dtype) -> STCN:
             _replace_convolutions(part)
     network.to(device, kind)
     network.key_proj.float()
-    return network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)
+    if compiled:
+        for part in ("describe", "remember", "decode"):
+            setattr(network, part, torch.compile(getattr(network, part)))
+    return network
 
 
 def _replace_convolutions(part: nn.Module) -> None:
@@ -75,12 +83,13 @@ def load_stcn(path: Path) -> STCN:
     wrong = f"{path} does not hold weights of STCN; download them again (evavos models list)"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = (str(error) or "it is empty").splitlines()[0][:80]
-        raise WeightsError(f"{wrong} ({reason}).") from error
+    except Exception as error:  # whatever a damaged file makes the unpickler raise
+        raise not_loaded(path, wrong, error) from error
     if isinstance(state, dict) and isinstance(state.get("network"), dict):
         state = state["network"]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise WeightsError(f"{wrong} (it is no table of tensors).")
     state = {name.removeprefix("module."): value for name, value in state.items()}
     if STM in state:
@@ -89,9 +98,8 @@ def load_stcn(path: Path) -> STCN:
         network = STCN()
     try:
         network.load_state_dict(_ours(state, network), assign=True)
-    except (RuntimeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()[:120]
-        raise WeightsError(f"{wrong} ({reason}).") from error
+    except Exception as error:  # tensors that are missing, or of another shape
+        raise not_loaded(path, wrong, error) from error
     return network.eval()
 
 

@@ -82,16 +82,19 @@ class WinogradConv(nn.Module):
         """The convolution of ``(B, C, H, W)``, with channels last in memory."""
         batch, channels, height, width = x.shape
         down, across = -(-height // STEP), -(-width // STEP)
-        x = functional.pad(x, (1, STEP * across + 1 - width, 1, STEP * down + 1 - height))
-        # (B, tiles down, tiles across, C, 6, 6), a view
-        tiles = x.permute(0, 2, 3, 1).unfold(1, TILE, STEP).unfold(2, TILE, STEP)
         after = self.weight.shape[2]
         out = x.new_empty(batch, down, STEP, across, STEP, after)
         rows = max(1, STRIP // (TILE * TILE * batch * across * channels))
         for start in range(0, down, rows):
-            part = tiles[:, start : start + rows]
-            n = part.shape[1]
-            flat = part.permute(4, 5, 0, 1, 2, 3).reshape(TILE * TILE, -1)
+            n = min(rows, down - start)
+            above, below = STEP * start - 1, STEP * (start + n) + 1
+            part = functional.pad(
+                x[:, :, max(above, 0) : min(below, height)],
+                (1, STEP * across + 1 - width, max(-above, 0), max(below - height, 0)),
+            )
+            # (B, tiles down, tiles across, C, 6, 6), a view
+            tiles = part.permute(0, 2, 3, 1).unfold(1, TILE, STEP).unfold(2, TILE, STEP)
+            flat = tiles.permute(4, 5, 0, 1, 2, 3).reshape(TILE * TILE, -1)
             products = torch.bmm((self.into @ flat).view(TILE * TILE, -1, channels), self.weight)
             found = (self.back @ products.view(TILE * TILE, -1)).view(
                 STEP, STEP, batch, n, across, after
@@ -99,5 +102,5 @@ class WinogradConv(nn.Module):
             out[:, start : start + n] = found.permute(2, 3, 0, 4, 1, 5)
         out = out.view(batch, STEP * down, STEP * across, after)[:, :height, :width]
         if self.bias is not None:
-            out = out + self.bias
+            out += self.bias
         return out.permute(0, 3, 1, 2)

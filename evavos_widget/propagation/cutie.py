@@ -23,9 +23,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from evavos_widget import checkpoints
-from evavos_widget.checkpoints import WeightsError
 from evavos_widget.loop import Annotation
-from evavos_widget.networks.devices import chosen_device, lower_precision
+from evavos_widget.networks.devices import chosen_device, lower_precision, not_loaded
 from evavos_widget.propagation.passes import PassPropagator, Walk
 
 if TYPE_CHECKING:
@@ -190,7 +189,6 @@ def _load(path: Path) -> tuple[Any, Any]:
         if missing:
             raise ValueError(f"there is no {missing[0]}")
     except Exception as error:  # whatever a damaged file makes the unpickler raise
-        raise WeightsError(
-            f"{path} does not hold Cutie (base or small); download it again."
-        ) from error
+        wrong = f"{path} does not hold Cutie (base or small); download it again"
+        raise not_loaded(path, wrong, error) from error
     return network, settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ TOP_K = 50
 
 PASS_BYTES = 256 * 2**20
 """Bound on what passes found, kept between calls: 2,500 frames of an object at 480p."""
+
+T = TypeVar("T")
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -87,10 +89,8 @@ class StcnPropagator:
         if precision is not None and precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}; choose from {sorted(PRECISIONS)}.")
         kind = fastest_type(device) if precision is None else PRECISIONS[precision]
-        self._network = ready_stcn(checkpoints.weights_file(weights or "stcn"), device, kind)
-        if compiled:
-            for part in ("describe", "remember", "decode"):
-                setattr(self._network, part, torch.compile(getattr(self._network, part)))
+        path = checkpoints.weights_file(weights or "stcn")
+        self._network = ready_stcn(path, device, kind, compiled=compiled)
         self._fusion = None if fusion is None else ready_fusion(fusion, device)
         self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
         self._video: Video | None = None
@@ -125,6 +125,7 @@ class StcnPropagator:
             There is not enough memory for a frame.
         """
         check_request(video, annotations, frames)
+        self._chunk = CHUNK_ELEMENTS  # memory that was short before need not be any more
         if self._video is not video:
             self._video, self._frames, self._passes = video, Frames(video, self._network), []
         marks = {
@@ -227,12 +228,12 @@ class StcnPropagator:
             yield run.source + run.direction * run.length
         run.rest()
 
-    def _within_memory(self, step: Callable[[], None]) -> None:
+    def _within_memory(self, step: Callable[[], T]) -> T:
         """Do a step, where memory is short with smaller chunks."""
         while True:
             try:
                 return step()
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
                 if self._chunk <= SMALLEST_CHUNK:
@@ -245,8 +246,18 @@ class StcnPropagator:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    @torch.inference_mode()
     def _merged(
+        self,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        seen: Seen,
+        passes: Mapping[Need, Pass],
+        frame: int,
+    ) -> np.ndarray:
+        return self._within_memory(lambda: self._mixed(annotations, objects, seen, passes, frame))
+
+    @torch.inference_mode()
+    def _mixed(
         self,
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],

@@ -30,11 +30,11 @@ MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 """Of ImageNet's colours, by which frames are normalised."""
 
-MEMORY_BYTES = 64 * 2**20
-"""Bound on features kept in memory; a frame of 480p has 27 MB,"""
+MEMORY_BYTES = 16 * 2**20
+"""Bound on features kept in memory, which is enough for small clips,"""
 
 DISK_BYTES = 8 * 2**30
-"""and on those on disk: 300 frames of 480p."""
+"""and on those on disk: 300 frames of 480p, 27 MB each."""
 
 VALUE_BYTES = 64 * 2**20
 """Bound on values of annotated frames; an object on a frame of 480p has 3.3 MB."""
@@ -84,6 +84,7 @@ class Frames:
     def look(self, frame: int) -> tuple[Tensor, FrameFeatures]:
         """A frame as the network takes it, and its features."""
         if self._latest is None or self._latest[0] != frame:
+            self._latest = None  # two frames at once would take twice the memory
             image, kept = self._image(frame), self._kept.get(frame)
             if kept is None:
                 features = self.network.describe(image)

@@ -22,7 +22,7 @@ MEMORY_STRIDE = 5
 MEMORY_FRAMES = 100
 """How many of them, the latest: memory must not grow with the video."""
 
-SMALLEST_CHUNK = 2**16
+SMALLEST_CHUNK = 2**15
 """Affinities held at once where memory is short; less would not help."""
 
 

@@ -25,12 +25,15 @@ from evavos_widget.simulation.published_stcn import (
     published_pass,
     write_random_weights,
 )
-from evavos_widget.video import Video
+from evavos_widget.video import Video, list_pictures
 
 __all__ = ["benchmark_propagation"]
 
 TOP_K = 50
 """Of the readout, for both (MiVOS)."""
+
+FRAME_BYTES = 2**24
+"""Of decoded frames that are kept, for both: compared is the memory of the networks."""
 
 Figures = dict[str, float]
 
@@ -114,7 +117,7 @@ def _line(name: str, result: Figures) -> str:
 
 
 class _Opened(NamedTuple):
-    """A video, decoded; the objects of its first mask; its first and its last masks."""
+    """A video, the objects of its first mask, its first and its last masks."""
 
     video: Video
     objects: list[int]
@@ -128,9 +131,10 @@ def _opened(root: Path, name: str, frames: int | None) -> _Opened:
     masks = sequence.ground_truth
     if 0 not in masks or n - 1 not in masks or not masks[0].any():
         raise ValueError(f"{name!r} has no masks on frames 0 and {n - 1}; leave it out.")
-    video = Video.open(np.stack([sequence.video.frame(i) for i in range(n)]))
+    assert isinstance(sequence.video.source, str)  # a folder
+    pictures = [str(path) for path in list_pictures(sequence.video.source)[:n]]
     objects = [int(o) for o in np.unique(masks[0]) if o]
-    return _Opened(video, objects, masks[0], masks[n - 1])
+    return _Opened(Video.open(pictures, cache_bytes=FRAME_BYTES), objects, masks[0], masks[n - 1])
 
 
 class _Stopwatch:

@@ -503,8 +503,9 @@ class Controller:
         before, self._suggestions = self.suggestion, [] if busy else self._suggest()
         if self.suggestion == before:
             return
-        if self.suggestion is not None and self.suggestion.kind != "mask":
-            self.session.prepare(self.suggestion.frame)
+        for proposal in self._suggestions:
+            if proposal.kind != "mask":
+                self.session.prepare(proposal.frame)
         if self._suggested is not None:
             self._suggested(self.suggestion)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from segment_anything.modeling import (
 from evavos_widget import engines
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.mask_prediction import sam as module
-from evavos_widget.mask_prediction.click_by_click import Answer
+from evavos_widget.mask_prediction.click_by_click import AHEAD, Answer
 from evavos_widget.mask_prediction.sam import SamEngine
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
 
@@ -172,14 +173,32 @@ def test_an_image_is_embedded_once_and_ahead_of_the_click(engine, image, monkeyp
 
     monkeypatch.setattr(SamEngine, "_embed", counted)
     engine.prepare(lambda: image, "next")
-    engine.prepare(lambda: image, "dropped for the one after it")
-    engine.prepare(lambda: image, "later")
+    while not embedded:
+        time.sleep(0.01)
+    for key in ("dropped for those after it", *range(AHEAD - 1), "later"):
+        engine.prepare(lambda: image, key)
     go.set()
     engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="next")
     engine.predict(image, Prompts(clicks=(Click(3, 3), Click(9, 9))), key="next")
     engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="later")
-    assert len(embedded) == 2
-    assert embedded[0].startswith("sam-ahead")
+    assert len(embedded) == 1 + AHEAD
+    assert all(name.startswith("sam-ahead") for name in embedded)
+
+
+def test_a_frame_that_cannot_be_read_ahead_can_be_asked_for_later(engine, image):
+    def unreadable():
+        raise OSError("gone")
+
+    engine.prepare(unreadable, "frame")
+    engine._ahead.submit(int).result()
+    assert engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="frame").mask.any()
+
+
+def test_what_is_kept_of_an_answer_is_what_is_counted(engine, image):
+    engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="frame")
+    answers = [item for item in engine._cache._items.values() if isinstance(item, Answer)]
+    assert answers
+    assert all(a.logits.base is None and a.low.base is None for a in answers)
 
 
 def test_where_memory_is_short_embeddings_are_let_go_first(engine, image, monkeypatch):

@@ -63,16 +63,27 @@ def test_files_of_something_else_are_named(published: State, tmp_path: Path) -> 
         ({**few, "decoder.compress.conv1.weight": torch.zeros(2, 2)}, "decoder"),
         ([1, 2], "no table of tensors"),
         ({"a": "text"}, "no table of tensors"),
+        ({0: torch.zeros(1)}, "no table of tensors"),
+        ({**published, "decoder.compress.conv1.weight": torch.zeros(2)}, ""),
     ):
         torch.save(content, file)
         with pytest.raises(WeightsError, match=rf"other\.pth does not hold.*{why}"):
             load_stcn(file)
-    file.write_bytes(file.read_bytes()[:50])
-    with pytest.raises(WeightsError, match=r"other\.pth does not hold"):
-        load_stcn(file)
-    file.write_bytes(b"")
-    with pytest.raises(WeightsError, match=r"other\.pth does not hold"):
-        load_stcn(file)
+    for content in (file.read_bytes()[:50], b"", b"error code 404", b"https://moved.to/it\n"):
+        file.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"other\.pth does not hold"):
+            load_stcn(file)
+
+
+def test_where_memory_is_short_that_is_said(
+    published: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
+
+    monkeypatch.setattr(torch, "load", short)
+    with pytest.raises(WeightsError, match=r"not enough memory for .*other\.pth"):
+        load_stcn(tmp_path / "other.pth")
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:

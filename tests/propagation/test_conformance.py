@@ -11,15 +11,17 @@ import pytest
 import torch
 from clips import Clip
 from small_cutie import write_small_cutie
+from small_fusion import write_random_fusion
 from small_weights import write_small_weights
 from tiny_sam2 import write_tiny
 
+from evavos_widget import propagation
 from evavos_widget.loop import Annotation, Propagator
 from evavos_widget.propagation.compact import CompactPropagator
 from evavos_widget.propagation.cutie import CutiePropagator
 from evavos_widget.propagation.flow import FlowPropagator
 from evavos_widget.propagation.sam2 import Sam2Propagator
-from evavos_widget.propagation.stcn import StcnPropagator
+from evavos_widget.propagation.stcn import FusedStcnPropagator, StcnPropagator
 from evavos_widget.simulation.published_stcn import write_random_weights
 
 Make = Callable[[], Propagator]
@@ -29,6 +31,13 @@ ENGINES: dict[str, Callable[[Path], Make]] = {
     "compact": lambda folder: partial(CompactPropagator, write_small_weights(folder), "cpu"),
     "stcn": lambda folder: partial(
         StcnPropagator, write_random_weights(folder / "stcn.pth"), "cpu", precision="float32"
+    ),
+    "stcn-fusion": lambda folder: partial(
+        FusedStcnPropagator,
+        write_random_weights(folder / "stcn.pth"),
+        "cpu",
+        precision="float32",
+        fusion=write_random_fusion(folder / "fusion.pth"),
     ),
     "cutie": lambda folder: partial(
         CutiePropagator, write_small_cutie(folder / "cutie.pth"), "cpu"
@@ -73,6 +82,10 @@ def run(
             if frame in given and obj in given[frame].objects:
                 assert np.array_equal(probabilities[k], given[frame].labels == obj)
     return found  # type: ignore[return-value]
+
+
+def test_every_engine_is_here() -> None:
+    assert set(ENGINES) >= set(propagation.ENGINES)
 
 
 def test_follows_the_protocol(make: Make) -> None:

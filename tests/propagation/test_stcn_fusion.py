@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from clips import Clip
+from small_fusion import random_state
 from torch.nn import functional
 
 from evavos_widget import engines
@@ -16,26 +17,8 @@ from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusi
 from evavos_widget.propagation.stcn import StcnPropagator
 from evavos_widget.simulation.published_stcn import write_random_weights
 
+
 #: As they are called in the published file, with their shapes.
-PUBLISHED = {
-    "conv1.0": (32, 9),
-    "conv2.0": (32, 32),
-    "conv2.2": (32, 32),
-    "conv3.0": (32, 32),
-    "conv3.2": (32, 32),
-    "final_conv": (1, 32),
-}
-
-
-def random_state() -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    state = {}
-    for name, shape in PUBLISHED.items():
-        state[f"{name}.weight"] = torch.randn(*shape, 3, 3, generator=generator) / shape[1] ** 0.5
-        state[f"{name}.bias"] = torch.randn(shape[0], generator=generator)
-    return state
-
-
 def write(path: Path, state: dict[str, torch.Tensor]) -> Path:
     torch.save(state, path)
     return path
