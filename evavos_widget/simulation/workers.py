@@ -67,7 +67,8 @@ def workers_for(workers: int, scheduler: str | None, stop: Event) -> Iterator[Ex
     )
     try:
         with _without_interrupts():
-            executor.submit(int)  # begins the processes
+            for _ in range(workers):  # begins a process each
+                executor.submit(int)
         yield executor
     except BaseException:
         stop.set()

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -105,10 +106,10 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(
     assert table.path.read_bytes() == whole.path.read_bytes()
 
 
-def test_a_run_that_is_killed_leaves_no_worker_behind_and_repeats_no_finished_loop(
-    experiment: Experiment, whole: Table, data: Path, tmp_path: Path
-) -> None:
-    config, out = tmp_path / "small.toml", tmp_path / "out"
+@pytest.fixture
+def command(experiment: Experiment, data: Path, tmp_path: Path) -> list[str]:
+    """The experiment on the command line; its folder is ``out``."""
+    config = tmp_path / "small.toml"
     methods = "\n".join(
         f'[[methods]]\nname = "{m.name}"\nframe = "{m.frame}"\nannotation = "{m.annotation}"'
         for m in experiment.methods
@@ -117,8 +118,15 @@ def test_a_run_that_is_killed_leaves_no_worker_behind_and_repeats_no_finished_lo
         f'data = "{data}"\nsequences = ["left", "right"]\nrounds = 2\nseeds = 2\n'
         f'propagator = "flow"\npredictor = "classical"\n{methods}\n'
     )
-    command = ["experiment", "--config", str(config), "--workers", "2", "--out", str(out)]
-    run = psutil.Popen([sys.executable, "-m", "evavos_widget", *command])
+    asked = ["experiment", "--config", str(config), "--workers", "2"]
+    return [sys.executable, "-m", "evavos_widget", *asked, "--out", str(tmp_path / "out")]
+
+
+def test_a_run_that_is_killed_leaves_no_worker_behind_and_repeats_no_finished_loop(
+    experiment: Experiment, whole: Table, command: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run = psutil.Popen(command)
     while run.poll() is None and not ((out / "rows.csv").exists() and read_rows(out)):
         time.sleep(0.02)
     workers = run.children(recursive=True)
@@ -136,6 +144,21 @@ def test_a_run_that_is_killed_leaves_no_worker_behind_and_repeats_no_finished_lo
     )  # fmt: skip
     assert not finished & {row.loop for row in heard}
     assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_ctrl_c_while_the_workers_begin_stops_the_run_and_nothing_else_is_said(
+    command: list[str],
+) -> None:
+    run = psutil.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while run.poll() is None and len(run.children()) < 3:  # two workers, and Python's own helper
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+    _, said = run.communicate(timeout=60)
+    assert "stopped; the same command goes on from here" in said
+    assert "Traceback" not in said
+    assert "killed" not in said
 
 
 def test_an_interrupted_run_goes_on_and_ends_the_same(
