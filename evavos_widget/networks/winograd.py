@@ -16,7 +16,7 @@ __all__ = ["WinogradConv"]
 TILE, STEP = 6, 4
 """Sides of the tiles that are read and written."""
 
-STRIP = 2**21
+STRIP = 2**20
 """Numbers transformed at once; more would leave the processor's cache."""
 
 _INPUT = (
