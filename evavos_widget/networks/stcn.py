@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models.resnet import BasicBlock, Bottleneck, conv1x1
+
+from evavos_widget.networks.resnet import BasicBlock, Bottleneck, stage
 
 __all__ = ["CELL", "KEY", "QUARTER", "STCN", "VALUE", "FrameFeatures", "aggregate"]
 
@@ -140,16 +141,6 @@ def aggregate(alone: Tensor) -> Tensor:
     return odds / odds.sum(0, keepdim=True)
 
 
-def _stage(block: type[BasicBlock | Bottleneck], before: int, width: int, n: int) -> nn.Sequential:
-    """A stage of a residual network; the first halves the resolution of none but itself."""
-    stride, after = (1 if width == 64 else 2), width * block.expansion
-    down = None
-    if stride != 1 or before != after:
-        down = nn.Sequential(conv1x1(before, after, stride), nn.BatchNorm2d(after))
-    blocks = [block(before, width, stride, down)]
-    return nn.Sequential(*blocks, *(block(after, width) for _ in range(n - 1)))
-
-
 class _Stem(nn.Module):
     """A residual network's first layers, to stride 4."""
 
@@ -167,9 +158,9 @@ class _KeyEncoder(_Stem):
 
     def __init__(self) -> None:
         super().__init__(3)
-        self.res2 = _stage(Bottleneck, 64, 64, 3)
-        self.layer2 = _stage(Bottleneck, 256, 128, 4)
-        self.layer3 = _stage(Bottleneck, 512, 256, 6)
+        self.res2 = stage(Bottleneck, 64, 64, 3)
+        self.layer2 = stage(Bottleneck, 256, 128, 4)
+        self.layer3 = stage(Bottleneck, 512, 256, 6)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features at strides 4, 8 and 16."""
@@ -192,9 +183,9 @@ class _ValueEncoder(_Stem):
 
     def __init__(self) -> None:
         super().__init__(5)
-        self.layer1 = _stage(BasicBlock, 64, 64, 2)
-        self.layer2 = _stage(BasicBlock, 64, 128, 2)
-        self.layer3 = _stage(BasicBlock, 128, 256, 2)
+        self.layer1 = stage(BasicBlock, 64, 64, 2)
+        self.layer2 = stage(BasicBlock, 64, 128, 2)
+        self.layer3 = stage(BasicBlock, 128, 256, 2)
         self.fuser = _Fuser(256 + DEEP, VALUE)
 
     def forward(self, drawn: Tensor, deep: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from evavos_widget.checkpoints import WeightsError
-from evavos_widget.networks.devices import give_memory_back, not_loaded
+from evavos_widget.networks.devices import not_loaded
 from evavos_widget.networks.stcn import STCN, VALUE
 from evavos_widget.networks.weights import fold_normalisation
 from evavos_widget.networks.winograd import WinogradConv
@@ -47,8 +47,6 @@ def ready_stcn(path: Path, device: str, kind: torch.dtype, *, compiled: bool = F
 
 @lru_cache(maxsize=1)
 def _ready(path: Path, changed: int, device: str, kind: torch.dtype, compiled: bool) -> STCN:
-    if torch.device(device).type == "cpu":
-        give_memory_back()
     network = load_stcn(path)
     fold_normalisation(network)
     network.requires_grad_(False)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation
+from evavos_widget.networks.devices import give_memory_back
 from evavos_widget.networks.memory import tokens
 from evavos_widget.networks.stcn import CELL, DEEP, KEY, QUARTER, STCN, VALUE, FrameFeatures
 from evavos_widget.propagation.between import drawn
@@ -85,6 +86,8 @@ class Frames:
         """A frame as the network takes it, and its features."""
         if self._latest is None or self._latest[0] != frame:
             self._latest = None  # two frames at once would take twice the memory
+            if self.like.device.type == "cpu":
+                give_memory_back()
             image, kept = self._image(frame), self._kept.get(frame)
             if kept is None:
                 features = self.network.describe(image)

@@ -14,7 +14,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet50
 
 __all__ = ["published_network", "published_pass", "write_random_weights"]
 
@@ -34,6 +33,7 @@ def published_network(weights: Path | None = None) -> nn.Module:
         raise ValueError("the published code is not installed; run: pip install --no-deps stcnbuf")
     from stcnbuf.model import mod_resnet, modules
     from stcnbuf.model.eval_network import STCN
+    from torchvision.models import resnet50
 
     # The constructor would download weights that are overwritten at once.
     with (
