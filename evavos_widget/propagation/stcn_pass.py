@@ -22,6 +22,10 @@ MEMORY_STRIDE = 5
 MEMORY_FRAMES = 100
 """How many of them, the latest: memory must not grow with the video."""
 
+BLOCK = 64
+"""Frames whose results lie together. Small arrays among the large ones that come and go would keep
+those from being given back."""
+
 SMALLEST_CHUNK = 2**15
 """Affinities held at once where memory is short; less would not help."""
 
@@ -39,23 +43,24 @@ class Pass:
     source : int
         The annotated frame.
     direction : {-1, 1}
+
+    Attributes
+    ----------
+    length : int
+        Frames found so far.
     """
 
     def __init__(self, objects: tuple[int, ...], source: int, direction: int) -> None:
         self.objects, self.source, self.direction = objects, source, direction
         self.nbytes = 0
+        self.length = 0
         self._found: list[np.ndarray] = []
         self._read: dict[int, tuple[bytes, ...]] = {}
         self._memory: _Memory | None = None
 
-    @property
-    def length(self) -> int:
-        """Frames found so far."""
-        return len(self._found)
-
     def log_odds(self, obj: int, frame: int) -> np.ndarray:
         """Of an object alone on a frame, (H / 4, W / 4) float32, padded."""
-        return self._found[abs(frame - self.source) - 1][self.objects.index(obj)]
+        return self._of(frame)[self.objects.index(obj)]
 
     def stands(self, obj: int, annotated: Mapping[int, bytes]) -> bool:
         """Whether everything that was remembered of an object is still annotated so.
@@ -75,8 +80,8 @@ class Pass:
         rows = [self.objects.index(o) for o in objects]
         part = Pass(objects, self.source, self.direction)
         part._read = {f: tuple(marks[k] for k in rows) for f, marks in self._read.items()}
-        for found in self._found:
-            part._append(found[rows])
+        for distance in range(1, self.length + 1):
+            part._append(self._of(self.source + self.direction * distance)[rows])
         return part
 
     def to_remember(self, annotated: Sequence[int]) -> list[int]:
@@ -96,7 +101,7 @@ class Pass:
         """Remember a frame of `to_remember`, with its annotation or as it was found."""
         assert self._memory is not None
         if annotation is None:
-            self._add(frames, frame, self._found[abs(frame - self.source) - 1])
+            self._add(frames, frame, self._of(frame))
         else:
             self._memory.add(*frames.annotated_value(frame, annotation, self.objects))
             self._read[frame] = tuple(drawn(annotation, o) for o in self.objects)
@@ -120,8 +125,17 @@ class Pass:
             self._add(frames, frame, found)
         self._append(found)  # last, since a step that fails is done again
 
+    def _of(self, frame: int) -> np.ndarray:
+        """What was found on a frame, (K, H / 4, W / 4) float32."""
+        block, place = divmod(abs(frame - self.source) - 1, BLOCK)
+        return self._found[block][place]
+
     def _append(self, found: np.ndarray) -> None:
-        self._found.append(found)
+        block, place = divmod(self.length, BLOCK)
+        if block == len(self._found):
+            self._found.append(np.empty((BLOCK, *found.shape), found.dtype))
+        self._found[block][place] = found
+        self.length += 1
         self.nbytes += found.nbytes
 
     def _add(self, frames: Frames, frame: int, found: np.ndarray) -> None:
