@@ -85,7 +85,7 @@ def _naming_the_extra(stage: str, engine: str) -> Iterator[None]:
         yield
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:  # transformers tells the name of what it misses in words alone
+        if not package:  # transformers tells the name of what it misses in words alone
             package = next((name for name in EXTRAS if name in str(error)), "")
         if package not in EXTRAS:
             raise

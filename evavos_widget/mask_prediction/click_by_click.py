@@ -81,7 +81,7 @@ class ClickByClick(ABC):
         self._cache = ByteBoundedCache(cache_bytes)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-ahead")
         self._coming: dict[Hashable, Future[Any]] = {}
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     @abstractmethod
     def _embed(self, image: np.ndarray) -> Any:
@@ -122,7 +122,7 @@ class ClickByClick(ABC):
             coming = self._coming[key] = self._ahead.submit(
                 lambda: self._cache.get(key, lambda: self._embedded(checked(image())))
             )
-        for future in waiting[: len(waiting) + 1 - AHEAD]:
+        for future in waiting[: max(0, len(waiting) + 1 - AHEAD)]:
             future.cancel()
         coming.add_done_callback(lambda _: self._forget(key))
 

@@ -1,4 +1,4 @@
-"""Where networks run, and in which precision."""
+"""Where networks run, in which precision, and what to do where memory is short."""
 
 from __future__ import annotations
 

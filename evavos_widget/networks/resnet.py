@@ -1,9 +1,11 @@
 """Residual blocks (He et al., CVPR 2016), by the names that torchvision and published weights use.
 
-torchvision has them too, but imports half a compiler with its models: 160 MB and a second.
+torchvision has them too, but imports half a compiler with its models, which takes 160 MB.
 """
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,15 +13,15 @@ from torch.nn import functional
 __all__ = ["BasicBlock", "Bottleneck", "stage"]
 
 
-class _Block(nn.Module):
+class _Block(nn.Module, ABC):
     """Convolutions around a connection, which has one of its own where the shape changes."""
 
     expansion = 1
     downsample: nn.Module | None
 
+    @abstractmethod
     def _inner(self, x: Tensor) -> Tensor:
         """What is added to the connection."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Features after the block."""

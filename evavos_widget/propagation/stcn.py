@@ -149,10 +149,16 @@ class StcnPropagator:
             for run, length in runs.items()
         )
         done = count(1)
+
+        def merged(frame: int) -> np.ndarray:
+            return self._within_memory(
+                lambda: self._merged(annotations, objects, seen, passes, frame)
+            )
+
         try:
             for frame, left in waiting.items():
                 if not left:
-                    found = self._merged(annotations, objects, seen, passes, frame)
+                    found = merged(frame)
                     yield PropagationStep(next(done), total, frame, found)
             for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
                 for reached in self._carried(
@@ -163,7 +169,7 @@ class StcnPropagator:
                     if run in left:
                         left.remove(run)
                         if not left:
-                            found = self._merged(annotations, objects, seen, passes, reached)
+                            found = merged(reached)
                             yield PropagationStep(next(done), total, reached, found)
         finally:
             for run in runs:
@@ -246,18 +252,8 @@ class StcnPropagator:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    def _merged(
-        self,
-        annotations: Mapping[int, Annotation],
-        objects: Sequence[int],
-        seen: Seen,
-        passes: Mapping[Need, Pass],
-        frame: int,
-    ) -> np.ndarray:
-        return self._within_memory(lambda: self._mixed(annotations, objects, seen, passes, frame))
-
     @torch.inference_mode()
-    def _mixed(
+    def _merged(
         self,
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],

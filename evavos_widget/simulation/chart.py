@@ -57,9 +57,14 @@ class Chart:
                     f"the experiments differ in {what}: {', '.join(found)}; show one at a time."
                 )
         first = next(iter(summaries.values()))
+        note = (
+            f"mean J&F over objects ({first['frames']} frames); bands: 95 % over videos; "
+            f"order: {first['schedule']}"
+        )
         objects = {name: summary.get("objects") for name, summary in summaries.items()}
-        alike = len(set(objects.values())) == 1
-        of = "" if alike else ", ".join(f"{n} in {name}" for name, n in objects.items())
+        if len(set(objects.values())) > 1:
+            of = ", ".join(f"{n} in {name}" for name, n in objects.items())
+            note += f"; other objects, so that hours do not compare: {of}"
         return cls(
             "hours",
             {
@@ -69,9 +74,7 @@ class Chart:
                 for name, summary in summaries.items()
                 for method, result in summary["methods"].items()
             },
-            f"mean J&F over objects ({first['frames']} frames); bands: 95 % over videos; "
-            f"order: {first['schedule']}"
-            + (f"; other objects, so that hours do not compare: {of}" if of else ""),
+            note,
         )
 
     @classmethod

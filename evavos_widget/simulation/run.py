@@ -108,8 +108,8 @@ def run_experiment(
     experiment = replace(experiment, data=str(Path(experiment.data).resolve()))
     stop = get_context("spawn").Event() if stop is None else stop
     with (
-        workers_for(workers, scheduler, stop) as executor,
         _sentence_if_killed(),
+        workers_for(workers, scheduler, stop) as executor,
         ExitStack() as held,
     ):
         looked = _look_at_all(experiment, executor, stop)
@@ -252,8 +252,8 @@ def _sentence_if_killed() -> Iterator[None]:
         yield
     except BrokenExecutor as error:
         raise RuntimeError(
-            "a worker was killed, perhaps because memory is short; the loops that were finished "
-            "are kept: run the same again, with fewer workers."
+            "a worker was killed, perhaps because memory is short, or the connection to it was lost; "
+            "the loops that were finished are kept: run the same again, with fewer workers."
         ) from error
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -300,6 +300,28 @@ def test_loops_that_got_lost_are_told(
 
     monkeypatch.setattr(runs, "workers_for", loses_the_second)
     with pytest.raises(RuntimeError, match=r"1 of 6 loops were lost with the connection.*the 5"):
+        run_experiment(experiment, tmp_path, scheduler="tcp://nowhere:1")
+
+
+def test_a_scheduler_that_is_lost_while_the_data_is_read_is_told(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lost(ThreadPoolExecutor):
+        def submit(self, *_: object) -> Future:
+            future: Future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    class Client(nullcontext):
+        def __init__(self, *_: object, **__: object) -> None:
+            super().__init__(self)
+
+        def get_executor(self, **_: object) -> Lost:
+            return Lost(1)
+
+    monkeypatch.setattr("distributed.Client", Client)
+    with pytest.raises(RuntimeError, match=r"a worker was killed.*are kept"):
         run_experiment(experiment, tmp_path, scheduler="tcp://nowhere:1")
 
 
