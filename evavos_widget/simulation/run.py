@@ -252,8 +252,8 @@ def _sentence_if_killed() -> Iterator[None]:
         yield
     except BrokenExecutor as error:
         raise RuntimeError(
-            "a worker was killed, perhaps because memory is short, or the connection to it was lost; "
-            "the loops that were finished are kept: run the same again, with fewer workers."
+            "a worker was killed, perhaps because memory is short, or the connection to it was "
+            "lost; the loops that were finished are kept: run the same again, with fewer workers."
         ) from error
 
 
