@@ -53,13 +53,13 @@ def fastest_type(device: str) -> torch.dtype:
     return torch.bfloat16 if multiplied else torch.float32
 
 
-def give_memory_back() -> None:
-    """Let the C library return what was freed to the operating system.
+def give_memory_back(device: torch.device) -> None:
+    """Let the C library return what a network on the processor freed to the operating system.
 
-    glibc keeps much of it, in pieces that do not fit what a network asks for next. Costs a few
-    hundredths of a second each time; elsewhere nothing happens.
+    glibc keeps much of it, in pieces that do not fit what the network asks for next. Costs a few
+    hundredths of a second each time; with other libraries and devices nothing happens.
     """
-    if _malloc_trim is not None:
+    if _malloc_trim is not None and device.type == "cpu":
         _malloc_trim(0)
 
 

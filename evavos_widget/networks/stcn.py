@@ -7,6 +7,7 @@ deepest features, and the parts of the decoder that see nothing but the frame.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -31,6 +32,13 @@ VALUE = 512
 
 DEEP = 1024
 """Channels of the key encoder's features at stride 16."""
+
+STRIPS = 2
+"""In how many parts the decoder's upper level is computed. It takes most memory of all: at 480p
+27 MB for each of its layers and objects."""
+
+MARGIN = 2
+"""Rows at stride 8 around a part that count for it: of its upsampling and three convolutions."""
 
 CERTAIN = 1e-7
 """Probabilities are kept so far from 0 and 1 before they become odds (STM, Sec. 3.4)."""
@@ -309,6 +317,13 @@ class _Decoder(nn.Module):
         return *self.compress.of_frame(thin), *skips
 
     def forward(self, readout: Tensor, features: FrameFeatures) -> Tensor:
-        x = self.compress(readout, features.inner, features.outer)
-        x = self.up_8_4(self.up_16_8(x, features.eighth), features.quarter)
-        return self.pred(functional.relu_(x))
+        x = self.up_16_8(self.compress(readout, features.inner, features.outer), features.eighth)
+        height = x.shape[2]
+        edges = [i * height // STRIPS for i in range(STRIPS + 1)]
+        return torch.cat([self._upper(x, features.quarter, *rows) for rows in pairwise(edges)], 2)
+
+    def _upper(self, x: Tensor, quarter: Tensor, start: int, stop: int) -> Tensor:
+        """Log odds of some rows of `x`, which become twice as many."""
+        above, below = max(start - MARGIN, 0), stop + MARGIN
+        x = self.up_8_4(x[:, :, above:below], quarter[:, :, 2 * above : 2 * below])
+        return self.pred(functional.relu_(x))[:, :, 2 * (start - above) : 2 * (stop - above)]
