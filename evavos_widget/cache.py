@@ -27,11 +27,11 @@ class ByteBoundedCache:
     Parameters
     ----------
     limit : int
-        In bytes.
+        In bytes; it may be set to another one, which holds from the next thing added on.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._items: OrderedDict[Hashable, _Sized] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -57,7 +57,7 @@ class ByteBoundedCache:
             self._items[key] = value
             self._items.move_to_end(key)
             total = sum(item.nbytes for item in self._items.values())
-            while total > self._limit and len(self._items) > 1:
+            while total > self.limit and len(self._items) > 1:
                 _, dropped = self._items.popitem(last=False)
                 total -= dropped.nbytes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -25,7 +26,7 @@ from torch.nn import functional
 from evavos_widget import checkpoints
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.devices import chosen_device, lower_precision, not_loaded
-from evavos_widget.propagation.passes import PassPropagator, Walk
+from evavos_widget.propagation.passes import Pass, PassPropagator, Walk
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -75,7 +76,7 @@ class CutiePropagator(PassPropagator):
         self._network, self._settings = _load(path)
         self._network.to(self._device)
         self._network.mask_decoder.register_forward_hook(self._listen)
-        self._top_k = self._settings.top_k
+        self._top_k, self._chunk_size = self._settings.top_k, self._settings.chunk_size
 
     def _listen(self, _: Any, __: Any, output: tuple[Tensor, Tensor]) -> None:
         """Keep what the decoder gives, which the package hands on only in full resolution."""
@@ -90,21 +91,15 @@ class CutiePropagator(PassPropagator):
         # There must be as many remembered cells as are asked for.
         self._settings.top_k = min(self._top_k, cells[0] * cells[1])
 
-    def _take_less(self) -> bool:
+    def _spare(self, level: int) -> bool:
         """Work on one object at a time."""
-        before, self._settings.chunk_size = self._settings.chunk_size, 1
-        return before != 1
+        self._settings.chunk_size = 1 if level else self._chunk_size
+        return level <= 1
 
     @torch.inference_mode()
-    def _walk(
-        self,
-        objects: tuple[int, ...],
-        source: int,
-        direction: int,
-        annotations: Mapping[int, Annotation],
-    ) -> Walk:
+    def _walk(self, run: Pass, annotations: Mapping[int, Annotation]) -> Walk:
         assert self._video is not None
-        video = self._video
+        video, objects, source, known = self._video, run.objects, run.source, run.length
         core = InferenceCore(self._network, self._settings)
         for frame in [*(f for f in annotations if f != source), source]:
             core.clear_sensory_memory()  # frames far apart do not follow one another
@@ -117,13 +112,12 @@ class CutiePropagator(PassPropagator):
                     force_permanent=True,
                 )
             yield None
-        frame = source
-        while True:
-            frame += direction
+        for distance in count(1):
             with lower_precision(self._device):
-                core.step(self._image(video, frame))
+                core.step(self._image(video, run.frame(distance)))
             logits = aggregate(self._decoded.float().sigmoid(), dim=1)[0]
-            yield (logits[1:] - logits[:1]).to(torch.float16).cpu().numpy()
+            found = (logits[1:] - logits[:1]).to(torch.float16).cpu().numpy()
+            yield found if distance > known else None
 
     def _image(self, video: Video, frame: int) -> Tensor:
         picture = video.frame(frame)

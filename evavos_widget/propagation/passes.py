@@ -6,9 +6,8 @@ As MiVOS uses a network for propagation interactively (Cheng, Tai, Tang, CVPR 20
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import count
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -22,24 +21,32 @@ from evavos_widget.propagation.chained import check_request
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["Pass", "PassPropagator", "Walk"]
+__all__ = ["Needs", "Pass", "PassPropagator", "Walk"]
 
 PASS_BYTES = 256 * 2**20
-"""Bound on what passes found, kept between calls."""
+"""Bound on what passes found, kept between calls: 2,500 frames of an object with STCN at 480p."""
 
-LIVE = 4
-"""Passes that can be continued: what the others remembered is dropped."""
+BLOCK = 64
+"""Frames whose results lie together. Small arrays among the large ones that come and go would keep
+those from being given back."""
 
 MOST_CERTAIN = 1 - 1e-6
 """Probability at which odds are cut off."""
 
 Walk = Iterator[np.ndarray | None]
-"""None for each annotated frame that is remembered, then the log odds of objects against the
-background, (K, h, w) float16, frame by frame."""
+"""None for each step in which nothing new is found, then the log odds of objects against the
+background, (K, h, w) float array, frame by frame."""
+
+Needs = Mapping[int, Sequence[Need]]
+"""Per object, the passes that bring its mask on a frame, from before and from after it."""
+
+T = TypeVar("T")
 
 
 class Pass:
     """Objects on the frames after an annotated one, in one direction.
+
+    What was found stays. What is remembered lives in a walk, and goes with it.
 
     Parameters
     ----------
@@ -50,6 +57,15 @@ class Pass:
     direction : {-1, 1}
     marks : mapping of frame -> tuple of bytes
         How the objects are `drawn` on the frames that the pass remembers.
+
+    Attributes
+    ----------
+    length, reach : int
+        How many frames are found, and how many are to be.
+    walk : Walk or None
+        Where the pass stands, while it can go on.
+    unread : int
+        Steps of the walk until it finds something new.
     """
 
     def __init__(
@@ -59,47 +75,56 @@ class Pass:
         direction: int,
         marks: Mapping[int, tuple[bytes, ...]],
     ) -> None:
-        self.objects, self.source, self.direction = objects, source, direction
+        self.objects, self.source, self.direction, self.marks = objects, source, direction, marks
+        self.length = self.reach = self.unread = self.nbytes = 0
         self.walk: Walk | None = None
-        self.nbytes = 0
-        self.marks = marks
-        self._unread, self._again = len(marks), 0
-        self._found: list[np.ndarray] = []
+        self._blocks: list[np.ndarray] = []
 
-    @property
-    def length(self) -> int:
-        """Frames found so far."""
-        return len(self._found)
+    def frame(self, distance: int) -> int:
+        """The frame so many frames after the annotated one."""
+        return self.source + self.direction * distance
+
+    def found(self, distance: int) -> np.ndarray:
+        """Log odds of the objects so far from the annotated frame, (K, h, w)."""
+        block, place = divmod(distance - 1, BLOCK)
+        return self._blocks[block][place]
 
     def log_odds(self, obj: int, frame: int) -> np.ndarray:
-        """Of an object against the background on a frame that was found."""
-        return self._found[abs(frame - self.source) - 1][self.objects.index(obj)]
+        """Of an object against the background on a frame that was found, (h, w)."""
+        return self.found(abs(frame - self.source))[self.objects.index(obj)]
 
     def stands(self, obj: int, annotated: Mapping[int, bytes]) -> bool:
         """Whether all that the pass remembers of an object is still annotated so."""
         k = self.objects.index(obj)
         return all(annotated.get(frame) == marks[k] for frame, marks in self.marks.items())
 
-    def left(self, length: int) -> int:
-        """Steps until `length` frames are found."""
-        return self._unread + self._again + length - self.length
+    def only(self, objects: tuple[int, ...]) -> Pass:
+        """What was found of some of the objects, to be carried on without the others."""
+        if objects == self.objects:
+            return self
+        rows = [self.objects.index(o) for o in objects]
+        marks = {frame: tuple(m[k] for k in rows) for frame, m in self.marks.items()}
+        part = Pass(objects, self.source, self.direction, marks)
+        for distance in range(1, self.length + 1):
+            part._append(self.found(distance)[rows])
+        return part
 
-    def begin(self, walk: Walk) -> None:
-        """Take up a walk; what was found before stays, and is gone through again."""
-        self.walk = walk
-        self._unread, self._again = len(self.marks), self.length
-
-    def extend(self) -> None:
-        """Remember one annotated frame, or find one frame more."""
+    def step(self) -> None:
+        """Go one step on."""
         assert self.walk is not None
         found = next(self.walk)
         if found is None:
-            self._unread -= 1
-        elif self._again:
-            self._again -= 1
+            self.unread -= 1
         else:
-            self._found.append(found)
-            self.nbytes += found.nbytes
+            self._append(found)
+
+    def _append(self, found: np.ndarray) -> None:
+        block, place = divmod(self.length, BLOCK)
+        if block == len(self._blocks):
+            self._blocks.append(np.empty((BLOCK, *found.shape), found.dtype))
+        self._blocks[block][place] = found
+        self.length += 1
+        self.nbytes += found.nbytes
 
     def rest(self) -> None:
         """Drop all but what was found."""
@@ -118,9 +143,16 @@ class PassPropagator(ABC):
     stays. A pass from a neighbour that did not know of a new annotation is kept too, and
     mixed with the new pass; one that remembered an annotation that was changed or taken back
     is done again.
+
+    Parameters
+    ----------
+    device : str
     """
 
     name: str
+
+    live = 4
+    """Passes that keep what they remember between calls, the latest."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -132,22 +164,48 @@ class PassPropagator(ABC):
         """Another video than before is to be worked on."""
 
     @abstractmethod
-    def _walk(
-        self,
-        objects: tuple[int, ...],
-        source: int,
-        direction: int,
-        annotations: Mapping[int, Annotation],
-    ) -> Walk:
-        """Remember `annotations`, then go from `source` on, for ever."""
+    def _walk(self, run: Pass, annotations: Mapping[int, Annotation]) -> Walk:
+        """Remember `annotations` and what else is needed, then carry a pass on, for ever."""
+
+    def _unread(self, run: Pass) -> int:
+        """Steps of a walk until it finds something new; by default it begins anew."""
+        return len(run.marks) + run.length
+
+    def _continued(self, standing: Sequence[Pass], new: Pass) -> Pass:
+        """Which pass is to be carried on.
+
+        Parameters
+        ----------
+        standing : sequence of Pass
+            Those from the same frame in the same direction, of the same objects and perhaps
+            others, that remember nothing that was changed; the one used latest is the last.
+        new : Pass
+            One that found nothing so far.
+        """
+        live = [p for p in standing if p.objects == new.objects and p.walk is not None]
+        return live[-1] if live else new
 
     @abstractmethod
     def _spread(self, log_odds: Tensor) -> Tensor:
-        """What a walk found, (K, h, w) float32, at the resolution of the video."""
+        """What a walk found, (K, h, w) float32, at the resolution at which passes are mixed."""
 
-    def _take_less(self) -> bool:
-        """Need less memory from now on; whether that is possible."""
-        return False
+    def _found(
+        self,
+        needs: Needs,
+        passes: Mapping[Need, Pass],
+        annotations: Mapping[int, Annotation],
+        frame: int,
+    ) -> dict[int, Tensor]:
+        """Log odds of objects against the background on one frame, as `_spread`, mixed."""
+        return {obj: self._mixed(needed, passes, frame) for obj, needed in needs.items()}
+
+    def _together(self, log_odds: Tensor) -> Tensor:
+        """Probabilities, (K + 1, H, W), from what `_found` gives for each object."""
+        return torch.cat([torch.zeros_like(log_odds[:1]), log_odds]).softmax(0)
+
+    def _spare(self, level: int) -> bool:
+        """Need the less memory the higher the level, as much as is best at 0; if that can be."""
+        return level == 0
 
     def affected(
         self,
@@ -181,17 +239,15 @@ class PassPropagator(ABC):
         if self._video is not video:
             self._video, self._passes = video, []
             self._open(video)
+        self._level = 0  # memory that was short before need not be any more
+        self._spare(0)
         marks = {
             o: {f: drawn(annotations[f], o) for f in objects_annotated(annotations, o)}
             for o in objects
         }
         seen = {o: m for o, m in marks.items() if any(m.values())}
-        reach = reach_of(seen, frames)
-        passes = self._assign(seen, reach)
-        length: dict[Pass, int] = {}
-        for need, run in passes.items():
-            length[run] = max(length.get(run, 0), reach[need])
-        runs = [run for run in length if run.length < length[run]]
+        passes = self._assign(seen, reach_of(seen, frames))
+        runs = [run for run in dict.fromkeys(passes.values()) if run.length < run.reach]
         waiting = {
             frame: {
                 passes[need]
@@ -200,27 +256,49 @@ class PassPropagator(ABC):
             }
             for frame in sorted(set(frames))
         }
-        total = len(waiting) + sum(run.left(length[run]) for run in runs)
-        done = count(1)
+        done, unfinished = 0, len(waiting)
+
+        def step(frame: int | None = None) -> PropagationStep:
+            nonlocal done, unfinished
+            found = None
+            if frame is not None:
+                found = self._within_memory(
+                    lambda: self._merged(annotations, objects, seen, passes, frame)
+                )
+                unfinished -= 1
+            done += 1
+            left = unfinished + sum(self._left(run) for run in runs)
+            return PropagationStep(done, done + left, frame, found)
+
         try:
-            for frame in [frame for frame, left in waiting.items() if not left]:
-                found = self._merged(annotations, objects, seen, passes, frame)
-                yield PropagationStep(next(done), total, frame, found)
+            for frame in [frame for frame, lacking in waiting.items() if not lacking]:
+                yield step(frame)
             for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
-                total += self._begin(run, annotations)
-                while run.length < length[run]:
-                    total += self._extend(run, annotations)
-                    yield PropagationStep(next(done), total)
-                    frame = run.source + run.direction * run.length
-                    left = waiting.get(frame, set())
-                    if run in left:
-                        left.remove(run)
-                        if not left:
-                            found = self._merged(annotations, objects, seen, passes, frame)
-                            yield PropagationStep(next(done), total, frame, found)
+                while run.length < run.reach:
+                    self._within_memory(lambda run=run: self._advance(run, annotations))
+                    yield step()
+                    frame = run.frame(run.length)
+                    lacking = waiting.get(frame, set())
+                    if run in lacking:
+                        lacking.remove(run)
+                        if not lacking:
+                            yield step(frame)
         finally:
+            self._rest(self.live)
             while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
                 del self._passes[0]
+
+    def _left(self, run: Pass) -> int:
+        """Steps until a pass reaches what it has to."""
+        if run.length >= run.reach:
+            return 0
+        unread = self._unread(run) if run.walk is None else run.unread
+        return unread + run.reach - run.length
+
+    def _rest(self, live: int) -> None:
+        """Let only the passes used latest keep what they remember."""
+        for run in self._passes[: max(0, len(self._passes) - live)]:
+            run.rest()
 
     def _assign(self, seen: Seen, reach: Mapping[Need, int]) -> dict[Need, Pass]:
         """The passes that bring what is needed: kept ones, continued ones, new ones."""
@@ -236,16 +314,18 @@ class PassPropagator(ABC):
                 short.setdefault(alike, []).append(need.obj)
         for (source, direction, annotated), alike in short.items():
             objects = tuple(alike)
-            need = Need(objects[0], source, direction)
-            live = [
-                p
-                for p in self._standing(objects, need, seen)
-                if p.objects == objects and p.walk is not None
-            ]
-            read = {f: tuple(seen[o][f] for o in objects) for f in annotated}
-            run = live[-1] if live else Pass(objects, source, direction, read)
+            new = Pass(
+                objects,
+                source,
+                direction,
+                {f: tuple(seen[o][f] for o in objects) for f in annotated},
+            )
+            standing = self._standing(objects, Need(objects[0], source, direction), seen)
+            run = self._continued(standing, new)
             passes.update({Need(o, source, direction): run for o in objects})
         used = list(dict.fromkeys(passes.values()))
+        for run in used:
+            run.reach = max(reach[need] for need, p in passes.items() if p is run)
         self._passes = [p for p in self._passes if p not in used] + used
         return passes
 
@@ -259,44 +339,40 @@ class PassPropagator(ABC):
             and all(p.stands(o, seen[o]) for o in objects)
         ]
 
-    def _begin(self, run: Pass, annotations: Mapping[int, Annotation]) -> int:
-        """Let a pass be walked, the others at most as many as can live; steps that this adds."""
-        more = 0
-        if run.walk is None:
-            known = run.left(run.length)
-            # What was annotated since is not among it, as where the walk goes on.
-            remembered = {frame: annotations[frame] for frame in run.marks}
-            run.begin(self._walk(run.objects, run.source, run.direction, remembered))
-            more = run.left(run.length) - known
+    def _advance(self, run: Pass, annotations: Mapping[int, Annotation]) -> None:
+        """One step of a pass, which becomes the one used latest."""
         self._passes.remove(run)
         self._passes.append(run)
-        for other in self._passes[:-LIVE]:
-            other.rest()
-        return more
+        if run.walk is None:
+            # What was annotated since is not among it, as where the walk goes on.
+            remembered = {frame: annotations[frame] for frame in run.marks}
+            run.walk, run.unread = self._walk(run, remembered), self._unread(run)
+            self._rest(max(self.live, 1))
+        try:
+            run.step()
+        except BaseException:
+            run.rest()  # a walk that failed cannot go on
+            raise
 
-    def _extend(self, run: Pass, annotations: Mapping[int, Annotation]) -> int:
-        """One step of a pass, in smaller portions where memory is short; steps that this adds."""
-        more = 0
+    def _within_memory(self, work: Callable[[], T]) -> T:
+        """Do something, where memory is short with less of it."""
         while True:
             try:
-                run.extend()
-                return more
-            except BaseException as error:
-                run.rest()  # a walk that failed cannot go on
+                return work()
+            except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                if not self._take_less():
+                self._rest(0)
+                self._level += 1
+                if not self._spare(self._level):
                     assert self._video is not None
                     raise RuntimeError(
                         f"there is not enough memory on {self._device} for {self.name!r} on "
                         f"pictures of {self._video.height} x {self._video.width} pixels; close "
                         "other programs, or choose the engine 'compact'."
                     ) from error
-            for other in self._passes:
-                other.rest()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            more += self._begin(run, annotations)
 
     @torch.inference_mode()
     def _merged(
@@ -311,14 +387,12 @@ class PassPropagator(ABC):
         assert self._video is not None
         out = np.zeros((len(objects) + 1, self._video.height, self._video.width), np.float32)
         out[0] = 1
-        found = {
-            o: self._mixed(needs_of({o: seen[o]}, frame), passes, frame)
-            for o in objects
-            if o in seen and frame not in seen[o]
+        needs = {
+            o: needs_of({o: seen[o]}, frame) for o in objects if o in seen and frame not in seen[o]
         }
+        found = self._found(needs, passes, annotations, frame)
         if found:
-            background = torch.zeros_like(next(iter(found.values())))
-            together = torch.stack([background, *found.values()]).softmax(dim=0)
+            together = self._together(torch.stack(list(found.values())))
             out[[0, *(objects.index(o) + 1 for o in found)]] = together.cpu().numpy()
         for k, obj in enumerate(objects, 1):
             if frame in seen.get(obj, {}):
@@ -327,17 +401,15 @@ class PassPropagator(ABC):
                 out[k] = mask
         return out
 
-    def _mixed(self, needs: list[Need], passes: Mapping[Need, Pass], frame: int) -> Tensor:
-        """Log odds of one object against the background, (H, W), from one pass or two."""
-        found = [
-            self._spread(
-                torch.from_numpy(passes[n].log_odds(n.obj, frame)).to(self._device).float()[None]
-            )[0]
-            for n in needs
-        ]
+    def _mixed(self, needed: Sequence[Need], passes: Mapping[Need, Pass], frame: int) -> Tensor:
+        """Log odds of one object on a frame, as `_spread`, from one pass or two."""
+        found = []
+        for need in needed:
+            log_odds = torch.from_numpy(passes[need].log_odds(need.obj, frame))
+            found.append(self._spread(log_odds.to(self._device).float()[None])[0])
         if len(found) == 1:
             return found[0]
-        before, after = (n.source for n in needs)
+        before, after = (need.source for need in needed)
         share = (frame - before) / (after - before)
         mixed = torch.lerp(found[0].sigmoid(), found[1].sigmoid(), share)
         return mixed.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.devices import lower_precision
 from evavos_widget.networks.sam2 import DEFAULT, load_sam2, memory_of
-from evavos_widget.propagation.passes import PassPropagator, Walk
+from evavos_widget.propagation.passes import Pass, PassPropagator, Walk
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -60,28 +61,22 @@ class Sam2Propagator(PassPropagator):
     ) -> None:
         self._model, self._pictures = load_sam2(weights, device, "video")
         super().__init__(str(self._model.device))
-        self._feature_bytes = FEATURE_BYTES
         self._features = ByteBoundedCache(FEATURE_BYTES)
 
     def _open(self, video: Video) -> None:
-        self._features = ByteBoundedCache(self._feature_bytes)
+        self._features = ByteBoundedCache(FEATURE_BYTES)
 
-    def _take_less(self) -> bool:
+    def _spare(self, level: int) -> bool:
         """Keep the features of one frame only; objects are gone through one by one anyway."""
-        bound, self._feature_bytes = self._feature_bytes, 0
-        self._features = ByteBoundedCache(0)
-        return bound > 0
+        self._features.limit = 0 if level else FEATURE_BYTES
+        if level:
+            self._features.clear()
+        return level <= 1
 
     @torch.inference_mode()
-    def _walk(
-        self,
-        objects: tuple[int, ...],
-        source: int,
-        direction: int,
-        annotations: Mapping[int, Annotation],
-    ) -> Walk:
+    def _walk(self, run: Pass, annotations: Mapping[int, Annotation]) -> Walk:
         assert self._video is not None
-        video = self._video
+        video, objects, known = self._video, run.objects, run.length
         memory = memory_of(self._model)
         # Frames come as features; the model asks only how many there are.
         memory.processed_frames = dict.fromkeys(range(video.n_frames))
@@ -93,11 +88,10 @@ class Sam2Propagator(PassPropagator):
             memory.obj_with_new_inputs = list(objects)
             self._step(video, memory, frame)
             yield None
-        frame = source
-        while True:
-            frame += direction
-            found = self._step(video, memory, frame, reverse=direction < 0)
-            yield found.flatten(0, -3).to(torch.float16).cpu().numpy()
+        for distance in count(1):
+            found = self._step(video, memory, run.frame(distance), reverse=run.direction < 0)
+            found = found.flatten(0, -3).to(torch.float16).cpu().numpy()
+            yield found if distance > known else None
 
     def _step(self, video: Video, memory: Any, frame: int, *, reverse: bool = False) -> Tensor:
         """Logits of the objects on a frame, low in resolution; it is remembered."""

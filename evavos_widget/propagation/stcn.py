@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,16 +13,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from evavos_widget import checkpoints
-from evavos_widget.loop import Annotation, PropagationStep, objects_annotated
-from evavos_widget.networks.devices import chosen_device, fastest_type, out_of_memory
+from evavos_widget.loop import Annotation
+from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusion
-from evavos_widget.networks.memory import CHUNK_ELEMENTS, tokens
-from evavos_widget.networks.stcn import aggregate
+from evavos_widget.networks.memory import CHUNK_ELEMENTS, readout, tokens
+from evavos_widget.networks.stcn import VALUE, aggregate
 from evavos_widget.networks.stcn_weights import ready_stcn
-from evavos_widget.propagation.between import Need, Seen, changed_frames, drawn, needs_of, reach_of
-from evavos_widget.propagation.chained import check_request
+from evavos_widget.propagation.between import Need
+from evavos_widget.propagation.passes import MOST_CERTAIN, Needs, Pass, PassPropagator, Walk
 from evavos_widget.propagation.stcn_frames import Frames
-from evavos_widget.propagation.stcn_pass import SMALLEST_CHUNK, Pass
+from evavos_widget.propagation.stcn_memory import Memory
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -32,27 +32,24 @@ __all__ = ["FusedStcnPropagator", "StcnPropagator"]
 TOP_K = 50
 """Remembered cells that count for each query (MiVOS; STCN's own evaluation takes 20)."""
 
-PASS_BYTES = 256 * 2**20
-"""Bound on what passes found, kept between calls: 2,500 frames of an object at 480p."""
+MEMORY_STRIDE = 5
+"""Frames whose distance is a multiple of this are remembered until the pass ends (STCN, MiVOS)."""
 
-T = TypeVar("T")
+MEMORY_FRAMES = 100
+"""How many of them, the latest: memory must not grow with the video."""
+
+SMALLEST_CHUNK = 2**15
+"""Affinities held at once where memory is short; less would not help."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-class StcnPropagator:
-    """Carries masks in passes from annotated frame to annotated frame.
+class StcnPropagator(PassPropagator):
+    """Carries masks in passes, as `PassPropagator` says, with STCN.
 
-    All frames annotated for an object are permanent memory, with what they hold now; every
-    fifth frame of a pass is remembered until its end. A pass ends before the next annotated
-    frame, and where two passes meet their masks are mixed, linearly by distance or with
-    MiVOS's fusion network.
-
-    Strictly, every annotation could change every frame, since all are remembered. As in
-    MiVOS, one changes only the frames up to the next annotated ones; what was found elsewhere
-    stays. A pass from a neighbour that did not know of a new annotation is kept too, and
-    mixed with the new pass; one that remembered an annotation that was changed or taken back
-    is done again.
+    All frames annotated for an object are permanent memory; every fifth frame of a pass is
+    remembered until its end. Where two passes meet their masks are mixed linearly by distance,
+    or with MiVOS's fusion network.
 
     Parameters
     ----------
@@ -75,6 +72,8 @@ class StcnPropagator:
 
     name = "stcn"
 
+    live = 0  # what a pass remembers is large, and soon computed again from what it found
+
     def __init__(
         self,
         weights: str | os.PathLike[str] | None = None,
@@ -85,243 +84,113 @@ class StcnPropagator:
         fusion: str | os.PathLike[str] | None = None,
         compiled: bool = False,
     ) -> None:
-        device = chosen_device(device)
+        super().__init__(chosen_device(device))
         if precision is not None and precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}; choose from {sorted(PRECISIONS)}.")
-        kind = fastest_type(device) if precision is None else PRECISIONS[precision]
+        kind = fastest_type(self._device) if precision is None else PRECISIONS[precision]
         path = checkpoints.weights_file(weights or "stcn")
-        self._network = ready_stcn(path, device, kind, compiled=compiled)
-        self._fusion = None if fusion is None else ready_fusion(fusion, device)
+        self._network = ready_stcn(path, self._device, kind, compiled=compiled)
+        self._fusion = None if fusion is None else ready_fusion(fusion, self._device)
         self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
-        self._video: Video | None = None
-        self._passes: list[Pass] = []
 
-    def affected(
-        self,
-        before: Mapping[int, Annotation],
-        after: Mapping[int, Annotation],
-        n_frames: int,
-    ) -> set[int]:
-        """Frames around a changed annotation, up to the next ones that stayed as they were."""
-        return changed_frames(before, after, n_frames)
+    def _open(self, video: Video) -> None:
+        self._frames = Frames(video, self._network)
 
-    def propagate(
-        self,
-        video: Video,
-        annotations: Mapping[int, Annotation],
-        objects: Sequence[int],
-        frames: Collection[int],
-    ) -> Iterator[PropagationStep]:
-        """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
+    def _spare(self, level: int) -> bool:
+        """Hold fewer affinities at once."""
+        self._chunk = CHUNK_ELEMENTS // 4**level
+        return self._chunk >= SMALLEST_CHUNK
 
-        A step is a frame that is remembered, objects carried over one frame, or one frame
-        completed.
+    def _continued(self, standing: Sequence[Pass], new: Pass) -> Pass:
+        """The longest goes on, with all that is annotated now."""
+        run = max(standing, key=lambda p: p.length, default=new).only(new.objects)
+        run.marks = new.marks
+        return run
 
-        Raises
-        ------
-        ValueError
-            A frame lies outside the video, or an annotation has another size.
-        RuntimeError
-            There is not enough memory for a frame.
-        """
-        check_request(video, annotations, frames)
-        self._chunk = CHUNK_ELEMENTS  # memory that was short before need not be any more
-        if self._video is not video:
-            self._video, self._frames, self._passes = video, Frames(video, self._network), []
-        marks = {
-            o: {f: drawn(annotations[f], o) for f in objects_annotated(annotations, o)}
-            for o in objects
-        }
-        seen = {o: m for o, m in marks.items() if any(m.values())}
-        reach = reach_of(seen, frames)
-        passes = self._assign(seen, reach)
-        runs: dict[Pass, int] = {}
-        waiting: dict[int, set[Pass]] = {frame: set() for frame in sorted(set(frames))}
-        for need, run in passes.items():
-            runs[run] = max(runs.get(run, 0), reach[need])
-        runs = {run: length for run, length in runs.items() if length > run.length}
-        for frame, left in waiting.items():
-            for need in needs_of(seen, frame):
-                if abs(frame - need.source) > passes[need].length:
-                    left.add(passes[need])
-        total = len(waiting) + sum(
-            length - run.length + len(run.to_remember(tuple(seen[run.objects[0]])))
-            for run, length in runs.items()
-        )
-        done = count(1)
-
-        def merged(frame: int) -> np.ndarray:
-            return self._within_memory(
-                lambda: self._merged(annotations, objects, seen, passes, frame)
-            )
-
-        try:
-            for frame, left in waiting.items():
-                if not left:
-                    found = merged(frame)
-                    yield PropagationStep(next(done), total, frame, found)
-            for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
-                for reached in self._carried(
-                    run, annotations, tuple(seen[run.objects[0]]), runs[run]
-                ):
-                    yield PropagationStep(next(done), total)
-                    left = waiting.get(reached, set())
-                    if run in left:
-                        left.remove(run)
-                        if not left:
-                            found = merged(reached)
-                            yield PropagationStep(next(done), total, reached, found)
-        finally:
-            for run in runs:
-                run.rest()
-            while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
-                del self._passes[0]
-
-    def _assign(self, seen: Seen, reach: Mapping[Need, int]) -> dict[Need, Pass]:
-        """The passes that bring what is needed: kept ones, continued ones, new ones."""
-        passes: dict[Need, Pass] = {}
-        short: dict[tuple[int, int, tuple[int, ...]], list[int]] = {}
-        for need, length in reach.items():
-            kept = self._kept((need.obj,), need.source, need.direction, seen)
-            if kept is not None and kept.length >= length:
-                passes[need] = kept
-            else:
-                # Objects that are annotated on the same frames go together.
-                alike = need.source, need.direction, tuple(seen[need.obj])
-                short.setdefault(alike, []).append(need.obj)
-        for (source, direction, _), objects in short.items():
-            together = tuple(objects)
-            kept = self._kept(together, source, direction, seen)
-            run = Pass(together, source, direction) if kept is None else kept.only(together)
-            passes.update({Need(o, source, direction): run for o in together})
-        used = list(dict.fromkeys(passes.values()))
-        self._passes = [p for p in self._passes if p not in used] + used
-        return passes
-
-    def _kept(
-        self, objects: tuple[int, ...], source: int, direction: int, seen: Seen
-    ) -> Pass | None:
-        """The longest pass of these objects, and perhaps others, that still stands."""
-        standing = [
-            p
-            for p in self._passes
-            if (p.source, p.direction) == (source, direction)
-            and set(objects) <= set(p.objects)
-            and all(p.stands(o, seen[o]) for o in objects)
-        ]
-        return max(standing, key=lambda p: p.length, default=None)
-
-    def _carried(
-        self,
-        run: Pass,
-        annotations: Mapping[int, Annotation],
-        annotated: tuple[int, ...],
-        length: int,
-    ) -> Iterator[int]:
-        """Carry a pass on; yields the frame reached after each step."""
-        self._within_memory(lambda: run.begin(self._frames, annotated, length))
-        for frame in run.to_remember(annotated):
-            given = annotations[frame] if frame in annotated else None
-            self._within_memory(lambda f=frame, a=given: run.recall(self._frames, f, a))
-            yield run.source
-        while run.length < length:
-            last = run.length + 1 == length
-            self._within_memory(
-                lambda last=last: run.extend(
-                    self._frames, top_k=self._top_k, chunk=self._chunk, last=last
-                )
-            )
-            yield run.source + run.direction * run.length
-        run.rest()
-
-    def _within_memory(self, step: Callable[[], T]) -> T:
-        """Do a step, where memory is short with smaller chunks."""
-        while True:
-            try:
-                return step()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                if self._chunk <= SMALLEST_CHUNK:
-                    raise RuntimeError(
-                        f"there is not enough memory on {self._frames.like.device} for STCN on "
-                        f"pictures of {self._frames.padded[0]} x {self._frames.padded[1]} pixels; "
-                        "close other programs, or choose the engine 'compact'."
-                    ) from error
-            self._chunk //= 4
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+    def _unread(self, run: Pass) -> int:
+        return len(run.marks) + len(_remembered(run))
 
     @torch.inference_mode()
-    def _merged(
-        self,
-        annotations: Mapping[int, Annotation],
-        objects: Sequence[int],
-        seen: Seen,
-        passes: Mapping[Need, Pass],
-        frame: int,
-    ) -> np.ndarray:
-        """Probabilities of all objects on one frame, (K + 1, H, W), at full resolution."""
-        shape = self._frames.video.height, self._frames.video.width
-        out = np.zeros((len(objects) + 1, *shape), np.float32)
-        out[0] = 1
-        found = {
-            o: self._alone(needs_of({o: seen[o]}, frame), passes, frame)
-            for o in objects
-            if o in seen and frame not in seen[o]
-        }
-        if found and self._fusion is not None:
-            found.update(self._fused(self._fusion, list(found), annotations, seen, passes, frame))
-        if found:
-            together = self._frames.cropped(aggregate(torch.stack(list(found.values()))))
-            if together.shape[1:] != shape:
-                together = functional.interpolate(
-                    together[None], size=shape, mode="bilinear", align_corners=False
-                )[0]
-            out[[0, *(objects.index(o) + 1 for o in found)]] = together.cpu().numpy()
-        for k, obj in enumerate(objects, 1):
-            if frame in seen.get(obj, {}):
-                mask = annotations[frame].labels == obj
-                out[:, mask] = 0
-                out[k] = mask
-        return out
+    def _walk(self, run: Pass, annotations: Mapping[int, Annotation]) -> Walk:
+        frames = self._frames
+        ahead = frames.video.n_frames - 1 - run.source if run.direction > 0 else run.source
+        more = min(MEMORY_FRAMES, ahead // MEMORY_STRIDE)
+        memory = Memory(len(annotations), more, frames.cells, len(run.objects), frames.like)
+        for frame, annotation in annotations.items():
+            memory.add(*frames.annotated_value(frame, annotation, run.objects))
+            yield None
+        for distance in _remembered(run):
+            memory.add(*frames.found_value(run.frame(distance), run.found(distance)))
+            yield None
+        for distance in count(run.length + 1):
+            found = self._read(memory, run.frame(distance), len(run.objects))
+            yield found
+            # Not before it is known that the pass goes on.
+            if distance % MEMORY_STRIDE == 0:
+                memory.add(*frames.found_value(run.frame(distance), found))
 
-    def _alone(self, needs: list[Need], passes: Mapping[Need, Pass], frame: int) -> Tensor:
-        """Probability of one object against all else, (H, W) padded, from one pass or two."""
-        found = [self._frames.spread(passes[n].log_odds(n.obj, frame)[None])[0] for n in needs]
-        if len(found) == 1:
-            return found[0]
-        before, after = (n.source for n in needs)
-        return torch.lerp(found[0], found[1], (frame - before) / (after - before))
+    def _read(self, memory: Memory, frame: int, k: int) -> np.ndarray:
+        """Log odds of `k` objects on a frame, (K, H / 4, W / 4)."""
+        features = self._frames.features(frame)
+        keys, values = memory.parts
+        query = tokens(features.key)
+        read = readout(keys, query, values, top_k=self._top_k, chunk=self._chunk)
+        read = read[0].view(*self._frames.cells, k, VALUE).permute(2, 3, 0, 1)
+        return self._network.decode(read, features)[:, 0].float().cpu().numpy()
+
+    def _spread(self, log_odds: Tensor) -> Tensor:
+        return self._frames.spread(log_odds)
+
+    def _together(self, log_odds: Tensor) -> Tensor:
+        frames = self._frames
+        together = frames.cropped(aggregate(log_odds.sigmoid()))
+        shape = frames.video.height, frames.video.width
+        if together.shape[1:] != shape:
+            together = functional.interpolate(
+                together[None], size=shape, mode="bilinear", align_corners=False
+            )[0]
+        return together
+
+    def _found(
+        self,
+        needs: Needs,
+        passes: Mapping[Need, Pass],
+        annotations: Mapping[int, Annotation],
+        frame: int,
+    ) -> dict[int, Tensor]:
+        found = super()._found(needs, passes, annotations, frame)
+        if found and self._fusion is not None:
+            found.update(self._fused(self._fusion, needs, passes, annotations, frame))
+        return found
 
     def _fused(
         self,
         fusion: Fusion,
-        objects: Sequence[int],
-        annotations: Mapping[int, Annotation],
-        seen: Seen,
+        needs: Needs,
         passes: Mapping[Need, Pass],
+        annotations: Mapping[int, Annotation],
         frame: int,
     ) -> dict[int, Tensor]:
-        """Probabilities of the objects whose two passes the network can fuse, (H, W) padded."""
-        needs = {o: needs_of({o: seen[o]}, frame) for o in objects}
+        """As `_found`, of the objects whose two passes the network can fuse."""
         # Of each object its first and its last pass, which may be the same, objects together.
         sides = [
-            aggregate(torch.stack([self._alone([needs[o][i]], passes, frame) for o in objects]))
+            aggregate(
+                torch.stack([self._mixed([n[i]], passes, frame) for n in needs.values()]).sigmoid()
+            )
             for i in (0, -1)
         ]
         image, features = self._frames.look(frame)
         fused = {}
-        for k, obj in enumerate(objects, 1):
-            older = _older(needs[obj], passes)
+        for k, (obj, needed) in enumerate(needs.items(), 1):
+            older = _older(needed, passes)
             if older is None:
                 continue
-            first, last = needs[obj]
+            first, last = needed
             newer = last if older is first else first
-            found = self._frames.spread(passes[older].log_odds(obj, newer.source)[None])
+            before = self._mixed([older], passes, newer.source).sigmoid()
             difference = aligned_difference(
                 self._frames.drawing((annotations[newer.source].labels == obj)[None])[:, 0].float(),
-                aggregate(found)[1:],
+                aggregate(before[None])[1:],
                 tokens(self._frames.features(newer.source).key),
                 tokens(features.key),
                 self._frames.cells,
@@ -329,7 +198,8 @@ class StcnPropagator:
             gap = last.source - first.source
             masks = [sides[0 if need is first else 1][k][None, None] for need in (older, newer)]
             distances = [abs(frame - need.source) / gap for need in (older, newer)]
-            fused[obj] = fusion(image.float(), *masks, difference, distances)[0, 0]
+            alone = fusion(image.float(), *masks, difference, distances)[0, 0]
+            fused[obj] = alone.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
         return fused
 
 
@@ -345,6 +215,11 @@ class FusedStcnPropagator(StcnPropagator):
         **options: Any,
     ) -> None:
         super().__init__(weights, device, **{"fusion": "stcn:fusion", **options})
+
+
+def _remembered(run: Pass) -> range:
+    """Distances of the frames that a pass remembers of those it found."""
+    return range(MEMORY_STRIDE, run.length + 1, MEMORY_STRIDE)[-MEMORY_FRAMES:]
 
 
 def _older(needs: Sequence[Need], passes: Mapping[Need, Pass]) -> Need | None:

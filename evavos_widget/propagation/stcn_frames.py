@@ -15,7 +15,16 @@ from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.devices import give_memory_back
 from evavos_widget.networks.memory import tokens
-from evavos_widget.networks.stcn import CELL, DEEP, KEY, QUARTER, STCN, VALUE, FrameFeatures
+from evavos_widget.networks.stcn import (
+    CELL,
+    DEEP,
+    KEY,
+    QUARTER,
+    STCN,
+    VALUE,
+    FrameFeatures,
+    aggregate,
+)
 from evavos_widget.propagation.between import drawn
 from evavos_widget.propagation.spill import Spill
 
@@ -171,11 +180,25 @@ class Frames:
         value = self.network.remember(image, features.deep, masks, others)
         return value.permute(2, 3, 0, 1).reshape(1, -1, len(masks) * VALUE)
 
-    def spread(self, log_odds: np.ndarray) -> Tensor:
-        """Probability of each object alone, (K, H, W) padded, from (K, H / 4, W / 4) log odds."""
-        x = torch.from_numpy(log_odds).to(self.like.device)[None]
-        x = functional.interpolate(x, scale_factor=QUARTER, mode="bilinear", align_corners=False)
-        return x[0].sigmoid()
+    def found_value(self, frame: int, found: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Key and value, as `value` gives them, of a frame where objects were found.
+
+        Parameters
+        ----------
+        frame : int
+        found : (K, H / 4, W / 4) array
+            Log odds.
+        """
+        alone = self.spread(torch.from_numpy(found).to(self.like.device)).sigmoid()
+        masks = aggregate(alone)[1:, None].to(self.like)
+        value = self.value(frame, masks, masks.sum(0, keepdim=True) - masks)
+        return tokens(self.features(frame).key), value
+
+    def spread(self, log_odds: Tensor) -> Tensor:
+        """Log odds at the decoder's resolution, (K, H / 4, W / 4), at that of pictures, padded."""
+        return functional.interpolate(
+            log_odds[None], scale_factor=QUARTER, mode="bilinear", align_corners=False
+        )[0]
 
 
 def _packed(features: FrameFeatures) -> np.ndarray:

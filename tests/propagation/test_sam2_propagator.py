@@ -110,7 +110,7 @@ def test_features_and_passes_let_go_come_back_the_same(folder, clip, monkeypatch
     expected = run(Sam2Propagator(folder, "cpu"), clip, given)
     monkeypatch.setattr(sam2, "FEATURE_BYTES", 1)
     monkeypatch.setattr(passes, "PASS_BYTES", 1)
-    monkeypatch.setattr(passes, "LIVE", 1)
+    monkeypatch.setattr(Sam2Propagator, "live", 1)
     engine = Sam2Propagator(folder, "cpu")
     for _ in range(2):
         for frame, probabilities in run(engine, clip, given).items():
@@ -121,7 +121,7 @@ def test_a_pass_that_was_let_go_half_way_is_taken_up_where_it_was(folder, clip, 
     given = {0: clip.annotation(0, 1), 5: clip.annotation(5, 1)}
     found = []
     for live in (4, 1):
-        monkeypatch.setattr(passes, "LIVE", live)
+        monkeypatch.setattr(Sam2Propagator, "live", live)
         engine = Sam2Propagator(folder, "cpu")
         steps = engine.propagate(clip, {5: given[5]}, (1,), range(6))  # type: ignore[arg-type]
         while next(steps).frame != 3:

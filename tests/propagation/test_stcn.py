@@ -9,10 +9,10 @@ import torch
 
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.stcn import STCN, FrameFeatures
-from evavos_widget.propagation import stcn_frames, stcn_pass
+from evavos_widget.propagation import stcn, stcn_frames
+from evavos_widget.propagation.passes import Pass
 from evavos_widget.propagation.stcn import StcnPropagator
 from evavos_widget.propagation.stcn_frames import Frames
-from evavos_widget.propagation.stcn_pass import Pass
 from evavos_widget.simulation.published_stcn import (
     published_network,
     published_pass,
@@ -143,7 +143,7 @@ def test_where_passes_meet_they_are_mixed_linearly_by_distance(
         Frames, "spread", lambda self, x: torch.full_like(spread(self, x), float(x[0, 0, 0]))
     )
     monkeypatch.setattr(Pass, "log_odds", lambda self, obj, frame: np.full(
-        (24, 32), float(self.direction < 0), np.float32))  # fmt: skip
+        (24, 32), 40 * float(self.direction < 0) - 20, np.float32))  # fmt: skip
     given = {0: annotation(labels[0], 1), 4: annotation(labels[4], 1)}
     found = run(make(), video, given, (1,), [1, 2, 3])
     for frame, p in ((1, 0.25), (2, 0.5), (3, 0.75)):
@@ -228,11 +228,11 @@ def test_features_are_kept_within_bounds_and_come_back(
 
 
 def test_memory_of_a_long_pass_is_bounded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stcn_pass, "MEMORY_STRIDE", 1)
-    monkeypatch.setattr(stcn_pass, "MEMORY_FRAMES", 2)
+    monkeypatch.setattr(stcn, "MEMORY_STRIDE", 1)
+    monkeypatch.setattr(stcn, "MEMORY_FRAMES", 2)
     sizes = []
     monkeypatch.setattr(
-        stcn_pass, "readout", lambda k, q, v, **_: sizes.append(k.shape[1]) or v[:, : q.shape[1]]
+        stcn, "readout", lambda k, q, v, **_: sizes.append(k.shape[1]) or v[:, : q.shape[1]]
     )
     frames, labels = clip(8)
     run(make(), Video.open(frames), {0: annotation(labels[0], 1)}, (1,), range(8))
@@ -247,15 +247,18 @@ def test_where_memory_is_short_chunks_get_smaller_and_then_a_sentence_says_so(
     video, given = Video.open(frames), {0: annotation(labels[0], 1)}
     expected = run(make(), video, given, (1,), range(3))
     enough = 2**20
-    readout = stcn_pass.readout
+    readout = stcn.readout
 
     def short(*args: torch.Tensor, chunk: int, **options: int) -> torch.Tensor:
         if chunk > enough:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
         return readout(*args, chunk=chunk, **options)
 
-    monkeypatch.setattr(stcn_pass, "readout", short)
-    found = run(make(), video, given, (1,), range(3))
+    monkeypatch.setattr(stcn, "readout", short)
+    steps = list(make().propagate(video, given, (1,), range(3)))
+    # Twice the annotated frame had to be remembered again.
+    assert [(s.done, s.total) for s in steps[-2:]] == [(7, 8), (8, 8)]
+    found = {s.frame: s.probabilities for s in steps if s.frame is not None}
     np.testing.assert_allclose(found[2], expected[2], atol=1e-5)
     enough = 0
     with pytest.raises(RuntimeError, match=r"not enough memory on cpu.*'compact'"):
