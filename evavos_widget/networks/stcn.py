@@ -38,7 +38,7 @@ STRIPS = 2
 27 MB for each of its layers and objects."""
 
 MARGIN = 2
-"""Rows at stride 8 around a part that count for it: of its upsampling and three convolutions."""
+"""Rows at stride 8 beyond a part that it depends on, by upsampling and three convolutions."""
 
 CERTAIN = 1e-7
 """Probabilities are kept so far from 0 and 1 before they become odds (STM, Sec. 3.4)."""

@@ -37,6 +37,8 @@ Walk = Iterator[np.ndarray | None]
 """None for each step in which nothing new is found, then the log odds of objects against the
 background, (K, h, w) float array, frame by frame."""
 
+Marks = Mapping[int, tuple[bytes, ...]]
+
 Needs = Mapping[int, Sequence[Need]]
 """Per object, the passes that bring its mask on a frame, from before and from after it."""
 
@@ -55,11 +57,14 @@ class Pass:
     source : int
         The annotated frame.
     direction : {-1, 1}
-    marks : mapping of frame -> tuple of bytes
-        How the objects are `drawn` on the frames that the pass remembers.
+    due : mapping of frame -> tuple of bytes
+        The frames that are to be remembered where a walk begins, and how the objects are `drawn`
+        on them.
 
     Attributes
     ----------
+    marks : mapping of frame -> tuple of bytes
+        As `due`, of the frames that are remembered, or were.
     length, reach : int
         How many frames are found, and how many are to be.
     walk : Walk or None
@@ -73,9 +78,11 @@ class Pass:
         objects: tuple[int, ...],
         source: int,
         direction: int,
-        marks: Mapping[int, tuple[bytes, ...]],
+        due: Marks,
     ) -> None:
-        self.objects, self.source, self.direction, self.marks = objects, source, direction, marks
+        self.objects, self.source, self.direction = objects, source, direction
+        self.due = due
+        self.marks: Marks = {}
         self.length = self.reach = self.unread = self.nbytes = 0
         self.walk: Walk | None = None
         self._blocks: list[np.ndarray] = []
@@ -86,6 +93,7 @@ class Pass:
 
     def found(self, distance: int) -> np.ndarray:
         """Log odds of the objects so far from the annotated frame, (K, h, w)."""
+        assert 0 < distance <= self.length
         block, place = divmod(distance - 1, BLOCK)
         return self._blocks[block][place]
 
@@ -103,8 +111,8 @@ class Pass:
         if objects == self.objects:
             return self
         rows = [self.objects.index(o) for o in objects]
-        marks = {frame: tuple(m[k] for k in rows) for frame, m in self.marks.items()}
-        part = Pass(objects, self.source, self.direction, marks)
+        part = Pass(objects, self.source, self.direction, self.due)
+        part.marks = {frame: tuple(m[k] for k in rows) for frame, m in self.marks.items()}
         for distance in range(1, self.length + 1):
             part._append(self.found(distance)[rows])
         return part
@@ -125,6 +133,10 @@ class Pass:
         self._blocks[block][place] = found
         self.length += 1
         self.nbytes += found.nbytes
+
+    def begin(self, walk: Walk, unread: int) -> None:
+        """Take up a walk, which remembers what is due."""
+        self.walk, self.unread, self.marks = walk, unread, self.due
 
     def rest(self) -> None:
         """Drop all but what was found."""
@@ -158,6 +170,7 @@ class PassPropagator(ABC):
         self._device = device
         self._video: Video | None = None
         self._passes: list[Pass] = []
+        self._level = 0
 
     @abstractmethod
     def _open(self, video: Video) -> None:
@@ -169,7 +182,7 @@ class PassPropagator(ABC):
 
     def _unread(self, run: Pass) -> int:
         """Steps of a walk until it finds something new; by default it begins anew."""
-        return len(run.marks) + run.length
+        return len(run.due) + run.length
 
     def _continued(self, standing: Sequence[Pass], new: Pass) -> Pass:
         """Which pass is to be carried on.
@@ -187,7 +200,7 @@ class PassPropagator(ABC):
 
     @abstractmethod
     def _spread(self, log_odds: Tensor) -> Tensor:
-        """What a walk found, (K, h, w) float32, at the resolution at which passes are mixed."""
+        """What a walk found, (K, h, w) float32, at the resolution that `_together` takes."""
 
     def _found(
         self,
@@ -200,11 +213,17 @@ class PassPropagator(ABC):
         return {obj: self._mixed(needed, passes, frame) for obj, needed in needs.items()}
 
     def _together(self, log_odds: Tensor) -> Tensor:
-        """Probabilities, (K + 1, H, W), from what `_found` gives for each object."""
+        """Probabilities, (K + 1, H, W), from log odds, by default of the video's size too."""
         return torch.cat([torch.zeros_like(log_odds[:1]), log_odds]).softmax(0)
 
     def _spare(self, level: int) -> bool:
-        """Need the less memory the higher the level, as much as is best at 0; if that can be."""
+        """Work with less memory, the less the higher the level; at 0 with as much as is best.
+
+        Returns
+        -------
+        bool
+            Whether there is a way to work with so little.
+        """
         return level == 0
 
     def affected(
@@ -237,8 +256,9 @@ class PassPropagator(ABC):
         """
         check_request(video, annotations, frames)
         if self._video is not video:
-            self._video, self._passes = video, []
+            self._rest(0)
             self._open(video)
+            self._video, self._passes = video, []
         self._level = 0  # memory that was short before need not be any more
         self._spare(0)
         marks = {
@@ -286,7 +306,7 @@ class PassPropagator(ABC):
         finally:
             self._rest(self.live)
             while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
-                del self._passes[0]
+                self._passes.pop(0).rest()
 
     def _left(self, run: Pass) -> int:
         """Steps until a pass reaches what it has to."""
@@ -296,8 +316,9 @@ class PassPropagator(ABC):
         return unread + run.reach - run.length
 
     def _rest(self, live: int) -> None:
-        """Let only the passes used latest keep what they remember."""
-        for run in self._passes[: max(0, len(self._passes) - live)]:
+        """Let only so many passes, those used latest, keep what they remember."""
+        walked = [run for run in self._passes if run.walk is not None]
+        for run in walked[: max(0, len(walked) - live)]:
             run.rest()
 
     def _assign(self, seen: Seen, reach: Mapping[Need, int]) -> dict[Need, Pass]:
@@ -344,9 +365,8 @@ class PassPropagator(ABC):
         self._passes.remove(run)
         self._passes.append(run)
         if run.walk is None:
-            # What was annotated since is not among it, as where the walk goes on.
-            remembered = {frame: annotations[frame] for frame in run.marks}
-            run.walk, run.unread = self._walk(run, remembered), self._unread(run)
+            remembered = {frame: annotations[frame] for frame in run.due}
+            run.begin(self._walk(run, remembered), self._unread(run))
             self._rest(max(self.live, 1))
         try:
             run.step()

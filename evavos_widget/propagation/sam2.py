@@ -64,7 +64,7 @@ class Sam2Propagator(PassPropagator):
         self._features = ByteBoundedCache(FEATURE_BYTES)
 
     def _open(self, video: Video) -> None:
-        self._features = ByteBoundedCache(FEATURE_BYTES)
+        self._features.clear()
 
     def _spare(self, level: int) -> bool:
         """Keep the features of one frame only; objects are gone through one by one anyway."""

@@ -72,7 +72,9 @@ class StcnPropagator(PassPropagator):
 
     name = "stcn"
 
-    live = 0  # what a pass remembers is large, and soon computed again from what it found
+    live = 0
+    # What a pass remembers is large, soon computed again from what it found, and has room for
+    # what is due now and no more.
 
     def __init__(
         self,
@@ -104,17 +106,16 @@ class StcnPropagator(PassPropagator):
     def _continued(self, standing: Sequence[Pass], new: Pass) -> Pass:
         """The longest goes on, with all that is annotated now."""
         run = max(standing, key=lambda p: p.length, default=new).only(new.objects)
-        run.marks = new.marks
+        run.due = new.due
         return run
 
     def _unread(self, run: Pass) -> int:
-        return len(run.marks) + len(_remembered(run))
+        return len(run.due) + len(_remembered(run))
 
     @torch.inference_mode()
     def _walk(self, run: Pass, annotations: Mapping[int, Annotation]) -> Walk:
         frames = self._frames
-        ahead = frames.video.n_frames - 1 - run.source if run.direction > 0 else run.source
-        more = min(MEMORY_FRAMES, ahead // MEMORY_STRIDE)
+        more = min(MEMORY_FRAMES, run.reach // MEMORY_STRIDE)
         memory = Memory(len(annotations), more, frames.cells, len(run.objects), frames.like)
         for frame, annotation in annotations.items():
             memory.add(*frames.annotated_value(frame, annotation, run.objects))
@@ -124,10 +125,9 @@ class StcnPropagator(PassPropagator):
             yield None
         for distance in count(run.length + 1):
             found = self._read(memory, run.frame(distance), len(run.objects))
-            yield found
-            # Not before it is known that the pass goes on.
-            if distance % MEMORY_STRIDE == 0:
+            if distance % MEMORY_STRIDE == 0 and distance < run.reach:
                 memory.add(*frames.found_value(run.frame(distance), found))
+            yield found
 
     def _read(self, memory: Memory, frame: int, k: int) -> np.ndarray:
         """Log odds of `k` objects on a frame, (K, H / 4, W / 4)."""
