@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +117,29 @@ def test_features_and_passes_let_go_come_back_the_same(folder, clip, monkeypatch
     for _ in range(2):
         for frame, probabilities in run(engine, clip, given).items():
             np.testing.assert_array_equal(probabilities, expected[frame])
+
+
+def test_what_passes_remembered_goes_with_them_at_once(folder, clip, monkeypatch):
+    monkeypatch.setattr(passes, "PASS_BYTES", 1)
+    memories = []
+    make = sam2.memory_of
+
+    def watched(model: object) -> object:
+        memory = make(model)
+        memories.append(weakref.ref(memory))
+        return memory
+
+    monkeypatch.setattr(sam2, "memory_of", watched)
+    engine = Sam2Propagator(folder, "cpu")
+    gc.disable()
+    try:
+        run(engine, clip, {0: clip.annotation(0, 1), 5: clip.annotation(5, 1)}, (1,))
+        # Two passes have been walked, and one is kept.
+        assert [memory() is None for memory in memories] == [True, False]
+        run(engine, Clip(1, 61, 107), {0: clip.annotation(0, 1)}, (1,))
+        assert [memory() is None for memory in memories] == [True, True]
+    finally:
+        gc.enable()
 
 
 def test_a_pass_that_was_let_go_half_way_is_taken_up_where_it_was(folder, clip, monkeypatch):

@@ -211,6 +211,26 @@ def test_one_object_of_a_cancelled_pass_can_go_on_alone(
     assert counted["decode"] == 3
 
 
+def test_an_annotation_that_a_pass_did_not_get_to_can_be_corrected(
+    make: Make, counted: dict[str, int]
+) -> None:
+    frames, labels = clip(10)
+    video, engine = Video.open(frames), make()
+    last = {9: annotation(labels[9], 1)}
+    steps = engine.propagate(video, last, (1,), range(10))
+    while next(steps).frame != 6:
+        pass
+    steps.close()
+    wrong = {0: annotation(np.roll(labels[0], 30, 1), 1), **last}
+    steps = engine.propagate(video, wrong, (1,), range(10))
+    while next(steps).done < 5:  # only the pass from frame 0 has begun
+        pass
+    steps.close()
+    counted.update(decode=0)
+    run(engine, video, {0: annotation(labels[0], 1), **last}, (1,), range(10))
+    assert counted["decode"] == 8 + (8 - 3)  # the pass from frame 9 goes on from frame 6
+
+
 @pytest.mark.parametrize(("memory", "disk"), [(0, 0), (0, 10**9), (10**9, 0), (400_000, 10**6)])
 def test_features_are_kept_within_bounds_and_come_back(
     make: Make, counted: dict[str, int], monkeypatch: pytest.MonkeyPatch, memory: int, disk: int
