@@ -34,7 +34,8 @@ def main(n: int, every: int) -> None:
             nonlocal done, peak
             peak = max(peak, process.memory_info().rss)
             done += step.frame is not None
-            if step.frame is not None and (done % every == 0 or done == n):
+            # The annotated frame is not among those that are done.
+            if step.frame is not None and (done % every == 0 or done == n - 1):
                 took = time.perf_counter() - begin
                 print(f"| {done} | {peak / 2**20:.0f} MiB | {took / done:.2f} s |", flush=True)
 
