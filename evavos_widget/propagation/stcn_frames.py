@@ -95,7 +95,6 @@ class Frames:
         """A frame as the network takes it, and its features."""
         if self._latest is None or self._latest[0] != frame:
             self._latest = None  # two frames at once would take twice the memory
-            give_memory_back(self.like.device)
             image, kept = self._image(frame), self._kept.get(frame)
             if kept is None:
                 features = self.network.describe(image)
