@@ -97,6 +97,7 @@ class Frames:
             self._latest = None  # two frames at once would take twice the memory
             image, kept = self._image(frame), self._kept.get(frame)
             if kept is None:
+                give_memory_back(self.like.device)
                 features = self.network.describe(image)
                 self._kept.put(frame, _packed(features))
                 give_memory_back(self.like.device)
