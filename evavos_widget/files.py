@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["cache_folder", "replacing"]
+__all__ = ["cache_folder", "plain_name", "replacing"]
 
 
 def cache_folder() -> Path:
@@ -23,6 +24,16 @@ def cache_folder() -> Path:
     folder = Path(given).expanduser() if given else user_cache_path("evavos-widget")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def plain_name(name: str) -> str:
+    """A name as that of one file or folder: it leads nowhere else.
+
+    What is a path is reduced to its last part, and what no file system takes to ``_``.
+    """
+    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+    plain = re.sub(r'[\x00-\x1f<>:"|?*]', "_", last).strip(" ")
+    return "video" if plain.strip(".") == "" else plain
 
 
 @contextmanager

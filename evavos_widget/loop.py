@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
+from evavos_widget.masks import decode_runs, encode_runs
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from evavos_widget.video import Video
 
 __all__ = [
+    "SOURCES",
     "Annotation",
     "AnnotationChoice",
     "AnnotationSelector",
@@ -31,6 +34,7 @@ __all__ = [
     "MaskPredictor",
     "PropagationStep",
     "Propagator",
+    "Source",
     "Suggestion",
     "affected_frames",
     "nearest_annotated",
@@ -40,21 +44,102 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
+SOURCES = ("drawn", "clicked", "boxed", "scribbled", "accepted", "absent", "imported")
+"""Where an annotation can come from: the hand, a predictor that was given prompts, a look at
+the mask that was there, or elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an object's annotation on a frame came from, and what it is worth.
+
+    Parameters
+    ----------
+    kind : str
+        One of `SOURCES`.
+    trust : float in [0, 1]
+        Expected IoU of the annotation with the truth: 1 for what a person drew or looked at,
+        the predictor's score for what came of prompts.
+    corrects : bool
+        Whether it began from a mask that was there.
+    """
+
+    kind: str = "drawn"
+    trust: float = 1.0
+    corrects: bool = False
+
+
 class Annotation:
-    """One frame of K: what the annotator stands behind there.
+    """One frame of K: what the annotator stands behind there. Immutable.
+
+    Kept as runs, since a video may have a thousand of them.
 
     Parameters
     ----------
     labels : (H, W) uint8 array
-        Label map that holds only the ids in `objects`; 0 elsewhere. Read-only.
-    objects : frozenset of int
+        Label map that holds only the ids in `objects`; 0 elsewhere.
+    objects : collection of int
         The objects this annotation speaks for. One that is listed and has no
         pixel is *absent* from the frame.
+    sources : mapping of object -> Source, optional
+        By default every object is drawn.
     """
 
-    labels: np.ndarray
-    objects: frozenset[int]
+    __slots__ = ("objects", "runs", "shape", "sources")
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        objects: Collection[int],
+        sources: Mapping[int, Source] | None = None,
+    ) -> None:
+        height, width = labels.shape
+        self._set(encode_runs(labels), (height, width), objects, sources)
+
+    @classmethod
+    def of_runs(
+        cls,
+        runs: np.ndarray,
+        shape: tuple[int, int],
+        objects: Collection[int],
+        sources: Mapping[int, Source] | None = None,
+    ) -> Annotation:
+        """An annotation whose label map is already coded, see `masks.encode_runs`."""
+        annotation = cls.__new__(cls)
+        annotation._set(runs, shape, objects, sources)
+        return annotation
+
+    def _set(
+        self,
+        runs: np.ndarray,
+        shape: tuple[int, int],
+        objects: Collection[int],
+        sources: Mapping[int, Source] | None,
+    ) -> None:
+        self.runs = runs
+        self.shape = shape
+        self.objects = frozenset(objects)
+        given = sources or {}
+        self.sources: Mapping[int, Source] = {o: given.get(o, Source()) for o in self.objects}
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label map, decoded: a fresh, read-only ``(H, W)`` uint8 array."""
+        labels = decode_runs(self.runs, self.shape)
+        labels.flags.writeable = False
+        return labels
+
+    @property
+    def present(self) -> frozenset[int]:
+        """The objects that have a pixel; the rest of `objects` is absent."""
+        return frozenset(np.unique(self.runs >> np.uint32(24)).tolist()) - {0}
+
+    def trust(self, obj: int) -> float:
+        """How much of what is said of an object is to be believed, 0 to 1."""
+        return self.sources[obj].trust
+
+    def __repr__(self) -> str:
+        return f"<Annotation of objects {sorted(self.objects)}>"
 
 
 @dataclass(frozen=True, eq=False)

@@ -308,6 +308,19 @@ class LabelMaps:
                 runs[index] = new
         return self._of(runs, *self._size)
 
+    def replace_runs(self, changes: Mapping[int, np.ndarray]) -> LabelMaps:
+        """As `replace`, of maps that are coded already, which are kept as they are.
+
+        Parameters
+        ----------
+        changes : mapping of frame index -> (R,) uint32 array
+            As `encode_runs` makes them for maps of this size; they may lie in a file.
+        """
+        runs = list(self._runs)
+        for index, new in changes.items():
+            runs[index] = new
+        return self._of(runs, *self._size)
+
     def array(self) -> np.ndarray:
         """All maps as one ``(N, H, W)`` uint8 array."""
         labels = np.empty(self.shape, dtype=np.uint8)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget.state import CurvePoint
+from evavos_widget.session import CurvePoint
 
 __all__ = ["Chart"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget.journal import read_events
 from evavos_widget.prompts import ANNOTATION_TYPES, STATEMENTS, Costs
+from evavos_widget.session.journal import read_events
 
 __all__ = ["costs_from", "measured_costs", "per_second", "read_costs", "write_costs"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from evavos_widget.loop import Suggestion
-    from evavos_widget.state import ObjectInfo, Round
+    from evavos_widget.session import ObjectInfo, Round
 
 __all__ = ["Annotator"]
 

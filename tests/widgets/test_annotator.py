@@ -139,7 +139,7 @@ def test_a_wrong_trait_leaves_no_session_behind(frames, propagator, predictor, t
     options = {"propagator": propagator, "predictor": predictor, "path": tmp_path / "s"}
     with pytest.raises(traitlets.TraitError):
         Annotator(frames, frame=99, **options)
-    from evavos_widget.journal import Journal
+    from evavos_widget.session.journal import Journal
 
     Journal(tmp_path / "s").close()
 

@@ -160,7 +160,7 @@ def test_a_commit_that_the_disk_refuses_is_not_acknowledged(page, session, monke
     def refuse(self, event):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("evavos_widget.journal.Journal.append", refuse)
+    monkeypatch.setattr("evavos_widget.session.journal.Journal.append", refuse)
     content, _ = page.reply(page.commit(4, square()))
     assert content["error"] == {"code": "io", "message": "no space left on device"}
     assert not session.annotations

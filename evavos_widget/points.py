@@ -1,0 +1,104 @@
+"""Point labels: what a person says of single pixels, never turned into masks by themselves.
+
+Point-VOS (Sec. 3) replaces mask drawing by such answers: a proposed point is accepted,
+rejected, or ambiguous.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["LABELS", "Point", "as_points", "of_both", "with_points", "without_points"]
+
+LABELS = ("positive", "negative", "unknown")
+"""What a pixel can be said to be: of the object, not of it, or one cannot tell."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """One pixel and what was said of it.
+
+    Parameters
+    ----------
+    x, y : int
+        Column and row, from 0 at the top left.
+    label : {'positive', 'negative', 'unknown'}
+    """
+
+    x: int
+    y: int
+    label: str = "positive"
+
+
+def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ...]:
+    """Check points, given as `Point` or as (x, y, label).
+
+    Parameters
+    ----------
+    points : iterable of Point or (x, y, label)
+    height, width : int
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    tuple of Point
+        Each pixel once; where it is given twice, the later label.
+
+    Raises
+    ------
+    ValueError
+        A point is outside the picture, not a whole pixel, or has another label.
+    """
+    checked = (_as_point(i, p, height, width) for i, p in enumerate(points))
+    return tuple({(p.x, p.y): p for p in checked}.values())
+
+
+def _as_point(number: int, given: Any, height: int, width: int) -> Point:
+    try:
+        x, y, label = (given.x, given.y, given.label) if isinstance(given, Point) else given
+        x, y = operator.index(x), operator.index(y)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"point {number} is {given!r}; give (x, y, label) with whole columns and rows."
+        ) from None
+    if label not in LABELS:
+        raise ValueError(f"point {number} is labelled {label!r}; choose from {list(LABELS)}.")
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(
+            f"point {number} at ({x}, {y}) is outside the {width} x {height} picture; "
+            f"give 0 <= x <= {width - 1} and 0 <= y <= {height - 1}."
+        )
+    return Point(x, y, label)
+
+
+def with_points(old: Sequence[Point], new: Sequence[Point]) -> tuple[Point, ...]:
+    """`old` and `new` together; of a pixel that is in both, what `new` says."""
+    return tuple({(p.x, p.y): p for p in (*old, *new)}.values())
+
+
+def without_points(old: Sequence[Point], pixels: Iterable[tuple[int, int]]) -> tuple[Point, ...]:
+    """`old` without what it says of some pixels, each (x, y)."""
+    gone = set(pixels)
+    return tuple(p for p in old if (p.x, p.y) not in gone)
+
+
+def of_both(a: Sequence[Point], b: Sequence[Point]) -> tuple[Point, ...]:
+    """What the points of two objects say of the two as one.
+
+    A pixel of either is a pixel of both together, one that is of neither is not; that it is
+    not of one of them says nothing.
+    """
+    first, second = ({(p.x, p.y): p.label for p in points} for points in (a, b))
+    together: list[Point] = []
+    for x, y in {**first, **second}:
+        labels = {first.get((x, y)), second.get((x, y))}
+        if "positive" in labels:
+            together.append(Point(x, y, "positive"))
+        elif labels == {"negative"}:
+            together.append(Point(x, y, "negative"))
+        elif "unknown" in labels:
+            together.append(Point(x, y, "unknown"))
+    return tuple(together)

@@ -1,0 +1,410 @@
+"""What a person or a robot says in a session: objects, annotations, points."""
+
+from __future__ import annotations
+
+import operator
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from evavos_widget import export
+from evavos_widget.loop import MaskPredictor
+from evavos_widget.masks import as_label_map
+from evavos_widget.points import Point, as_points
+from evavos_widget.prompts import Box, Click, Costs, Prediction, Prompts, Scribble
+from evavos_widget.session import checks
+from evavos_widget.session.events import Annotate, Event, pack_label_map
+from evavos_widget.session.state import merged_frames
+from evavos_widget.session.view import SessionView
+
+__all__ = ["AnnotatedSession"]
+
+PROMPTED = ("clicks", "box", "scribble")
+"""Annotation types whose masks a predictor made."""
+
+
+class AnnotatedSession(SessionView):
+    """Everything that becomes an event; each is on disk when its call returns."""
+
+    predictor: MaskPredictor
+    costs: Costs
+    _scores: dict[tuple[int, int], tuple[int, float]]
+
+    # -- objects --------------------------------------------------------------
+
+    def add_object(self, name: str | None = None) -> int:
+        """Add an object at any time; the masks of the others stay.
+
+        Returns
+        -------
+        int
+            The new object's id, 1 to 255.
+        """
+        with self._lock:
+            free = sorted(set(range(1, 256)) - set(self._state.ids))
+            if not free:
+                raise ValueError(
+                    "there are 255 objects, all that a label map can hold; "
+                    "remove one, or annotate the rest in a second session."
+                )
+            above = [i for i in free if i > max(self._state.ids, default=0)]
+            new = above[0] if above else free[0]
+            name = checks.as_name(f"object {new}" if name is None else name)
+            self._do({"kind": "object.add", "object": new, "name": name})
+            return new
+
+    def update_object(self, obj: int, **changes: Any) -> None:
+        """Change an object's ``name``, ``color`` ('#rrggbb'), ``visible`` or ``locked``."""
+        with self._lock:
+            obj = self._as_object(obj)
+            changes = checks.as_changes(changes)
+            self._do({"kind": "object.update", "object": obj, "changes": changes})
+
+    def remove_object(self, obj: int) -> None:
+        """Remove an object with its masks and annotations; undo brings it back."""
+        with self._lock:
+            obj = self._as_object(obj)
+            checks.check_unlocked(self._state, {obj})
+            self._do({"kind": "object.remove", "object": obj})
+
+    def merge_objects(self, obj: int, into: int) -> None:
+        """Make two objects one, which was outlined as two by mistake; undo parts them again.
+
+        Parameters
+        ----------
+        obj : int
+            Ends here; its masks, annotations and points go over.
+        into : int
+            Stays, with its name and colour. A frame where only one of the two was
+            annotated stays annotated and takes in the other's current mask there.
+        """
+        with self._lock:
+            obj, into = self._as_object(obj), self._as_object(into)
+            if obj == into:
+                raise ValueError(f"object {obj} cannot be merged into itself; name another one.")
+            checks.check_unlocked(self._state, {obj, into})
+            frames = merged_frames(self._state, obj, into)
+            self._do({"kind": "object.merge", "object": obj, "into": into, "frames": frames})
+
+    # -- annotating -----------------------------------------------------------
+
+    def predict(
+        self,
+        frame: int,
+        obj: int,
+        *,
+        clicks: Sequence[Click | tuple[float, float, Any]] = (),
+        box: Box | Sequence[float] | None = None,
+        scribbles: Sequence[Scribble] = (),
+    ) -> Prediction:
+        """A preview of one object's mask from prompts; nothing is stored.
+
+        Parameters
+        ----------
+        frame, obj : int
+        clicks : sequence of Click or (x, y, positive)
+            All clicks since the frame's current mask, in order.
+        box : Box or (x0, y0, x1, y1), optional
+        scribbles : sequence of Scribble
+
+        Returns
+        -------
+        Prediction
+        """
+        frame, obj = self._as_frame(frame), self._as_object(obj)
+        with self._lock:
+            state = self._state
+            soft = self._probabilities.get(frame, state.revisions[frame], obj)
+        current = state.masks[frame] == obj
+        prompts = Prompts(
+            clicks=_as_clicks(clicks),
+            box=box if box is None or isinstance(box, Box) else Box(*box),
+            scribbles=tuple(scribbles),
+            previous_mask=current if current.any() else None,
+            previous_probabilities=soft if current.any() else None,
+        )
+        prompts.validate(self.video.height, self.video.width)
+        prediction = self.predictor.predict(
+            self.video.frame(frame), prompts, key=(self.video.token, frame)
+        )
+        self._scores[frame, obj] = (_digest(prediction.mask), float(prediction.score))
+        return prediction
+
+    def annotate(
+        self,
+        frame: int,
+        mask: np.ndarray,
+        *,
+        objects: Collection[int] | None = None,
+        kind: str = "mask",
+        seconds: float | None = None,
+        clicks: Sequence[Click | tuple[float, float, Any]] = (),
+        trust: float | None = None,
+    ) -> int:
+        """Commit an annotation; on disk when this returns.
+
+        Parameters
+        ----------
+        frame : int
+        mask : (H, W) array
+            The mask of one object (bool, with one id in `objects`) or a label map.
+        objects : collection of int, optional
+            Whom the annotation speaks for. One without a pixel is absent from the
+            frame. Default: the ids present in the label map.
+        kind : str
+            Annotation type.
+        seconds : float, optional
+            What it cost; default from `costs`, for each object it speaks for.
+        clicks : sequence of Click or (x, y, positive)
+            The clicks that led to it, for the record.
+        trust : float in [0, 1], optional
+            Expected IoU with the truth. By default 1, and of a mask that `predict` made from
+            prompts what the predictor said of it.
+
+        Returns
+        -------
+        int
+            The new revision.
+
+        Raises
+        ------
+        ValueError
+            The mask has another size than the video, names unknown or locked objects, or
+            lies wholly on locked ones; or the annotation type makes no masks.
+        """
+        frame = self._as_frame(frame)
+        made = _as_clicks(clicks)
+        with self._lock:
+            objects = None if objects is None else checks.as_ids(objects)
+            what = f"the mask for frame {frame}"
+            labels, spoken = checks.as_labels(self._state, mask, objects, what)
+            checks.check_unlocked(self._state, spoken)
+            checks.check_type(kind)
+            believed = {o: self._trust(frame, o, labels, kind, trust) for o in spoken}
+            labels = checks.beside_locked(self._state, frame, labels)
+            checks.check_statement(kind, labels, spoken, frame)
+            if seconds is None:
+                seconds = self.costs.seconds(kind, len(made) or None) * len(spoken)
+            event: Annotate = {
+                "kind": "annotate",
+                "frames": {str(frame): pack_label_map(labels)},
+                "objects": sorted(spoken),
+                "type": kind,
+                "seconds": checks.as_seconds(seconds),
+                "clicks": [[float(c.x), float(c.y), int(c.positive)] for c in made],
+                "corrects": sorted(spoken & self._state.masks.ids(frame)),
+            }
+            if doubted := {str(o): t for o, t in sorted(believed.items()) if t < 1}:
+                event["trust"] = doubted
+            self._do(event)
+            return self.revision
+
+    def _trust(
+        self, frame: int, obj: int, labels: np.ndarray, kind: str, given: float | None
+    ) -> float:
+        """What an object's mask is worth: as given, or as the predictor that made it said."""
+        if given is not None:
+            if not 0 <= given <= 1:
+                raise ValueError(f"trust is {given}; give 0 (none) to 1 (the truth).")
+            return float(given)
+        digest, score = self._scores.get((frame, obj), (None, 1.0))
+        predicted = kind in PROMPTED and digest == _digest(labels == obj)
+        return min(max(score, 0.0), 1.0) if predicted else 1.0
+
+    def accept(
+        self, frame: int, objects: Collection[int] | None = None, *, seconds: float | None = None
+    ) -> int:
+        """Stand behind the masks of a frame as they are: annotation type ``'verified'``.
+
+        Parameters
+        ----------
+        frame : int
+        objects : collection of int, optional
+            Default: every object with a pixel there that is not locked.
+        seconds : float, optional
+            As for `annotate`.
+
+        Returns
+        -------
+        int
+            The new revision.
+
+        Raises
+        ------
+        ValueError
+            An object has no mask there: say that it is absent, or draw it.
+        """
+        frame = self._as_frame(frame)
+        with self._lock:
+            labels = self._state.masks[frame]
+            shown_ids = self._state.masks.ids(frame)
+            free = shown_ids - checks.locked(self._state)
+            chosen = free if objects is None else checks.as_ids(objects)
+            if not chosen:
+                why = "only locked masks" if shown_ids else "no mask to accept"
+                raise ValueError(f"frame {frame} shows {why}; draw one first.")
+            shown = np.where(np.isin(labels, list(chosen)), labels, 0)
+            return self.annotate(frame, shown, objects=chosen, kind="verified", seconds=seconds)
+
+    def mark_absent(
+        self, frame: int, objects: Collection[int], *, seconds: float | None = None
+    ) -> int:
+        """Say that objects are not in a frame; their masks there go. Returns the revision."""
+        nothing = np.zeros((self.video.height, self.video.width), dtype=np.uint8)
+        return self.annotate(frame, nothing, objects=objects, kind="absent", seconds=seconds)
+
+    def import_masks(
+        self, source: Any, *, objects: Collection[int] | None = None, seconds: float = 0.0
+    ) -> list[int]:
+        """Take existing masks as annotations, in one step that undo takes back.
+
+        Parameters
+        ----------
+        source : folder of PNG files, .npz file, (N, H, W) array, or mapping
+            A mapping goes from frame to label map.
+        objects : collection of int, optional
+            Whom the masks speak for, whatever else they hold; default all ids that occur in
+            any of them. Ids without an object get one. Pixels of locked objects stay as they
+            are.
+        seconds : float
+            What they cost the annotator.
+
+        Returns
+        -------
+        list of int
+            The frames annotated.
+
+        Raises
+        ------
+        ValueError
+            There is no mask in `source`, or none that speaks for an object.
+        """
+        height, width = self.video.height, self.video.width
+        maps = {
+            self._as_frame(f): as_label_map(m, height, width, f"the mask for frame {f}")
+            for f, m in export.import_masks(source, self.video).items()
+        }
+        if not maps:
+            raise ValueError(f"no mask found in {source!r}; give one label map or more.")
+        present = {int(i) for labels in maps.values() for i in np.unique(labels)} - {0}
+        spoken = present if objects is None else checks.as_ids(objects)
+        if not spoken:
+            raise ValueError(
+                f"the masks in {str(source)[:200]!r} hold no object; where one is meant to be "
+                "absent, say so: objects=[...]."
+            )
+        with self._lock:
+            checks.check_unlocked(self._state, spoken)
+            frames: dict[str, str] = {}
+            for frame, labels in sorted(maps.items()):
+                meant = np.where(np.isin(labels, list(spoken)), labels, 0).astype(np.uint8)
+                free = checks.free_of_locked(self._state, frame, meant)
+                frames[str(frame)] = pack_label_map(free)
+            events: list[Event] = [
+                {"kind": "object.add", "object": o, "name": f"object {o}"}
+                for o in sorted(spoken - set(self._state.ids))
+            ]
+            events.append(
+                {
+                    "kind": "annotate",
+                    "frames": frames,
+                    "objects": sorted(spoken),
+                    "type": "import",
+                    "seconds": checks.as_seconds(seconds),
+                    "clicks": [],
+                }
+            )
+            self._do(*events)
+        return sorted(maps)
+
+    def remove_annotation(self, frame: int, obj: int) -> None:
+        """Take an object's annotation on a frame back into question."""
+        with self._lock:
+            frame, obj = self._as_frame(frame), checks.as_id(obj)
+            annotation = self._state.annotations.get(frame)
+            if annotation is None or obj not in annotation.objects:
+                raise ValueError(
+                    f"frame {frame} is not annotated for object {obj}; "
+                    f"annotated frames: {sorted(self._state.annotations)}."
+                )
+            checks.check_unlocked(self._state, {obj})
+            self._do({"kind": "annotation.remove", "frame": frame, "object": obj})
+
+    # -- points ---------------------------------------------------------------
+
+    def label_points(
+        self,
+        frame: int,
+        obj: int,
+        points: Iterable[Point | tuple[int, int, str]],
+        *,
+        seconds: float | None = None,
+    ) -> int:
+        """Say of pixels whether they are of an object; no mask follows from it by itself.
+
+        Parameters
+        ----------
+        frame, obj : int
+        points : iterable of Point or (x, y, label)
+            Label ``'positive'``, ``'negative'`` or ``'unknown'``; of a pixel that was
+            labelled before, the new label holds.
+        seconds : float, optional
+            What it cost; by default `Costs.point` for each.
+
+        Returns
+        -------
+        int
+            The new revision.
+
+        Raises
+        ------
+        ValueError
+            A point is outside the picture or not labelled, or the object is locked.
+        """
+        frame, obj = self._as_frame(frame), self._as_object(obj)
+        labelled = as_points(points, self.video.height, self.video.width)
+        if not labelled:
+            raise ValueError("there is no point to label; give one (x, y, label) or more.")
+        with self._lock:
+            checks.check_unlocked(self._state, {obj})
+            if seconds is None:
+                seconds = self.costs.seconds("points", len(labelled))
+            self._do(
+                {
+                    "kind": "points.label",
+                    "frame": frame,
+                    "object": obj,
+                    "points": [[p.x, p.y, p.label] for p in labelled],
+                    "seconds": checks.as_seconds(seconds),
+                }
+            )
+            return self.revision
+
+    def remove_points(
+        self, frame: int, obj: int, pixels: Iterable[tuple[int, int]] | None = None
+    ) -> None:
+        """Forget what was said of pixels, each (x, y); by default of all on the frame."""
+        frame, obj = self._as_frame(frame), self._as_object(obj)
+        with self._lock:
+            there = {(p.x, p.y) for p in self._state.points.get((frame, obj), ())}
+            given = there if pixels is None else pixels
+            meant = {(operator.index(x), operator.index(y)) for x, y in given}
+            if not meant or not meant <= there:
+                which = f"no point at {min(meant - there)}" if meant else "no point"
+                raise ValueError(
+                    f"object {obj} has {which} on frame {frame}; it has {sorted(there)}."
+                )
+            checks.check_unlocked(self._state, {obj})
+            places = [list(pixel) for pixel in sorted(meant)]
+            self._do({"kind": "points.remove", "frame": frame, "object": obj, "pixels": places})
+
+
+def _as_clicks(clicks: Iterable[Click | tuple[float, float, Any]]) -> tuple[Click, ...]:
+    return tuple(c if isinstance(c, Click) else Click(c[0], c[1], bool(c[2])) for c in clicks)
+
+
+def _digest(mask: np.ndarray) -> int:
+    """A number that tells one mask from another."""
+    return zlib.crc32(np.packbits(mask).tobytes())

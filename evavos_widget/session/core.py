@@ -1,0 +1,228 @@
+"""What every part of a session stands on: one state, one lock, one place on disk, listeners."""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from evavos_widget.probabilities import ProbabilityCache
+from evavos_widget.session import checks
+from evavos_widget.session.events import VERSION, Event, Group, Step
+from evavos_widget.session.state import Affected, State
+from evavos_widget.session.storage import Storage, default_folder, folder_of, take_over
+from evavos_widget.session.timeline import Timeline
+from evavos_widget.video import Video
+
+__all__ = ["SessionCore"]
+
+PROBABILITY_BYTES = 128 * 2**20
+"""Of propagated probabilities kept for predictors, compressed."""
+
+
+class SessionCore:
+    """A session without its questions and its loop: how a change happens, and the end.
+
+    Parameters
+    ----------
+    video : Video
+    affected : callable
+        `Propagator.affected`.
+    engine_names : mapping of stage -> name or None
+        For the journal.
+    path, read_only : as for `Session`
+    """
+
+    def __init__(
+        self,
+        video: Video,
+        affected: Affected,
+        engine_names: Mapping[str, str | None],
+        path: str | os.PathLike[str] | None,
+        read_only: bool,
+    ) -> None:
+        self.video = video
+        self._engine_names = engine_names
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
+        self._probabilities = ProbabilityCache(PROBABILITY_BYTES)
+        self._closed = False
+        empty = State.empty(video.n_frames, video.height, video.width)
+        self._timeline = Timeline(empty, affected)
+        self._storage = self._opened(path, read_only)
+
+    def _opened(self, path: str | os.PathLike[str] | None, read_only: bool) -> Storage:
+        if path is None:
+            return Storage(None, {})
+        folder = default_folder(self.video) if path == "auto" else folder_of(path)
+        if not read_only:
+            take_over(folder)
+        storage = Storage(folder, self._header(), read_only=read_only)
+        try:
+            storage.load(self._timeline)
+        except BaseException:
+            storage.close()
+            raise
+        if not storage.read_only:
+            take_over(folder, self)
+        return storage
+
+    @property
+    def _state(self) -> State:
+        return self._timeline.state
+
+    @property
+    def path(self) -> Path | None:
+        """The session's folder; None where nothing is kept."""
+        return self._storage.path
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it can only be looked at and exported from."""
+        return self._storage.read_only
+
+    @property
+    def saved_at(self) -> float | None:
+        """When the last change was on disk, in seconds since the epoch."""
+        return self._storage.saved_at
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change."""
+        return self._timeline.revision
+
+    def undo(self) -> str | None:
+        """Take the last change back; returns what it was, or None."""
+        return self._step_history("undo")
+
+    def redo(self) -> str | None:
+        """Bring back what `undo` took; returns what it was, or None."""
+        return self._step_history("redo")
+
+    def subscribe(self, callback: Callable[[str, dict[str, Any]], None]) -> Callable[[], None]:
+        """Call ``callback(event, payload)`` after changes; returns how to stop that.
+
+        Events: ``'changed'`` (payload ``kind``, an event's kind or ``'undo'``, ``'redo'``;
+        for ``'annotate'`` also ``round``, the `Round` that was committed),
+        ``'frame'`` (payload ``frame``: its mask was propagated), ``'propagated'``
+        (payload ``finished``), ``'warning'`` (payload ``sentence``), ``'closed'``. Called on
+        the thread that made the change.
+        """
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session takes no more changes."""
+        return self._closed
+
+    def close(self) -> None:
+        """Write the masks, and close the journal, so that others can open the session.
+
+        What engines keep goes with them, since other sessions may use the same ones.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self._save_masks()
+            finally:
+                self._closed = True
+                self._storage.close()
+        self._emit("closed", {})
+
+    def save_as(self, path: str | os.PathLike[str]) -> None:
+        """Go on in another folder, with everything that was said so far.
+
+        Also the way out where the session's folder was moved or deleted.
+
+        Raises
+        ------
+        FileExistsError
+            There is a session already.
+        ValueError
+            This session keeps nothing on disk.
+        """
+        with self._lock:
+            self._check_open()
+            self._storage.move_to(folder_of(path))
+            self._save_masks()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _emit(self, event: str, payload: dict[str, Any]) -> None:
+        for callback in list(self._listeners):
+            callback(event, payload)
+
+    def _save_masks(self) -> None:
+        if sentence := self._storage.save_masks(self._timeline):
+            warnings.warn(sentence, stacklevel=3)
+            self._emit("warning", {"sentence": sentence})
+
+    def _do(self, *events: Event, undoable: bool = True) -> None:
+        """Make one change: compute it, write it to disk, then let it be seen."""
+        with self._lock:
+            self._check_open()
+            group: Group = {"kind": "group", "events": list(events), "undoable": undoable}
+            state = self._timeline.after(events)
+            self._timeline.add(self._storage.write(group), group, state)
+            payload: dict[str, Any] = {"kind": events[-1]["kind"]}
+            if payload["kind"] == "annotate":
+                payload["round"] = state.rounds[-1]
+        self._emit("changed", payload)
+
+    def _step_history(self, direction: str) -> str | None:
+        with self._lock:
+            self._check_open()
+            history = self._timeline.history
+            kept = history.can_undo if direction == "undo" else history.can_redo
+            if kept is None:
+                return None
+            step: Step = {"kind": "undo" if direction == "undo" else "redo", "of": kept.line}
+            self._storage.write(step)
+            self._timeline.step(direction)
+        self._emit("changed", {"kind": direction})
+        return kept.label
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("this session is closed; open it again with Session.open(path).")
+
+    def _as_frame(self, frame: int) -> int:
+        frame = operator.index(frame)
+        if not 0 <= frame < self.video.n_frames:
+            raise IndexError(
+                f"frame {frame} is not in the video; give 0 to {self.video.n_frames - 1}."
+            )
+        return frame
+
+    def _as_object(self, obj: int) -> int:
+        obj = checks.as_id(obj)
+        checks.check_object(self._state, obj)
+        return obj
+
+    def _header(self) -> dict[str, Any]:
+        v = self.video
+        return {
+            "kind": "session",
+            "version": VERSION,
+            "video": {
+                "source": v.source,
+                "name": v.name,
+                "n_frames": v.n_frames,
+                "height": v.height,
+                "width": v.width,
+                "fingerprint": v.fingerprint(),
+            },
+            "engines": self._engine_names,
+            "time": time.time(),
+        }

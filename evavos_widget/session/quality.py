@@ -1,0 +1,82 @@
+"""How good the masks are: predicted for a person, and the true figure where truth is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evavos_widget.loop import objects_annotated
+from evavos_widget.metrics import SequenceScorer
+from evavos_widget.probabilities import predicted_quality
+from evavos_widget.session.state import CurvePoint, State
+
+__all__ = ["TrueQuality", "curve_point", "quality_of_frame"]
+
+
+def quality_of_frame(
+    state: State,
+    frame: int,
+    ids: Sequence[int],
+    probabilities: np.ndarray,
+    weights: tuple[float, float, float],
+) -> dict[int, np.ndarray]:
+    """`State.quality` after a frame was propagated.
+
+    Parameters
+    ----------
+    state : State
+    frame : int
+    ids : sequence of int
+        The objects of `probabilities`, which has the background before them.
+    probabilities : (K + 1, H, W) float array
+    weights : three floats
+        See `probabilities.QUALITY_WEIGHTS`.
+    """
+    annotation = state.annotations.get(frame)
+    spoken = annotation.objects if annotation else frozenset()
+    quality = dict(state.quality)
+    for k, obj in enumerate(ids, start=1):
+        quality[obj] = quality[obj].copy()
+        annotated = objects_annotated(state.annotations, obj)
+        if obj in spoken:
+            quality[obj][frame] = 1.0
+        elif annotated:
+            distance = min(abs(frame - f) for f in annotated)
+            quality[obj][frame] = predicted_quality(probabilities[k], distance, weights)
+        else:
+            quality[obj][frame] = np.nan
+    return quality
+
+
+def curve_point(state: State, true: float | None) -> CurvePoint:
+    """What is known of the masks after the seconds spent."""
+    predicted = None
+    if state.objects:
+        values = np.stack([state.quality[o] for o in state.ids])
+        if np.isfinite(values).any():
+            predicted = float(np.nanmean(values))
+    return CurvePoint(state.seconds, predicted, true)
+
+
+class TrueQuality:
+    """Mean J&F of the objects that ground truth knows, for the curve only.
+
+    Parameters
+    ----------
+    ground_truth : mapping of frame -> (H, W) uint8 label map
+    """
+
+    def __init__(self, ground_truth: Mapping[int, np.ndarray]) -> None:
+        self._truth = ground_truth
+        self._ids = {int(i) for truth in ground_truth.values() for i in np.unique(truth)}
+        self._scorer: SequenceScorer | None = None
+
+    def of(self, state: State) -> float | None:
+        """J&F, 0 to 1; None where ground truth knows none of the objects."""
+        known = tuple(i for i in state.ids if i in self._ids)
+        if not known:
+            return None
+        if self._scorer is None or self._scorer.objects != known:
+            self._scorer = SequenceScorer(self._truth, frames="all", objects=known)
+        return self._scorer.score(state.masks).jf

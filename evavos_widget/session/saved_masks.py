@@ -1,0 +1,227 @@
+"""M^t on disk, so that opening a session need not propagate again.
+
+Masks can always be computed again, so they are no events of the journal but a cache beside
+it: of the present state, and of those that undo and redo lead to. They belong to one history,
+named by a digest of the journal's lines, and are read from the file when they are looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from evavos_widget.masks import MAX_RUN
+from evavos_widget.session.state import CurvePoint, State
+
+__all__ = ["SavedMasks", "read_saved_masks", "remove_leftovers", "save_masks"]
+
+NAME = "masks.npz"
+"""Of the file in the session's folder."""
+
+
+def save_masks(folder: Path, states: Sequence[State], lines: int, digest: bytes) -> None:
+    """Write the masks of states, and what belongs to them, in one atomic step.
+
+    Parameters
+    ----------
+    folder : Path
+        The session's.
+    states : sequence of State
+        The present one, then those of the history in their order.
+    lines : int
+        How many lines of the journal led there.
+    digest : bytes
+        Of those lines.
+
+    Raises
+    ------
+    OSError
+        The disk refused; what was saved before is as it was.
+    """
+    pool: dict[int, np.ndarray] = {}
+    where: list[list[int]] = []
+    places: dict[int, int] = {}
+    for state in states:
+        row = [state.masks.runs(frame) for frame in range(len(state.masks))]
+        for runs in row:
+            pool.setdefault(id(runs), runs)
+            places.setdefault(id(runs), len(places))
+        where.append([places[id(runs)] for runs in row])
+    arrays: dict[str, np.ndarray] = {
+        "lines": np.array(lines),
+        "digest": np.frombuffer(digest, np.uint8),
+        "offsets": np.cumsum([0, *(len(runs) for runs in pool.values())]),
+        "where": np.array(where, dtype=np.int64),
+    }
+    n = len(states[0].masks)
+    for i, state in enumerate(states):
+        quality = [state.quality[o] for o in state.ids]
+        curve = [[p.seconds, p.predicted, p.true] for p in state.curve]
+        arrays |= {
+            f"ids{i}": np.array(state.ids, dtype=np.int64),
+            f"quality{i}": np.array(quality, np.float32).reshape(len(quality), n).T,
+            f"stale{i}": np.array(sorted(state.stale), dtype=np.int64),
+            f"curve{i}": np.array(curve, dtype=np.float64).reshape(-1, 3),
+        }
+    temporary = folder / f"masks.{os.getpid()}.tmp"
+    try:
+        with temporary.open("wb") as file:
+            _write(file, arrays, list(pool.values()))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, folder / NAME)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write(file: IO[bytes], arrays: dict[str, np.ndarray], pool: Sequence[np.ndarray]) -> None:
+    """An ``.npz`` file; the runs, which may not fit in memory twice, piece by piece."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+        with archive.open("runs.npy", "w", force_zip64=True) as member:
+            n = sum(len(runs) for runs in pool)
+            kind = {"descr": "<u4", "fortran_order": False, "shape": (n,)}
+            np.lib.format.write_array_header_1_0(member, kind)
+            for runs in pool:
+                member.write(np.ascontiguousarray(runs, "<u4").tobytes())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left behind."""
+    for path in folder.glob("masks.*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, eq=False)
+class SavedMasks:
+    """What `save_masks` wrote.
+
+    Parameters
+    ----------
+    lines : int
+        How many lines of the journal led to it; of a file of version 0.1, how many changes.
+    digest : bytes or None
+        Of those lines; None in a file of version 0.1, which did not say.
+    """
+
+    lines: int
+    digest: bytes | None
+    _arrays: dict[str, np.ndarray]
+    _runs: np.ndarray
+
+    @property
+    def n_states(self) -> int:
+        """How many states it has masks of."""
+        return 1 if self.digest is None else len(self._arrays["where"])
+
+    def fits(self, state: State) -> bool:
+        """Whether it is of a video of this length."""
+        return self._places(0).shape == (len(state.masks),)
+
+    def adopt(self, number: int, state: State, revision: int) -> State:
+        """The state with the masks, quality, stale frames and curve that were saved of it.
+
+        Parameters
+        ----------
+        number : int
+            Which of the states that were saved it is.
+        state : State
+        revision : int
+            Stamped on every frame.
+        """
+        saved, suffix = self._arrays, "" if self.digest is None else str(number)
+        ids, quality = saved[f"ids{suffix}"].tolist(), saved[f"quality{suffix}"]
+        adopted = replace(
+            state,
+            quality={**state.quality} | {o: quality[:, k].copy() for k, o in enumerate(ids)},
+            stale=frozenset(saved[f"stale{suffix}"].tolist()),
+            curve=tuple(_curve(saved[f"curve{suffix}"])),
+        )
+        offsets = saved["offsets"].tolist()
+        masks = {
+            frame: self._runs[offsets[place] : offsets[place + 1]]
+            for frame, place in enumerate(self._places(number).tolist())
+        }
+        return adopted.with_runs(masks, revision)
+
+    def _places(self, number: int) -> np.ndarray:
+        """For each frame, which of the saved runs are its mask."""
+        if self.digest is None:
+            return np.arange(len(self._arrays["offsets"]) - 1)
+        return self._arrays["where"][number]
+
+
+def read_saved_masks(folder: Path, height: int, width: int) -> SavedMasks | None:
+    """What was saved in a folder, where it is there, whole, and of pictures of this size.
+
+    Raises
+    ------
+    ValueError
+        It is damaged: it has to be computed again.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is damaged")
+            arrays = {
+                name.removesuffix(".npy"): _small_array(archive, name)
+                for name in archive.namelist()
+                if name != "runs.npy"
+            }
+            runs = _array_in_place(path, archive)
+        offsets = arrays["offsets"]
+        covered = np.add.reduceat(
+            np.append(runs & np.uint32(MAX_RUN), np.uint32(0)), offsets[:-1], dtype=np.int64
+        )
+        if offsets[-1] != len(runs) or (covered != height * width).any():
+            raise ValueError("it is of pictures of another size")
+        if "digest" not in arrays:
+            return SavedMasks(int(arrays["events"]), None, arrays, runs)
+        return SavedMasks(int(arrays["lines"]), arrays["digest"].tobytes(), arrays, runs)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, IndexError) as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _small_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(name) as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _array_in_place(path: Path, archive: zipfile.ZipFile) -> np.ndarray:
+    """The runs, left in the file: memory is taken for what is looked at only."""
+    member = archive.getinfo("runs.npy")
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError("its runs are compressed")
+    with path.open("rb") as file:
+        file.seek(member.header_offset + 26)  # where a member says how long its name is
+        name, extra = np.frombuffer(file.read(4), "<u2").tolist()
+        file.seek(member.header_offset + 30 + name + extra)
+        np.lib.format.read_magic(file)
+        (n,), _, kind = np.lib.format.read_array_header_1_0(file)
+        start = file.tell()
+    if kind != np.dtype("<u4"):
+        raise ValueError(f"its runs are {kind}")
+    if not n:
+        return np.zeros(0, np.uint32)
+    return np.asarray(np.memmap(path, kind, "r", start, (n,)))
+
+
+def _curve(saved: np.ndarray) -> Iterator[CurvePoint]:
+    for seconds, predicted, true in saved.tolist():
+        yield CurvePoint(float(seconds), _known(predicted), _known(true))
+
+
+def _known(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

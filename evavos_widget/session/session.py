@@ -1,0 +1,344 @@
+"""One video being annotated: what a person or a robot does, and what is there. No widgets.
+
+Everything a person does in the notebook and everything the robot does in an experiment
+goes through a `Session`, from any thread. It checks what it is asked, writes it down as an
+event, and lets it be seen. The class is in four parts that stand on each other: `core` (a
+change, undo, disk), `view` (looking, exporting), `annotating` (what is said), and here what is
+done about it: propagating and suggesting. How an event changes the state is in `state`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evavos_widget import engines
+from evavos_widget.loop import (
+    Annotation,
+    AnnotationSelector,
+    FrameSelector,
+    LoopState,
+    MaskPredictor,
+    PropagationStep,
+    Propagator,
+    Suggestion,
+    suggest,
+)
+from evavos_widget.probabilities import QUALITY_WEIGHTS
+from evavos_widget.prompts import Costs
+from evavos_widget.session import checks
+from evavos_widget.session.annotating import AnnotatedSession
+from evavos_widget.session.quality import TrueQuality, curve_point, quality_of_frame
+from evavos_widget.session.storage import folder_of, read_header
+from evavos_widget.video import Video
+
+__all__ = ["Session"]
+
+
+class Session(AnnotatedSession):
+    """Annotate one video: objects, annotations K, masks M^t, and what to do next.
+
+    A locked object is safe from the hand: nothing is committed, accepted, imported, taken
+    back, merged or removed in its name, no suggestion asks for it, and where it is shown
+    another object's annotation gives way. A pass still brings its mask up to date on the
+    frames between its annotations, which are what was locked; on those it changes no pixel.
+
+    Parameters
+    ----------
+    video : Video or anything `Video.open` takes
+    propagator, predictor, frame_selector, annotation_selector : str or object
+        The four stages, by name or as objects that follow the protocols in
+        `evavos_widget.loop`. Where the weights of a named propagator or predictor cannot
+        be used, one that needs none takes its place, and `warnings` says so; `notices` has the
+        terms of weights that not everybody may use for everything.
+    path : path, 'auto' or None
+        Folder of the journal. ``'auto'``: ``<video name>.evavos`` in the working
+        directory. A folder that already holds a session of the same video is
+        continued; it stays where it is, wherever the process goes. Arrays, which have no
+        name, each get a folder of their own. None: nothing on disk, for experiments.
+    ground_truth : mapping of frame -> (H, W) uint8 label map, optional
+        Only for the curve's true J&F; no stage ever sees it.
+    costs : Costs, optional
+        Seconds charged when an annotation comes without measured ones.
+    device : str, optional
+        Where named propagators and predictors run, such as ``'cpu'``; by default a GPU where
+        there is one.
+    read_only : bool
+        Look at the session at `path` and export from it, and change nothing. So it is too,
+        with a warning, where the place may only be read.
+
+    Raises
+    ------
+    ValueError
+        `path` holds the session of another video, a stage's name is unknown, or the device is
+        not there.
+    RuntimeError
+        `path` is open in another process.
+
+    Examples
+    --------
+    >>> session = Session(frames, path=None)                       # doctest: +SKIP
+    >>> horse = session.add_object("horse")                        # doctest: +SKIP
+    >>> session.annotate(0, mask, objects=[horse])                 # doctest: +SKIP
+    >>> session.propagate()                                        # doctest: +SKIP
+    >>> session.suggest()                                          # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        video: Any,
+        *,
+        propagator: str | Propagator = "compact",
+        predictor: str | MaskPredictor = "compact",
+        frame_selector: str | FrameSelector = "farthest-in-time",
+        annotation_selector: str | AnnotationSelector = "rule",
+        path: str | os.PathLike[str] | None = "auto",
+        ground_truth: Mapping[int, np.ndarray] | None = None,
+        costs: Costs | None = None,
+        device: str | None = None,
+        read_only: bool = False,
+    ) -> None:
+        opened = video if isinstance(video, Video) else Video.open(video)
+        self.costs = costs or Costs()
+        self.ground_truth = ground_truth
+        given = (propagator, predictor, frame_selector, annotation_selector)
+        engine_names = {
+            stage: engine if isinstance(engine, str) else None
+            for stage, engine in zip(engines.STAGES, given, strict=True)
+        }
+        self.propagator: Propagator
+        self.predictor: MaskPredictor
+        self.propagator, no_weights = engines.create_or_fall_back("propagator", propagator, device)
+        self.predictor, none_either = engines.create_or_fall_back("predictor", predictor, device)
+        notices = [getattr(e, "notice", None) for e in (self.propagator, self.predictor)]
+        replaced = [sentence for sentence in (no_weights, none_either) if sentence]
+        for sentence in replaced:
+            warnings.warn(sentence, stacklevel=2)
+        self.warnings: tuple[str, ...] = (*opened.warnings, *replaced)
+        self.notices: tuple[str, ...] = tuple(dict.fromkeys(n for n in notices if n))
+        self.frame_selector: FrameSelector = engines.create("frame_selector", frame_selector)
+        self.annotation_selector: AnnotationSelector = engines.create(
+            "annotation_selector", annotation_selector
+        )
+        self._scores = {}
+        self._truth = TrueQuality(ground_truth) if ground_truth else None
+        super().__init__(opened, self.propagator.affected, engine_names, path, read_only)
+        for sentence in self._storage.warnings:
+            warnings.warn(sentence, stacklevel=2)
+        self.warnings += tuple(self._storage.warnings)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], video: Any = None, **options: Any) -> Session:
+        """Open a session again, after closing it, a crash or a kernel restart.
+
+        Parameters
+        ----------
+        path : path
+            The session's folder.
+        video : Video or anything `Video.open` takes, optional
+            Needed when the video was given as an array or has moved.
+        **options
+            As for `Session`; engines that the session was given by name are the default.
+            ``read_only=True`` leaves it as it is, and works while another process has it.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no session at `path`.
+        """
+        folder = folder_of(path)
+        header = read_header(folder)
+        if video is None:
+            video = _video_of(header, folder)
+        chosen = {k: v for k, v in (header or {}).get("engines", {}).items() if v is not None}
+        return cls(video, path=folder, **{**chosen, **options})
+
+    # -- the loop -------------------------------------------------------------
+
+    @property
+    def state(self) -> LoopState:
+        """What the selectors see; a consistent picture of one moment."""
+        s = self._state
+        columns = [s.quality[o] for o in s.ids]
+        quality = np.stack(columns, axis=1) if columns else np.zeros((self.video.n_frames, 0))
+        return LoopState(
+            video=self.video,
+            objects=s.ids,
+            annotations=s.annotations,
+            masks=s.masks,
+            quality=quality.astype(np.float32),
+            costs=self.costs,
+            snoozed=s.snoozed,
+        )
+
+    @property
+    def quality(self) -> np.ndarray:
+        """Predicted J&F, ``(N, K)`` float32, 0 to 1; NaN where nothing was propagated."""
+        return self.state.quality
+
+    def propagation(self, frames: Collection[int] | None = None) -> Iterator[PropagationStep]:
+        """Propagate to the frames that wait for it, storing each as it comes.
+
+        Close the iterator to cancel: what was stored stays, the rest stays stale. The
+        pass also ends when an annotation is committed meanwhile; start it again for
+        what is stale then.
+
+        Parameters
+        ----------
+        frames : collection of int, optional
+            Only to those of the waiting frames that are in it, as ``range(40, 96)`` for
+            the stretch from frame 40 on. Default: all.
+
+        Yields
+        ------
+        PropagationStep
+        """
+        with self._lock:
+            state, generation = self._state, self._timeline.generation
+            waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
+            if not waiting:
+                # Where every frame is annotated, that is a finished pass too.
+                if state.rounds and not state.stale:
+                    self._end_pass()
+                return
+        steps = self.propagator.propagate(self.video, state.annotations, state.ids, waiting)
+        finished = False
+        try:
+            for step in steps:
+                with self._lock:
+                    if self._closed or self._timeline.generation != generation:
+                        return
+                    if step.frame is not None and step.probabilities is not None:
+                        self._store(step.frame, step.probabilities, state.ids)
+                yield step
+            finished = True
+        finally:
+            close = getattr(steps, "close", None)
+            if close is not None:
+                close()
+            with self._lock:
+                if finished and not self._closed and self._timeline.generation == generation:
+                    self._end_pass()
+                self._save_masks()
+            self._emit("propagated", {"finished": finished})
+
+    def propagate(
+        self,
+        on_step: Callable[[PropagationStep], None] | None = None,
+        *,
+        frames: Collection[int] | None = None,
+    ) -> int:
+        """Run a whole pass, or one over `frames`; returns how many were propagated."""
+        n = 0
+        for step in self.propagation(frames):
+            n += step.frame is not None
+            if on_step is not None:
+                on_step(step)
+        return n
+
+    def _store(self, frame: int, probabilities: np.ndarray, ids: Sequence[int]) -> None:
+        """Take one propagated frame into M^t."""
+        labels = np.array([0, *ids], dtype=np.uint8)[probabilities.argmax(axis=0)]
+        revision = self.revision + 1
+        self._probabilities.put(frame, revision, ids, probabilities)
+        weights = getattr(self.propagator, "quality_weights", QUALITY_WEIGHTS)
+        quality = quality_of_frame(self._state, frame, ids, probabilities, weights)
+        changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
+        self._timeline.show(changed.with_masks({frame: labels}, revision))
+        self._emit("frame", {"frame": frame})
+
+    def _end_pass(self) -> None:
+        """What a finished pass brings: a point of the curve, and the end of what was put off."""
+        state = self._state
+        point = curve_point(state, self._truth.of(state) if self._truth else None)
+        kept = tuple(p for p in state.curve if p.seconds < point.seconds)
+        self._timeline.state = replace(state, curve=(*kept, point))
+        if state.snoozed and not self.read_only:
+            self._do({"kind": "snooze.end"}, undoable=False)
+
+    def suggest(self) -> Suggestion | None:
+        """What to annotate next, or None when nothing is left to ask."""
+        return next(iter(self.suggestions(1)), None)
+
+    def suggestions(self, n: int = 3) -> list[Suggestion]:
+        """What to annotate next, and what instead: up to `n` proposals, the best first.
+
+        Each is what would be asked if those before it had been accepted as they are, so
+        that they lie apart. Locked objects are not asked for.
+        """
+        state = self._state_to_ask_about()
+        proposals: list[Suggestion] = []
+        for _ in range(n):
+            if proposals:
+                if not state.annotations:  # the first mask: nothing else can be asked yet
+                    break
+                state = _as_if_accepted(state, proposals[-1].frame, proposals[-1].object)
+            proposal = suggest(state, self.frame_selector, self.annotation_selector)
+            if proposal is None or (proposal.frame, proposal.object) in state.snoozed:
+                break
+            proposals.append(proposal)
+        return proposals
+
+    def _state_to_ask_about(self) -> LoopState:
+        """What the selectors see of the objects that are not locked."""
+        state, locked = self.state, checks.locked(self._state)
+        if not locked:
+            return state
+        kept = [k for k, o in enumerate(state.objects) if o not in locked]
+        return replace(
+            state,
+            objects=tuple(state.objects[k] for k in kept),
+            quality=state.quality[:, kept],
+        )
+
+    def prepare(self, frame: int) -> None:
+        """Let the predictor begin with a frame on which prompts are to be expected.
+
+        Returns at once. A predictor that takes long over an image embeds it meanwhile.
+        """
+        frame = self._as_frame(frame)
+        prepare = getattr(self.predictor, "prepare", None)
+        if prepare is not None:
+            prepare(lambda: self.video.frame(frame), (self.video.token, frame))
+
+    def snooze(self, frame: int, obj: int) -> None:
+        """Suggest another frame for this object until the next finished pass.
+
+        The pass changes what is known of the frame, so that it may be asked for again then.
+        Undo takes it back at once.
+        """
+        frame, obj = self._as_frame(frame), self._as_object(obj)
+        with self._lock:
+            self._do({"kind": "snooze", "frame": frame, "object": obj})
+
+
+def _video_of(header: Mapping[str, Any] | None, folder: Path) -> Any:
+    """What a session's journal says of where its video is."""
+    if header is None:
+        raise ValueError(
+            f"the journal in {str(folder)!r} lost its first line, which named the video; "
+            "pass it: Session.open(path, video=...)."
+        )
+    source = header["video"]["source"]
+    if source is None:
+        raise ValueError(
+            f"the video of {str(folder)!r} was given as an array; "
+            "pass it again: Session.open(path, video=frames)."
+        )
+    return source
+
+
+def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:
+    """The state in which the mask of one object on a frame had been accepted."""
+    old = state.annotations.get(frame)
+    spoken = (old.objects if old else frozenset()) | {obj}
+    shown = state.masks[frame]
+    labels = np.where(shown == obj, shown, old.labels if old else 0).astype(np.uint8)
+    annotations = {**state.annotations, frame: Annotation(labels, spoken)}
+    return replace(state, annotations=annotations, snoozed=state.snoozed | {(frame, obj)})

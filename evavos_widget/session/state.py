@@ -1,0 +1,444 @@
+"""The state (V, K, M^t) of one video being annotated, and how an event changes it.
+
+`State` is immutable: every event makes a new one that shares what did not change, so
+that undo is keeping the old one. `apply` is a pure function of a state and an event;
+a session uses it to make a change and, with the same events from disk, to replay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from evavos_widget.loop import Annotation, Source
+from evavos_widget.masks import LabelMaps, decode_runs, default_color
+from evavos_widget.points import Point, of_both, with_points, without_points
+from evavos_widget.prompts import Click
+from evavos_widget.session.events import (
+    AddObject,
+    Annotate,
+    EndSnooze,
+    Event,
+    LabelPoints,
+    MergeObjects,
+    RemoveAnnotation,
+    RemoveObject,
+    RemovePoints,
+    Snooze,
+    UpdateObject,
+    pack_label_map,
+    unpack_runs,
+)
+
+__all__ = ["CurvePoint", "ObjectInfo", "Round", "State", "apply", "merged_frames"]
+
+Affected = Callable[[Mapping[int, Annotation], Mapping[int, Annotation], int], set[int]]
+"""(K before, K after, N) -> frames whose masks change; `Propagator.affected`."""
+
+SOURCE_OF = {
+    "mask": "drawn",
+    "clicks": "clicked",
+    "box": "boxed",
+    "scribble": "scribbled",
+    "verified": "accepted",
+    "absent": "absent",
+    "import": "imported",
+}
+"""Annotation type -> where its masks come from, see `loop.SOURCES`."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object: its id in the label maps (1 to 255) and how it is shown."""
+
+    id: int
+    name: str
+    color: str
+    visible: bool = True
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """One annotation as it was paid for.
+
+    Parameters
+    ----------
+    frames : tuple of int
+    objects : tuple of int
+    kind : str
+        Annotation type: ``'mask'``, ``'clicks'``, ``'box'``, ``'scribble'``,
+        ``'absent'``, ``'verified'``, ``'import'`` or ``'points'``.
+    seconds : float
+        What it cost the annotator.
+    clicks : tuple of Click
+    """
+
+    frames: tuple[int, ...]
+    objects: tuple[int, ...]
+    kind: str
+    seconds: float
+    clicks: tuple[Click, ...] = ()
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Quality after the annotator spent so many seconds; J&F as fractions of 1."""
+
+    seconds: float
+    predicted: float | None
+    true: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Everything that undo takes back.
+
+    Parameters
+    ----------
+    objects : tuple of ObjectInfo, ascending ids
+    annotations : mapping of frame -> Annotation
+        K.
+    masks : LabelMaps
+        M^t.
+    revisions : tuple of int
+        Per frame, the revision at which its mask last changed.
+    quality : mapping of object id -> (N,) float32 array
+        Predicted J&F; NaN where nothing was propagated.
+    stale : frozenset of int
+        Frames whose masks wait for a propagation pass.
+    rounds : tuple of Round
+    snoozed : frozenset of (frame, object)
+        Not to be suggested before the next finished pass.
+    curve : tuple of CurvePoint
+    points : mapping of (frame, object) -> tuple of Point
+        What was said of single pixels; no mask follows from it by itself.
+    """
+
+    objects: tuple[ObjectInfo, ...]
+    annotations: Mapping[int, Annotation]
+    masks: LabelMaps
+    revisions: tuple[int, ...]
+    quality: Mapping[int, np.ndarray] = field(default_factory=dict)
+    stale: frozenset[int] = frozenset()
+    rounds: tuple[Round, ...] = ()
+    snoozed: frozenset[tuple[int, int]] = frozenset()
+    curve: tuple[CurvePoint, ...] = ()
+    points: Mapping[tuple[int, int], tuple[Point, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, n_frames: int, height: int, width: int) -> State:
+        """No object, no annotation, background everywhere."""
+        masks = LabelMaps.empty(n_frames, height, width)
+        return cls(objects=(), annotations={}, masks=masks, revisions=(0,) * n_frames)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Ids of the objects, ascending."""
+        return tuple(o.id for o in self.objects)
+
+    @property
+    def seconds(self) -> float:
+        """What the annotator has spent so far."""
+        return float(sum(r.seconds for r in self.rounds))
+
+    @property
+    def marks(self) -> dict[tuple[int, int], str]:
+        """How each annotation in K came about, by frame and object.
+
+        ``'drawn'`` from nothing, ``'corrected'`` from a mask that was there, ``'verified'``
+        as it was, or ``'absent'``.
+        """
+        return {
+            (frame, obj): _mark(annotation.sources[obj])
+            for frame, annotation in self.annotations.items()
+            for obj in annotation.objects
+        }
+
+    def with_masks(self, changed: Mapping[int, np.ndarray], revision: int) -> State:
+        """Replace the label maps of some frames."""
+        revisions = list(self.revisions)
+        for frame in changed:
+            revisions[frame] = revision
+        return replace(self, masks=self.masks.replace(changed), revisions=tuple(revisions))
+
+    def with_runs(self, changed: Mapping[int, np.ndarray], revision: int) -> State:
+        """As `with_masks`, of label maps that are coded already."""
+        if not changed:
+            return self
+        revisions = list(self.revisions)
+        for frame in changed:
+            revisions[frame] = revision
+        masks = self.masks.replace_runs(changed)
+        return replace(self, masks=masks, revisions=tuple(revisions))
+
+
+def _mark(source: Source) -> str:
+    named = {"absent": "absent", "accepted": "verified"}
+    return named.get(source.kind, "corrected" if source.corrects else "drawn")
+
+
+def apply(state: State, event: Event, affected: Affected, revision: int) -> State:
+    """The state after an event.
+
+    Parameters
+    ----------
+    state : State
+    event : Event
+    affected : callable
+        Which frames a change of K makes stale.
+    revision : int
+        Stamped on the frames whose masks change.
+    """
+    return _HANDLERS[event["kind"]](state, event, affected, revision)
+
+
+def _add_object(state: State, event: AddObject, affected: Affected, revision: int) -> State:
+    new = ObjectInfo(event["object"], event["name"], default_color(event["object"]))
+    objects = tuple(sorted((*state.objects, new), key=lambda o: o.id))
+    unknown = np.full(len(state.revisions), np.nan, dtype=np.float32)
+    return replace(state, objects=objects, quality={**state.quality, new.id: unknown})
+
+
+def _update_object(state: State, event: UpdateObject, affected: Affected, revision: int) -> State:
+    objects = tuple(
+        replace(o, **event["changes"]) if o.id == event["object"] else o for o in state.objects
+    )
+    return replace(state, objects=objects)
+
+
+def _remove_object(state: State, event: RemoveObject, affected: Affected, revision: int) -> State:
+    gone = event["object"]
+    annotations = {
+        frame: _speaking_for(old, left)
+        for frame, old in state.annotations.items()
+        if (left := old.objects - {gone})
+    }
+    cleared = {
+        i: _without(state.masks[i], {gone})
+        for i in range(len(state.masks))
+        if gone in state.masks.ids(i)
+    }
+    changed = replace(
+        state,
+        objects=tuple(o for o in state.objects if o.id != gone),
+        annotations=annotations,
+        quality={o: q for o, q in state.quality.items() if o != gone},
+        # What the object hid may belong to another one.
+        stale=state.stale | cleared.keys() if annotations else frozenset(),
+        snoozed=frozenset(s for s in state.snoozed if s[1] != gone),
+        points={where: points for where, points in state.points.items() if where[1] != gone},
+    )
+    return changed.with_masks(cleared, revision)
+
+
+def _merge_objects(state: State, event: MergeObjects, affected: Affected, revision: int) -> State:
+    """Give everything of one object to another, which then is what both were.
+
+    A frame stays annotated where one of the two was annotated with pixels, or both were. That
+    only one of them is absent says nothing about the two together.
+    """
+    gone, kept = event["object"], event["into"]
+    both = frozenset((gone, kept))
+    shown = {
+        i: np.where(state.masks[i] == gone, np.uint8(kept), state.masks[i])
+        for i in range(len(state.masks))
+        if gone in state.masks.ids(i)
+    }
+    frames = event.get("frames") or merged_frames(state, gone, kept)
+    annotations: dict[int, Annotation] = {}
+    for frame, old in state.annotations.items():
+        spoken = old.objects & both
+        if not spoken:
+            annotations[frame] = old
+            continue
+        stays, others = str(frame) in frames, old.objects - both
+        if not stays and not others:
+            continue
+        labels = _without(old.labels, both)
+        sources = {o: old.sources[o] for o in others}
+        if stays:
+            runs = unpack_runs(frames[str(frame)], old.shape)
+            labels = np.where(decode_runs(runs, old.shape) > 0, kept, labels)
+            sources[kept] = _of_two([old.sources[o] for o in spoken])
+        annotations[frame] = Annotation(labels.astype(np.uint8), sources, sources)
+    qualities = np.stack([state.quality[gone], state.quality[kept]])
+    changed = replace(
+        state,
+        objects=tuple(o for o in state.objects if o.id != gone),
+        annotations=annotations,
+        quality={
+            **{o: q for o, q in state.quality.items() if o != gone},
+            kept: np.fmin.reduce(qualities, axis=0),
+        },
+        stale=state.stale | affected(state.annotations, annotations, len(state.revisions)),
+        snoozed=frozenset((f, kept if o == gone else o) for f, o in state.snoozed),
+        points=_merged_points(state, gone, kept),
+    )
+    return changed.with_masks(shown, revision)
+
+
+def merged_frames(state: State, gone: int, kept: int) -> dict[str, str]:
+    """The masks of two objects as one on the annotated frames that stay annotated, packed.
+
+    Where only one of the two was annotated, the other's current mask is taken in; so it is
+    part of the event, which must mean the same when nothing was propagated.
+    """
+    both = frozenset((gone, kept))
+    frames: dict[str, str] = {}
+    for frame, old in sorted(state.annotations.items()):
+        spoken = old.objects & both
+        if not (spoken == both or any(old.sources[o].kind != "absent" for o in spoken)):
+            continue
+        labels = old.labels
+        union = np.isin(state.masks[frame], list(both)) & ~np.isin(labels, list(old.objects - both))
+        frames[str(frame)] = pack_label_map(union | np.isin(labels, list(both)))
+    return frames
+
+
+def _of_two(sources: list[Source]) -> Source:
+    """The source of two annotations together: the one that took more of a person's hand."""
+    order = ("corrected", "drawn", "verified", "absent")
+    first = min(sources, key=lambda source: order.index(_mark(source)))
+    return replace(first, trust=min(source.trust for source in sources))
+
+
+def _merged_points(state: State, gone: int, kept: int) -> dict[tuple[int, int], tuple[Point, ...]]:
+    merged = {where: p for where, p in state.points.items() if where[1] not in (gone, kept)}
+    for frame in {f for f, o in state.points if o in (gone, kept)}:
+        two = (state.points.get((frame, gone), ()), state.points.get((frame, kept), ()))
+        if together := of_both(*two):
+            merged[frame, kept] = together
+    return merged
+
+
+def _annotate(state: State, event: Annotate, affected: Affected, revision: int) -> State:
+    shape = state.masks.shape[1:]
+    objects = frozenset(event["objects"])
+    annotations = dict(state.annotations)
+    shown: dict[int, np.ndarray] = {}
+    untouched: dict[int, np.ndarray] = {}  # whole frames as runs, where nothing was before
+    for key, packed in event["frames"].items():
+        frame = int(key)
+        runs, old = unpack_runs(packed, shape), annotations.get(frame)
+        there = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0}
+        sources = dict(old.sources) if old else {}
+        for obj in objects:
+            sources[obj] = _source(event, obj, obj in there, old)
+        if old is None and there <= objects and not state.masks.ids(frame):
+            annotations[frame] = Annotation.of_runs(runs, shape, sources, sources)
+            untouched[frame] = runs
+            continue
+        labels = _only(decode_runs(runs, shape), objects)
+        under = old.labels if old else np.zeros(shape, np.uint8)
+        annotations[frame] = _among(_paint(under, labels, objects), sources)
+        shown[frame] = _paint(state.masks[frame], labels, objects)
+    frames = sorted({*shown, *untouched})
+    complete = {f for f in frames if annotations[f].objects >= set(state.ids)}
+    stale = state.stale | affected(state.annotations, annotations, len(state.revisions))
+    quality = {o: q.copy() if o in objects else q for o, q in state.quality.items()}
+    for obj in objects:
+        quality[obj][frames] = 1.0
+    new_round = Round(
+        tuple(frames),
+        tuple(sorted(objects)),
+        event["type"],
+        event["seconds"],
+        tuple(Click(x, y, bool(positive)) for x, y, positive in event.get("clicks", ())),
+    )
+    changed = replace(
+        state,
+        annotations=annotations,
+        stale=stale - complete,
+        quality=quality,
+        rounds=(*state.rounds, new_round),
+    )
+    return changed.with_masks(shown, revision).with_runs(untouched, revision)
+
+
+def _source(event: Annotate, obj: int, there: bool, old: Annotation | None) -> Source:
+    if not there:
+        return Source("absent")
+    trust = event.get("trust", {}).get(str(obj), 1.0)
+    before = _mark(old.sources[obj]) if old and obj in old.objects else None
+    corrects = obj in event.get("corrects", ()) and before in (None, "corrected", "verified")
+    return Source(SOURCE_OF[event["type"]], trust, corrects)
+
+
+def _remove_annotation(
+    state: State, event: RemoveAnnotation, affected: Affected, revision: int
+) -> State:
+    frame, obj = event["frame"], event["object"]
+    annotations = dict(state.annotations)
+    old = annotations.pop(frame)
+    if left := old.objects - {obj}:
+        annotations[frame] = _speaking_for(old, left)
+    stale = state.stale | affected(state.annotations, annotations, len(state.revisions))
+    quality = dict(state.quality)
+    quality[obj] = quality[obj].copy()
+    quality[obj][frame] = np.nan
+    return replace(state, annotations=annotations, stale=stale, quality=quality)
+
+
+def _label_points(state: State, event: LabelPoints, affected: Affected, revision: int) -> State:
+    where = (event["frame"], event["object"])
+    new = tuple(Point(x, y, label) for x, y, label in event["points"])
+    points = {**state.points, where: with_points(state.points.get(where, ()), new)}
+    paid = Round((where[0],), (where[1],), "points", event["seconds"])
+    return replace(state, points=points, rounds=(*state.rounds, paid))
+
+
+def _remove_points(state: State, event: RemovePoints, affected: Affected, revision: int) -> State:
+    where = (event["frame"], event["object"])
+    pixels = ((x, y) for x, y in event["pixels"])
+    points = {**state.points, where: without_points(state.points.get(where, ()), pixels)}
+    return replace(state, points={place: left for place, left in points.items() if left})
+
+
+def _snooze(state: State, event: Snooze, affected: Affected, revision: int) -> State:
+    return replace(state, snoozed=state.snoozed | {(event["frame"], event["object"])})
+
+
+def _end_snooze(state: State, event: EndSnooze, affected: Affected, revision: int) -> State:
+    return replace(state, snoozed=frozenset())
+
+
+_HANDLERS: dict[str, Callable[[State, Any, Affected, int], State]] = {
+    "object.add": _add_object,
+    "object.update": _update_object,
+    "object.remove": _remove_object,
+    "object.merge": _merge_objects,
+    "annotate": _annotate,
+    "annotation.remove": _remove_annotation,
+    "points.label": _label_points,
+    "points.remove": _remove_points,
+    "snooze": _snooze,
+    "snooze.end": _end_snooze,
+}
+
+
+def _speaking_for(annotation: Annotation, objects: Iterable[int]) -> Annotation:
+    """What an annotation says of some of its objects."""
+    return _among(annotation.labels, {o: annotation.sources[o] for o in objects})
+
+
+def _among(labels: np.ndarray, sources: Mapping[int, Source]) -> Annotation:
+    """An annotation that holds the ids it speaks for only."""
+    return Annotation(_only(labels, sources), sources, sources)
+
+
+def _paint(under: np.ndarray, labels: np.ndarray, objects: Iterable[int]) -> np.ndarray:
+    """`labels` over `under`, replacing what `under` held of `objects`."""
+    painted = _without(under, objects)
+    return np.where(labels > 0, labels, painted)
+
+
+def _without(labels: np.ndarray, objects: Iterable[int]) -> np.ndarray:
+    return np.where(np.isin(labels, list(objects)), 0, labels).astype(np.uint8)
+
+
+def _only(labels: np.ndarray, objects: Iterable[int]) -> np.ndarray:
+    return np.where(np.isin(labels, list(objects)), labels, 0).astype(np.uint8)

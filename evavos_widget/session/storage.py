@@ -1,0 +1,270 @@
+"""Where a session is kept: the folder with its journal and its saved masks, or nowhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from evavos_widget.files import plain_name
+from evavos_widget.session.events import VERSION, check_version
+from evavos_widget.session.journal import NAME, Journal, Lines, read_journal
+from evavos_widget.session.saved_masks import (
+    SavedMasks,
+    read_saved_masks,
+    remove_leftovers,
+    save_masks,
+)
+from evavos_widget.session.timeline import Timeline, replay
+
+if TYPE_CHECKING:
+    from evavos_widget.video import Video
+
+__all__ = ["Storage", "default_folder", "folder_of", "read_header", "take_over"]
+
+
+class _Session(Protocol):
+    def close(self) -> None: ...
+
+
+_open_sessions: weakref.WeakValueDictionary[Path, _Session] = weakref.WeakValueDictionary()
+"""Open sessions of this process by folder: opening one again takes it over."""
+
+CANNOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What a system says of a place that may only be read."""
+
+
+class Storage:
+    """Keeps what a session is told to keep.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Absolute; None: nothing goes to disk.
+    header : dict
+        The first line of a new journal.
+    read_only : bool
+        Only look at what is there.
+
+    Attributes
+    ----------
+    path : Path or None
+    read_only : bool
+    saved_at : float or None
+        When the last change was written, in seconds since the epoch.
+    warnings : list of str
+        What `load` found wrong.
+
+    Raises
+    ------
+    RuntimeError
+        The folder is open in another process.
+    ValueError
+        It holds the session of another video, or one of a later version.
+    OSError
+        Nothing can be written there, and there is nothing to look at.
+    """
+
+    def __init__(
+        self, folder: Path | None, header: dict[str, Any], *, read_only: bool = False
+    ) -> None:
+        self.path = folder
+        self.read_only = read_only
+        self.saved_at: float | None = None
+        self.warnings: list[str] = []
+        self._journal: Journal | None = None
+        self._lines = Lines()
+        self._n_lines = 0
+        self._header = header
+        self._failed_to_save = False
+        if folder is None:
+            return
+        if not read_only:
+            self._open_to_write(folder)
+        if self.read_only:
+            self._lines = read_journal(folder / NAME)
+        try:
+            self._check_same_video(folder)
+            if self._journal is not None and not self._lines.digests:
+                self.write(header)
+            self._n_lines = max(self._n_lines, len(self._lines.digests))
+        except BaseException:
+            self.close()
+            raise
+        if (folder / NAME).exists():
+            self.saved_at = (folder / NAME).stat().st_mtime
+
+    def _open_to_write(self, folder: Path) -> None:
+        try:
+            self._journal = Journal(folder)
+        except OSError as error:
+            if error.errno not in CANNOT_WRITE:
+                raise
+            if not (folder / NAME).exists():
+                raise OSError(
+                    f"nothing can be written to {str(folder)!r} ({error.strerror}); give a path "
+                    "that can, or path=None to keep nothing."
+                ) from error
+            self.read_only = True
+            self.warnings.append(
+                f"{str(folder)!r} may only be read, so this session can be looked at and exported "
+                "but not changed; to go on, copy the folder."
+            )
+            return
+        self._lines = self._journal.lines
+        remove_leftovers(folder)
+
+    def _check_same_video(self, folder: Path) -> None:
+        header = self._lines.header
+        if header is None:
+            return
+        check_version(header, repr(str(folder)))
+        made, wanted = header.get("video", {}), self._header["video"]
+        if made.get("fingerprint") != wanted["fingerprint"]:
+            raise ValueError(
+                f"{str(folder)!r} holds the session of another video "
+                f"({made.get('name')!r}, {made.get('n_frames')} frames of "
+                f"{made.get('width')} x {made.get('height')}); give another path."
+            )
+
+    def load(self, timeline: Timeline) -> None:
+        """Do again what the journal says; masks come from the last saved pass."""
+        if self.path is None:
+            return
+        _, height, width = timeline.state.masks.shape
+        saved: SavedMasks | None = None
+        try:
+            saved = read_saved_masks(self.path, height, width)
+        except ValueError as error:
+            self.warnings.append(
+                f"the saved masks in {str(self.path)!r} cannot be used ({error}); every annotation "
+                "is there, and propagating computes the masks again."
+            )
+        self.warnings += replay(timeline, self._lines, saved, str(self.path / NAME))
+        self._lines = Lines(self._lines.read[:1])  # the rest is the timeline's now
+
+    @property
+    def version(self) -> int:
+        """Of the journal as it was opened."""
+        header = self._lines.header or {}
+        return int(header.get("version", VERSION))
+
+    def write(self, content: Mapping[str, Any]) -> int:
+        """Write one line and return its number once it is on disk.
+
+        Raises
+        ------
+        OSError
+            The disk refused, or the session may only be looked at; nothing has happened.
+        """
+        if self.read_only:
+            raise PermissionError(
+                f"the session in {str(self.path)!r} was opened to be looked at only; "
+                "copy its folder and open the copy to go on."
+            )
+        self._n_lines += 1
+        if self._journal is not None:
+            now = time.time()
+            try:
+                if self.version < VERSION and self._lines.read:
+                    self._journal.append({"kind": "version", "version": VERSION, "time": now})
+                    self._lines = Lines()
+                self._n_lines = self._journal.append({**content, "time": now})
+            except BaseException:
+                self._n_lines -= 1
+                raise
+            self.saved_at = now
+        return self._n_lines
+
+    def save_masks(self, timeline: Timeline) -> str | None:
+        """Save masks; a sentence, once, where the disk refuses, since they are not lost."""
+        if self._journal is None:
+            return None
+        try:
+            states = timeline.states()
+            save_masks(self._journal.folder, states, self._journal.n_lines, self._journal.digest)
+        except OSError as error:
+            told, self._failed_to_save = self._failed_to_save, True
+            if told:
+                return None
+            return (
+                f"the propagated masks could not be saved in {str(self.path)!r} ({error}); every "
+                "annotation is, and the masks will be computed again after opening."
+            )
+        self._failed_to_save = False
+        return None
+
+    def move_to(self, folder: Path) -> None:
+        """Go on in another folder, with a copy of the journal."""
+        if self._journal is None:
+            raise ValueError("this session keeps nothing on disk, so there is nothing to copy.")
+        if (folder / NAME).exists():
+            raise FileExistsError(f"there is a session in {str(folder)!r}; give another path.")
+        journal = Journal(folder)
+        try:
+            journal.fill(self._journal.content())
+        except BaseException:
+            journal.close()
+            raise
+        self._journal.close()
+        self._journal, self.path = journal, folder
+
+    def close(self) -> None:
+        """Let the folder go, whatever the disk says."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
+
+
+def default_folder(video: Video) -> Path:
+    """``<name>.evavos`` in the working directory.
+
+    Arrays have no name of their own, so one that meets another's folder takes the next,
+    ``<name>-2.evavos``.
+    """
+    name = plain_name(video.name)
+    folder = Path(f"{name}.evavos").absolute()
+    number = 1
+    while video.source is None:
+        header = read_journal(folder / NAME).header
+        if header is None or header["video"].get("fingerprint") == video.fingerprint():
+            break
+        number += 1
+        folder = Path(f"{name}-{number}.evavos").absolute()
+    return folder
+
+
+def folder_of(path: str | os.PathLike[str]) -> Path:
+    """The folder of a session as it is meant now, wherever the process goes later."""
+    return Path(path).expanduser().absolute()
+
+
+def read_header(folder: Path) -> dict[str, Any] | None:
+    """What a session's journal is of; None where its first line is damaged.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no session.
+    """
+    if not (folder / NAME).is_file():
+        raise FileNotFoundError(
+            f"there is no session at {str(folder)!r}; give the folder that holds its {NAME}."
+        )
+    header = read_journal(folder / NAME).header
+    if header is not None:
+        check_version(header, repr(str(folder)))
+    return header
+
+
+def take_over(folder: Path, session: _Session | None = None) -> None:
+    """Close a session of this process on the same folder: the later one has it."""
+    earlier = _open_sessions.pop(folder.resolve(), None)
+    if earlier is not None and earlier is not session:
+        earlier.close()
+    if session is not None:
+        _open_sessions[folder.resolve()] = session

@@ -1,0 +1,194 @@
+"""The states of a session one after the other, and doing again what a journal says.
+
+A replay is a function of the journal's lines alone. Saved masks only spare a pass: they are
+taken over where the journal is the one that they were saved with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evavos_widget.session.events import Event, Group, Step, as_change, describe, objects_of
+from evavos_widget.session.history import History
+from evavos_widget.session.journal import Lines
+from evavos_widget.session.saved_masks import SavedMasks
+from evavos_widget.session.state import Affected, State, apply
+
+__all__ = ["Timeline", "replay"]
+
+
+class Timeline:
+    """The present state, and the history around it.
+
+    Parameters
+    ----------
+    state : State
+    affected : callable
+        `Propagator.affected`.
+
+    Attributes
+    ----------
+    revision : int
+        Grows with every change of the state.
+    generation : int
+        Grows when K or the objects change: a running pass then works on old news.
+    """
+
+    def __init__(self, state: State, affected: Affected) -> None:
+        self.state = state
+        self.history = History()
+        self.revision = 0
+        self.generation = 0
+        self._affected = affected
+
+    def after(self, events: Sequence[Event], state: State | None = None) -> State:
+        """The state that events lead to, from the present one or another."""
+        state = self.state if state is None else state
+        for event in events:
+            state = apply(state, event, self._affected, self.revision + 1)
+        return state
+
+    def add(self, line: int, group: Group, state: State) -> None:
+        """A change that was written as line `line` of the journal led to `state`."""
+        if group["undoable"]:
+            self.history.add(line, describe(group["events"][-1]), self.state)
+        else:
+            # What no undo takes back holds in the states that it goes back to as well.
+            self.history.map(lambda old: self.after(group["events"], old))
+        self._go_to(state)
+
+    def step(self, direction: str) -> None:
+        """Go one change back (``'undo'``) or forth (``'redo'``)."""
+        self._go_to(self.history.step(direction, self.state))
+
+    def show(self, state: State) -> None:
+        """Take over what a pass computed, stamped with the next revision."""
+        self.revision += 1
+        self.state = state
+
+    def adopt(self, saved: SavedMasks) -> None:
+        """Take over saved masks, of the present state and of the history."""
+        self.show(saved.adopt(0, self.state, self.revision + 1))
+        if saved.n_states > 1:
+            numbers = iter(range(1, saved.n_states))
+            self.history.map(lambda old: saved.adopt(next(numbers), old, self.revision))
+
+    def states(self) -> list[State]:
+        """The present state, then those of the history."""
+        return [self.state, *self.history.states()]
+
+    def _go_to(self, state: State) -> None:
+        if state.annotations is not self.state.annotations or state.ids != self.state.ids:
+            self.generation += 1
+        self.show(state)
+
+
+def replay(timeline: Timeline, lines: Lines, saved: SavedMasks | None, where: str) -> list[str]:
+    """Do again what a journal says.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        Of the video, nothing done yet.
+    lines : Lines
+    saved : SavedMasks or None
+    where : str
+        How sentences call the journal.
+
+    Returns
+    -------
+    list of str
+        A sentence for everything that was lost with damaged lines.
+
+    Raises
+    ------
+    LaterVersionError
+        The journal has events that this version does not know.
+    """
+    lost = list(_about_damage(lines, where))
+    adopt_at = _place_of(saved, lines)
+    for line in lines.changes:
+        if saved is not None and adopt_at is not None and line.number > adopt_at:
+            _adopt(timeline, saved)
+            adopt_at = None
+        what = f"line {line.number} of {where}"
+        change = as_change(line.content, what)
+        if change is None:
+            continue
+        if change["kind"] != "group":
+            _step_again(timeline, change)
+        elif lines.damaged:
+            lost += _as_far_as_possible(timeline, line.number, change, what)
+        else:
+            timeline.add(line.number, change, timeline.after(change["events"]))
+    if saved is not None and adopt_at is not None:
+        _adopt(timeline, saved)
+    return lost
+
+
+def _adopt(timeline: Timeline, saved: SavedMasks) -> None:
+    known = saved.digest is None or saved.n_states == len(timeline.states())
+    if known and saved.fits(timeline.state):
+        timeline.adopt(saved)
+
+
+def _place_of(saved: SavedMasks | None, lines: Lines) -> int | None:
+    """The line after which masks were saved; None where they are of another history."""
+    if saved is None:
+        return None
+    n = len(lines.digests)
+    if saved.digest is None:
+        # Version 0.1 counted changes, which does not tell one history from another: its masks
+        # hold where they were the last thing written.
+        return n if not lines.damaged and saved.lines == len(lines.changes) else None
+    known = 0 < saved.lines <= n and lines.digests[saved.lines - 1] == saved.digest
+    return saved.lines if known else None
+
+
+def _step_again(timeline: Timeline, step: Step) -> None:
+    """Undo or redo what was meant, also where a step before it is lost with a damaged line."""
+    history, direction = timeline.history, step["kind"]
+    undoing = direction == "undo"
+    following = history.can_undo if undoing else history.can_redo
+    meant = step.get("of")
+    if following is None or (meant is not None and not history.holds(direction, meant)):
+        return
+    meant = following.line if meant is None else meant
+    while following is not None:
+        timeline.step(direction)
+        if following.line == meant:
+            return
+        following = history.can_undo if undoing else history.can_redo
+
+
+def _as_far_as_possible(timeline: Timeline, number: int, group: Group, what: str) -> Iterator[str]:
+    """A change of a journal that has lost lines: what it names may be among them."""
+    events: list[Event] = []
+    there = set(timeline.state.ids)
+    for event in group["events"]:
+        missing = objects_of(event) - there
+        if event["kind"] == "object.add":
+            there.add(event["object"])
+        elif event["kind"] in ("annotate", "points.label"):
+            for obj in sorted(missing):
+                events.append({"kind": "object.add", "object": obj, "name": f"object {obj}"})
+                yield f"the name of object {obj} is lost; it was given a new one."
+            there |= missing
+        events.append(event)
+    try:
+        state = timeline.after(events)
+    except (KeyError, ValueError, IndexError):
+        yield f"{what} changes something that is lost with a damaged line and was left out."
+        return
+    timeline.add(number, {**group, "events": events}, state)
+
+
+def _about_damage(lines: Lines, where: str) -> Iterator[str]:
+    if lines.damaged:
+        which = ", ".join(map(str, lines.damaged[:5])) + (" ..." if len(lines.damaged) > 5 else "")
+        many = len(lines.damaged) > 1
+        yield (
+            f"{'lines' if many else 'line'} {which} of {where} {'are' if many else 'is'} damaged "
+            f"and {'were' if many else 'was'} left out; look over the annotations made around "
+            f"{'them' if many else 'it'}."
+        )
