@@ -66,7 +66,10 @@ def _parser() -> argparse.ArgumentParser:
 
     propagation = what.add_parser("propagation", parents=[data], help="masks on K frames")
     propagation.add_argument(
-        "--propagator", nargs="+", default=["compact"], help="one or several, compared in one run"
+        "--propagator",
+        nargs="+",
+        default=["compact"],
+        help="one or several, compared in one run; a name, or package.module:Class",
     )
     propagation.add_argument("--annotated", type=int, default=1, metavar="K")
     propagation.add_argument(
@@ -85,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     quality.set_defaults(run=_evaluate_quality)
 
     clicks = what.add_parser("clicks", parents=[data], help="simulated corrective clicks")
-    clicks.add_argument("--predictor", default="compact")
+    clicks.add_argument("--predictor", default="compact", help="a name, or package.module:Class")
     clicks.add_argument("--clicks", type=int, default=10, metavar="N")
     clicks.add_argument("--start", choices=["empty", "propagated"], default="empty")
     clicks.add_argument("--propagator", default="compact", help="makes the propagated start")
@@ -109,8 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
     experiment.add_argument("--data", help="has JPEGImages and Annotations")
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
-    experiment.add_argument("--propagator")
-    experiment.add_argument("--predictor")
+    experiment.add_argument("--propagator", help="a name, or package.module:Class")
+    experiment.add_argument("--predictor", help="a name, or package.module:Class")
     experiment.add_argument("--rounds", type=int)
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")

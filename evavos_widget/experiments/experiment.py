@@ -17,6 +17,7 @@ import numpy as np
 
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import read_sequence_names
+from evavos_widget.engines import Oracle
 from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
 from evavos_widget.loop import MaskPredictor, Propagator, turn
@@ -43,7 +44,7 @@ class Experiment:
         Folder with ``JPEGImages`` and ``Annotations``.
     sequences : sequence of str
     propagator, predictor : str
-        Engines by name.
+        Engines by name, see `evavos_widget.engines`.
     rounds : int
         Annotations after the first mask.
     seeds : int
@@ -98,6 +99,12 @@ class Experiment:
         names = [method.name for method in self.methods]
         if len(set(names)) < len(names):
             raise ValueError(f"two methods are called alike in {names}; rename one.")
+
+    @property
+    def engines(self) -> tuple[tuple[str, str], ...]:
+        """All that it names, as stage and name."""
+        selectors = dict.fromkeys(pair for method in self.methods for pair in method.engines)
+        return ("propagator", self.propagator), ("predictor", self.predictor), *selectors
 
     @property
     def unsteady(self) -> bool:
@@ -185,7 +192,7 @@ def run_loop(
         path=None,
     ) as session:
         for selector in (frame_selector, annotation_selector):
-            if hasattr(selector, "session"):
+            if isinstance(selector, Oracle):
                 selector.session = session
         frame = min(f for f, m in truth.items() if m.any())
         first = robot.hand.draw(truth[frame] == 1, frame, 1)

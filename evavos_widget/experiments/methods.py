@@ -6,15 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from evavos_widget import engines
-from evavos_widget.experiments.oracles import GainPerSecond, LargestImpact, WorstFrame
 from evavos_widget.robot.annotator import RobotAnnotator
 
 __all__ = ["PRESETS", "Method", "selectors"]
-
-ORACLE_FRAMES = {"oracle-worst": WorstFrame, "oracle-impact": LargestImpact}
 
 
 @dataclass(frozen=True)
@@ -25,9 +20,10 @@ class Method:
     ----------
     name : str
     frame : str
-        A frame selector, ``oracle-worst`` or ``oracle-impact``.
+        A frame selector by name (`evavos_widget.engines`), oracles among them: ``oracle-worst``,
+        ``oracle-impact``.
     annotation : str
-        An annotation selector, or ``oracle``.
+        An annotation selector by name, oracles among them: ``oracle``.
     """
 
     name: str
@@ -41,14 +37,20 @@ class Method:
                 raise ValueError(f"{what} of a method is {value!r}; give a name.")
 
     @property
-    def random(self) -> bool:
-        """Whether it has to be run with several seeds."""
-        return "random" in (self.frame, self.annotation)
+    def engines(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The selectors, as stage and name."""
+        return ("frame_selector", self.frame), ("annotation_selector", self.annotation)
+
+    @property
+    def has_chance(self) -> bool:
+        """Whether it has to be run with several seeds: one of its selectors takes a `seed`."""
+        return any(engines.accepts(stage, name, "seed") for stage, name in self.engines)
 
     @property
     def tries(self) -> bool:
         """Whether it tries what it may choose, which takes longer than choosing."""
-        return self.frame == "oracle-impact" or self.annotation == "oracle"
+        classes = (engines.engine_class(stage, name) for stage, name in self.engines)
+        return any(issubclass(each, engines.Oracle) and each.tries for each in classes)
 
 
 def _on_masks(*frames: str) -> tuple[Method, ...]:
@@ -84,26 +86,28 @@ and both; and the types of annotation on the frames that the annotator asks for 
 
 
 def selectors(method: Method, robot: RobotAnnotator, seed: int) -> tuple[Any, Any]:
-    """The two selectors of a method, new ones; oracles still have to be bound to a session.
+    """The two selectors of a method, new ones; oracles still have to be told the session.
+
+    Parameters
+    ----------
+    method : Method
+    robot : RobotAnnotator
+        Knows the truth, for oracles.
+    seed : int
+        For selectors whose class takes one.
 
     Raises
     ------
     ValueError
         A stage does not know the name.
     """
-    truth: Mapping[int, np.ndarray] = robot.ground_truth
-    frame = (
-        ORACLE_FRAMES[method.frame](truth)
-        if method.frame in ORACLE_FRAMES
-        else engines.create("frame_selector", _seeded(method.frame, seed))
-    )
-    annotation = (
-        GainPerSecond(robot)
-        if method.annotation == "oracle"
-        else engines.create("annotation_selector", _seeded(method.annotation, seed))
+    frame, annotation = (
+        engines.create(
+            stage,
+            name,
+            robot=robot,
+            **({"seed": seed} if engines.accepts(stage, name, "seed") else {}),
+        )
+        for stage, name in method.engines
     )
     return frame, annotation
-
-
-def _seeded(name: str, seed: int) -> str:
-    return f"random:{seed}" if name == "random" else name

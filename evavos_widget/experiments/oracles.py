@@ -1,7 +1,7 @@
 """Selectors that know the truth: upper bounds for experiments, never for people.
 
-They follow the protocols of the stages but are not among the stages' engines: an
-experiment makes them with the ground truth in hand and binds them to its session.
+They follow the protocols of the stages and have names as other engines have, but only an
+experiment, which has a robot annotator, can make them (`evavos_widget.engines.Oracle`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evavos_widget.engines import Oracle
 from evavos_widget.loop import (
     Annotation,
     AnnotationChoice,
@@ -48,18 +49,20 @@ class _Scores:
         return [f for f in sorted(self.truth) if f not in taken and (self.truth[f] == obj).any()]
 
 
-class WorstFrame:
+class WorstFrame(Oracle):
     """The frame with the lowest J&F (EVA-VOS Sec. 4, "Oracle").
 
     Parameters
     ----------
-    truth : mapping of frame -> (H, W) uint8 label map
+    robot : RobotAnnotator
+        Whose truth it looks at.
     """
 
     name = "oracle-worst"
 
-    def __init__(self, truth: Mapping[int, np.ndarray]) -> None:
-        self._scores = _Scores(truth)
+    def __init__(self, robot: RobotAnnotator) -> None:
+        super().__init__(robot)
+        self._scores = _Scores(robot.ground_truth)
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The worst frame that is not annotated; the earlier of equals."""
@@ -74,7 +77,7 @@ class WorstFrame:
         return FrameChoice(frame, obj, f"the worst frame, J&F {quality:.2f}", 1 - quality)
 
 
-class LargestImpact:
+class LargestImpact(Oracle):
     """The frame whose true mask raises the video's mean J&F most, found by trying each.
 
     The upper bound of EVA-VOS Fig. 3a. The engine keeps what it propagated for each
@@ -82,14 +85,16 @@ class LargestImpact:
 
     Parameters
     ----------
-    truth : mapping of frame -> (H, W) uint8 label map
+    robot : RobotAnnotator
+        Whose truth is tried.
     """
 
     name = "oracle-impact"
+    tries = True
 
-    def __init__(self, truth: Mapping[int, np.ndarray]) -> None:
-        self._scores = _Scores(truth)
-        self.session: Session | None = None
+    def __init__(self, robot: RobotAnnotator) -> None:
+        super().__init__(robot)
+        self._scores = _Scores(robot.ground_truth)
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The frame with the largest gain; the earlier of equals."""
@@ -122,7 +127,7 @@ class LargestImpact:
         return gain / len(self._scores.truth)
 
 
-class GainPerSecond:
+class GainPerSecond(Oracle):
     """The type with the largest gain of the frame's J&F per second (EVA-VOS Sec. 4).
 
     Parameters
@@ -132,20 +137,20 @@ class GainPerSecond:
     """
 
     name = "oracle"
+    tries = True
 
     def __init__(self, robot: RobotAnnotator) -> None:
-        self._robot = robot
+        super().__init__(robot)
         self._scores = _Scores(robot.ground_truth)
-        self.session: Session | None = None
 
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """Clicks or mask; clicks if both gain alike."""
         assert self.session is not None  # bound by the experiment
         frame, obj = choice.frame, choice.object
         now = self._scores.jf(frame, state.masks[frame] == obj, obj)
-        truth = self._robot.ground_truth[frame] == obj
-        drawn = self._robot.hand.draw(truth, frame, obj)
-        clicked, clicks = self._robot.click(self.session, frame, obj)
+        truth = self.robot.ground_truth[frame] == obj
+        drawn = self.robot.hand.draw(truth, frame, obj)
+        clicked, clicks = self.robot.click(self.session, frame, obj)
         options = (
             ("clicks", self._scores.jf(frame, clicked, obj) - now, len(clicks) or None),
             ("mask", self._scores.jf(frame, drawn, obj) - now, None),

@@ -29,6 +29,7 @@ from filelock import FileLock, Timeout
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.engines import Shared
 from evavos_widget.experiments.experiment import Experiment
 from evavos_widget.experiments.methods import Method, selectors
 from evavos_widget.experiments.table import Row, Table
@@ -78,7 +79,7 @@ def run_experiment(
         Processes on this machine.
     scheduler : str, optional
         Address of a Dask scheduler, ``tcp://HOST:PORT``, that does the work instead. Its
-        workers need the data at the same path.
+        workers need the data, and engines that are not the package's own, at the same path.
     on_rows : callable, optional
         ``on_rows(rows, done, total)`` hears of the rows of each finished loop, those of an
         earlier run first and together.
@@ -105,6 +106,7 @@ def run_experiment(
     """
     for method in experiment.methods:  # a wrong name is told before anything is computed
         selectors(method, RobotAnnotator({}), 0)
+    shared = engines.share(experiment.engines)
     experiment = replace(experiment, data=str(Path(experiment.data).resolve()))
     stop = get_context("spawn").Event() if stop is None else stop
     with (
@@ -125,7 +127,7 @@ def run_experiment(
         if on_rows is not None:
             on_rows(rows, done, total)
         at_once = workers if scheduler is None else None
-        for loop, result in _results(executor, experiment, waiting, at_once, stop):
+        for loop, result in _results(executor, experiment, shared, waiting, at_once, stop):
             if isinstance(result, BaseException):
                 failed[loop] = result
                 continue
@@ -164,12 +166,17 @@ def _loops(experiment: Experiment, looked: Mapping[str, _Looked]) -> list[Loop]:
         for name in experiment.sequences
         for obj in looked[name].objects
         for method in experiment.methods
-        for seed in range(experiment.seeds if method.random or experiment.unsteady else 1)
+        for seed in range(experiment.seeds if method.has_chance or experiment.unsteady else 1)
     ]
 
 
 def _results(
-    executor: Executor, experiment: Experiment, waiting: _Waiting, at_once: int | None, stop: Event
+    executor: Executor,
+    experiment: Experiment,
+    shared: Shared,
+    waiting: _Waiting,
+    at_once: int | None,
+    stop: Event,
 ) -> Iterator[tuple[Loop, list[Row] | BaseException]]:
     """Run what is `waiting`; the rows of each loop, or what went wrong.
 
@@ -182,7 +189,7 @@ def _results(
         busy = [] if at_once is None else [name for _, name, *_ in futures.values()]
         loop = None if stop.is_set() else waiting.take(video, busy)
         if loop is not None:
-            futures[executor.submit(whole_loop, experiment, *loop)] = loop
+            futures[executor.submit(whole_loop, experiment, shared, *loop)] = loop
         return loop
 
     if at_once is None:
@@ -335,6 +342,10 @@ def _look(experiment: Experiment, name: str) -> _Looked:
     return _Looked(sorted(frames_of), n, digest.hexdigest())
 
 
+def _digest(file: Path) -> str:
+    return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+
+
 def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str, Any]:
     """What has to be the same for rows to belong into one table."""
     about = asdict(experiment)
@@ -343,10 +354,16 @@ def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str
     about["version"] = VERSION
     about["packages"] = {name: version(name) for name in PACKAGES}
     about["weights"] = {
-        name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
-        for name in (experiment.propagator, experiment.predictor)
-        if (file := Path(name.partition(":")[2])).is_file()
+        name: _digest(file)
+        for stage, name in experiment.engines[:2]
+        if (file := Path(engines.argument(stage, name))).is_file()
     }
+    if code := {
+        name: _digest(file)
+        for stage, name in experiment.engines
+        if (file := engines.source(stage, name)) is not None
+    }:
+        about["code"] = code  # of engines that are not the package's own
     about["hashes"] = {name: each.digest for name, each in looked.items()}
     del about["data"]  # the same data may lie elsewhere
     return about

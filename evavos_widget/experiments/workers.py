@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.engines import MissingExtraError
+from evavos_widget.engines import MissingExtraError, Shared
 from evavos_widget.experiments.experiment import Experiment, run_loop
 from evavos_widget.experiments.methods import Method
 from evavos_widget.experiments.table import Row
@@ -77,13 +77,16 @@ def workers_for(workers: int, scheduler: str | None, stop: Event) -> Iterator[Ex
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def whole_loop(experiment: Experiment, method: Method, name: str, obj: int, seed: int) -> list[Row]:
+def whole_loop(
+    experiment: Experiment, shared: Shared, method: Method, name: str, obj: int, seed: int
+) -> list[Row]:
     """The rows of a loop, in a worker, on one core; none if it is told to stop."""
     import cv2
     import torch
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    shared.adopt()
     sequence, propagator, predictor = _opened(
         experiment.data, name, experiment.propagator, experiment.predictor
     )
