@@ -13,11 +13,11 @@ from evavos_widget.version import VERSION
 if TYPE_CHECKING:
     from evavos_widget.datasets.davis import open_sequence, write_sequence
     from evavos_widget.datasets.embedded import embedded_clip
+    from evavos_widget.experiments.experiment import Experiment
     from evavos_widget.loop import Suggestion
     from evavos_widget.prompts import Box, Click, Costs, Scribble
+    from evavos_widget.robot.annotator import RobotAnnotator
     from evavos_widget.session import Session
-    from evavos_widget.simulation.experiment import Experiment
-    from evavos_widget.simulation.robot import RobotAnnotator
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
     from evavos_widget.widgets.curves import Curves
@@ -30,8 +30,8 @@ _HOMES = {
     "Click": "prompts",
     "Costs": "prompts",
     "Curves": "widgets.curves",
-    "Experiment": "simulation.experiment",
-    "RobotAnnotator": "simulation.robot",
+    "Experiment": "experiments.experiment",
+    "RobotAnnotator": "robot.annotator",
     "Scribble": "prompts",
     "Session": "session",
     "Suggestion": "loop",

@@ -7,7 +7,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from evavos_widget import __version__
@@ -64,7 +66,10 @@ def _parser() -> argparse.ArgumentParser:
 
     propagation = what.add_parser("propagation", parents=[data], help="masks on K frames")
     propagation.add_argument(
-        "--propagator", nargs="+", default=["compact"], help="one or several, compared in one run"
+        "--propagator",
+        nargs="+",
+        default=["compact"],
+        help="one or several, compared in one run; a name, or package.module:Class",
     )
     propagation.add_argument("--annotated", type=int, default=1, metavar="K")
     propagation.add_argument(
@@ -83,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     quality.set_defaults(run=_evaluate_quality)
 
     clicks = what.add_parser("clicks", parents=[data], help="simulated corrective clicks")
-    clicks.add_argument("--predictor", default="compact")
+    clicks.add_argument("--predictor", default="compact", help="a name, or package.module:Class")
     clicks.add_argument("--clicks", type=int, default=10, metavar="N")
     clicks.add_argument("--start", choices=["empty", "propagated"], default="empty")
     clicks.add_argument("--propagator", default="compact", help="makes the propagated start")
@@ -107,8 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
     experiment.add_argument("--data", help="has JPEGImages and Annotations")
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
-    experiment.add_argument("--propagator")
-    experiment.add_argument("--predictor")
+    experiment.add_argument("--propagator", help="a name, or package.module:Class")
+    experiment.add_argument("--predictor", help="a name, or package.module:Class")
     experiment.add_argument("--rounds", type=int)
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
@@ -194,7 +199,7 @@ def _export(args: argparse.Namespace) -> None:
 
 def _evaluate_propagation(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.simulation.evaluate import evaluate_propagation
+    from evavos_widget.evaluation.engines import evaluate_propagation
 
     names = read_sequence_names(args.sequences, args.data)
     results = []
@@ -223,7 +228,7 @@ def _evaluate_propagation(args: argparse.Namespace) -> None:
 
 def _evaluate_clicks(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.simulation.evaluate import evaluate_clicks
+    from evavos_widget.evaluation.engines import evaluate_clicks
 
     names = read_sequence_names(args.sequences, args.data)
     result = evaluate_clicks(
@@ -250,7 +255,7 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
 
 def _evaluate_quality(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.simulation.calibrate import calibrate_quality
+    from evavos_widget.evaluation.calibration import calibrate_quality
 
     names = read_sequence_names(args.sequences, args.data)
     result = calibrate_quality(args.data, names, args.propagator)
@@ -265,8 +270,8 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
 
 def _benchmark_propagation(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.simulation.benchmark_propagation import benchmark_propagation
 
+    benchmark_propagation = _from_checkout("propagation").benchmark_propagation
     names = read_sequence_names(args.sequences, args.data)
     _write(
         benchmark_propagation(args.data, names, repeats=args.repeats, frames=args.frames),
@@ -313,14 +318,14 @@ def _experiment(args: argparse.Namespace) -> None:
     from tqdm.auto import tqdm
 
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.simulation.chart import Chart
-    from evavos_widget.simulation.costs import read_costs
-    from evavos_widget.simulation.experiment import Experiment
-    from evavos_widget.simulation.plots import plot_chart
-    from evavos_widget.simulation.report import report
-    from evavos_widget.simulation.run import run_experiment
-    from evavos_widget.simulation.summary import summarise
-    from evavos_widget.simulation.table import Row
+    from evavos_widget.experiments.chart import Chart
+    from evavos_widget.experiments.experiment import Experiment
+    from evavos_widget.experiments.plots import plot_chart
+    from evavos_widget.experiments.report import report
+    from evavos_widget.experiments.run import run_experiment
+    from evavos_widget.experiments.summary import summarise
+    from evavos_widget.experiments.table import Row
+    from evavos_widget.robot.costs import read_costs
 
     names = (
         "data", "propagator", "predictor", "rounds", "seeds", "clicks", "frames", "placement",
@@ -372,7 +377,7 @@ def _costs(args: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from evavos_widget.prompts import Costs
-    from evavos_widget.simulation.costs import measured_costs, write_costs
+    from evavos_widget.robot.costs import measured_costs, write_costs
 
     costs, counts = measured_costs(args.sessions)
     print("annotations: " + (", ".join(f"{n} {k}" for k, n in counts.items() if n) or "none"))
@@ -385,8 +390,8 @@ def _costs(args: argparse.Namespace) -> None:
 
 def _benchmark_scorer(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.simulation.benchmark_scorer import benchmark_scorer
 
+    benchmark_scorer = _from_checkout("scorer").benchmark_scorer
     result = benchmark_scorer(args.data, read_sequence_names(args.sequences, args.data))
     print(
         f"largest difference {result['max_difference']:.1e}; {result['speedup']:.1f} times as fast "
@@ -398,10 +403,10 @@ def _benchmark_scorer(args: argparse.Namespace) -> None:
 
 
 def _plot(args: argparse.Namespace) -> None:
-    from evavos_widget.simulation.chart import Chart
-    from evavos_widget.simulation.plots import plot_chart
-    from evavos_widget.simulation.summary import summarise
-    from evavos_widget.simulation.table import read_rows, short_names
+    from evavos_widget.experiments.chart import Chart
+    from evavos_widget.experiments.plots import plot_chart
+    from evavos_widget.experiments.summary import summarise
+    from evavos_widget.experiments.table import read_rows, short_names
 
     plot_chart(
         Chart.of_experiments(
@@ -412,6 +417,19 @@ def _plot(args: argparse.Namespace) -> None:
         ),
         args.out,
     )
+
+
+def _from_checkout(name: str) -> ModuleType:
+    """A module of the benchmarks, which are beside the package in a checkout, not in the wheel."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / "benchmarks" / f"{name}.py").is_file():
+        raise FileNotFoundError(
+            f"the benchmark {name!r} does not come with the installed package; run it in a "
+            "checkout of the project that is installed with: pip install --editable ."
+        )
+    if str(checkout) not in sys.path:
+        sys.path.insert(0, str(checkout))
+    return import_module(f"benchmarks.{name}")
 
 
 def _plus_minus(error: float | None) -> str:

@@ -1,30 +1,72 @@
 """Stages by name: the one place where a name becomes an engine.
 
-Each stage keeps the table of its engines in its own room; this module only opens the
-door when a name is asked for, so that the rooms stay above the loop and the session.
+A name is that of an engine of the package, as each stage has them in a table in its own room; one
+that was given with `register`; or ``"package.module:Class"``, which is imported from wherever
+Python finds the module, the working directory included. Names of the package go first. What
+follows a colon after any of them, as in ``"compact:mine.safetensors"`` or
+``"package.module:Class:mine.safetensors"``, is the first argument of the engine's class.
+
+Rooms and modules are imported when a name is asked for, so that they stay above this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
+from dataclasses import dataclass
+from functools import reduce
+from importlib import import_module, invalidate_caches
 from inspect import signature
-from typing import Any
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from evavos_widget.checkpoints import WeightsError
 
-__all__ = ["EXTRAS", "STAGES", "MissingExtraError", "create", "create_or_fall_back"]
+if TYPE_CHECKING:
+    from evavos_widget.session import Session
 
-#: Stage -> the package that has its table ``ENGINES``: name -> ``"module:class"``.
+__all__ = [
+    "EXTRAS",
+    "ORACLES",
+    "STAGES",
+    "MissingExtraError",
+    "Oracle",
+    "Shared",
+    "accepts",
+    "argument",
+    "create",
+    "create_or_fall_back",
+    "engine_class",
+    "names",
+    "register",
+    "share",
+    "source",
+]
+
+PACKAGE = __name__.partition(".")[0]
+
 STAGES = {
-    "propagator": "evavos_widget.propagation",
-    "predictor": "evavos_widget.mask_prediction",
-    "frame_selector": "evavos_widget.frame_selection",
-    "annotation_selector": "evavos_widget.annotation_selection",
+    "propagator": f"{PACKAGE}.propagation",
+    "predictor": f"{PACKAGE}.mask_prediction",
+    "frame_selector": f"{PACKAGE}.frame_selection",
+    "annotation_selector": f"{PACKAGE}.annotation_selection",
 }
+"""By stage, the package that has its table ``ENGINES``: name -> ``"module:Class"``."""
 
-#: Package that an engine imports -> the optional part of this one that brings it.
+ORACLES = {
+    "frame_selector": {
+        "oracle-impact": f"{PACKAGE}.experiments.oracles:LargestImpact",
+        "oracle-worst": f"{PACKAGE}.experiments.oracles:WorstFrame",
+    },
+    "annotation_selector": {"oracle": f"{PACKAGE}.experiments.oracles:GainPerSecond"},
+}
+"""By stage, the engines that know the truth, which live where there is one: name ->
+``"package.module:Class"``."""
+
 EXTRAS = {
     "cutie": "cutie",
     "huggingface_hub": "hub",
@@ -32,70 +74,129 @@ EXTRAS = {
     "timm": "hub",
     "transformers": "hub",
 }
+"""By package that an engine imports, the optional part of this one that brings it."""
+
+_registered: dict[tuple[str, str], str | type] = {}
+"""By stage and name, what `register` was given: ``"package.module:Class"``, or a class that no
+module offers by its name."""
 
 
 class MissingExtraError(ImportError):
     """A package of an optional part is not installed; the message says how to install it."""
 
 
-def create(stage: str, engine: Any, **options: Any) -> Any:
+class Oracle:
+    """A selector that knows the truth: an upper bound for experiments, never for people.
+
+    `create` makes a class that derives from this one only with a robot annotator, which a loop of
+    an experiment has and a person's session has not.
+
+    Parameters
+    ----------
+    robot : evavos_widget.robot.annotator.RobotAnnotator
+        The annotator of the loop, which has the truth.
+
+    Attributes
+    ----------
+    session : Session or None
+        That of the loop, set before anything is asked.
+    """
+
+    tries = False
+    """Whether it tries what it may choose, which takes longer than choosing."""
+
+    def __init__(self, robot: Any) -> None:
+        self.robot = robot
+        self.session: Session | None = None
+
+
+def register(stage: str, name: str, engine: str | type) -> None:
+    """Give an engine a name, in this process and in those of an experiment that it starts.
+
+    A name that was registered before means the new engine from now on.
+
+    Parameters
+    ----------
+    stage : {'propagator', 'predictor', 'frame_selector', 'annotation_selector'}
+    name : str
+        Without a colon; none of the package's own.
+    engine : str or class
+        ``"package.module:Class"``, imported when it is asked for, or the class itself.
+
+    Raises
+    ------
+    ValueError
+        There is no such stage, the name is taken or has a colon, or `engine` is neither.
+    """
+    what = _words(stage)
+    if not name or ":" in name:
+        raise ValueError(f"{name!r} cannot name a {what}; give some letters without a colon.")
+    if name in _built_in(stage):
+        raise ValueError(f"the {what} {name!r} is one of the package's own; give another name.")
+    if isinstance(engine, type):
+        importable = engine.__module__ != "__main__" and "<locals>" not in engine.__qualname__
+        _registered[stage, name] = (
+            f"{engine.__module__}:{engine.__qualname__}" if importable else engine
+        )
+        return
+    module, _, class_name = engine.partition(":") if isinstance(engine, str) else ("", "", "")
+    if not (_dotted(module) and _dotted(class_name)):
+        raise ValueError(
+            f"the {what} {name!r} is registered as {engine!r}; give 'package.module:Class' or a "
+            "class."
+        )
+    _registered[stage, name] = engine
+
+
+def names(stage: str, *, oracles: bool = False) -> list[str]:
+    """The names that a stage knows, those of its oracles only if they are asked for."""
+    own = set(_built_in(stage)) - (set() if oracles else set(ORACLES.get(stage, ())))
+    return sorted(own | {name for where, name in _registered if where == stage})
+
+
+def create(stage: str, engine: Any, *, robot: Any = None, **options: Any) -> Any:
     """The engine called `engine` of a stage; an object that is not a name is passed through.
 
     Parameters
     ----------
     stage : {'propagator', 'predictor', 'frame_selector', 'annotation_selector'}
     engine : str or object
-        A name such as ``"flow"``, or an object that follows the stage's protocol. What
-        follows a colon, as in ``"compact:mine.safetensors"``, is the first argument of the
-        engine's class.
+        A name such as ``"flow"``, ``"compact:free"`` or ``"package.module:Class"``, see the top
+        of this module, or an object that follows the stage's protocol.
+    robot : RobotAnnotator, optional
+        Knows the truth; oracles are made only with one.
     **options
         Passed to the engine's class.
 
     Raises
     ------
     ValueError
-        The stage does not know the name; the message lists the names it knows.
+        The stage does not know the name (the message lists the names it knows), its module
+        cannot be imported or has no such class, the class does not take what follows the colon,
+        or it is an oracle and there is no robot.
     MissingExtraError
         The engine is in an optional part that is not installed.
     """
     if not isinstance(engine, str):
         return engine
-    engine_class, variant = _found(stage, engine)
-    with _naming_the_extra(stage, engine):
-        return engine_class(variant, **options) if variant else engine_class(**options)
-
-
-def _found(stage: str, engine: str) -> tuple[type, str]:
-    """The class that a name means, and what follows the colon."""
-    room = import_module(STAGES[stage])
-    name, _, variant = engine.partition(":")
-    if name not in room.ENGINES:
-        raise ValueError(
-            f"there is no {stage.replace('_', ' ')} {name!r}; choose from {sorted(room.ENGINES)}."
-        )
-    module, _, class_name = room.ENGINES[name].partition(":")
-    with _naming_the_extra(stage, engine):
-        return getattr(import_module(f"{room.__name__}.{module}"), class_name), variant
-
-
-@contextmanager
-def _naming_the_extra(stage: str, engine: str) -> Iterator[None]:
-    """Say which optional part brings a package that is missing."""
+    made_from = engine_class(stage, engine, oracles=robot is not None)
+    variant = argument(stage, engine)
+    given = [variant] if variant else []
+    if issubclass(made_from, Oracle):
+        if robot is None:
+            raise ValueError(
+                f"the {_words(stage)} {engine!r} knows the truth, so that only an experiment may "
+                f"use it; choose from {names(stage)}."
+            )
+        given = [robot, *given]
     try:
-        yield
-    except ImportError as error:
-        package = (error.name or "").partition(".")[0]
-        if not package:  # transformers tells the name of what it misses in words alone
-            package = next((name for name in EXTRAS if name in str(error)), "")
-        if package not in EXTRAS:
+        with _naming_the_extra(stage, engine):
+            return made_from(*given, **options)
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):  # one that says more already
             raise
-        missing = isinstance(error, ModuleNotFoundError)
-        state = "not installed" if missing else "not installed or too old"
-        how = "install" if missing else "install --upgrade"
-        raise MissingExtraError(
-            f"the {stage.replace('_', ' ')} {engine!r} needs the package {package!r}, which is "
-            f"{state}; run: pip {how} 'evavos-widget[{EXTRAS[package]}]'"
-        ) from error
+        told = str(error).rstrip(".")
+        raise ValueError(f"the {_words(stage)} {engine!r} cannot be made: {told}.") from error
 
 
 def create_or_fall_back(
@@ -118,11 +219,216 @@ def create_or_fall_back(
     """
     try:
         options = {}
-        if device is not None and isinstance(engine, str):
-            choices = signature(_found(stage, engine)[0]).parameters
-            options = {"device": device} if "device" in choices else {}
+        if device is not None and isinstance(engine, str) and accepts(stage, engine, "device"):
+            options = {"device": device}
         return create(stage, engine, **options), None
     except (WeightsError, MissingExtraError) as error:
         fallback = import_module(STAGES[stage]).FALLBACK
-        what = stage.replace("_", " ")
-        return create(stage, fallback), f"the {what} is {fallback!r}, not {engine!r}: {error}"
+        return (
+            create(stage, fallback),
+            f"the {_words(stage)} is {fallback!r}, not {engine!r}: {error}",
+        )
+
+
+def engine_class(stage: str, engine: str, *, oracles: bool = True) -> type:
+    """The class that a name means.
+
+    Parameters
+    ----------
+    stage, engine : str
+        As for `create`.
+    oracles : bool
+        Whether the names of oracles are told where `engine` is none.
+
+    Raises
+    ------
+    ValueError, MissingExtraError
+        As for `create`.
+    """
+    home, _ = _look_up(stage, engine, oracles)
+    if isinstance(home, type):
+        return home
+    module_name, _, class_name = home.partition(":")
+    if _is_own(home):
+        with _naming_the_extra(stage, engine):
+            module = import_module(module_name)
+    else:
+        module = _import_outside(stage, engine, module_name, oracles)
+    try:
+        found = reduce(getattr, class_name.split("."), module)
+    except AttributeError as error:
+        raise ValueError(
+            f"there is no {_words(stage)} {engine!r}: {module.__file__ or module_name} has no "
+            f"{class_name!r}; check the name of the class."
+        ) from error
+    if not isinstance(found, type):
+        raise ValueError(f"the {_words(stage)} {engine!r} is no class; name a class.")
+    return found
+
+
+def argument(stage: str, engine: str) -> str:
+    """What follows the name of an engine: ``"free"`` of ``"compact:free"``; empty if nothing."""
+    return _look_up(stage, engine)[1]
+
+
+def accepts(stage: str, engine: str, option: str) -> bool:
+    """Whether the class of a name has an option, which the name itself does not give already."""
+    parameters = list(signature(engine_class(stage, engine)).parameters)
+    return option in parameters[1 if argument(stage, engine) else 0 :]
+
+
+def source(stage: str, engine: str) -> Path | None:
+    """The file of an engine that is not the package's own; None for others, or if it has none."""
+    if _is_own(_look_up(stage, engine)[0]):
+        return None
+    try:
+        return Path(inspect.getfile(engine_class(stage, engine)))
+    except (OSError, TypeError):  # a class of a notebook
+        return None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What another process needs to find the same engines by the same names, see `share`.
+
+    Parameters
+    ----------
+    registered : mapping of (stage, name) to str or class
+    folders : tuple of str
+        Where modules were imported from.
+    """
+
+    registered: Mapping[tuple[str, str], str | type]
+    folders: tuple[str, ...]
+
+    def adopt(self) -> None:
+        """Find engines in this process as in the one that shares them."""
+        _registered.update(self.registered)
+        sys.path.extend(folder for folder in self.folders if folder not in sys.path)
+
+
+def share(engines: Iterable[tuple[str, str]]) -> Shared:
+    """What another process needs to find these engines by their names.
+
+    Parameters
+    ----------
+    engines : iterable of (stage, name)
+
+    Raises
+    ------
+    ValueError
+        As for `create`, or one is a class that another process cannot import.
+    """
+    registered: dict[tuple[str, str], str | type] = {}
+    folders: dict[str, None] = {}
+    for stage, engine in engines:
+        name, home = engine.partition(":")[0], _look_up(stage, engine)[0]
+        if (stage, name) in _registered:
+            registered[stage, name] = home
+        if isinstance(home, type):
+            # The file of a script is run again in other processes, under another name.
+            if "<locals>" in home.__qualname__ or not hasattr(sys.modules["__main__"], "__file__"):
+                raise ValueError(
+                    f"the {_words(stage)} {engine!r} is a class of a notebook or of a function, "
+                    "which other processes cannot import; put it into a file of its own and "
+                    f"register 'module:{home.__name__}'."
+                )
+        elif not _is_own(home):
+            engine_class(stage, engine)
+            top = sys.modules[home.partition(":")[0].partition(".")[0]]
+            folders |= {str(Path(place).resolve()): None for place in _places(top)}
+    return Shared(registered, tuple(folders))
+
+
+def _places(module: ModuleType) -> list[Path]:
+    """The folders that a module or package lies in."""
+    if hasattr(module, "__path__"):
+        return [Path(folder).parent for folder in module.__path__]
+    return [Path(module.__file__).parent] if module.__file__ else []
+
+
+def _words(stage: str) -> str:
+    """The stage in a sentence."""
+    if stage not in STAGES:
+        raise ValueError(f"there is no stage {stage!r}; choose from {sorted(STAGES)}.")
+    return stage.replace("_", " ")
+
+
+def _built_in(stage: str) -> dict[str, str]:
+    """Of the package's own engines of a stage: name -> ``"package.module:Class"``."""
+    room = import_module(STAGES[stage])
+    own = {name: f"{room.__name__}.{home}" for name, home in room.ENGINES.items()}
+    return own | ORACLES.get(stage, {})
+
+
+def _look_up(stage: str, engine: str, oracles: bool = True) -> tuple[str | type, str]:
+    """What a name stands for, ``"package.module:Class"`` or a class, and what follows it."""
+    name, _, rest = engine.partition(":")
+    built_in = _built_in(stage)
+    if name in built_in:
+        return built_in[name], rest
+    if (stage, name) in _registered:
+        return _registered[stage, name], rest
+    class_name, _, given = rest.partition(":")
+    if _dotted(name) and _dotted(class_name):
+        return f"{name}:{class_name}", given
+    raise ValueError(f"there is no {_words(stage)} {engine!r}; {_choices(stage, oracles)}.")
+
+
+def _choices(stage: str, oracles: bool) -> str:
+    return f"choose from {names(stage, oracles=oracles)}, or give 'package.module:Class'"
+
+
+def _dotted(name: str) -> bool:
+    """Whether it is an identifier, or several with dots between them."""
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _is_own(home: str | type) -> bool:
+    """Whether it is one of this package's engines."""
+    return isinstance(home, str) and home.partition(".")[0] == PACKAGE
+
+
+def _import_outside(stage: str, engine: str, module: str, oracles: bool) -> ModuleType:
+    """Import a module of somebody else, which may lie in the working directory."""
+    what = _words(stage)
+    if os.getcwd() not in sys.path:  # the command's own folder is there in its place
+        sys.path.append(os.getcwd())
+    invalidate_caches()  # the file may be new
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if module == missing or module.startswith(f"{missing}."):
+            raise ValueError(
+                f"there is no {what} {engine!r}: no module {missing!r} is in the working directory "
+                f"or on PYTHONPATH; {_choices(stage, oracles)}."
+            ) from error
+        raise ValueError(
+            f"the {what} {engine!r} needs the package {missing!r}, which is not installed; "
+            "install it."
+        ) from error
+    except Exception as error:  # whatever it is, it is somebody else's code
+        raise ValueError(
+            f"the {what} {engine!r} cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+
+
+@contextmanager
+def _naming_the_extra(stage: str, engine: str) -> Iterator[None]:
+    """Say which optional part brings a package that is missing."""
+    try:
+        yield
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if not package:  # transformers tells the name of what it misses in words alone
+            package = next((name for name in EXTRAS if name in str(error)), "")
+        if package not in EXTRAS:
+            raise
+        missing = isinstance(error, ModuleNotFoundError)
+        state = "not installed" if missing else "not installed or too old"
+        how = "install" if missing else "install --upgrade"
+        raise MissingExtraError(
+            f"the {_words(stage)} {engine!r} needs the package {package!r}, which is "
+            f"{state}; run: pip {how} 'evavos-widget[{EXTRAS[package]}]'"
+        ) from error

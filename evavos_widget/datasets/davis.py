@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget.datasets.sequence import Sequence
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.masks import read_label_png, write_label_png
 from evavos_widget.video import Video, list_pictures
 
@@ -26,7 +26,7 @@ RESOLUTION = "480p"
 _CACHED_LABELS = 32
 
 
-def open_sequence(root: str | os.PathLike[str], name: str) -> Sequence:
+def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
     """Open sequence `name` of the dataset in folder `root`.
 
     Parameters
@@ -39,7 +39,7 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> Sequence:
 
     Returns
     -------
-    Sequence
+    AnnotatedVideo
         The masks are matched to the frames by file name, so that frames may lack one;
         they are read when they are asked for.
 
@@ -63,11 +63,11 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> Sequence:
                 "give every mask the name of its frame."
             )
         files[index[path.stem]] = path
-    return Sequence(name, video, LabelFolder(files, video.height, video.width))
+    return AnnotatedVideo(name, video, LabelFolder(files, video.height, video.width))
 
 
 def write_sequence(
-    root: str | os.PathLike[str], sequence: Sequence, frames: Iterable[int] | None = None
+    root: str | os.PathLike[str], sequence: AnnotatedVideo, frames: Iterable[int] | None = None
 ) -> None:
     """Add a sequence to the dataset in folder `root`, for `open_sequence` and for others.
 
@@ -75,7 +75,7 @@ def write_sequence(
     ----------
     root : path
         Created if needed; the files go to ``JPEGImages/<name>`` and ``Annotations/<name>``.
-    sequence : Sequence
+    sequence : AnnotatedVideo
     frames : iterable of int, optional
         Only these; they are numbered from 0 again. Default: all.
     """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evavos_widget.datasets.sequence import Sequence
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.synthetic import Clip, render_clip
 from evavos_widget.masks import LabelMaps
 from evavos_widget.video import Video
@@ -35,7 +35,7 @@ _files = ExitStack()  # holds copies of the files while the package is imported 
 atexit.register(_files.close)
 
 
-def embedded_clip() -> Sequence:
+def embedded_clip() -> AnnotatedVideo:
     """Open the embedded clip; needs neither scikit-image nor a network.
 
     An astronaut (object 1) and a cup of coffee (object 2) on a launch pad at dusk, 60 frames
@@ -43,14 +43,14 @@ def embedded_clip() -> Sequence:
 
     Returns
     -------
-    Sequence
+    AnnotatedVideo
     """
     video = Video.open(_file("mp4"), name=NAME)
     with np.load(_file("npz")) as stored:
         height, width = stored["size"].tolist()
         runs = np.split(stored["runs"], np.cumsum(stored["lengths"])[:-1])
     masks = LabelMaps(runs, height, width)
-    return Sequence(NAME, video, dict(enumerate(masks)))
+    return AnnotatedVideo(NAME, video, dict(enumerate(masks)))
 
 
 def render() -> Clip:

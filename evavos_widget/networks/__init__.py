@@ -1,1 +1,1 @@
-"""Neural networks that stages, training and simulation share."""
+"""Neural networks that stages and training share."""

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from evavos_widget.networks.compact import CompactNet, Features
 from evavos_widget.networks.memory import tokens
-from evavos_widget.simulation.robot import corrective_click
+from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.training.samples import Start
 
 __all__ = ["Objective", "mask_loss"]

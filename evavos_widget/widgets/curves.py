@@ -13,15 +13,15 @@ import numpy as np
 import traitlets
 from anywidget import AnyWidget
 
-from evavos_widget.simulation.background import BackgroundRun, Progress
-from evavos_widget.simulation.chart import Chart
-from evavos_widget.simulation.summary import SCHEDULES, comparable, summarise
-from evavos_widget.simulation.table import Row, Table, read_rows, short_names
+from evavos_widget.experiments.background import BackgroundRun, Progress
+from evavos_widget.experiments.chart import Chart
+from evavos_widget.experiments.summary import SCHEDULES, comparable, summarise
+from evavos_widget.experiments.table import Row, Table, read_rows, short_names
 from evavos_widget.widgets.bundle import page
 
 if TYPE_CHECKING:
+    from evavos_widget.experiments.experiment import Experiment
     from evavos_widget.session import Session
-    from evavos_widget.simulation.experiment import Experiment
 
 __all__ = ["Curves"]
 
@@ -42,10 +42,10 @@ class Curves(AnyWidget):
     Parameters
     ----------
     summary : dict or mapping of str to dict, optional
-        What `evavos_widget.simulation.summary.summarise` returned; several by name.
+        What `evavos_widget.experiments.summary.summarise` returned; several by name.
     schedule : str
         In which order the objects of a run's or a folder's videos get their next
-        annotation: a key of `evavos_widget.simulation.summary.SCHEDULES`.
+        annotation: a key of `evavos_widget.experiments.summary.SCHEDULES`.
     **options
         Any of the traits below.
 
@@ -233,7 +233,7 @@ class Curves(AnyWidget):
         path : path
             A ``.png`` or ``.svg`` picture, or a ``.csv`` table.
         """
-        from evavos_widget.simulation.plots import plot_chart
+        from evavos_widget.experiments.plots import plot_chart
 
         path = Path(path)
         if path.suffix == ".csv":

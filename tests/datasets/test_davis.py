@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from evavos_widget.datasets import davis
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
-from evavos_widget.datasets.sequence import Sequence
 from evavos_widget.video import Video
 
 HEIGHT, WIDTH = 6, 8
@@ -178,7 +178,7 @@ def test_a_written_sequence_is_opened_again(tmp_path: Path) -> None:
     shades = np.array([20, 90, 160, 230], np.uint8).reshape(4, 1, 1, 1)
     video = Video.open(np.tile(shades, (1, 24, 32, 3)))
     truth = {f: random.integers(0, 3, (24, 32), np.uint8) for f in (0, 1, 2)}
-    davis.write_sequence(tmp_path, Sequence("clip", video, truth), frames=(2, 1, 3))
+    davis.write_sequence(tmp_path, AnnotatedVideo("clip", video, truth), frames=(2, 1, 3))
     again = open_sequence(tmp_path, "clip")
     assert again.video.n_frames == 3
     assert list(again.ground_truth) == [0, 1], "a frame without a mask stays without"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from evavos_widget.datasets import embedded
-from evavos_widget.datasets.sequence import Sequence
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.synthetic import Clip
 
 
 @pytest.fixture(scope="module")
-def sequence() -> Sequence:
+def sequence() -> AnnotatedVideo:
     return embedded.embedded_clip()
 
 
@@ -24,7 +24,9 @@ def rendered() -> Clip:
     return embedded.render()
 
 
-def test_it_is_480p_with_two_objects_and_ground_truth_on_every_frame(sequence: Sequence) -> None:
+def test_it_is_480p_with_two_objects_and_ground_truth_on_every_frame(
+    sequence: AnnotatedVideo,
+) -> None:
     video = sequence.video
     assert (video.n_frames, video.height, video.width) == (60, 480, 854)
     assert list(sequence.ground_truth) == list(range(60))
@@ -32,12 +34,14 @@ def test_it_is_480p_with_two_objects_and_ground_truth_on_every_frame(sequence: S
     assert all(labels.max() <= 2 for labels in sequence.ground_truth.values())
 
 
-def test_the_ground_truth_is_what_the_seed_renders(sequence: Sequence, rendered: Clip) -> None:
+def test_the_ground_truth_is_what_the_seed_renders(
+    sequence: AnnotatedVideo, rendered: Clip
+) -> None:
     stored = np.stack(list(sequence.ground_truth.values()))
     assert np.array_equal(stored, rendered.labels)
 
 
-def test_the_frames_are_what_the_seed_renders(sequence: Sequence, rendered: Clip) -> None:
+def test_the_frames_are_what_the_seed_renders(sequence: AnnotatedVideo, rendered: Clip) -> None:
     errors = [
         np.mean((sequence.video.frame(index).astype(np.float32) - frame) ** 2)
         for index, frame in enumerate(rendered.frames)

@@ -11,8 +11,8 @@ import pytest
 import torch
 from clips import Clip
 
+from benchmarks.published_stcn import write_random_weights
 from evavos_widget.propagation.stcn import StcnPropagator
-from evavos_widget.simulation.published_stcn import write_random_weights
 
 pytestmark = [
     pytest.mark.gpu,

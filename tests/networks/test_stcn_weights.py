@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.published_stcn import write_random_weights
 from evavos_widget import checkpoints
 from evavos_widget.checkpoints import Download, WeightsError
 from evavos_widget.networks.stcn_weights import load_stcn
 from evavos_widget.session import Session
-from evavos_widget.simulation.published_stcn import write_random_weights
 
 State = dict[str, torch.Tensor]
 

@@ -15,6 +15,7 @@ from small_fusion import write_random_fusion
 from small_weights import write_small_weights
 from tiny_sam2 import write_tiny
 
+from benchmarks.published_stcn import write_random_weights
 from evavos_widget import propagation
 from evavos_widget.loop import Annotation, Propagator
 from evavos_widget.propagation.compact import CompactPropagator
@@ -22,7 +23,6 @@ from evavos_widget.propagation.cutie import CutiePropagator
 from evavos_widget.propagation.flow import FlowPropagator
 from evavos_widget.propagation.sam2 import Sam2Propagator
 from evavos_widget.propagation.stcn import FusedStcnPropagator, StcnPropagator
-from evavos_widget.simulation.published_stcn import write_random_weights
 
 Make = Callable[[], Propagator]
 

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.published_stcn import (
+    published_network,
+    published_pass,
+    write_random_weights,
+)
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.stcn import STCN, FrameFeatures
 from evavos_widget.propagation import stcn, stcn_frames
 from evavos_widget.propagation.passes import Pass
 from evavos_widget.propagation.stcn import StcnPropagator
 from evavos_widget.propagation.stcn_frames import Frames
-from evavos_widget.simulation.published_stcn import (
-    published_network,
-    published_pass,
-    write_random_weights,
-)
 from evavos_widget.video import Video
 
 Make = Callable[[], StcnPropagator]

@@ -11,11 +11,11 @@ from clips import Clip
 from small_fusion import random_state
 from torch.nn import functional
 
+from benchmarks.published_stcn import write_random_weights
 from evavos_widget import engines
 from evavos_widget.checkpoints import WeightsError, place
 from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusion
 from evavos_widget.propagation.stcn import StcnPropagator
-from evavos_widget.simulation.published_stcn import write_random_weights
 
 
 #: As they are called in the published file, with their shapes.

@@ -15,8 +15,8 @@ from stand_ins import Disks, NearestCopy
 
 from evavos_widget.loop import turn
 from evavos_widget.prompts import Click, Prediction
+from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
-from evavos_widget.simulation.robot import RobotAnnotator
 
 N, H, W = 9, 24, 32
 

@@ -12,10 +12,10 @@ import traitlets
 from fake_page import square
 from ipywidgets.embed import dependency_state
 
-from evavos_widget.simulation.experiment import Experiment
-from evavos_widget.simulation.methods import Method
-from evavos_widget.simulation.summary import summarise
-from evavos_widget.simulation.table import Row, Table
+from evavos_widget.experiments.experiment import Experiment
+from evavos_widget.experiments.methods import Method
+from evavos_widget.experiments.summary import summarise
+from evavos_widget.experiments.table import Row, Table
 from evavos_widget.widgets import bundle
 from evavos_widget.widgets.curves import Curves
 

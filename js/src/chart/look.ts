@@ -4,7 +4,7 @@
  * Their numbers have no common divisor, so that lines differ for those who see no colours too.
  */
 
-import LOOK from "../../../evavos_widget/simulation/lines.json";
+import LOOK from "../../../evavos_widget/experiments/lines.json";
 import type { Theme } from "../theme";
 
 export interface Ink {

@@ -1,0 +1,105 @@
+"""How well quality is predicted without ground truth, and the weights that predict it best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.stats import rankdata
+
+from evavos_widget import engines
+from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.evaluation.engines import spread
+from evavos_widget.loop import Annotation
+from evavos_widget.metrics import score_frame
+from evavos_widget.probabilities import QUALITY_WEIGHTS, expected_iou, predicted_quality
+
+__all__ = ["calibrate_quality"]
+
+ANNOTATED = (1, 2, 4)
+"""How many frames are annotated, one pass each."""
+
+EVERY = 3
+"""Every third frame is a sample: neighbours say the same."""
+
+
+def calibrate_quality(
+    root: Path,
+    names: Sequence[str],
+    propagator: str,
+    *,
+    report: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Compare predicted with true J&F, and fit the weights of the prediction.
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``JPEGImages`` and ``Annotations``.
+    names : sequence of str
+        Fit on training sequences only.
+    propagator : str
+    report : callable
+        Told one line per pass.
+
+    Returns
+    -------
+    dict
+        ``n`` samples; ``mean_absolute_error`` of the prediction as it is;
+        ``rank_correlation`` with the truth within a pass, mean over passes, of the
+        prediction and of the expected IoU alone; ``fitted_weights``, the best
+        `evavos_widget.probabilities.QUALITY_WEIGHTS` on these sequences.
+    """
+    passes: list[np.ndarray] = []
+    for name in names:
+        sequence = open_sequence(root, name)
+        truth = {f: (sequence.ground_truth[f] > 0).astype(np.uint8) for f in sequence.ground_truth}
+        for k in ANNOTATED:
+            given = spread(sorted(truth), k)
+            annotations = {f: Annotation(truth[f], frozenset({1})) for f in given}
+            frames = [f for f in sorted(truth) if f not in given and f % EVERY == 0]
+            engine = engines.create("propagator", propagator)
+            weights = getattr(engine, "quality_weights", QUALITY_WEIGHTS)
+            rows = []
+            for step in engine.propagate(sequence.video, annotations, [1], frames):
+                if step.frame is not None and step.probabilities is not None:
+                    soft = step.probabilities[1]
+                    distance = min(abs(step.frame - f) for f in given)
+                    mask = (step.probabilities.argmax(axis=0) == 1).astype(np.uint8)
+                    true = score_frame(mask, truth[step.frame], [1]).mean()
+                    predicted = predicted_quality(soft, distance, weights)
+                    rows.append((expected_iou(soft), distance, predicted, true))
+            if rows:
+                passes.append(np.array(rows))
+                _, _, predicted, true = passes[-1].mean(axis=0)
+                report(f"{name:24s} K = {k}  predicted {predicted:.3f}  true {true:.3f}")
+    every = np.concatenate(passes)
+    iou = np.clip(every[:, 0], 0.02, 0.98)
+    cues = np.stack([np.ones(len(every)), np.log(iou / (1 - iou)), np.log1p(every[:, 1])], axis=1)
+
+    def loss(weights: np.ndarray) -> float:
+        return float(np.mean((1 / (1 + np.exp(-cues @ weights)) - every[:, 3]) ** 2))
+
+    return {
+        "propagator": propagator,
+        "n": len(every),
+        "mean_absolute_error": float(np.abs(every[:, 2] - every[:, 3]).mean()),
+        "rank_correlation": {
+            "predicted": _rank_correlation(passes, 2),
+            "expected_iou": _rank_correlation(passes, 0),
+        },
+        "fitted_weights": minimize(loss, np.array([0.0, 1.0, 0.0])).x.round(2).tolist(),
+    }
+
+
+def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float:
+    """Spearman correlation with the truth within each pass, mean over passes."""
+    values = [
+        np.corrcoef(rankdata(rows[:, column]), rankdata(rows[:, 3]))[0, 1]
+        for rows in passes
+        if len(rows) > 5 and np.ptp(rows[:, column]) > 0 and np.ptp(rows[:, 3]) > 0
+    ]
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,1 @@
+"""Methods compared over many videos with the robot annotator: loops, tables, statistics, charts."""

@@ -1,0 +1,113 @@
+"""Methods to compare: who chooses the frame, and who chooses the type of annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evavos_widget import engines
+from evavos_widget.robot.annotator import RobotAnnotator
+
+__all__ = ["PRESETS", "Method", "selectors"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of a plot.
+
+    Parameters
+    ----------
+    name : str
+    frame : str
+        A frame selector by name (`evavos_widget.engines`), oracles among them: ``oracle-worst``,
+        ``oracle-impact``.
+    annotation : str
+        An annotation selector by name, oracles among them: ``oracle``.
+    """
+
+    name: str
+    frame: str
+    annotation: str
+
+    def __post_init__(self) -> None:
+        for what in ("name", "frame", "annotation"):
+            value = getattr(self, what)
+            if not isinstance(value, str):
+                raise ValueError(f"{what} of a method is {value!r}; give a name.")
+
+    @property
+    def engines(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The selectors, as stage and name."""
+        return ("frame_selector", self.frame), ("annotation_selector", self.annotation)
+
+    @property
+    def has_chance(self) -> bool:
+        """Whether it has to be run with several seeds: one of its selectors takes a `seed`."""
+        return any(engines.accepts(stage, name, "seed") for stage, name in self.engines)
+
+    @property
+    def tries(self) -> bool:
+        """Whether it tries what it may choose, which takes longer than choosing."""
+        classes = (engines.engine_class(stage, name) for stage, name in self.engines)
+        return any(issubclass(each, engines.Oracle) and each.tries for each in classes)
+
+
+def _on_masks(*frames: str) -> tuple[Method, ...]:
+    return tuple(Method(frame, frame, "mask") for frame in frames)
+
+
+PRESETS: Mapping[str, Sequence[Method]] = {
+    "fig3a": _on_masks(
+        "random", "uniform", "farthest-in-time", "l2", "oracle-worst", "oracle-impact"
+    ),
+    "fig3b": (
+        Method("clicks", "oracle-worst", "clicks"),
+        Method("mask", "oracle-worst", "mask"),
+        Method("random", "oracle-worst", "random"),
+        Method("oracle", "oracle-worst", "oracle"),
+    ),
+    "fig3c": (
+        Method("mask-only", "random", "mask"),
+        Method("clicks-only", "random", "clicks"),
+        Method("random", "random", "random"),
+        Method("farthest-rule", "farthest-in-time", "rule"),
+        Method("oracle", "oracle-worst", "oracle"),
+    ),
+    "types": (
+        Method("mask", "farthest-in-time", "mask"),
+        Method("clicks", "farthest-in-time", "clicks"),
+        Method("rule", "farthest-in-time", "rule"),
+    ),
+}
+"""EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
+and both; and the types of annotation on the frames that the annotator asks for by default.
+``farthest-rule`` is what it does by default."""
+
+
+def selectors(method: Method, robot: RobotAnnotator, seed: int) -> tuple[Any, Any]:
+    """The two selectors of a method, new ones; oracles still have to be told the session.
+
+    Parameters
+    ----------
+    method : Method
+    robot : RobotAnnotator
+        Knows the truth, for oracles.
+    seed : int
+        For selectors whose class takes one.
+
+    Raises
+    ------
+    ValueError
+        A stage does not know the name.
+    """
+    frame, annotation = (
+        engines.create(
+            stage,
+            name,
+            robot=robot,
+            **({"seed": seed} if engines.accepts(stage, name, "seed") else {}),
+        )
+        for stage, name in method.engines
+    )
+    return frame, annotation

@@ -1,0 +1,158 @@
+"""The processes that run the loops of an experiment, and what they keep from loop to loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from typing import TYPE_CHECKING, Any
+
+from evavos_widget import engines
+from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.engines import MissingExtraError, Shared
+from evavos_widget.experiments.experiment import Experiment, run_loop
+from evavos_widget.experiments.methods import Method
+from evavos_widget.experiments.table import Row
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
+__all__ = ["whole_loop", "workers_for"]
+
+
+@contextmanager
+def workers_for(workers: int, scheduler: str | None, stop: Event) -> Iterator[Executor]:
+    """Processes on this machine, or those of a Dask cluster; they end with the block.
+
+    Parameters
+    ----------
+    workers : int
+        Processes on this machine.
+    scheduler : str or None
+        Address of a Dask scheduler, which has its own workers.
+    stop : multiprocessing Event
+        Set where the block ends with an error, Ctrl-C included; workers on this machine then
+        end after the round that they are in.
+
+    Raises
+    ------
+    MissingExtraError
+        ``distributed`` is not installed.
+    ValueError
+        Less than one worker.
+    """
+    if scheduler is not None:
+        try:
+            from distributed import Client, KilledWorker
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                "a Dask cluster needs the package 'distributed', which is not installed; "
+                "run: pip install 'evavos-widget[distributed]'"
+            ) from error
+        with Client(scheduler, set_as_default=False) as client:
+            try:
+                yield client.get_executor(pure=False)
+            except (CancelledError, KilledWorker) as error:
+                raise BrokenExecutor(str(error)) from error
+        return
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; give 1 or more.")
+    # A fork of a process with threads may never run.
+    executor = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_set_up, initargs=(stop,)
+    )
+    try:
+        with _without_interrupts():
+            for _ in range(workers):  # begins a process each
+                executor.submit(int)
+        yield executor
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def whole_loop(
+    experiment: Experiment, shared: Shared, method: Method, name: str, obj: int, seed: int
+) -> list[Row]:
+    """The rows of a loop, in a worker, on one core; none if it is told to stop."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    shared.adopt()
+    sequence, propagator, predictor = _opened(
+        experiment.data, name, experiment.propagator, experiment.predictor
+    )
+    rows = []
+    for row in run_loop(experiment, method, sequence, obj, seed, propagator, predictor):
+        if _stop is not None and _stop.is_set():
+            return []
+        rows.append(row)
+    return rows
+
+
+_kept = threading.local()
+"""In each thread of a worker: the video that it had last, and engines for it."""
+
+
+def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any, Any, Any]:
+    """A video with its engines, kept by each thread until it asks for another one.
+
+    A propagator is kept only if what it gives does not depend on the loops before.
+    """
+    asked = data, name, propagator, predictor
+    if getattr(_kept, "asked", None) != asked:
+        _kept.asked = None
+        _kept.opened = (
+            open_sequence(data, name),
+            engines.create("propagator", propagator),
+            engines.create("predictor", predictor),
+        )
+        _kept.asked = asked
+    sequence, engine, clicks = _kept.opened
+    if not getattr(engine, "repeatable", False):
+        engine = engines.create("propagator", propagator)
+    return sequence, engine, clicks
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back; processes that begin here never hear it.
+
+    A terminal, and JupyterLab, send it to all of them, even while they still import.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_stop: Event | None = None
+"""In a worker: set when it shall end."""
+
+
+def _set_up(stop: Event) -> None:
+    """Prepare a worker; Ctrl-C is heard by the process that began it, which sets `stop`."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+
+
+def _end_with_the_run() -> None:
+    """End this worker when the process that began it is gone, even if it was killed."""
+    run = parent_process()
+    assert run is not None  # a worker has been spawned
+    run.join()
+    os._exit(1)

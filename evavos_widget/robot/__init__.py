@@ -1,0 +1,1 @@
+"""The robot annotator: answers from the truth, as exact as its hand, at what people cost."""

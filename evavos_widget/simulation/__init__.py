@@ -1,1 +1,0 @@
-"""The robot annotator and what is measured with it."""

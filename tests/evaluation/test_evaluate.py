@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from stand_ins import Disks, NearestCopy
+
+from evavos_widget.cli import main
+from evavos_widget.evaluation.engines import evaluate_clicks, evaluate_propagation, spread
+from evavos_widget.metrics import jaccard
+
+N, H, W = 6, 48, 64
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two sequences laid out as DAVIS: a square that moves, and one that stands still."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    background = rng.integers(0, 90, (H, W, 3), dtype=np.uint8)
+    texture = rng.integers(150, 255, (16, 16, 3), dtype=np.uint8)
+    for name, step in (("moving", 4), ("still", 0)):
+        for kind in ("JPEGImages", "Annotations"):
+            (root / kind / "480p" / name).mkdir(parents=True)
+        for i in range(N):
+            frame, mask = background.copy(), np.zeros((H, W), np.uint8)
+            x = 8 + step * i
+            frame[12:28, x : x + 16] = texture
+            mask[12:28, x : x + 16] = 255
+            cv2.imwrite(str(root / f"JPEGImages/480p/{name}/{i:05d}.jpg"), frame)
+            cv2.imwrite(str(root / f"Annotations/480p/{name}/{i:05d}.png"), mask)
+    (root / "list.txt").write_text("moving\nstill\n")
+    return root
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+class TestSpread:
+    def test_first_for_one_middles_for_more(self):
+        assert spread(range(10), 1) == [0]
+        assert spread(range(10), 2) == [2, 7]
+        assert spread(range(50), 5) == [5, 15, 25, 35, 45]
+
+    def test_no_more_than_there_are(self):
+        assert spread(range(3), 5) == [0, 1, 2]
+
+
+class TestPropagation:
+    def test_scores_are_those_of_the_copied_mask(self, data):
+        result = evaluate_propagation(
+            data, ["moving", "still"], NearestCopy(), frames="after-first", report=quiet
+        )
+        first = np.zeros((H, W), bool)
+        first[12:28, 8:24] = True
+        expected = [jaccard(first, np.roll(first, 4 * i, axis=1)) for i in range(1, N)]
+        assert result["sequences"]["moving"]["j"] == pytest.approx(np.mean(expected))
+        assert result["sequences"]["still"]["jf"] == 1.0
+        jf = [s["jf"] for s in result["sequences"].values()]
+        assert result["mean"]["jf"] == pytest.approx(np.mean(jf))
+        assert result["standard_error"] == pytest.approx(np.std(jf, ddof=1) / np.sqrt(2))
+
+    def test_annotating_every_frame_is_perfect(self, data):
+        result = evaluate_propagation(
+            data, ["moving"], NearestCopy(), annotated=N, frames="all", report=quiet
+        )
+        assert result["mean"] == {"j": 1.0, "f": 1.0, "jf": 1.0}
+
+
+class TestClicks:
+    def test_first_value_is_the_start(self, data):
+        result = evaluate_clicks(data, ["still"], Disks(), clicks=3, report=quiet)
+        assert len(result["iou_after_clicks"]) == 4
+        assert result["iou_after_clicks"][0] == 0.0
+        assert result["iou_after_clicks"][1] == pytest.approx(29 / 256)  # one disk of 29 pixels
+
+    def test_start_from_the_propagated_mask_and_a_perfect_one_stays(self, data):
+        result = evaluate_clicks(
+            data, ["still"], Disks(), clicks=2, start="propagated", propagator="flow", report=quiet
+        )
+        assert result["iou_after_clicks"][0] > 0.8
+        assert result["good_start"]["n"] == result["n"] == N - 1
+        assert result["bad_start"]["iou_after_clicks"] is None
+
+    def test_same_seed_same_frames(self, data):
+        options = {"clicks": 2, "frames_per_sequence": 2, "report": quiet}
+        runs = [
+            evaluate_clicks(data, ["moving"], Disks(), seed=s, **options)["iou_after_clicks"]
+            for s in (0, 0)
+        ]
+        assert runs[0] == runs[1]
+
+    def test_unknown_start_is_named(self, data):
+        with pytest.raises(ValueError, match="middle"):
+            evaluate_clicks(data, ["still"], Disks(), start="middle")
+
+
+class TestCommand:
+    def test_propagation_writes_the_keys_it_promises(self, data, tmp_path, capsys):
+        out = tmp_path / "new" / "p.json"
+        arguments = ["evaluate", "propagation", "--data", str(data), "--sequences"]
+        listed = f"@{data / 'list.txt'}"
+        assert main([*arguments, listed, "--annotated", "2", "--json", str(out)]) == 0
+        result = json.loads(out.read_text())
+        assert set(result["sequences"]) == {"moving", "still"}
+        assert set(result["mean"]) == set(result["sequences"]["moving"]) == {"j", "f", "jf"}
+        assert result["ms_per_frame"] > 0
+        assert result["peak_memory_mb"] > 0
+        assert "davis frames" in capsys.readouterr().out
+
+    def test_clicks_writes_the_keys_it_promises(self, data, tmp_path):
+        out = tmp_path / "c.json"
+        arguments = ["evaluate", "clicks", "--data", str(data), "--sequences", "still"]
+        assert main([*arguments, "--clicks", "2", "--json", str(out)]) == 0
+        result = json.loads(out.read_text())
+        assert len(result["iou_after_clicks"]) == 3
+        assert result["ms_per_click"] > 0
+
+    def test_quality_compares_prediction_with_truth(self, data, tmp_path):
+        out = tmp_path / "q.json"
+        arguments = ["evaluate", "quality", "--data", str(data), "--sequences", "moving,still"]
+        assert main([*arguments, "--json", str(out)]) == 0
+        result = json.loads(out.read_text())
+        assert 0 <= result["mean_absolute_error"] < 1
+        assert len(result["fitted_weights"]) == 3
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (["--sequences", "stilt"], "still"),
+            (["--sequences", "still", "--propagator", "flaw"], "flow"),
+            (["--sequences", "still", "--frames", "odd"], "after-first"),
+            (["--sequences", "@nowhere.txt"], "nowhere.txt"),
+        ],
+    )
+    def test_bad_input_is_one_sentence(self, data, capsys, arguments, says):
+        status = main(["evaluate", "propagation", "--data", str(data), *arguments])
+        error = capsys.readouterr().err
+        assert status == 1
+        assert says in error
+        assert "Traceback" not in error

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+from stand_ins import Disks, NearestCopy
+
+from evavos_widget.loop import Suggestion
+from evavos_widget.metrics import jaccard
+from evavos_widget.prompts import Box, Click, Prompts
+from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.robot.clicks import corrective_click
+from evavos_widget.robot.hand import Hand, middle_line
+from evavos_widget.session import Session
+
+masks = arrays(bool, (9, 11))
+
+
+@given(masks, masks, st.sampled_from(["distance", "centroid"]))
+def test_click_lies_in_the_largest_error_region(predicted, truth, placement):
+    click = corrective_click(predicted, truth, placement)
+    error = predicted ^ truth
+    if click is None:
+        assert not error.any()
+        return
+    x, y = int(click.x), int(click.y)
+    side = truth & ~predicted if click.positive else predicted & ~truth
+    assert side[y, x]
+    sizes = []
+    for part in (predicted & ~truth, truth & ~predicted):
+        regions, n = ndimage.label(part, np.ones((3, 3)))
+        sizes += np.bincount(regions.ravel())[1 : n + 1].tolist()
+    regions, _ = ndimage.label(side, np.ones((3, 3)))
+    assert np.count_nonzero(regions == regions[y, x]) == max(sizes)
+
+
+def test_distance_click_is_deepest_and_the_edge_of_the_picture_is_a_border():
+    truth = np.zeros((20, 20), bool)
+    truth[5:14, 0:9] = True
+    click = corrective_click(np.zeros_like(truth), truth)
+    assert (click.x, click.y, click.positive) == (4.0, 9.0, True)
+
+
+def test_centroid_outside_its_region_moves_to_the_region():
+    ring = np.zeros((21, 21), bool)
+    ring[2:19, 2:19] = True
+    ring[4:17, 4:17] = False
+    click = corrective_click(ring, np.zeros_like(ring), "centroid")
+    assert ring[int(click.y), int(click.x)]
+    assert not click.positive
+
+
+def test_tie_goes_to_the_wrong_region():
+    predicted, truth = np.zeros((5, 9), bool), np.zeros((5, 9), bool)
+    predicted[1:4, 1:4] = True
+    truth[1:4, 5:8] = True
+    assert not corrective_click(predicted, truth).positive
+
+
+def test_unknown_placement_is_named():
+    with pytest.raises(ValueError, match="middle"):
+        corrective_click(np.ones((3, 3), bool), np.zeros((3, 3), bool), "middle")
+
+
+class TestAnswers:
+    @pytest.fixture
+    def session(self) -> Session:
+        frames = np.zeros((3, 24, 32, 3), np.uint8)
+        session = Session(frames, propagator=NearestCopy(), predictor=Disks(), path=None)
+        session.add_object()
+        return session
+
+    @staticmethod
+    def asked(kind: str) -> Suggestion:
+        return Suggestion(1, 1, kind, "", None, 0.1, 1.0)
+
+    def test_three_clicks_each_feeding_the_next(self, session):
+        truth = np.zeros((24, 32), np.uint8)
+        for x in (4, 14, 24):
+            truth[8:15, x : x + 7] = 1
+        RobotAnnotator({1: truth}).answer(session, self.asked("clicks"))
+        made = session.rounds[-1].clicks
+        assert {(x, y, p) for x, y, p in made} == {(7, 11, 1), (17, 11, 1), (27, 11, 1)}
+        assert session.rounds[-1].seconds == 5.5
+
+    def test_mask_is_the_truth(self, session):
+        truth = np.zeros((24, 32), np.uint8)
+        truth[3:9, 4:20] = 1
+        RobotAnnotator({1: truth}).answer(session, self.asked("mask"))
+        assert (session.masks[1] == truth).all()
+
+    @pytest.mark.parametrize("kind", ["box", "scribble"])
+    def test_boxes_and_scribbles_are_asked_of_the_predictor(self, kind):
+        frames = np.zeros((3, 120, 160, 3), np.uint8)
+        frames[:, 30:90, 40:120] = 200
+        truth = (frames[0, :, :, 0] > 0).astype(np.uint8)
+        session = Session(frames, propagator=NearestCopy(), predictor="classical", path=None)
+        session.add_object()
+        RobotAnnotator({1: truth}).answer(session, self.asked(kind))
+        assert session.rounds[-1].kind == kind
+        assert session.rounds[-1].seconds == {"box": 7, "scribble": 30}[kind]
+        assert jaccard(session.masks[1] == 1, truth == 1) > 0.7
+
+    def test_absent_object_is_said_to_be_absent(self, session):
+        RobotAnnotator({1: np.zeros((24, 32), np.uint8)}).answer(session, self.asked("clicks"))
+        assert session.rounds[-1].kind == "absent"
+        assert session.annotations[1].objects == {1}
+
+    def test_unknown_type_is_named(self, session):
+        truth = np.ones((24, 32), np.uint8)
+        with pytest.raises(ValueError, match="song"):
+            RobotAnnotator({1: truth}).answer(session, self.asked("song"))
+
+
+def blob(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return ndimage.gaussian_filter(rng.standard_normal((60, 80)), 8) > 0.01
+
+
+class TestHand:
+    @given(st.floats(0.7, 0.99), st.integers(0, 20))
+    def test_a_drawn_mask_agrees_as_much_as_it_is_told(self, agreement, seed):
+        truth = blob(seed)
+        drawn = Hand(agreement, seed=seed).draw(truth, 3, 1)
+        assert jaccard(drawn, truth) == pytest.approx(agreement, abs=0.01)
+        # Deviations are at the outline, not anywhere.
+        away = np.maximum(*(ndimage.distance_transform_edt(m) for m in (truth, ~truth)))
+        assert away[drawn ^ truth].mean() < away.mean()
+
+    def test_deviations_depend_on_seed_and_place_only(self):
+        truth = blob(0)
+        first = Hand(0.9).draw(truth, 3, 1)
+        assert (first == Hand(0.9).draw(truth, 3, 1)).all()
+        assert (first != Hand(0.9).draw(truth, 4, 1)).any()
+        assert (first != Hand(0.9, seed=1).draw(truth, 3, 1)).any()
+
+    @given(st.floats(0, 30), st.integers(0, 9))
+    def test_clicks_and_boxes_stay_in_the_picture(self, jitter, seed):
+        hand, truth = Hand(jitter=jitter, seed=seed), blob(seed)
+        click = hand.click(Click(0, 59), truth.shape, 1)
+        Prompts(clicks=(click,), box=hand.box(truth, 1)).validate(*truth.shape)
+        if not jitter:
+            assert (click.x, click.y) == (0, 59)
+
+    def test_an_exact_box_is_tight(self):
+        truth = np.zeros((20, 30), bool)
+        truth[4:9, 7:20] = True
+        assert Hand().box(truth) == Box(7, 4, 19, 8)
+
+    @pytest.mark.parametrize(("wrong", "said"), [({"agreement": 0}, "agreement is 0"),
+                                                 ({"jitter": -1}, "jitter is -1")])  # fmt: skip
+    def test_impossible_hands_are_named(self, wrong, said):
+        with pytest.raises(ValueError, match=said):
+            Hand(**wrong)
+
+    @given(arrays(bool, (9, 14)).filter(np.any))
+    def test_a_stroke_lies_in_its_region(self, region):
+        for x, y in middle_line(region):
+            assert region[int(y), int(x)]
+
+    def test_a_stroke_follows_a_bend_through_the_middle(self):
+        arc = np.zeros((40, 60), bool)
+        for x in range(50):
+            y = 20 + round(12 * np.sin(x / 10))
+            arc[y - 3 : y + 4, 5 + x] = True
+        line = middle_line(arc)
+        assert np.ptp(line[:, 0]) >= 40
+        middle = 20 + 12 * np.sin((line[:, 0] - 5) / 10)
+        assert np.abs(line[3:-3, 1] - middle[3:-3]).max() <= 2.5
