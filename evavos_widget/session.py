@@ -405,9 +405,7 @@ class Session:
             soft = self._probabilities.get(frame, state.revisions[frame], obj)
         current = state.masks[frame] == obj
         prompts = Prompts(
-            clicks=tuple(
-                c if isinstance(c, Click) else Click(c[0], c[1], bool(c[2])) for c in clicks
-            ),
+            clicks=tuple(map(_as_click, clicks)),
             box=box if box is None or isinstance(box, Box) else Box(*box),
             scribbles=tuple(scribbles),
             previous_mask=current if current.any() else None,
@@ -426,7 +424,7 @@ class Session:
         objects: Collection[int] | None = None,
         kind: str = "mask",
         seconds: float | None = None,
-        clicks: Sequence[tuple[float, float, Any]] = (),
+        clicks: Sequence[Click | tuple[float, float, Any]] = (),
     ) -> int:
         """Commit an annotation; on disk when this returns.
 
@@ -442,7 +440,7 @@ class Session:
             Annotation type.
         seconds : float, optional
             What it cost; default from `costs`, for each object it speaks for.
-        clicks : sequence of (x, y, positive)
+        clicks : sequence of Click or (x, y, positive)
             The clicks that led to it, for the record.
 
         Returns
@@ -479,7 +477,9 @@ class Session:
                     "objects": sorted(spoken),
                     "type": kind,
                     "seconds": float(seconds),
-                    "clicks": [[float(x), float(y), int(bool(p))] for x, y, p in clicks],
+                    "clicks": [
+                        [float(c.x), float(c.y), int(c.positive)] for c in map(_as_click, clicks)
+                    ],
                     "corrects": sorted(spoken & there),
                 }
             )
@@ -1108,6 +1108,10 @@ class Session:
     def _emit(self, event: str, payload: dict[str, Any]) -> None:
         for callback in list(self._listeners):
             callback(event, payload)
+
+
+def _as_click(click: Click | tuple[float, float, Any]) -> Click:
+    return click if isinstance(click, Click) else Click(click[0], click[1], bool(click[2]))
 
 
 def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from evavos_widget.widgets.catalogue import catalogue
+from evavos_widget.widgets.options import Display, Theme, Tool
 
 
 @pytest.mark.parametrize("widget", ["annotator", "curves"])
@@ -13,6 +16,13 @@ def test_a_widget_speaks_the_common_part_and_its_own(widget):
     assert common.requests.items() < both.requests.items()
     assert common.pushes.items() <= both.pushes.items()
     assert {"State", "Capabilities"} <= both.types.keys()
+
+
+def test_the_options_of_python_are_those_of_the_page():
+    types = catalogue("annotator").types
+    assert set(types["Display"]) == Display.__optional_keys__
+    for listed, known in ((types["Tool"], Tool), (types["Theme"], Theme)):
+        assert tuple(listed.split(";")[0].split(" | ")) == get_args(known)
 
 
 @pytest.mark.parametrize(
