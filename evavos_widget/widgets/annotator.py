@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 import traitlets
-from anywidget import AnyWidget
 
 from evavos_widget.session import Session
 from evavos_widget.widgets.annotator_controller import AnnotatorController
 from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.frames import describe
+from evavos_widget.widgets.hosted import HostedWidget
 from evavos_widget.widgets.options import AnnotatorOptions, Display, SessionOptions, Theme, Tool
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _DISPLAY: dict[str, Any] = {
 _SESSION_OPTIONS = SessionOptions.__optional_keys__
 
 
-class Annotator(AnyWidget):
+class Annotator(HostedWidget):
     """Annotate a video by mouse, in a notebook cell.
 
     The masks, the history and the journal belong to `session`, an ordinary
@@ -91,9 +91,6 @@ class Annotator(AnyWidget):
     >>> annotator.session.export("davis")                          # doctest: +SKIP
     """
 
-    _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-
     video = traitlets.Dict().tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True, echo_update=False)
     active_object = traitlets.Int(0, min=0, max=255).tag(sync=True, echo_update=False)
@@ -103,6 +100,8 @@ class Annotator(AnyWidget):
     target = traitlets.Float(None, allow_none=True, min=0.0, max=1.0).tag(sync=True)
     theme = traitlets.Enum(get_args(Theme), "auto").tag(sync=True)
 
+    _controller: AnnotatorController | None = None
+
     def __init__(self, source: Any, **options: Unpack[AnnotatorOptions]) -> None:
         own: dict[str, Any] = dict(options)
         session_options = {k: own.pop(k) for k in _SESSION_OPTIONS & own.keys()}
@@ -110,7 +109,6 @@ class Annotator(AnyWidget):
         code = page("annotator")
         self._owns_session = not isinstance(source, Session)
         self.session = Session(source, **session_options) if self._owns_session else source
-        self._controller: AnnotatorController | None = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         try:
             super().__init__(
@@ -127,8 +125,9 @@ class Annotator(AnyWidget):
             self.send,
             suggested=lambda suggestion: self._tell("on_suggestion", suggestion),
         )
-        self._controller.host.read_only = self.read_only
         self._unsubscribe = self.session.subscribe(self._follow_session)
+        self._host = self._controller.host
+        self._host.read_only = self.read_only
 
     def _check_keywords(
         self, source: Any, session_options: dict[str, Any], options: dict[str, Any]
@@ -190,8 +189,8 @@ class Annotator(AnyWidget):
 
     @traitlets.observe("read_only")
     def _pass_on_read_only(self, change: dict[str, Any]) -> None:
-        if self._controller is not None:
-            self._controller.host.read_only = change["new"]
+        if self._host is not None:
+            self._host.read_only = change["new"]
 
     def _follow_session(self, event: str, payload: dict[str, Any]) -> None:
         if event == "changed":
@@ -278,19 +277,13 @@ class Annotator(AnyWidget):
                 callback(what)
             except Exception as error:
                 _log.exception("%s callback failed", event)
-                if self._controller is not None:
+                if self._host is not None:
                     sentence = f"the {event} callback failed: {type(error).__name__}: {error}"
-                    self._controller.host.write_log("error", sentence)
-
-    # The wire --------------------------------------------------------------------------
-
-    def _handle_custom_msg(self, content: Any, buffers: list[Any]) -> None:
-        if self._controller is not None:
-            self._controller.host.handle(content, buffers)
+                    self._host.write_log("error", sentence)
 
     def close(self) -> None:
         """Stop the worker and remove the views; an own session is saved and closed too."""
-        controller, self._controller = getattr(self, "_controller", None), None
+        controller, self._controller = self._controller, None
         if controller is not None:
             self._unsubscribe()
             controller.close()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 import numpy as np
 import traitlets
-from anywidget import AnyWidget
 
 from evavos_widget.simulation.background import BackgroundRun, Progress
 from evavos_widget.simulation.chart import Chart
@@ -20,6 +19,7 @@ from evavos_widget.simulation.table import Row, Table, read_rows, short_names
 from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host
+from evavos_widget.widgets.hosted import HostedWidget
 from evavos_widget.widgets.options import CurvesOptions, Theme
 from evavos_widget.widgets.requests import Handler, Reply, Request, Runs
 
@@ -37,7 +37,7 @@ DRAWING_SHARE = 0.1
 """Part of a run's time that goes into drawing it, at most."""
 
 
-class Curves(AnyWidget):
+class Curves(HostedWidget):
     """J&F against the annotator's time, in a notebook cell.
 
     `Curves.run` starts an experiment and shows it while it runs, `Curves.from_folder` shows
@@ -86,9 +86,6 @@ class Curves(AnyWidget):
     >>> curves.save("curves.svg")                                  # doctest: +SKIP
     """
 
-    _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-
     drawing = traitlets.Dict().tag(sync=True)
     progress = traitlets.Dict(None, allow_none=True).tag(sync=True)
     target = traitlets.Float(None, allow_none=True, min=0.0, max=1.0).tag(sync=True)
@@ -96,7 +93,6 @@ class Curves(AnyWidget):
     hidden = traitlets.List(traitlets.Unicode()).tag(sync=True)
     theme = traitlets.Enum(get_args(Theme), "auto").tag(sync=True)
 
-    _host: Host | None = None
     _run: BackgroundRun | None = None
     _end_session: Callable[[], None] | None = None
 
@@ -260,8 +256,6 @@ class Curves(AnyWidget):
 
     def close(self) -> None:
         """Stop the run, let go of the session, and remove the views."""
-        if self._host is not None:
-            self._host.close()
         if self._run is not None:
             self._run.stop()
         if self._end_session is not None:
@@ -318,10 +312,6 @@ class Curves(AnyWidget):
     def _resume_at_once(self, request: Request) -> Reply:
         self.resume()
         return {}, []
-
-    def _handle_custom_msg(self, content: Any, buffers: list[Any]) -> None:
-        if self._host is not None:
-            self._host.handle(content, buffers)
 
 
 def _thinned(points: np.ndarray, most: int) -> np.ndarray:
