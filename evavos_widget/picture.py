@@ -18,7 +18,7 @@ __all__ = ["Shown", "annotated_picture"]
 
 
 class Shown(Protocol):
-    """An object as a picture needs it; `evavos_widget.state.ObjectInfo` is one."""
+    """An object as a picture needs it; `evavos_widget.session.ObjectInfo` is one."""
 
     @property
     def id(self) -> int:

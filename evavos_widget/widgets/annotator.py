@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 import traitlets
-from anywidget import AnyWidget
 
 from evavos_widget.session import Session
-from evavos_widget.video import Video
+from evavos_widget.widgets.annotator_controller import AnnotatorController
 from evavos_widget.widgets.bundle import page
-from evavos_widget.widgets.controller import Controller
-from evavos_widget.widgets.protocol import PROTOCOL
+from evavos_widget.widgets.frames import describe
+from evavos_widget.widgets.hosted import HostedWidget
+from evavos_widget.widgets.options import AnnotatorOptions, Display, SessionOptions, Theme, Tool
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,19 +25,19 @@ __all__ = ["Annotator"]
 
 _log = logging.getLogger(__name__)
 
-_TOOLS = ("clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick")
+
 _PALETTES = ("safe", "davis")
-_DISPLAY = {
+_DISPLAY: dict[str, Any] = {
     "opacity": 0.5,
     "contour": True,
     "onion": False,
     "difference": False,
     "palette": "safe",
 }
-_SESSION_OPTIONS = frozenset(inspect.signature(Session).parameters) - {"video"}
+_SESSION_OPTIONS = SessionOptions.__optional_keys__
 
 
-class Annotator(AnyWidget):
+class Annotator(HostedWidget):
     """Annotate a video by mouse, in a notebook cell.
 
     The masks, the history and the journal belong to `session`, an ordinary
@@ -92,44 +91,43 @@ class Annotator(AnyWidget):
     >>> annotator.session.export("davis")                          # doctest: +SKIP
     """
 
-    _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-
     video = traitlets.Dict().tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True, echo_update=False)
     active_object = traitlets.Int(0, min=0, max=255).tag(sync=True, echo_update=False)
-    tool = traitlets.Enum(["auto", *_TOOLS], "auto").tag(sync=True, echo_update=False)
+    tool = traitlets.Enum(get_args(Tool), "auto").tag(sync=True, echo_update=False)
     display = traitlets.Dict(default_value=_DISPLAY).tag(sync=True, echo_update=False)
     read_only = traitlets.Bool(False).tag(sync=True)
     target = traitlets.Float(None, allow_none=True, min=0.0, max=1.0).tag(sync=True)
-    theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+    theme = traitlets.Enum(get_args(Theme), "auto").tag(sync=True)
 
-    def __init__(self, source: Any, **options: Any) -> None:
-        session_options = {k: options.pop(k) for k in _SESSION_OPTIONS & options.keys()}
-        self._check_keywords(source, session_options, options)
+    _controller: AnnotatorController | None = None
+
+    def __init__(self, source: Any, **options: Unpack[AnnotatorOptions]) -> None:
+        own: dict[str, Any] = dict(options)
+        session_options = {k: own.pop(k) for k in _SESSION_OPTIONS & own.keys()}
+        self._check_keywords(source, session_options, own)
         code = page("annotator")
         self._owns_session = not isinstance(source, Session)
         self.session = Session(source, **session_options) if self._owns_session else source
-        self._controller: Controller | None = None
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         try:
             super().__init__(
                 **code,
-                video=_describe(self.session.video),
-                active_object=options.pop("active_object", min(self._ids(), default=0)),
-                **options,
+                video=describe(self.session.video),
+                **{"active_object": min(self._ids(), default=0), **own},
             )
         except BaseException:
             if self._owns_session:
                 self.session.close()
             raise
-        self._controller = Controller(
+        self._controller = AnnotatorController(
             self.session,
             self.send,
-            read_only=self.read_only,
             suggested=lambda suggestion: self._tell("on_suggestion", suggestion),
         )
         self._unsubscribe = self.session.subscribe(self._follow_session)
+        self._host = self._controller.host
+        self._host.read_only = self.read_only
 
     def _check_keywords(
         self, source: Any, session_options: dict[str, Any], options: dict[str, Any]
@@ -171,8 +169,8 @@ class Annotator(AnyWidget):
 
     @traitlets.validate("display")
     def _complete_display(self, proposal: dict[str, Any]) -> dict[str, Any]:
-        given, known = proposal["value"], PROTOCOL["types"]["Display"]
-        if unknown := sorted(given.keys() - known.keys()):
+        given, known = proposal["value"], Display.__optional_keys__
+        if unknown := sorted(given.keys() - known):
             raise traitlets.TraitError(
                 f"display has no {unknown[0]!r}; choose from {sorted(known)}."
             )
@@ -191,8 +189,8 @@ class Annotator(AnyWidget):
 
     @traitlets.observe("read_only")
     def _pass_on_read_only(self, change: dict[str, Any]) -> None:
-        if self._controller is not None:
-            self._controller.read_only = change["new"]
+        if self._host is not None:
+            self._host.read_only = change["new"]
 
     def _follow_session(self, event: str, payload: dict[str, Any]) -> None:
         if event == "changed":
@@ -279,32 +277,16 @@ class Annotator(AnyWidget):
                 callback(what)
             except Exception as error:
                 _log.exception("%s callback failed", event)
-                if self._controller is not None:
+                if self._host is not None:
                     sentence = f"the {event} callback failed: {type(error).__name__}: {error}"
-                    self._controller.write_log("error", sentence)
-
-    # The wire --------------------------------------------------------------------------
-
-    def _handle_custom_msg(self, content: Any, buffers: list[Any]) -> None:
-        if self._controller is not None:
-            self._controller.handle(content, buffers)
+                    self._host.write_log("error", sentence)
 
     def close(self) -> None:
         """Stop the worker and remove the views; an own session is saved and closed too."""
-        controller, self._controller = getattr(self, "_controller", None), None
+        controller, self._controller = self._controller, None
         if controller is not None:
             self._unsubscribe()
             controller.close()
             if self._owns_session:
                 self.session.close()
         super().close()
-
-
-def _describe(video: Video) -> dict[str, Any]:
-    return {
-        "name": video.name,
-        "n_frames": video.n_frames,
-        "height": video.height,
-        "width": video.width,
-        "fps": float(video.fps),
-    }

@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 import numpy as np
 import traitlets
-from anywidget import AnyWidget
 
 from evavos_widget.experiments.background import BackgroundRun, Progress
 from evavos_widget.experiments.chart import Chart
 from evavos_widget.experiments.summary import SCHEDULES, comparable, summarise
 from evavos_widget.experiments.table import Row, Table, read_rows, short_names
 from evavos_widget.widgets.bundle import page
+from evavos_widget.widgets.catalogue import catalogue
+from evavos_widget.widgets.host import Host
+from evavos_widget.widgets.hosted import HostedWidget
+from evavos_widget.widgets.options import CurvesOptions, Theme
+from evavos_widget.widgets.requests import Handler, Reply, Request, Runs
 
 if TYPE_CHECKING:
     from evavos_widget.experiments.experiment import Experiment
@@ -33,7 +37,7 @@ DRAWING_SHARE = 0.1
 """Part of a run's time that goes into drawing it, at most."""
 
 
-class Curves(AnyWidget):
+class Curves(HostedWidget):
     """J&F against the annotator's time, in a notebook cell.
 
     `Curves.run` starts an experiment and shows it while it runs, `Curves.from_folder` shows
@@ -43,11 +47,10 @@ class Curves(AnyWidget):
     ----------
     summary : dict or mapping of str to dict, optional
         What `evavos_widget.experiments.summary.summarise` returned; several by name.
-    schedule : str
-        In which order the objects of a run's or a folder's videos get their next
-        annotation: a key of `evavos_widget.experiments.summary.SCHEDULES`.
     **options
-        Any of the traits below.
+        Any of the traits below, and ``schedule``: in which order the objects of a run's or a
+        folder's videos get their next annotation, a key of
+        `evavos_widget.experiments.summary.SCHEDULES`; default ``'round-robin'``.
 
     Attributes
     ----------
@@ -83,15 +86,12 @@ class Curves(AnyWidget):
     >>> curves.save("curves.svg")                                  # doctest: +SKIP
     """
 
-    _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
-
     drawing = traitlets.Dict().tag(sync=True)
     progress = traitlets.Dict(None, allow_none=True).tag(sync=True)
     target = traitlets.Float(None, allow_none=True, min=0.0, max=1.0).tag(sync=True)
     logarithmic = traitlets.Bool(False).tag(sync=True)
     hidden = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+    theme = traitlets.Enum(get_args(Theme), "auto").tag(sync=True)
 
     _run: BackgroundRun | None = None
     _end_session: Callable[[], None] | None = None
@@ -99,20 +99,26 @@ class Curves(AnyWidget):
     def __init__(
         self,
         summary: Mapping[str, Any] | None = None,
-        *,
-        schedule: str = "round-robin",
-        **options: Any,
+        **options: Unpack[CurvesOptions],
     ) -> None:
-        own = {"target", "logarithmic", "hidden", "theme"}
-        if unknown := sorted(options.keys() - own):
-            raise TypeError(
-                f"Curves has no option {unknown[0]!r}; choose from {sorted({*own, 'schedule'})}."
-            )
+        known = CurvesOptions.__optional_keys__
+        if unknown := sorted(options.keys() - known):
+            raise TypeError(f"Curves has no option {unknown[0]!r}; choose from {sorted(known)}.")
+        traits: dict[str, Any] = {"target": 0.85, **options}
+        schedule = traits.pop("schedule", "round-robin")
         if schedule not in SCHEDULES:
             raise ValueError(f"there is no schedule {schedule!r}; choose from {sorted(SCHEDULES)}.")
         self._schedule = schedule
         self._next_drawing = 0.0
-        super().__init__(**page("curves"), **{"target": 0.85, **options})
+        super().__init__(**page("curves"), **traits)
+        host = Host(catalogue("curves"), self.send)
+        host.serve(
+            {
+                "stop": Handler(self._stop_at_once, runs=Runs.AT_ONCE),
+                "resume": Handler(self._resume_at_once, runs=Runs.AT_ONCE),
+            }
+        )
+        self._host = host.start()
         if summary is None:
             self._show(Chart("hours", {}))
         else:
@@ -120,7 +126,9 @@ class Curves(AnyWidget):
             self._show(Chart.of_experiments({"": summary} if one else summary))
 
     @classmethod
-    def from_folder(cls, *folders: str | os.PathLike[str], **options: Any) -> Curves:
+    def from_folder(
+        cls, *folders: str | os.PathLike[str], **options: Unpack[CurvesOptions]
+    ) -> Curves:
         """The experiments in some folders; a run that is not complete as far as it is.
 
         Raises
@@ -143,7 +151,7 @@ class Curves(AnyWidget):
         return curves
 
     @classmethod
-    def of_session(cls, session: Session, **options: Any) -> Curves:
+    def of_session(cls, session: Session, **options: Unpack[CurvesOptions]) -> Curves:
         """The predicted and the true quality of a session, while it is annotated.
 
         Without ground truth there is the predicted quality alone.
@@ -166,7 +174,7 @@ class Curves(AnyWidget):
         *,
         workers: int | None = None,
         scheduler: str | None = None,
-        **options: Any,
+        **options: Unpack[CurvesOptions],
     ) -> Curves:
         """Start an experiment, or go on with it, and show it while other cells run.
 
@@ -297,8 +305,13 @@ class Curves(AnyWidget):
             ],
         }
 
-    def _handle_custom_msg(self, content: Any, buffers: list[Any]) -> None:
-        {"stop": self.stop, "resume": self.resume}[content["kind"]]()
+    def _stop_at_once(self, request: Request) -> Reply:
+        self.stop()
+        return {}, []
+
+    def _resume_at_once(self, request: Request) -> Reply:
+        self.resume()
+        return {}, []
 
 
 def _thinned(points: np.ndarray, most: int) -> np.ndarray:

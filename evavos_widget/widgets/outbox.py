@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["MASKS_PER_PUSH", "MAX_LOG", "PUSH_INTERVAL", "SILENCE", "Outbox", "Push"]
+__all__ = ["ITEMS_PER_PUSH", "LOG", "MAX_LOG", "PUSH_INTERVAL", "SILENCE", "Outbox", "Push"]
 
-#: Seconds between two pushes of one kind: 20 per second. A Jupyter server drops messages
-#: without a word above 1,000 per second over all widgets, measured with 5,000 at once.
 PUSH_INTERVAL = 0.05
+"""Seconds between two pushes of one kind: 20 per second. A Jupyter server drops messages
+without a word above 1,000 per second over all widgets, measured with 5,000 at once."""
 
-#: Frames whose masks travel together; about 640 KB at 480p with three objects.
-MASKS_PER_PUSH = 64
+ITEMS_PER_PUSH = 64
+"""Frames, or other numbered things, that travel together; masks of so many take about 640 KB at
+480p with three objects."""
 
-#: Log lines kept for a view that is slow to take them; older ones are left out.
 MAX_LOG = 100
+"""Log lines kept for a view that is slow to take them; older ones are left out."""
 
-#: Seconds without an acknowledgement after which a view with a full window is given up.
 SILENCE = 30.0
+"""Seconds without an acknowledgement after which a view with a full window is given up."""
+
+LOG = "log"
+"""The kind of push that carries lines; every other one carries the newest of something."""
 
 
 class Push(NamedTuple):
     """One push that is due: its number, its kind, and what it is about.
 
-    `subject` is a list of frames for ``mask.update``, the line for ``log``, and None for
-    ``state`` and ``job``, which are always the newest.
+    `subject` is the line for `LOG`, a list of numbers for a kind whose items were noted, and
+    None for a kind that is one whole, of which always the newest is sent.
     """
 
     number: int
@@ -45,17 +49,19 @@ class Outbox:
     ----------
     window : int
         How many pushes may be on the way without an acknowledgement.
+    kinds : sequence of str
+        The kinds of push, in the order in which they go out when several are due.
     sent : int
         The number of the last push, for a view that is taken up again.
     """
 
-    def __init__(self, window: int, sent: int = 0) -> None:
+    def __init__(self, window: int, kinds: Sequence[str], sent: int = 0) -> None:
         self.window = window
         self.sent = sent
         self.acknowledged = sent
-        self._state = False
-        self._job = False
-        self._frames: set[int] = set()
+        self._kinds = tuple(kinds)
+        self._changed: set[str] = set()
+        self._items: dict[str, set[int]] = {}
         self._log: deque[dict[str, Any]] = deque(maxlen=MAX_LOG)
         self._last_sent: dict[str, float] = {}
         self._full_since: float | None = None
@@ -65,17 +71,12 @@ class Outbox:
         """How many pushes may go out now."""
         return self.window - (self.sent - self.acknowledged)
 
-    def note_state(self) -> None:
-        """Remember that the session changed."""
-        self._state = True
-
-    def note_job(self) -> None:
-        """Remember that the job changed."""
-        self._job = True
-
-    def note_masks(self, frames: Iterable[int]) -> None:
-        """Remember that the masks of `frames` changed."""
-        self._frames.update(frames)
+    def note(self, kind: str, items: Iterable[int] | None = None) -> None:
+        """Remember that something changed, or which of its items did."""
+        if items is None:
+            self._changed.add(kind)
+        else:
+            self._items.setdefault(kind, set()).update(items)
 
     def note_log(self, line: dict[str, Any]) -> None:
         """Keep a line for the view's log."""
@@ -88,13 +89,11 @@ class Outbox:
             self._full_since = None
 
     def _waiting(self) -> list[str]:
-        waiting = {
-            "job": self._job,
-            "mask.update": bool(self._frames),
-            "state": self._state,
-            "log": bool(self._log),
-        }
-        return [kind for kind, yes in waiting.items() if yes]
+        return [
+            kind
+            for kind in self._kinds
+            if kind in self._changed or self._items.get(kind) or (kind == LOG and self._log)
+        ]
 
     def take(self, now: float) -> list[Push]:
         """Take what goes out at the time `now` (seconds); it counts as sent."""
@@ -112,16 +111,13 @@ class Outbox:
         return pushes
 
     def _take(self, kind: str) -> Any:
-        if kind == "log":
+        if kind == LOG:
             return self._log.popleft()
-        if kind == "mask.update":
-            frames = sorted(self._frames)[:MASKS_PER_PUSH]
-            self._frames.difference_update(frames)
-            return frames
-        if kind == "state":
-            self._state = False
-        else:
-            self._job = False
+        if items := self._items.get(kind):
+            some = sorted(items)[:ITEMS_PER_PUSH]
+            items.difference_update(some)
+            return some
+        self._changed.discard(kind)
         return None
 
     def due_in(self, now: float) -> float | None:

@@ -11,7 +11,7 @@ from fake_page import HEIGHT, N_FRAMES, WIDTH, Page, square
 from small_engines import DiscPredictor, NearestPropagator
 
 from evavos_widget.session import Session
-from evavos_widget.widgets.controller import Controller
+from evavos_widget.widgets.annotator_controller import AnnotatorController
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ def connect(session) -> Iterator[Callable[..., Page]]:
         for page in pages:
             page.receive(content, buffers)
 
-    controller = Controller(session, send)
+    controller = AnnotatorController(session, send)
 
     def connect(view: str = "page", **options: Any) -> Page:
         page = Page(view, **options)
-        page.handle = controller.handle
+        page.handle = controller.host.handle
         pages.append(page)
         return page
 
@@ -60,7 +60,7 @@ def connect(session) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def controller(connect) -> Controller:
+def controller(connect) -> AnnotatorController:
     return connect.controller
 
 

@@ -14,6 +14,8 @@ from evavos_widget.masks import decode_runs, encode_runs
 N_FRAMES, HEIGHT, WIDTH = 12, 48, 64
 PATIENCE = 20.0
 
+DRAWN_ON_0 = {"frame": 0, "objects": [1], "absent": [], "corrected": [], "verified": []}
+
 
 class Page:
     """What a browser page does: asks, waits for replies, takes pushes, acknowledges them."""

@@ -14,6 +14,11 @@ from evavos_widget.loop import Annotation, PropagationStep
 from evavos_widget.prompts import Prediction, Prompts
 
 
+def gate() -> threading.Semaphore:
+    """What engines wait at, closed at first."""
+    return threading.Semaphore(0)
+
+
 @dataclass
 class NearestPropagator(NearestCopy):
     """Every frame takes the mask of its nearest annotated frame.

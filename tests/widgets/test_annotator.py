@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import json
 import logging
 import threading
@@ -16,7 +17,8 @@ from fake_page import N_FRAMES, Page, square
 from evavos_widget.session import Session
 from evavos_widget.widgets import bundle as module
 from evavos_widget.widgets.annotator import Annotator
-from evavos_widget.widgets.protocol import PROTOCOL
+from evavos_widget.widgets.catalogue import catalogue
+from evavos_widget.widgets.options import AnnotatorOptions, SessionOptions
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def annotator(session):
 def widget_page(annotator, monkeypatch) -> Page:
     page = Page()
     page.handle = annotator._handle_custom_msg
-    monkeypatch.setattr(annotator._controller, "_send_message", page.receive)
+    monkeypatch.setattr(annotator._controller.host, "_send_message", page.receive)
     page.hello()
     return page
 
@@ -50,7 +52,7 @@ def test_the_synced_traits_are_those_of_the_catalogue(annotator):
     from ipywidgets import DOMWidget
 
     own = set(annotator.traits(sync=True)) - set(DOMWidget().traits(sync=True))
-    assert {name for name in own if not name.startswith("_")} == set(PROTOCOL["traits"])
+    assert {name for name in own if not name.startswith("_")} == set(catalogue("annotator").traits)
 
 
 def test_the_video_is_described_without_its_pixels(annotator, session):
@@ -130,6 +132,13 @@ def test_an_unknown_keyword_is_named(frames, options, name):
         Annotator(frames, path=None, **options)
 
 
+def test_every_keyword_that_is_taken_is_one_that_an_editor_knows(annotator):
+    session_options = set(inspect.signature(Session).parameters) - {"video"}
+    assert SessionOptions.__optional_keys__ == session_options
+    traits = {name for name in annotator.trait_names(sync=True) if not name.startswith("_")}
+    assert AnnotatorOptions.__optional_keys__ - session_options == traits - {"video"}
+
+
 def test_a_session_brings_its_own_options(session):
     with pytest.raises(TypeError, match="'predictor' belongs to the session"):
         Annotator(session, predictor="classical")
@@ -177,7 +186,7 @@ def test_closing_ends_the_worker_and_lets_go_of_the_session(session):
 def test_a_cell_that_is_run_again_ends_the_worker_of_the_first(
     annotator, widget_page, frames, session, propagator, predictor
 ):
-    worker = annotator._controller._worker
+    worker = annotator._controller.host._worker
     options = {"propagator": propagator, "predictor": predictor, "path": session.path}
     again = Annotator(frames, **options)
     try:

@@ -6,50 +6,52 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evavos_widget.widgets.outbox import (
-    MASKS_PER_PUSH,
+    ITEMS_PER_PUSH,
     MAX_LOG,
     PUSH_INTERVAL,
     SILENCE,
     Outbox,
 )
 
+KINDS = ("job", "mask.update", "state", "log")
+
 
 def test_the_newest_of_a_state_is_sent_once():
-    outbox = Outbox(8)
+    outbox = Outbox(8, KINDS)
     for _ in range(50):
-        outbox.note_state()
+        outbox.note("state")
     assert [p.kind for p in outbox.take(0.0)] == ["state"]
     assert outbox.take(10.0) == []
 
 
 def test_one_kind_goes_out_at_most_every_interval():
-    outbox = Outbox(8)
-    outbox.note_job()
+    outbox = Outbox(8, KINDS)
+    outbox.note("job")
     outbox.take(0.0)
-    outbox.note_job()
+    outbox.note("job")
     assert outbox.take(PUSH_INTERVAL / 2) == []
     assert outbox.due_in(PUSH_INTERVAL / 2) == PUSH_INTERVAL / 2
     assert [p.kind for p in outbox.take(PUSH_INTERVAL)] == ["job"]
 
 
 def test_masks_of_many_frames_travel_in_batches():
-    outbox = Outbox(8)
-    outbox.note_masks(range(MASKS_PER_PUSH + 10))
-    outbox.note_masks([0, 1])
-    assert outbox.take(0.0)[0].subject == list(range(MASKS_PER_PUSH))
-    assert outbox.take(1.0)[0].subject == list(range(MASKS_PER_PUSH, MASKS_PER_PUSH + 10))
+    outbox = Outbox(8, KINDS)
+    outbox.note("mask.update", range(ITEMS_PER_PUSH + 10))
+    outbox.note("mask.update", [0, 1])
+    assert outbox.take(0.0)[0].subject == list(range(ITEMS_PER_PUSH))
+    assert outbox.take(1.0)[0].subject == list(range(ITEMS_PER_PUSH, ITEMS_PER_PUSH + 10))
 
 
 def test_old_log_lines_give_way_to_new_ones():
-    outbox = Outbox(MAX_LOG * 3)
+    outbox = Outbox(MAX_LOG * 3, KINDS)
     for i in range(MAX_LOG + 5):
         outbox.note_log({"message": str(i)})
     assert outbox.take(0.0)[0].subject == {"message": "5"}
 
 
 def test_a_full_window_that_nobody_empties_is_silence():
-    outbox = Outbox(1)
-    outbox.note_state()
+    outbox = Outbox(1, KINDS)
+    outbox.note("state")
     outbox.take(5.0)
     assert not outbox.silent(5.0 + SILENCE / 2)
     assert outbox.silent(5.0 + SILENCE)
@@ -58,8 +60,8 @@ def test_a_full_window_that_nobody_empties_is_silence():
 
 
 def test_an_acknowledgement_of_what_was_not_sent_gives_no_credit():
-    outbox = Outbox(2)
-    outbox.note_state()
+    outbox = Outbox(2, KINDS)
+    outbox.note("state")
     outbox.take(0.0)
     outbox.acknowledge(99)
     assert outbox.credit == 1
@@ -79,7 +81,7 @@ notes = st.one_of(
 
 @given(steps=st.lists(notes, max_size=60), window=st.integers(1, 8))
 def test_whatever_happens_the_window_holds_and_nothing_is_lost(steps, window):
-    outbox, now, numbers = Outbox(window), 0.0, []
+    outbox, now, numbers = Outbox(window, KINDS), 0.0, []
     noted: set[int] = set()
     sent: set[int] = set()
 
@@ -92,12 +94,12 @@ def test_whatever_happens_the_window_holds_and_nothing_is_lost(steps, window):
     for what, value in steps:
         match what:
             case "state":
-                outbox.note_state()
+                outbox.note("state")
             case "job":
-                outbox.note_job()
+                outbox.note("job")
             case "masks":
                 noted |= value
-                outbox.note_masks(value)
+                outbox.note("mask.update", value)
             case "log":
                 outbox.note_log({"message": str(value)})
             case "ack":
