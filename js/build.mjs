@@ -6,7 +6,7 @@ const outdir = new URL("../evavos_widget/widgets/static/", import.meta.url).path
 const LIMIT_KB = 200; // The whole text travels once per widget; larger bundles stall some hosts.
 
 const options = {
-  entryPoints: { annotator: "src/annotator.tsx", curves: "src/curves.tsx" },
+  entryPoints: { annotator: "src/annotator/widget.tsx", curves: "src/curves/widget.tsx" },
   outdir,
   bundle: true,
   minify: true,

@@ -3,6 +3,8 @@
  * plays the engines with discs. Enough to work and test the whole screen without a notebook.
  */
 
+import { decodeRuns, encodeRuns } from "../src/masks/runs";
+import type { Incoming } from "../src/wire/channel";
 import {
   type Capabilities,
   type Click,
@@ -14,9 +16,7 @@ import {
   type Scribble,
   type State,
   type Video,
-} from "../src/protocol";
-import type { Incoming } from "../src/rpc";
-import { decodeRuns, encodeRuns } from "../src/runs";
+} from "../src/wire/protocol";
 
 const COLORS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"];
 const IDLE: Job = {

@@ -2,7 +2,7 @@
 
 import type { AnyModel } from "@anywidget/types";
 import type { Line } from "../chart/lines";
-import { Synced } from "../synced";
+import { Synced } from "../wire/synced";
 
 export interface Progress {
   phase: "running" | "stopping" | "stopped" | "done" | "failed";

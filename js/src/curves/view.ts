@@ -4,7 +4,7 @@ import type { AnyModel } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Line, nearestX, nextX } from "../chart/lines";
 import { type Chart, type Frame, frameOf } from "../chart/picture";
-import { hostTheme, type Theme } from "../theme";
+import { hostTheme, type Theme } from "../ui/theme";
 import { type CurvesTraits, syncCurves, unpack } from "./traits";
 
 export class View {
