@@ -13,8 +13,8 @@ from anywidget import AnyWidget
 from evavos_widget.session import Session
 from evavos_widget.video import Video
 from evavos_widget.widgets.bundle import page
+from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.controller import Controller
-from evavos_widget.widgets.protocol import PROTOCOL
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Annotator"]
 
 _log = logging.getLogger(__name__)
+
+_CATALOGUE = catalogue("annotator")
 
 _TOOLS = ("clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick")
 _PALETTES = ("safe", "davis")
@@ -171,7 +173,7 @@ class Annotator(AnyWidget):
 
     @traitlets.validate("display")
     def _complete_display(self, proposal: dict[str, Any]) -> dict[str, Any]:
-        given, known = proposal["value"], PROTOCOL["types"]["Display"]
+        given, known = proposal["value"], _CATALOGUE.types["Display"]
         if unknown := sorted(given.keys() - known.keys()):
             raise traitlets.TraitError(
                 f"display has no {unknown[0]!r}; choose from {sorted(known)}."

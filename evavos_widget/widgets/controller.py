@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from evavos_widget.widgets.catalogue import CREDIT_WINDOW, VERSION
+from evavos_widget.widgets.mask_runs import pack_masks, unpack_mask
 from evavos_widget.widgets.outbox import MAX_LOG, Outbox, Push
-from evavos_widget.widgets.protocol import PROTOCOL, RequestError, pack_masks, unpack_mask
-from evavos_widget.widgets.requests import Request, RequestQueue, Urgency
+from evavos_widget.widgets.requests import Request, RequestError, RequestQueue, Urgency
 from evavos_widget.widgets.snapshot import capabilities, snapshot
 from evavos_widget.widgets.thumbnail import thumbnail
 
@@ -172,11 +173,11 @@ class Controller:
                 "unknown_kind",
                 f"there is no request {kind!r}; reload the page so that it fits the kernel.",
             )
-        if message.get("v", PROTOCOL["version"]) != PROTOCOL["version"]:
+        if message.get("v", VERSION) != VERSION:
             raise RequestError(
                 "version",
                 f"the page speaks version {message['v']} and the kernel version "
-                f"{PROTOCOL['version']}; reload the page.",
+                f"{VERSION}; reload the page.",
             )
         if self.read_only and kind in _CHANGES:
             raise RequestError("read_only", "this annotator is read-only; nothing was changed.")
@@ -240,7 +241,7 @@ class Controller:
             outbox = self._views.get(view)
             if outbox is None:
                 # Given up while its page slept; tell it everything from here on.
-                outbox = self._views[view] = Outbox(PROTOCOL["credit_window"], sent=number)
+                outbox = self._views[view] = Outbox(CREDIT_WINDOW, sent=number)
                 outbox.note_state()
                 outbox.note_job()
                 outbox.note_masks(range(len(self._revisions)))
@@ -571,7 +572,7 @@ class Controller:
         view = str(_field(request.message, "view"))
         self._notice_changes()
         with self._lock:
-            outbox = self._views[view] = Outbox(PROTOCOL["credit_window"])
+            outbox = self._views[view] = Outbox(CREDIT_WINDOW)
             for line in self._log:
                 outbox.note_log(line)
             for level, sentences in (

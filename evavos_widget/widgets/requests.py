@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["Request", "RequestQueue", "Urgency"]
+__all__ = ["Request", "RequestError", "RequestQueue", "Urgency"]
+
+
+class RequestError(Exception):
+    """A request that cannot be answered; `code` is for the program, the text for the person."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Urgency(IntEnum):

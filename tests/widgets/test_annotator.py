@@ -16,7 +16,7 @@ from fake_page import N_FRAMES, Page, square
 from evavos_widget.session import Session
 from evavos_widget.widgets import bundle as module
 from evavos_widget.widgets.annotator import Annotator
-from evavos_widget.widgets.protocol import PROTOCOL
+from evavos_widget.widgets.catalogue import catalogue
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_the_synced_traits_are_those_of_the_catalogue(annotator):
     from ipywidgets import DOMWidget
 
     own = set(annotator.traits(sync=True)) - set(DOMWidget().traits(sync=True))
-    assert {name for name in own if not name.startswith("_")} == set(PROTOCOL["traits"])
+    assert {name for name in own if not name.startswith("_")} == set(catalogue("annotator").traits)
 
 
 def test_the_video_is_described_without_its_pixels(annotator, session):

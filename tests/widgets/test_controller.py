@@ -11,9 +11,11 @@ from fake_page import N_FRAMES, Page, mask_at, runs_of, square
 
 from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.session import Session
+from evavos_widget.widgets.catalogue import CREDIT_WINDOW, MAX_UPLOAD_BYTES, catalogue
 from evavos_widget.widgets.controller import LONGEST_ANNOTATION
 from evavos_widget.widgets.outbox import MAX_LOG
-from evavos_widget.widgets.protocol import PROTOCOL
+
+CATALOGUE = catalogue("annotator")
 
 NAN = float("nan")
 
@@ -28,14 +30,14 @@ def gate() -> threading.Semaphore:
 
 
 def test_every_request_of_the_catalogue_has_a_handler_and_no_other(controller):
-    assert controller.kinds == set(PROTOCOL["requests"])
+    assert controller.kinds == set(CATALOGUE.requests)
 
 
 def test_hello_gives_the_whole_state(page, connect):
     reply = connect("second").hello()
-    assert set(reply["state"]) == set(PROTOCOL["types"]["State"])
-    assert set(reply["capabilities"]) == set(PROTOCOL["types"]["Capabilities"])
-    assert set(reply["state"]["job"]) == set(PROTOCOL["types"]["Job"])
+    assert set(reply["state"]) == set(CATALOGUE.types["State"])
+    assert set(reply["capabilities"]) == set(CATALOGUE.types["Capabilities"])
+    assert set(reply["state"]["job"]) == set(CATALOGUE.types["Job"])
     assert reply["state"]["revisions"] == [0] * N_FRAMES
     assert reply["capabilities"]["predictor"] == "disc"
     json.dumps(reply, allow_nan=False)
@@ -47,7 +49,7 @@ def test_state_is_json_at_every_stage_of_the_work(outlined):
     outlined.wait(lambda: outlined.last_state()["suggestion"] is not None)
     state = outlined.last_state()
     json.dumps(state, allow_nan=False)
-    assert set(state["suggestion"]) == set(PROTOCOL["types"]["Suggestion"])
+    assert set(state["suggestion"]) == set(CATALOGUE.types["Suggestion"])
     assert state["annotated"] == [DRAWN_ON_0]
     assert state["stale"] == []
     assert len(state["quality"]) == N_FRAMES
@@ -351,7 +353,7 @@ def test_what_is_no_message_does_no_harm(page, controller, message):
         ([], "malformed", "0 buffers"),
         ([b"abc"], "malformed", "3 bytes"),
         ([runs_of(np.ones((5, 5), bool))], "invalid", "64 x 48"),
-        ([bytes(PROTOCOL["max_upload_bytes"] + 4)], "too_large", "4000000"),
+        ([bytes(MAX_UPLOAD_BYTES + 4)], "too_large", "4000000"),
     ],
 )
 def test_a_mask_that_does_not_fit_is_refused(outlined, session, buffers, code, words):
@@ -759,9 +761,9 @@ def test_a_view_that_never_acknowledges_gets_one_window_and_holds_up_nobody(
                 and len(outlined.last_state()["annotated"]) == frame + 1
             )
         )
-    assert len(deaf.pushes) <= PROTOCOL["credit_window"]
+    assert len(deaf.pushes) <= CREDIT_WINDOW
     deaf.acknowledges = True
-    deaf.handle({"v": 1, "kind": "ack", "view": "deaf", "push": PROTOCOL["credit_window"]}, [])
+    deaf.handle({"v": 1, "kind": "ack", "view": "deaf", "push": CREDIT_WINDOW}, [])
     deaf.wait(lambda: set(deaf.masks()) >= set(range(1, N_FRAMES)))
     deaf.wait(lambda: len(deaf.last_state()["annotated"]) == N_FRAMES)
     np.testing.assert_array_equal(deaf.masks()[11], square(11, 5))

@@ -1,14 +1,15 @@
 /**
- * The message catalogue as types. `protocol.json` is the one place where kinds are listed;
- * a kind that is not in it does not compile here and is refused by a test.
+ * The message catalogue as types. The files in `protocol/` are the one place where kinds are
+ * listed; a kind that is not in them does not compile here and is refused by a test.
  */
 
-import type catalogue from "../../../evavos_widget/widgets/protocol.json";
+import type annotator from "../../../evavos_widget/widgets/protocol/annotator.json";
+import type common from "../../../evavos_widget/widgets/protocol/common.json";
 import {
   credit_window,
   max_upload_bytes,
   version,
-} from "../../../evavos_widget/widgets/protocol.json";
+} from "../../../evavos_widget/widgets/protocol/common.json";
 
 export const PROTOCOL_VERSION: number = version;
 /** How many pushes the kernel sends before it waits for an acknowledgement. */
@@ -16,8 +17,8 @@ export const CREDIT_WINDOW: number = credit_window;
 /** Servers drop the connection at 10 MiB; the catalogue stays well below. */
 export const MAX_UPLOAD_BYTES: number = max_upload_bytes;
 
-export type RequestKind = keyof typeof catalogue.requests;
-export type PushKind = keyof typeof catalogue.pushes;
+export type RequestKind = keyof typeof common.requests | keyof typeof annotator.requests;
+export type PushKind = keyof typeof common.pushes | keyof typeof annotator.pushes;
 
 export interface Video {
   name: string;

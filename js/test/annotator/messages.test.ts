@@ -1,8 +1,14 @@
 /// <reference types="vite/client" />
 
 import { describe, expect, it } from "vitest";
-import catalogue from "../../../evavos_widget/widgets/protocol.json";
+import annotator from "../../../evavos_widget/widgets/protocol/annotator.json";
+import common from "../../../evavos_widget/widgets/protocol/common.json";
 import { Kernel } from "../../src/wire/kernel";
+
+const catalogue = {
+  requests: { ...common.requests, ...annotator.requests },
+  pushes: { ...common.pushes, ...annotator.pushes },
+};
 
 const sources = Object.values(
   import.meta.glob<string>("../../src/**/*.{ts,tsx}", {

@@ -1,28 +1,17 @@
-"""The message catalogue, and masks packed the way it says they travel."""
+"""Masks as they travel: runs in binary buffers, as ``protocol/annotator.json`` says."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-__all__ = ["PROTOCOL", "RequestError", "pack_masks", "unpack_mask"]
+from evavos_widget.masks import decode_runs
+from evavos_widget.widgets.catalogue import MAX_UPLOAD_BYTES
+from evavos_widget.widgets.requests import RequestError
 
-#: ``protocol.json``, the one catalogue of everything that crosses to the browser.
-PROTOCOL: dict[str, Any] = json.loads(
-    files("evavos_widget.widgets").joinpath("protocol.json").read_text(encoding="utf-8")
-)
-
-
-class RequestError(Exception):
-    """A request that cannot be answered; `code` is for the program, the text for the person."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+__all__ = ["pack_masks", "unpack_mask"]
 
 
 def pack_masks(
@@ -58,13 +47,11 @@ def unpack_mask(buffers: list[Any], height: int, width: int) -> np.ndarray:
     RequestError
         No buffer, too large a buffer, or runs that do not add up to H x W pixels.
     """
-    from evavos_widget.masks import decode_runs
-
     if len(buffers) != 1:
         raise RequestError(
             "malformed", f"the request came with {len(buffers)} buffers; send one with the runs."
         )
-    size, limit = memoryview(buffers[0]).nbytes, PROTOCOL["max_upload_bytes"]
+    size, limit = memoryview(buffers[0]).nbytes, MAX_UPLOAD_BYTES
     if size > limit:
         raise RequestError(
             "too_large", f"the mask takes {size} bytes; {limit} is the most that can be sent."

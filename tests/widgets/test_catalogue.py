@@ -1,0 +1,23 @@
+"""The catalogue: one part for every widget, one for each, and no name in both."""
+
+from __future__ import annotations
+
+import pytest
+
+from evavos_widget.widgets.catalogue import catalogue
+
+
+@pytest.mark.parametrize("widget", ["annotator", "curves"])
+def test_a_widget_speaks_the_common_part_and_its_own(widget):
+    common, both = catalogue(), catalogue(widget)
+    assert common.requests.items() < both.requests.items()
+    assert common.pushes.items() <= both.pushes.items()
+    assert {"State", "Capabilities"} <= both.types.keys()
+
+
+@pytest.mark.parametrize(
+    ("section", "name"), [("requests", "hello"), ("pushes", "log"), ("types", "Video")]
+)
+def test_what_every_widget_has_cannot_be_had_again(section, name):
+    with pytest.raises(ValueError, match=f"'{name}' is among the {section} of every widget"):
+        catalogue({section: {name: {}}})
