@@ -7,18 +7,20 @@ import { MaskLayer } from "../masks/mask-layer";
 import { Masks } from "../masks/mask-store";
 import { type Outlines, outlinesOf } from "../masks/outlines";
 import { decodeRuns } from "../masks/runs";
-import { Keys } from "../ui/keymap";
+import type { ActionTable } from "../ui/actions";
+import { Commands } from "../ui/commands";
 import { hostTheme, type Theme } from "../ui/theme";
-import type { Stage } from "../video/canvas";
+import type { Canvas } from "../video/canvas";
 import { Frames } from "../video/frames";
 import { Navigation } from "../video/navigation";
 import { THUMB_WIDTH, Thumbs } from "../video/thumbs";
 import type { Incoming } from "../wire/channel";
-import { Kernel } from "../wire/kernel";
-import type { Display, ObjectInfo } from "../wire/protocol";
-import { type SyncedTraits, syncTraits, type Traits } from "../wire/synced";
+import { AnnotatorKernel } from "./annotator-kernel";
 import { Editor } from "./editing/editor";
+import type { Surface } from "./editing/surface";
+import type { Display, ObjectInfo } from "./messages";
 import { createStore, type Store } from "./store";
+import { type SyncedTraits, syncAnnotator, type Traits } from "./traits";
 
 /** Frames whose masks are fetched ahead while moving through the video. */
 const MASKS_AHEAD = 16;
@@ -34,7 +36,7 @@ const DEFAULT_DISPLAY: Display = {
 export class App {
   readonly synced: SyncedTraits;
   readonly store: Store = createStore();
-  readonly kernel: Kernel;
+  readonly kernel: AnnotatorKernel;
   readonly masks: Masks;
   readonly layer: MaskLayer;
   readonly editor: Editor;
@@ -44,9 +46,10 @@ export class App {
   readonly theme: ReadonlySignal<Theme>;
   /** How the picture is shown; what Python left out has its default. */
   readonly display: ReadonlySignal<Display>;
-  readonly keys: Keys;
+  readonly commands: Commands<App>;
   readonly signal: AbortSignal;
-  stage: Stage | null = null;
+  /** Null before the picture is on the screen. */
+  surface: Surface | null = null;
   /** Outlines by the runs they were drawn from, and gone with them. */
   private readonly onion = new WeakMap<Uint32Array, Outlines>();
   private readonly abort = new AbortController();
@@ -54,18 +57,19 @@ export class App {
   /**
    * @param root element of the view; carries what tests and styles want to know
    * @param view name of the view, unique over all pages
+   * @param actions what a person can do in it
    */
   constructor(
     model: AnyModel<Traits>,
     readonly root: HTMLElement,
     view: string,
+    actions: ActionTable<App>,
   ) {
     this.signal = this.abort.signal;
-    this.synced = syncTraits(model);
+    this.synced = syncAnnotator(model);
     this.display = computed(() => ({ ...DEFAULT_DISPLAY, ...this.synced.display.value }));
-    this.keys = new Keys(this.signal);
     const { width, height, n_frames } = this.synced.video.value;
-    this.kernel = new Kernel(
+    this.kernel = new AnnotatorKernel(
       view,
       (content, buffers) => model.send(content, undefined, buffers),
       (places, buffer) => this.masks.accept(places, buffer),
@@ -80,14 +84,14 @@ export class App {
       (frames) => {
         const shown = this.store.shown.peek();
         if (frames.includes(shown)) this.showMasks();
-        else if (frames.some((frame) => Math.abs(frame - shown) === 1)) this.stage?.showMarks();
+        else if (frames.some((frame) => Math.abs(frame - shown) === 1)) this.canvas?.showMarks();
       },
       (error) => this.kernel.fail(error),
     );
     this.layer = new MaskLayer(width, height);
     this.editor = new Editor(this.kernel, this.synced, this.store, this.masks, {
       layer: this.layer,
-      changed: (rect) => this.stage?.showLabels(rect),
+      changed: (rect) => this.canvas?.showLabels(rect),
     });
     this.navigation = new Navigation(this.synced, this.store, {
       request: (callback) => requestAnimationFrame(callback),
@@ -95,14 +99,14 @@ export class App {
     });
     this.frames = new Frames<ImageBitmap>(
       {
-        load: (frame, signal) => this.loadFrame(frame, signal),
+        load: (frame, signal) => this.kernel.frame(frame, { signal }),
         loaded: (frame) => this.arrived(frame),
         failed: (_, error) => this.kernel.fail(error),
       },
       n_frames,
     );
     this.thumbs = new Thumbs(
-      (frame, signal) => this.loadFrame(frame, signal, THUMB_WIDTH),
+      (frame, signal) => this.kernel.frame(frame, { signal, width: THUMB_WIDTH }),
       (error) => this.kernel.fail(error),
       n_frames,
     );
@@ -111,7 +115,18 @@ export class App {
       const chosen = this.synced.theme.value;
       return chosen === "light" || chosen === "dark" ? chosen : host.value;
     });
+    this.commands = new Commands(
+      actions,
+      this,
+      "evavos-widget.keys",
+      (error) => this.kernel.fail(error),
+      this.signal,
+    );
     this.follow();
+  }
+
+  get canvas(): Canvas | null {
+    return this.surface?.canvas ?? null;
   }
 
   /** Asks the kernel for everything the view shows. */
@@ -177,7 +192,7 @@ export class App {
         kernel.objects.value;
         this.display.value;
         store.comparing.value;
-        this.stage?.showLabels();
+        this.canvas?.showLabels();
       },
       () => {
         if (outcome.value) store.announcement.value = outcome.value;
@@ -195,7 +210,7 @@ export class App {
         root.dataset.revision = String(kernel.state.value?.revision ?? 0);
       },
       () => {
-        root.dataset.draft = editor.kind.value;
+        root.dataset.draft = editor.drafts.kind.value;
       },
       () => {
         root.dataset.tool = editor.tool.value;
@@ -224,12 +239,12 @@ export class App {
   private showFrame(frame: number): void {
     this.store.shown.value = frame;
     this.takeMasks(frame);
-    this.stage?.showFrame();
+    this.canvas?.showFrame();
   }
 
   private showMasks(): void {
     this.takeMasks(this.store.shown.peek());
-    this.stage?.showLabels();
+    this.canvas?.showLabels();
   }
 
   private takeMasks(frame: number): void {
@@ -254,17 +269,5 @@ export class App {
     const ahead = Array.from({ length: MASKS_AHEAD }, (_, step) => frame + step * direction);
     ahead.splice(1, 0, frame - direction);
     this.masks.want(ahead.filter((other) => other >= 0 && other < count));
-  }
-
-  private async loadFrame(
-    frame: number,
-    signal: AbortSignal,
-    width?: number,
-  ): Promise<ImageBitmap> {
-    const wanted = width === undefined ? { frame } : { frame, width };
-    const { fields, buffers } = await this.kernel.request("frame.get", wanted, { signal });
-    const view = buffers[0];
-    const bytes = new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
-    return createImageBitmap(new Blob([bytes], { type: fields.mime }));
   }
 }

@@ -1,10 +1,10 @@
 /**
  * State of one view that never leaves the browser: what is shown just now, what is open, and
- * how the hand is set. Everything that Python or another view should know is in `synced.ts`.
+ * how the tools are set. Everything that Python or another view should know is in `traits.ts`.
  */
 
 import { signal } from "@preact/signals";
-import type { Point } from "../masks/brush";
+import type { Point } from "../masks/geometry";
 
 export function createStore() {
   return {
@@ -21,12 +21,10 @@ export function createStore() {
     crosshair: signal<Point | null>(null),
     /** Space is held: dragging moves the picture. */
     panning: signal(false),
-    fitted: signal(true),
     /** Objects that a view for looking only shows or hides against what the session says. */
     flipped: signal<ReadonlySet<number>>(new Set()),
     /** The object whose details are open, and where the hand begins in them. */
     changing: signal<{ object: number; at: "name" | "merge" } | null>(null),
-    helpOpen: signal(false),
     exportOpen: signal(false),
     /** Which part of the video a pass shall cover. */
     passOpen: signal(false),

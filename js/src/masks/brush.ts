@@ -1,11 +1,6 @@
 /** Rasterises a round brush: a dot, or the path between two points. Pure. */
 
-import { grow, isEmpty, type Rect } from "./rect";
-
-export interface Point {
-  x: number;
-  y: number;
-}
+import { grow, isEmpty, type Point, type Rect } from "./geometry";
 
 /**
  * Visits every row of the capsule of radius `diameter / 2` around the segment `a`-`b`.

@@ -1,6 +1,6 @@
 /** The connected region a point lies in: holes to fill, islands to take away. Pure. */
 
-import { type Rect, union } from "./rect";
+import { type Rect, union } from "./geometry";
 
 export interface Region {
   rect: Rect;

@@ -1,8 +1,14 @@
 /** From label maps to coloured pixels. Pure. */
 
-import type { ObjectInfo } from "../wire/protocol";
-import type { Point } from "./brush";
-import type { Rect } from "./rect";
+import type { Point, Rect } from "./geometry";
+
+/** How the pixels of a label are shown. */
+export interface LabelLook {
+  id: number;
+  /** #rrggbb. */
+  color: string;
+  visible: boolean;
+}
 
 /** RGBA per label, as the little-endian uint32 an `ImageData` holds. */
 export interface Palette {
@@ -32,7 +38,7 @@ export function davisColor(id: number): string {
 }
 
 /** Colours of the visible objects; hidden ones and the background stay transparent. */
-export function palette(objects: readonly ObjectInfo[], opacity: number): Palette {
+export function palette(objects: readonly LabelLook[], opacity: number): Palette {
   const fill = new Uint32Array(256);
   const line = new Uint32Array(256);
   for (const { id, color, visible } of objects) {

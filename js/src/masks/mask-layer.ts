@@ -3,11 +3,16 @@
  * is its picture. Only what changed is composed and painted again.
  */
 
-import type { Draft } from "../annotator/editing/draft";
-import type { Point } from "./brush";
+import { grow, type Point, type Rect, whole } from "./geometry";
 import { anchors, type Palette, paintDifference, paintLabels } from "./label-paint";
-import { grow, type Rect, whole } from "./rect";
 import { decodeRuns } from "./runs";
+
+/** Something that lies over the masks and is not committed yet. */
+export interface Overlay {
+  readonly isEmpty: boolean;
+  /** Writes what it is into `rect` of a label map; pixels of labels that are `locked` stay. */
+  compose(labels: Uint8Array, locked: Uint8Array, rect: Rect): void;
+}
 
 export interface MaskStyle {
   palette: Palette;
@@ -21,12 +26,13 @@ export interface MaskStyle {
 
 export class MaskLayer {
   readonly canvas: OffscreenCanvas;
-  /** Committed masks with the drafts over them. */
+  /** Committed masks with the overlays on them. */
   readonly labels: Uint8Array;
   private readonly committed: Uint8Array;
   private replacedRuns: Uint32Array | null = null;
   private replaced: Uint8Array | null = null;
-  private drafted = false;
+  private overlaid = false;
+  private anchored: Map<number, Point> | null = null;
   private readonly context: OffscreenCanvasRenderingContext2D;
   private readonly image: ImageData;
   private readonly pixels: Uint32Array;
@@ -63,20 +69,26 @@ export class MaskLayer {
 
   /** The mask to compare with: what a draft starts from, else what the last change replaced. */
   get before(): Uint8Array | null {
-    if (this.drafted) return this.committed;
+    if (this.overlaid) return this.committed;
     if (this.replacedRuns) {
       this.replaced ??= decodeRuns(this.replacedRuns, new Uint8Array(this.committed.length));
     }
     return this.replaced;
   }
 
-  compose(drafts: readonly Draft[], locked: Uint8Array, rect: Rect = this.all): void {
+  /**
+   * Lays the overlays over the committed masks, within `rect`.
+   *
+   * @param locked 1 at the labels that no overlay may touch
+   */
+  compose(overlays: readonly Overlay[], locked: Uint8Array, rect: Rect = this.all): void {
     for (let y = rect.y0; y < rect.y1; y++) {
       const start = y * this.width + rect.x0;
       this.labels.set(this.committed.subarray(start, y * this.width + rect.x1), start);
     }
-    this.drafted = drafts.some((draft) => !draft.isEmpty);
-    for (const draft of drafts) draft.compose(this.labels, locked, rect);
+    this.anchored = null;
+    this.overlaid = overlays.some((overlay) => !overlay.isEmpty);
+    for (const overlay of overlays) overlay.compose(this.labels, locked, rect);
   }
 
   /** Paints `rect`, and as much around it as its outlines can reach; returns what was painted. */
@@ -101,7 +113,9 @@ export class MaskLayer {
     return dirty;
   }
 
-  anchors(): Map<number, Point> {
-    return anchors(this.labels, this.width);
+  /** By label, the place for its tag. */
+  anchors(): ReadonlyMap<number, Point> {
+    this.anchored ??= anchors(this.labels, this.width);
+    return this.anchored;
   }
 }

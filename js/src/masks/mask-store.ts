@@ -5,8 +5,15 @@
  */
 
 import { signal } from "@preact/signals";
-import type { MaskPlace } from "../wire/protocol";
 import { runsFromBuffer } from "./runs";
+
+/** Where one frame's runs lie in a message's buffer, in uint32 units. */
+export interface MaskPlace {
+  frame: number;
+  revision: number;
+  offset: number;
+  length: number;
+}
 
 interface Known {
   revision: number;

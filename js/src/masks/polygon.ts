@@ -1,7 +1,6 @@
 /** Polygons: which pixels lie inside, and which vertex is near. Pure. */
 
-import type { Point } from "./brush";
-import { grow, isEmpty, type Rect, whole } from "./rect";
+import { grow, isEmpty, type Point, type Rect, whole } from "./geometry";
 
 /** A polygon of fewer vertices has no inside. */
 export const MIN_VERTICES = 3;

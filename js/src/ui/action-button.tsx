@@ -1,12 +1,11 @@
 /** A button that is a row of the table of actions: name, key, state and effect come from there. */
 
-import { action, isEnabled, run } from "../annotator/actions/table";
-import type { App } from "../annotator/app";
+import type { Commanded } from "./commands";
 import { Icon, type IconName } from "./icons";
-import { display, keyFor, withKey } from "./keys";
+import { display } from "./key-names";
 
-interface Props {
-  app: App;
+interface Props<C> {
+  app: Commanded<C>;
   id: string;
   icon?: IconName;
   /** What is written on it; without it, only the icon is. */
@@ -18,9 +17,17 @@ interface Props {
   class?: string;
 }
 
-export function ActionButton({ app, id, icon, text, detail, showKey, class: extra }: Props) {
-  const wanted = action(id);
-  const key = keyFor(app, wanted);
+export function ActionButton<C>({
+  app: { commands },
+  id,
+  icon,
+  text,
+  detail,
+  showKey,
+  class: extra,
+}: Props<C>) {
+  const wanted = commands.table.get(id);
+  const key = commands.keyFor(id);
   const written = key ? display(key) : "";
   const name = detail ? `${wanted.label}: ${detail}` : wanted.label;
   return (
@@ -29,11 +36,11 @@ export function ActionButton({ app, id, icon, text, detail, showKey, class: extr
       class={`ev-button ${extra ?? ""}`}
       data-action={id}
       aria-label={text === undefined || detail ? name : undefined}
-      aria-pressed={wanted.pressed?.(app)}
+      aria-pressed={wanted.pressed?.(commands.context)}
       aria-keyshortcuts={key ? key.replace("Mod", "Control") : undefined}
-      title={withKey(app, name, id)}
-      disabled={!isEnabled(app, wanted)}
-      onClick={() => run(app, id)}
+      title={commands.withKey(name, id)}
+      disabled={!commands.isEnabled(id)}
+      onClick={() => commands.run(id)}
     >
       {icon && <Icon name={icon} />}
       {text !== undefined && <span>{text}</span>}

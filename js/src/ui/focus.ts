@@ -3,10 +3,8 @@
  * did, the picture takes the focus over, so that the next key is not lost to the page.
  */
 
-import type { App } from "../annotator/app";
-
-export function keepFocus(app: App): void {
-  const { root, signal } = app;
+/** @param home takes the focus over */
+export function keepFocus(root: HTMLElement, home: () => void, signal: AbortSignal): void {
   let inside = false;
   const leave = (event: Event) => {
     if (!event.composedPath().includes(root)) inside = false;
@@ -23,7 +21,7 @@ export function keepFocus(app: App): void {
   const repair = () => {
     const { activeElement } = root.getRootNode() as Document | ShadowRoot;
     const lost = activeElement === null || activeElement === document.body;
-    if (inside && lost && document.hasFocus()) app.stage?.element.focus({ preventScroll: true });
+    if (inside && lost && document.hasFocus()) home();
   };
   const observer = new MutationObserver(() => {
     // A disabled element gives its focus up when the page is next drawn.

@@ -3,36 +3,36 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { Fragment } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { ACTIONS, type Action, type ActionGroup } from "../annotator/actions/table";
-import type { App } from "../annotator/app";
+import type { Action } from "./actions";
+import type { Commands } from "./commands";
 import { Icon } from "./icons";
-import { display, nameOf } from "./keys";
-
-const POINTER: readonly [string, string][] = [
-  ["Left click", "belongs to the object"],
-  ["Right click or Shift", "does not belong; erases, takes away"],
-  ["Alt", "take the object under the pointer"],
-  ["Wheel", "zoom where the pointer is"],
-  ["Space or middle button, drag", "move the picture"],
-];
+import { display, nameOf } from "./key-names";
+import type { Keys } from "./keymap";
 
 /** Pressed on the way to another key. */
 const MODIFIERS = new Set(["Shift", "Control", "Alt", "Meta", "AltGraph", "CapsLock"]);
 
 /** A change of keys that is being made. */
-interface Change {
-  wanted: Action;
+interface Change<C> {
+  wanted: Action<C>;
   /** The key that was pressed, and what has it already. */
-  taken: { key: string; by: Action } | null;
+  taken: { key: string; by: Action<C> } | null;
 }
 
-export function Help({ app }: { app: App }) {
+interface Props<C> {
+  commands: Commands<C>;
+  /** What the pointer does: how, and what. */
+  pointer: readonly (readonly [gesture: string, effect: string])[];
+}
+
+export function Help<C>({ commands, pointer }: Props<C>) {
+  const { keys } = commands;
   const dialog = useRef<HTMLDivElement>(null);
   const close = useRef<HTMLButtonElement>(null);
-  const change = useSignal<Change | null>(null);
+  const change = useSignal<Change<C> | null>(null);
   // In the layout phase, so that no key is pressed between the sheet and what had the focus.
   useLayoutEffect(() => {
-    const root = app.root.getRootNode() as Document | ShadowRoot;
+    const root = dialog.current?.getRootNode() as Document | ShadowRoot;
     const before = root.activeElement as HTMLElement | null;
     const beside = [...(dialog.current?.parentElement?.children ?? [])].filter(
       (element): element is HTMLElement =>
@@ -44,23 +44,23 @@ export function Help({ app }: { app: App }) {
       for (const element of beside) element.inert = false;
       before?.focus({ preventScroll: true });
     };
-  }, [app]);
+  }, []);
   const groups = Map.groupBy(
-    ACTIONS.filter((action) => action.keys.length > 0 && action.listed !== ""),
-    (action): ActionGroup => action.group,
+    commands.table.actions.filter((action) => action.keys.length > 0 && action.listed !== ""),
+    (action) => action.group,
   );
   return (
     <div ref={dialog} class="ev-help" role="dialog" aria-modal="true" aria-label="Keys">
       <div class="ev-title-row">
         <h2 class="ev-headline">Keys</h2>
         <div class="ev-group">
-          {app.keys.changed.value && (
+          {keys.changed.value && (
             <button
               type="button"
               class="ev-button ev-small"
               data-keys="reset"
               onClick={() => {
-                app.keys.restoreAll();
+                keys.restoreAll();
                 change.value = null;
                 close.current?.focus();
               }}
@@ -75,7 +75,7 @@ export function Help({ app }: { app: App }) {
             class="ev-button ev-small"
             aria-label="Close"
             onClick={() => {
-              app.store.helpOpen.value = false;
+              commands.sheetOpen.value = false;
             }}
           >
             <Icon name="close" />
@@ -89,7 +89,7 @@ export function Help({ app }: { app: App }) {
             <h3 class="ev-title">{group}</h3>
             <ul>
               {actions.map((action) => (
-                <Row key={action.id} app={app} action={action} change={change} />
+                <Row key={action.id} keys={keys} action={action} change={change} />
               ))}
             </ul>
           </section>
@@ -97,7 +97,7 @@ export function Help({ app }: { app: App }) {
         <section>
           <h3 class="ev-title">Pointer</h3>
           <ul>
-            {POINTER.map(([gesture, effect]) => (
+            {pointer.map(([gesture, effect]) => (
               <li key={gesture}>
                 <span>{effect}</span>
                 <span class="ev-quiet">{gesture}</span>
@@ -110,17 +110,17 @@ export function Help({ app }: { app: App }) {
   );
 }
 
-interface RowProps {
-  app: App;
-  action: Action;
-  change: Signal<Change | null>;
+interface RowProps<C> {
+  keys: Keys<C>;
+  action: Action<C>;
+  change: Signal<Change<C> | null>;
 }
 
-function Row({ app, action, change }: RowProps) {
+function Row<C>({ keys, action, change }: RowProps<C>) {
   const { id, label, listed } = action;
-  const keys = app.keys.of(action);
+  const own = keys.of(action);
   const current = change.value?.wanted === action ? change.value : null;
-  const written = keys.map((key) => display(key)).join(" ") || "none";
+  const written = own.map((key) => display(key)).join(" ") || "none";
   if (listed) {
     return (
       <li>
@@ -139,25 +139,25 @@ function Row({ app, action, change }: RowProps) {
       change.value = null;
       return;
     }
-    const by = app.keys.clash(action, key);
+    const by = keys.clash(action, key);
     if (by) change.value = { wanted: action, taken: { key, by } };
     else give(key);
   };
   const give = (key: string) => {
-    app.keys.rebind(action, key);
+    keys.rebind(action, key);
     change.value = null;
   };
   return (
     <li data-row={id}>
       <span>{label}</span>
       <span class="ev-row-keys">
-        {app.keys.isChanged(action) && (
+        {keys.isChanged(action) && (
           <button
             type="button"
             class="ev-button ev-small ev-key-reset"
             aria-label={`${label}: the key it had`}
             title="The key it had"
-            onClick={() => app.keys.restore(action)}
+            onClick={() => keys.restore(action)}
           >
             <Icon name="reset" />
           </button>
@@ -178,8 +178,8 @@ function Row({ app, action, change }: RowProps) {
         >
           {current ? (
             <kbd class="ev-key">press a key</kbd>
-          ) : keys.length > 0 ? (
-            keys.map((key, index) => (
+          ) : own.length > 0 ? (
+            own.map((key, index) => (
               <Fragment key={key}>
                 {index > 0 && " "}
                 <kbd class="ev-key">{display(key)}</kbd>

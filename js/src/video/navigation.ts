@@ -1,13 +1,25 @@
 /** Which frame is wanted: stepping, jumping, scrubbing and playing. */
 
-import { computed } from "@preact/signals";
-import type { Store } from "../annotator/store";
-import type { SyncedTraits } from "../wire/synced";
+import { computed, type Signal } from "@preact/signals";
+import type { Video } from "../wire/catalogue";
 
 /** What the clock needs; `requestAnimationFrame` in the browser, a hand-turned one in tests. */
 export interface Ticker {
   request(callback: (now: number) => void): number;
   cancel(handle: number): void;
+}
+
+/** The traits that say which video it is, and where in it. */
+export interface VideoTraits {
+  readonly video: { readonly value: Video };
+  readonly frame: { readonly signal: Signal<number>; set(frame: number): void };
+}
+
+/** What one view shows just now. */
+export interface Showing {
+  /** The frame whose picture is on the screen. */
+  readonly shown: Signal<number>;
+  readonly playing: Signal<boolean>;
 }
 
 export class Navigation {
@@ -18,8 +30,8 @@ export class Navigation {
   private due = 0;
 
   constructor(
-    private readonly synced: SyncedTraits,
-    private readonly store: Store,
+    private readonly synced: VideoTraits,
+    private readonly store: Showing,
     private readonly ticker: Ticker,
   ) {}
 

@@ -1,7 +1,7 @@
 /** Draws the masks of neighbouring frames as thin broken lines: the onion skin. */
 
+import type { LabelLook } from "../masks/label-paint";
 import type { Outlines } from "../masks/outlines";
-import type { ObjectInfo } from "../wire/protocol";
 import type { View } from "./view-transform";
 
 /** Long dashes for the frame before, dots for the frame after; CSS pixels. */
@@ -15,7 +15,7 @@ export function drawOnion(
   context: CanvasRenderingContext2D,
   { scale, x, y }: View,
   outlines: Outlines | null,
-  objects: readonly ObjectInfo[],
+  objects: readonly LabelLook[],
   dash: readonly number[],
 ): void {
   if (!outlines) return;

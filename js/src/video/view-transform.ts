@@ -5,12 +5,7 @@
  * Screen positions are CSS pixels from the top left corner of the stage.
  */
 
-import type { Point } from "../masks/brush";
-
-export interface Size {
-  width: number;
-  height: number;
-}
+import type { Point, Size } from "../masks/geometry";
 
 export interface View {
   /** CSS pixels per image pixel. */
@@ -73,7 +68,3 @@ export function keepInSight(view: View, image: Size, stage: Size): View {
     y: clamp(view.y, image.height * view.scale, stage.height),
   };
 }
-
-/** Whether a point (image) lies in the picture. */
-export const contains = (image: Size, p: Point): boolean =>
-  p.x >= -0.5 && p.x < image.width - 0.5 && p.y >= -0.5 && p.y < image.height - 0.5;

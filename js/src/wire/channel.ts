@@ -6,16 +6,7 @@
  * was restarted or shut down never answers; the host then takes no message for it any more.
  */
 
-import {
-  CREDIT_WINDOW,
-  MAX_UPLOAD_BYTES,
-  PROTOCOL_VERSION,
-  type Pushes,
-  type PushKind,
-  type Replies,
-  type RequestKind,
-  type Requests,
-} from "./protocol";
+import { type CommonKind, CREDIT_WINDOW, MAX_UPLOAD_BYTES, PROTOCOL_VERSION } from "./catalogue";
 
 /** An error the kernel answered with. */
 export class KernelError extends Error {
@@ -37,22 +28,23 @@ export const isAbort = (error: unknown): boolean =>
 
 export type Send = (content: object, buffers: ArrayBufferView[]) => void;
 
-export type PushHandlers = {
-  [K in PushKind]: (payload: Pushes[K], buffers: DataView[]) => void;
-};
+/** Takes what a push carries. */
+export type PushHandler = (payload: never, buffers: DataView[]) => void;
 
-export interface Reply<K extends RequestKind> {
-  fields: Replies[K];
+export interface Reply<Fields = object> {
+  fields: Fields;
   buffers: DataView[];
 }
 
 export interface RequestOptions {
   buffers?: ArrayBufferView[];
   signal?: AbortSignal;
+  /** It may take long: a kernel that does not answer it yet is not called busy. */
+  slow?: boolean;
 }
 
 interface Pending {
-  kind: RequestKind;
+  slow: boolean;
   since: number;
   settle(content: Incoming, buffers: DataView[]): void;
   give(error: unknown): void;
@@ -81,23 +73,24 @@ export class Channel {
 
   /**
    * @param view name of the view, unique over all pages that show the widget
+   * @param handlers by the kind of push
    * @param changed called when a request goes out or is settled
    * @param failed called with what a push handler throws
    */
   constructor(
     readonly view: string,
     private readonly send: Send,
-    private readonly handlers: PushHandlers,
+    private readonly handlers: ReadonlyMap<string, PushHandler>,
     private readonly changed: () => void,
     private readonly failed: (error: unknown) => void,
   ) {}
 
   /** Asks the kernel; rejects with a `KernelError`, or an `AbortError` once `signal` aborts. */
-  request<K extends RequestKind>(
-    kind: K,
-    fields: Requests[K],
-    { buffers = [], signal }: RequestOptions = {},
-  ): Promise<Reply<K>> {
+  request(
+    kind: string,
+    fields: object,
+    { buffers = [], signal, slow = false }: RequestOptions = {},
+  ): Promise<Reply> {
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
     if (bytes > MAX_UPLOAD_BYTES) {
       return Promise.reject(
@@ -117,11 +110,11 @@ export class Channel {
         reject(abortError());
       };
       this.pending.set(id, {
-        kind,
+        slow,
         since: performance.now(),
         settle: (content, received) => {
           signal?.removeEventListener("abort", onAbort);
-          if (content.ok) resolve({ fields: content as Replies[K], buffers: received });
+          if (content.ok) resolve({ fields: content, buffers: received });
           else {
             const error = content.error ?? {
               code: "malformed",
@@ -164,8 +157,8 @@ export class Channel {
   /** Milliseconds the oldest unanswered request has waited, of those that are to be quick. */
   waiting(now: number): number {
     let longest = 0;
-    for (const { kind, since } of this.pending.values()) {
-      if (kind !== "export.run") longest = Math.max(longest, now - since);
+    for (const { slow, since } of this.pending.values()) {
+      if (!slow) longest = Math.max(longest, now - since);
     }
     return longest;
   }
@@ -198,12 +191,10 @@ export class Channel {
   }
 
   private dispatch(content: Incoming, buffers: DataView[]): void {
-    const handler = this.handlers[content.kind as PushKind] as
-      | ((payload: object, buffers: DataView[]) => void)
-      | undefined;
+    const handler = this.handlers.get(content.kind ?? "");
     try {
       if (!handler) throw new Error(`the kernel pushed "${content.kind}", which is unknown here.`);
-      handler(content, buffers);
+      handler(content as never, buffers);
     } catch (error) {
       this.failed(error);
     }
@@ -223,7 +214,7 @@ export class Channel {
   }
 
   /** Sends a request whose answer does not matter; whether the host took it. */
-  private post<K extends RequestKind>(kind: K, fields: Requests[K]): boolean {
+  private post(kind: CommonKind, fields: object): boolean {
     try {
       this.send({ v: PROTOCOL_VERSION, id: this.nextId(), kind, ...fields }, []);
       return true;

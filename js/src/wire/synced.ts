@@ -1,26 +1,12 @@
 /**
  * State that is synced with the kernel and survives a page reload: the widget's traits, each as
- * a signal. Small values only; whatever belongs to one screen alone is in `store.ts`.
+ * a signal. Small values only; whatever belongs to one screen alone stays out of them.
  *
  * Every view of a model shares the traits, so two views move together.
  */
 
 import type { AnyModel } from "@anywidget/types";
 import { type Signal, signal } from "@preact/signals";
-import type { Display, Tool, Video } from "./protocol";
-
-export interface Traits {
-  video: Video;
-  frame: number;
-  /** 0 while there is none. */
-  active_object: number;
-  tool: Tool | "auto";
-  display: Display;
-  /** J&F to reach; null for none. */
-  target: number | null;
-  read_only: boolean;
-  theme: "auto" | "light" | "dark";
-}
 
 /** Milliseconds without a change before a value is sent; scrubbing sends one message, not sixty. */
 const SAVE_DELAY = 200;
@@ -73,22 +59,16 @@ export class Synced<T extends object, K extends keyof T & string> {
   };
 }
 
-/** All traits of a model. */
-export function syncTraits(model: AnyModel<Traits>) {
-  const traits = {
-    video: new Synced(model, "video"),
-    frame: new Synced(model, "frame"),
-    activeObject: new Synced(model, "active_object"),
-    tool: new Synced(model, "tool"),
-    display: new Synced(model, "display"),
-    target: new Synced(model, "target"),
-    readOnly: new Synced(model, "read_only"),
-    theme: new Synced(model, "theme"),
-  };
+/** The traits of a model, by the names that the page has for them. */
+export function syncTraits<T extends object, const N extends Record<string, keyof T & string>>(
+  model: AnyModel<T>,
+  names: N,
+) {
+  const traits = Object.fromEntries(
+    Object.entries(names).map(([own, name]) => [own, new Synced(model, name)]),
+  ) as { [Own in keyof N]: Synced<T, N[Own]> };
   const close = () => {
-    for (const trait of Object.values(traits)) trait.close();
+    for (const trait of Object.values<Synced<T, keyof T & string>>(traits)) trait.close();
   };
   return { ...traits, close };
 }
-
-export type SyncedTraits = ReturnType<typeof syncTraits>;

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { ACTIONS, action } from "../../src/annotator/actions/table";
-import { clash, keysIn } from "../../src/ui/keymap";
-import { display, nameOf, type Press } from "../../src/ui/keys";
+import { ACTIONS } from "../../src/annotator/actions/table";
+import { display, nameOf, type Press } from "../../src/ui/key-names";
+import { Keymap } from "../../src/ui/keymap";
+
+const { actions } = ACTIONS;
+const keymap = new Keymap(ACTIONS);
 
 const press = (key: string, extra: Partial<Press> = {}): Press => ({
   key,
@@ -15,23 +18,23 @@ const press = (key: string, extra: Partial<Press> = {}): Press => ({
 
 describe("the table of actions", () => {
   it("names every action once", () => {
-    const ids = ACTIONS.map((a) => a.id);
+    const ids = actions.map((a) => a.id);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
   it("gives every key to one action of a context", () => {
-    for (const each of ACTIONS) {
+    for (const each of actions) {
       for (const key of each.keys)
-        expect(clash({}, each, key)?.id, `${each.id} ${key}`).toBeUndefined();
+        expect(keymap.clash(each, key)?.id, `${each.id} ${key}`).toBeUndefined();
     }
   });
 
   it("leads to every action by a key", () => {
-    for (const each of ACTIONS) expect(keysIn({}, each), each.id).not.toHaveLength(0);
+    for (const each of actions) expect(keymap.keysOf(each), each.id).not.toHaveLength(0);
   });
 
   it("writes keys as the listener names them", () => {
-    for (const key of ACTIONS.flatMap((a) => [...a.keys])) {
+    for (const key of actions.flatMap((a) => [...a.keys])) {
       const parts = key === "+" ? ["+"] : key.split("+");
       const name = parts.at(-1) ?? "";
       const pressed = press(name === "Space" ? " " : name, {
@@ -43,7 +46,7 @@ describe("the table of actions", () => {
   });
 
   it("refuses a name it does not have", () => {
-    expect(() => action("fly")).toThrow(/"fly"/);
+    expect(() => ACTIONS.get("fly")).toThrow(/"fly"/);
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Draft, ERASED, PAINTED } from "../../src/annotator/editing/draft";
-import { whole } from "../../src/masks/rect";
+import { whole } from "../../src/masks/geometry";
 
 const WIDTH = 8;
 const HEIGHT = 6;

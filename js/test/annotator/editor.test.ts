@@ -1,23 +1,26 @@
 import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
 import { Editor } from "../../src/annotator/editing/editor";
+import type { AnnotatorCatalogue, ObjectInfo } from "../../src/annotator/messages";
 import { createStore, type Store } from "../../src/annotator/store";
+import { syncAnnotator } from "../../src/annotator/traits";
+import { whole } from "../../src/masks/geometry";
 import type { MaskLayer } from "../../src/masks/mask-layer";
 import { Masks } from "../../src/masks/mask-store";
-import { whole } from "../../src/masks/rect";
 import { decodeRuns, encodeRuns } from "../../src/masks/runs";
+import type { RequestKind } from "../../src/wire/catalogue";
 import { isGone, KernelError } from "../../src/wire/channel";
-import type { Kernel } from "../../src/wire/kernel";
-import type { ObjectInfo, RequestKind } from "../../src/wire/protocol";
-import { syncTraits } from "../../src/wire/synced";
 import { fakeModel } from "./fake-model";
 
 const WIDTH = 6;
 const HEIGHT = 4;
 const PIXELS = WIDTH * HEIGHT;
 
+type Kind = RequestKind<AnnotatorCatalogue>;
+
 interface Asked {
-  kind: RequestKind;
+  kind: Kind;
   fields: Record<string, unknown>;
   buffers: ArrayBufferView[];
   answer(fields: object, buffer?: ArrayBufferView): void;
@@ -40,8 +43,8 @@ const object = (id: number, locked = false): ObjectInfo => ({
 });
 
 /** A kernel that keeps every question until the test answers it. */
-function patientKernel(): Kernel {
-  const request = (kind: RequestKind, fields: object, { buffers = [] as ArrayBufferView[] } = {}) =>
+function patientKernel(): AnnotatorKernel {
+  const request = (kind: Kind, fields: object, { buffers = [] as ArrayBufferView[] } = {}) =>
     new Promise((resolve, reject) => {
       const answer = (reply: object, buffer?: ArrayBufferView) =>
         resolve({ fields: reply, buffers: buffer ? [buffer] : [] });
@@ -68,7 +71,7 @@ beforeEach(() => {
     () => {},
     () => {},
   );
-  const synced = syncTraits(fakeModel({ width: WIDTH, height: HEIGHT }));
+  const synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
   const layer = { width: WIDTH, height: HEIGHT, all: whole(WIDTH, HEIGHT) } as MaskLayer;
   editor = new Editor(patientKernel(), synced, store, masks, { layer, changed: () => {} });
 });
@@ -85,7 +88,7 @@ const filled = (...pixels: number[]) => {
 const place = (frame: number, length: number) => ({ frame, revision: 1, offset: 0, length });
 
 /** The latest question of a kind. */
-function last(kind: RequestKind): Asked {
+function last(kind: Kind): Asked {
   const found = asked.findLast((each) => each.kind === kind);
   if (!found) throw new Error(`nothing was asked with ${kind}.`);
   return found;
@@ -107,7 +110,7 @@ describe("a commit", () => {
     masks.accept([place(2, there.length)], there);
     masks.accept([place(3, elsewhere.length)], elsewhere);
     await editor.click({ x: 1, y: 0 }, true);
-    const done = editor.commit(false);
+    const done = editor.annotations.commit(false);
     store.shown.value = 3;
     await settle();
     last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(1, 2)));
@@ -129,7 +132,7 @@ describe("a commit", () => {
 
   it("asks again for a preview whose place was taken by one of another frame", async () => {
     await editor.click({ x: 1, y: 0 }, true);
-    void editor.commit(false);
+    void editor.annotations.commit(false);
     const first = last("prompt.preview");
     store.shown.value = 3;
     first.refuse(new KernelError("superseded", "a newer preview was asked for."));
@@ -144,7 +147,7 @@ describe("a commit", () => {
 
   it("says so where no preview comes, and keeps the draft", async () => {
     await editor.click({ x: 1, y: 0 }, true);
-    const done = editor.commit(false);
+    const done = editor.annotations.commit(false);
     store.shown.value = 3;
     for (let i = 0; i < 9; i++) {
       last("prompt.preview").refuse(new KernelError("superseded", "newer."));
@@ -152,24 +155,24 @@ describe("a commit", () => {
     }
     await done;
     expect(failures).toEqual([expect.objectContaining({ message: expect.stringMatching(/2/) })]);
-    expect(editor.unfinished.value).toMatchObject([{ frame: 2, object: 1 }]);
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2, object: 1 }]);
   });
 
   it("keeps the draft and its prompt where the kernel is no more, and asks it nothing", async () => {
     await editor.click({ x: 1, y: 0 }, true);
-    const done = editor.commit(false);
+    const done = editor.annotations.commit(false);
     last("prompt.preview").refuse(new KernelError("gone", "Disconnected."));
     await done;
     await settle();
     expect(asked).toHaveLength(1);
     expect(failures).toHaveLength(1);
-    expect(editor.current.value?.clicks).toEqual([[1, 0, 1]]);
+    expect(editor.drafts.current.value?.clicks).toEqual([[1, 0, 1]]);
   });
 
   it("of a draft that was discarded while it waited is none", async () => {
     await editor.click({ x: 1, y: 0 }, true);
-    const done = editor.commit(false);
-    editor.discard();
+    const done = editor.annotations.commit(false);
+    editor.history.discard();
     last("prompt.preview").refuse(new DOMException("given up", "AbortError"));
     await done;
     expect(asked.map(({ kind }) => kind)).toEqual(["prompt.preview"]);
@@ -178,7 +181,7 @@ describe("a commit", () => {
 
   it("of an outline without an inside says what is missing", async () => {
     await editor.vertex({ x: 1, y: 1 }, false, 0);
-    await editor.commit(false);
+    await editor.annotations.commit(false);
     expect(asked).toEqual([]);
     expect(store.announcement.value).toMatch(/three points/);
   });
@@ -187,24 +190,24 @@ describe("a commit", () => {
 describe("the predictor's estimate", () => {
   it("belongs to the prompt it was given for", async () => {
     await editor.click({ x: 1, y: 0 }, true);
-    expect(editor.score.value).toBeNull();
+    expect(editor.drafts.score.value).toBeNull();
     last("prompt.preview").answer({ score: 0.87 }, encodeRuns(filled(1)));
     await settle();
-    expect(editor.score.value).toBe(0.87);
+    expect(editor.drafts.score.value).toBe(0.87);
     store.shown.value = 3;
-    expect(editor.score.value).toBeNull();
+    expect(editor.drafts.score.value).toBeNull();
     await editor.vertex({ x: 1, y: 1 }, false, 0);
-    expect(editor.score.value).toBeNull();
+    expect(editor.drafts.score.value).toBeNull();
     store.shown.value = 2;
-    expect(editor.score.value).toBe(0.87);
+    expect(editor.drafts.score.value).toBe(0.87);
     await editor.click({ x: 3, y: 0 }, true);
     last("prompt.preview").answer({ score: 0.5 }, encodeRuns(filled(3)));
     await settle();
-    expect(editor.score.value).toBe(0.5);
-    await editor.undo();
-    expect(editor.score.value).toBe(0.87);
-    await editor.undo();
-    expect(editor.score.value).toBeNull();
+    expect(editor.drafts.score.value).toBe(0.5);
+    await editor.history.undo();
+    expect(editor.drafts.score.value).toBe(0.87);
+    await editor.history.undo();
+    expect(editor.drafts.score.value).toBeNull();
   });
 
   it("is not that of a mask with strokes over it", async () => {
@@ -213,7 +216,7 @@ describe("the predictor's estimate", () => {
     await settle();
     dab(4, 2);
     await settle();
-    expect(editor.score.value).toBeNull();
+    expect(editor.drafts.score.value).toBeNull();
   });
 });
 
@@ -225,14 +228,14 @@ describe("a locked object", () => {
       () => editor.stroke(true),
       () => editor.fill({ x: 1, y: 0 }, false),
       () => editor.vertex({ x: 1, y: 0 }, false, 0),
-      () => editor.mayEdit(),
+      () => editor.objects.mayEdit(),
     ];
     for (const attempt of attempts) {
       store.announcement.value = "";
       await attempt();
       expect(store.announcement.value).toBe("object 1 is locked");
     }
-    expect(editor.unfinished.value).toEqual([]);
+    expect(editor.drafts.unfinished.value).toEqual([]);
     expect(editor.brushes.value).toBe(false);
   });
 });

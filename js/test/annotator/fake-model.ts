@@ -1,8 +1,8 @@
 /** A model without a host, for tests of what is synced. */
 
 import type { AnyModel } from "@anywidget/types";
-import type { Video } from "../../src/wire/protocol";
-import type { Traits } from "../../src/wire/synced";
+import type { Traits } from "../../src/annotator/traits";
+import type { Video } from "../../src/wire/catalogue";
 
 export interface FakeModel extends AnyModel<Traits> {
   saves: Partial<Traits>[];

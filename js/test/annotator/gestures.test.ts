@@ -1,8 +1,8 @@
 import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Editor } from "../../src/annotator/editing/editor";
-import { Hand } from "../../src/annotator/editing/gestures";
-import type { Tool } from "../../src/wire/protocol";
+import { Gestures } from "../../src/annotator/editing/gestures";
+import type { Tool } from "../../src/annotator/messages";
 
 const IMAGE = { width: 100, height: 80 };
 const REACH = 5;
@@ -10,7 +10,7 @@ const REACH = 5;
 let said: unknown[][];
 let tool: ReturnType<typeof signal<Tool>>;
 let vertices: { x: number; y: number }[];
-let hand: Hand;
+let gestures: Gestures;
 
 /** An editor that writes down what it is told; its open outline has `vertices`. */
 function listeningEditor(): Editor {
@@ -22,8 +22,8 @@ function listeningEditor(): Editor {
     };
   return {
     tool,
-    mayEdit: () => true,
-    current: signal({ path: { vertices, value: 1 } }),
+    objects: { mayEdit: () => true },
+    drafts: { current: signal({ path: { vertices, value: 1 } }) },
     click: say("click"),
     box: say("box"),
     scribble: say("scribble"),
@@ -49,20 +49,20 @@ beforeEach(() => {
   said = [];
   tool = signal<Tool>("clicks");
   vertices = [];
-  hand = new Hand(listeningEditor(), IMAGE, () => {});
+  gestures = new Gestures(listeningEditor(), IMAGE, () => {});
 });
 
-const place = (x: number, y: number, negative = false) => hand.place({ x, y }, negative);
+const place = (x: number, y: number, negative = false) => gestures.place({ x, y }, negative);
 const drag = (...points: [number, number][]) => {
   points.forEach(([x, y], i) => {
-    if (i === 0) hand.down({ x, y }, false, REACH);
-    else hand.move({ x, y });
+    if (i === 0) gestures.down({ x, y }, false, REACH);
+    else gestures.move({ x, y });
   });
   const [x, y] = points[points.length - 1];
-  hand.up({ x, y });
+  gestures.up({ x, y });
 };
 
-describe("the hand", () => {
+describe("gestures", () => {
   it("clicks within the picture only", () => {
     drag([10, 10]);
     drag([-20, 10]);
@@ -79,20 +79,20 @@ describe("the hand", () => {
   it("places the corners of a box one after the other, and gives a begun one up", () => {
     tool.value = "box";
     place(10, 10);
-    expect(hand.gesture?.kind).toBe("box");
-    hand.follow({ x: 30, y: 40 });
-    expect(hand.gesture).toMatchObject({ to: { x: 30, y: 40 } });
+    expect(gestures.current?.kind).toBe("box");
+    gestures.follow({ x: 30, y: 40 });
+    expect(gestures.current).toMatchObject({ to: { x: 30, y: 40 } });
     place(50, 40);
     place(0, 0);
-    hand.cancel();
-    expect(hand.gesture).toBeNull();
+    gestures.cancel();
+    expect(gestures.current).toBeNull();
     expect(said).toEqual([["box", [10, 10, 50, 40]]]);
   });
 
   it("does not take the pointer's moves for those of the crosshair", () => {
     tool.value = "brush";
     place(10, 10, true);
-    hand.follow({ x: 30, y: 10 });
+    gestures.follow({ x: 30, y: 10 });
     expect(said).toEqual([
       ["stroke", true],
       ["extend", expect.anything()],
@@ -128,11 +128,11 @@ describe("the hand", () => {
     tool.value = "polygon";
     vertices.push({ x: 10, y: 10 }, { x: 50, y: 10 }, { x: 50, y: 50 });
     place(50, 10);
-    hand.follow({ x: 60, y: 12 });
-    expect(hand.gesture?.kind).toBe("vertex");
+    gestures.follow({ x: 60, y: 12 });
+    expect(gestures.current?.kind).toBe("vertex");
     place(70, 14);
-    expect(hand.gesture).toBeNull();
-    hand.follow({ x: 90, y: 14 });
+    expect(gestures.current).toBeNull();
+    gestures.follow({ x: 90, y: 14 });
     expect(said).toEqual([["move", { x: 60, y: 12 }], ["move", { x: 70, y: 14 }], ["end"]]);
   });
 
@@ -140,8 +140,8 @@ describe("the hand", () => {
     tool.value = "eraser";
     place(10, 10);
     said = [];
-    hand.strokeTo({ x: 40, y: 30 });
-    hand.strokeTo({ x: 40, y: 50 });
+    gestures.strokeTo({ x: 40, y: 30 });
+    gestures.strokeTo({ x: 40, y: 50 });
     const stroke = (from: object, to: object) => [
       ["stroke", true],
       ["extend", from],
@@ -152,9 +152,9 @@ describe("the hand", () => {
       ...stroke({ x: 10, y: 10 }, { x: 40, y: 30 }),
       ...stroke({ x: 40, y: 30 }, { x: 40, y: 50 }),
     ]);
-    hand.rest();
+    gestures.rest();
     said = [];
-    hand.strokeTo({ x: 5, y: 5 });
+    gestures.strokeTo({ x: 5, y: 5 });
     expect(said).toEqual(stroke({ x: 5, y: 5 }, { x: 5, y: 5 }));
   });
 

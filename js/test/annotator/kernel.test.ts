@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Kernel } from "../../src/wire/kernel";
+import { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
 
 let reachable: boolean;
 let sent: { id: string; kind: string }[];
-let kernel: Kernel;
+let kernel: AnnotatorKernel;
 
 beforeEach(() => {
   vi.useFakeTimers();
   reachable = true;
   sent = [];
-  kernel = new Kernel(
+  kernel = new AnnotatorKernel(
     "view",
     (content) => {
       if (!reachable) throw new Error("Cannot send");

@@ -1,57 +1,38 @@
-/// <reference types="vite/client" />
-
 import { describe, expect, it } from "vitest";
 import annotator from "../../../evavos_widget/widgets/protocol/annotator.json";
-import common from "../../../evavos_widget/widgets/protocol/common.json";
-import { Kernel } from "../../src/wire/kernel";
+import { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
+import { requestsOf } from "../made";
 
-const catalogue = {
-  requests: { ...common.requests, ...annotator.requests },
-  pushes: { ...common.pushes, ...annotator.pushes },
-};
-
-const sources = Object.values(
-  import.meta.glob<string>("../../src/**/*.{ts,tsx}", {
-    query: "?raw",
-    import: "default",
-    eager: true,
-  }),
-).join("\n");
-
-describe("the catalogue", () => {
+describe("the annotator's catalogue", () => {
   it("has exactly the requests that this side makes", () => {
-    const made = [...sources.matchAll(/\.(?:request|ask|post)\(\s*"([\w.]+)"/g)].map((m) => m[1]);
-    expect([...new Set(made)].sort()).toEqual(Object.keys(catalogue.requests).sort());
+    expect(requestsOf("annotator")).toEqual(Object.keys(annotator.requests).sort());
   });
 
   it("has no push without a handler", () => {
     const masks: unknown[] = [];
-    const kernel = new Kernel(
+    const kernel = new AnnotatorKernel(
       "view",
       () => {},
       (places) => masks.push(places),
     );
-    const payloads: Record<keyof typeof catalogue.pushes, object> = {
-      state: { state: { revision: 3, objects: [], job: { phase: "idle" } } },
+    const payloads: Record<keyof typeof annotator.pushes, object> = {
       "mask.update": { masks: [] },
       job: { job: { phase: "running" } },
-      log: { level: "warning", message: "a word", time: 0 },
     };
-    Object.keys(catalogue.pushes).forEach((kind, i) => {
+    Object.keys(annotator.pushes).forEach((kind, i) => {
       const payload = payloads[kind as keyof typeof payloads];
       kernel.receive({ push: i + 1, view: "view", kind, ...payload }, []);
     });
-    expect(kernel.state.value?.revision).toBe(3);
     expect(masks).toHaveLength(1);
     expect(kernel.job.value.phase).toBe("running");
-    expect(kernel.log.value.map((line) => line.level)).toEqual(["warning"]);
+    expect(kernel.log.value).toEqual([]);
     kernel.close();
   });
 });
 
 describe("the kernel's state", () => {
   it("does not go back when an older one arrives late", () => {
-    const kernel = new Kernel(
+    const kernel = new AnnotatorKernel(
       "view",
       () => {},
       () => {},
@@ -68,7 +49,7 @@ describe("the kernel's state", () => {
   });
 
   it("shows every error in the log, but not what was merely given up", async () => {
-    const kernel = new Kernel(
+    const kernel = new AnnotatorKernel(
       "view",
       () => {
         throw new Error("closed");

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Point, strokeSegment } from "../../src/masks/brush";
+import { strokeSegment } from "../../src/masks/brush";
+import type { Point } from "../../src/masks/geometry";
 
 const WIDTH = 40;
 const HEIGHT = 30;

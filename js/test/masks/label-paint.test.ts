@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { whole } from "../../src/masks/geometry";
 import {
   anchors,
   davisColor,
@@ -6,7 +7,6 @@ import {
   paintLabels,
   palette,
 } from "../../src/masks/label-paint";
-import { whole } from "../../src/masks/rect";
 
 const objects = [
   { id: 1, name: "rider", color: "#e69f00", visible: true, locked: false },

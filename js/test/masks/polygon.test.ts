@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Point } from "../../src/masks/brush";
+import { isEmpty, type Point } from "../../src/masks/geometry";
 import { fillPolygon, vertexNear } from "../../src/masks/polygon";
-import { isEmpty } from "../../src/masks/rect";
 
 const WIDTH = 24;
 const HEIGHT = 18;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createStore, type Store } from "../../src/annotator/store";
+import { type SyncedTraits, syncAnnotator } from "../../src/annotator/traits";
 import { Navigation } from "../../src/video/navigation";
-import { type SyncedTraits, syncTraits } from "../../src/wire/synced";
 import { fakeModel } from "../annotator/fake-model";
 
 let callback: ((now: number) => void) | null;
@@ -13,7 +13,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   callback = null;
   store = createStore();
-  synced = syncTraits(fakeModel({ n_frames: 20, fps: 10 }));
+  synced = syncAnnotator(fakeModel({ n_frames: 20, fps: 10 }));
   navigation = new Navigation(synced, store, {
     request: (next) => {
       callback = next;

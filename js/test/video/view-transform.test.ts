@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { contains } from "../../src/masks/geometry";
 import {
-  contains,
   fitView,
   keepInSight,
   pan,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CREDIT_WINDOW, MAX_UPLOAD_BYTES, PROTOCOL_VERSION } from "../../src/wire/catalogue";
 import { Channel, isAbort, KernelError } from "../../src/wire/channel";
-import { CREDIT_WINDOW, MAX_UPLOAD_BYTES, PROTOCOL_VERSION } from "../../src/wire/protocol";
 
 interface Sent extends Record<string, unknown> {
   id: string;
@@ -21,14 +21,17 @@ beforeEach(() => {
   channel = new Channel(
     "view",
     (content) => sent.push(content as Sent),
-    {
-      state: take,
-      job: take,
-      log: () => {
-        throw new Error("a handler that fails");
-      },
-      "mask.update": take,
-    },
+    new Map([
+      ["state", take],
+      ["job", take],
+      [
+        "log",
+        () => {
+          throw new Error("a handler that fails");
+        },
+      ],
+      ["mask.update", take],
+    ]),
     () => {},
     (error) => failures.push(error),
   );
@@ -52,7 +55,7 @@ describe("a request", () => {
       channel.receive({ id, ok: true, frame } as never, [new DataView(new ArrayBuffer(frame))]);
     answer("view:2", 2);
     answer("view:1", 1);
-    expect((await first).fields.frame).toBe(1);
+    expect((await first).fields).toMatchObject({ frame: 1 });
     expect((await second).buffers[0].byteLength).toBe(2);
     expect(channel.busy).toBe(false);
   });
@@ -92,7 +95,7 @@ describe("a request", () => {
       () => {
         throw new Error("comm is closed");
       },
-      {} as never,
+      new Map(),
       () => {},
       () => {},
     );
@@ -106,8 +109,8 @@ describe("a request", () => {
     expect(channel.busy).toBe(true);
   });
 
-  it("tells how long the oldest has waited, exports aside", () => {
-    void channel.request("export.run", { format: "davis", path: null });
+  it("tells how long the oldest has waited, slow ones aside", () => {
+    void channel.request("export.run", { format: "davis", path: null }, { slow: true });
     vi.advanceTimersByTime(5000);
     expect(channel.waiting(performance.now())).toBe(0);
     void channel.request("history.undo", {});

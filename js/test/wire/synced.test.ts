@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Synced, type Traits } from "../../src/wire/synced";
+import type { Traits } from "../../src/annotator/traits";
+import { Synced } from "../../src/wire/synced";
 import { type FakeModel, fakeModel } from "../annotator/fake-model";
 
 let model: FakeModel;

@@ -1,8 +1,7 @@
 /** A pointer for the keyboard: where it starts, how it steps, and how it is told. Pure. */
 
-import type { Point } from "../../masks/brush";
-import type { Size } from "../../video/view-transform";
-import type { ObjectInfo } from "../../wire/protocol";
+import type { Point, Size } from "../../masks/geometry";
+import type { ObjectInfo } from "../messages";
 
 /** Big steps that cross the longer side of the picture. */
 const BIG_STEPS = 40;

@@ -7,10 +7,10 @@
  * and vertex is one step that undo takes back and redo brings again.
  */
 
-import { type Point, strokeSegment } from "../../masks/brush";
+import { strokeSegment } from "../../masks/brush";
+import { intersection, isEmpty, type Point, type Rect, union, whole } from "../../masks/geometry";
 import { fillPolygon, MIN_VERTICES } from "../../masks/polygon";
-import { intersection, isEmpty, type Rect, union, whole } from "../../masks/rect";
-import type { Box, Click, Scribble } from "../../wire/protocol";
+import type { Box, Click, Scribble } from "../messages";
 
 export type DraftKind = "none" | "clicks" | "box" | "scribble" | "polygon" | "brush";
 

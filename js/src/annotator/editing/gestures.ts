@@ -4,10 +4,10 @@
  * no DOM.
  */
 
-import type { Point } from "../../masks/brush";
-import { contains, type Size } from "../../video/view-transform";
+import { contains, type Point, type Size } from "../../masks/geometry";
 import type { Handle } from "./draft";
-import type { Editor, Stroke } from "./editor";
+import type { Editor } from "./editor";
+import type { Stroke } from "./stroke";
 
 /** A smaller drag, in image pixels, is not a box. */
 const MIN_BOX = 3;
@@ -22,9 +22,9 @@ export type Gesture =
   | { kind: "scribble"; points: Point[]; positive: boolean }
   | { kind: "vertex"; handle: Handle; moved: boolean };
 
-export class Hand {
+export class Gestures {
   /** What is under way; null between two. */
-  gesture: Gesture | null = null;
+  current: Gesture | null = null;
   /** The gesture was begun by the crosshair and goes on until it places again. */
   private keyed = false;
   /** Where the crosshair was used last. */
@@ -43,7 +43,7 @@ export class Hand {
    * @param reach image pixels within which a vertex is taken hold of
    */
   down(at: Point, negative: boolean, reach: number): void {
-    if (this.gesture) this.cancel();
+    if (this.current) this.cancel();
     const { editor } = this;
     switch (editor.tool.value) {
       case "clicks":
@@ -56,29 +56,29 @@ export class Hand {
         editor.pick(at);
         break;
       case "box":
-        if (editor.mayEdit()) this.gesture = { kind: "box", from: at, to: at };
+        if (editor.objects.mayEdit()) this.current = { kind: "box", from: at, to: at };
         break;
       case "scribble":
-        if (editor.mayEdit()) {
-          this.gesture = { kind: "scribble", points: [at], positive: !negative };
+        if (editor.objects.mayEdit()) {
+          this.current = { kind: "scribble", points: [at], positive: !negative };
         }
         break;
       case "polygon":
-        this.gesture = this.takeVertex(at, reach);
-        if (!this.gesture) this.run(editor.vertex(this.within(at), negative, reach));
+        this.current = this.takeVertex(at, reach);
+        if (!this.current) this.run(editor.vertex(this.within(at), negative, reach));
         break;
       case "brush":
       case "eraser": {
         const stroke = editor.stroke(editor.tool.value === "eraser" || negative);
         if (!stroke) return;
-        this.gesture = { kind: "stroke", stroke };
+        this.current = { kind: "stroke", stroke };
         stroke.extend(at);
       }
     }
   }
 
   move(at: Point): void {
-    const { gesture } = this;
+    const { current: gesture } = this;
     if (gesture?.kind === "stroke") gesture.stroke.extend(at);
     if (gesture?.kind === "box") gesture.to = at;
     if (gesture?.kind === "scribble") extend(gesture.points, at);
@@ -89,8 +89,8 @@ export class Hand {
   }
 
   up(at: Point): void {
-    const { gesture } = this;
-    this.gesture = null;
+    const { current: gesture } = this;
+    this.current = null;
     this.keyed = false;
     // Where the browser dropped moves on the way, the gesture still ends where it was let go.
     if (gesture?.kind === "stroke") {
@@ -111,13 +111,13 @@ export class Hand {
    */
   place(at: Point, negative: boolean): void {
     this.placed = { at, negative };
-    if (this.keyed && this.gesture) {
+    if (this.keyed && this.current) {
       this.move(at);
       this.up(at);
       return;
     }
     this.down(at, negative, SAME_PLACE);
-    const { gesture } = this;
+    const { current: gesture } = this;
     const lasts =
       gesture?.kind === "vertex" ? !this.closes(gesture.handle) : gesture?.kind !== "stroke";
     if (gesture && lasts) this.keyed = true;
@@ -145,8 +145,8 @@ export class Hand {
 
   /** Gives up what is under way. */
   cancel(): void {
-    const { gesture } = this;
-    this.gesture = null;
+    const { current: gesture } = this;
+    this.current = null;
     this.keyed = false;
     if (gesture?.kind === "stroke") gesture.stroke.cancel();
     if (gesture?.kind === "vertex") this.editor.cancelMove();
@@ -159,7 +159,7 @@ export class Hand {
 
   /** The first vertex of an open outline closes it, and so does its last, pressed twice. */
   private closes({ polygon, vertex }: Handle): boolean {
-    const path = this.editor.current.value?.path;
+    const path = this.editor.drafts.current.value?.path;
     return polygon < 0 && (vertex === 0 || vertex === (path?.vertices.length ?? 0) - 1);
   }
 

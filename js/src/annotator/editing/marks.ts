@@ -3,9 +3,9 @@
  * the brush's edge and the crosshair.
  */
 
-import type { Point } from "../../masks/brush";
-import { type Size, toScreen, type View } from "../../video/view-transform";
-import type { Click, ObjectInfo, Scribble } from "../../wire/protocol";
+import type { Point, Size } from "../../masks/geometry";
+import { toScreen, type View } from "../../video/view-transform";
+import type { Click, ObjectInfo, Scribble } from "../messages";
 import { PAINTED, type Path } from "./draft";
 
 export interface Marks {

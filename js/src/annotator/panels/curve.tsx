@@ -10,8 +10,8 @@ import { Shapes } from "../../chart/shapes";
 import { TargetField } from "../../chart/target-field";
 import { quality, seconds } from "../../ui/format";
 import type { Theme } from "../../ui/theme";
-import type { CurvePoint, State } from "../../wire/protocol";
 import type { App } from "../app";
+import type { CurvePoint, State } from "../messages";
 import { type Measured, secondsTo } from "./forecast";
 
 const WIDTH = 232;

@@ -25,10 +25,10 @@ export function ExportMenu({ app }: { app: App }) {
   }, [open.value]);
   const write = async (format: string) => {
     open.value = false;
-    app.stage?.element.focus({ preventScroll: true });
+    app.canvas?.focus();
     running.value = format;
     app.store.announcement.value = `Exporting ${NAMES[format] ?? format} …`;
-    const reply = await app.kernel.ask("export.run", { format, path: null });
+    const reply = await app.kernel.ask("export.run", { format, path: null }, { slow: true });
     running.value = null;
     app.store.announcement.value = reply ? `Exported to ${reply.fields.path}` : "";
     if (reply) app.kernel.note("info", app.store.announcement.value);

@@ -2,9 +2,9 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { Help } from "../../ui/help";
-import { Stage } from "../../video/canvas";
 import type { App } from "../app";
 import { describe } from "../editing/crosshair";
+import { Surface } from "../editing/surface";
 import { Curve } from "./curve";
 import { NextCard } from "./next-card";
 import { Objects } from "./objects";
@@ -12,6 +12,15 @@ import { Status } from "./status";
 import { Timeline } from "./timeline";
 import { Toolbar } from "./toolbar";
 import { Transport } from "./transport";
+
+/** What the pointer does, for the sheet of keys. */
+const POINTER: readonly [string, string][] = [
+  ["Left click", "belongs to the object"],
+  ["Right click or Shift", "does not belong; erases, takes away"],
+  ["Alt", "take the object under the pointer"],
+  ["Wheel", "zoom where the pointer is"],
+  ["Space or middle button, drag", "move the picture"],
+];
 
 export function Layout({ app }: { app: App }) {
   return (
@@ -27,7 +36,7 @@ export function Layout({ app }: { app: App }) {
       </aside>
       <Crosshair app={app} />
       <Status app={app} />
-      {app.store.helpOpen.value && <Help app={app} />}
+      {app.commands.sheetOpen.value && <Help commands={app.commands} pointer={POINTER} />}
     </div>
   );
 }
@@ -37,7 +46,7 @@ function Picture({ app }: { app: App }) {
   const { width, height } = app.synced.video.value;
   useEffect(() => {
     if (!element.current) return;
-    app.stage = new Stage(
+    app.surface = new Surface(
       element.current,
       {
         editor: app.editor,
@@ -76,13 +85,13 @@ function Picture({ app }: { app: App }) {
 function cursor(app: App): "arrow" | "cross" | "locked" | "ring" {
   const { editor, store, synced } = app;
   if (synced.readOnly.value) return "arrow";
-  if (!editor.canEdit.value) return editor.tool.value === "pick" ? "cross" : "locked";
+  if (!editor.objects.canEdit.value) return editor.tool.value === "pick" ? "cross" : "locked";
   const ringless = store.crosshair.value || store.comparing.value || store.peeking.value;
   return editor.brushes.value && !ringless ? "ring" : "cross";
 }
 
 function label(app: App): string {
-  const object = app.editor.object.value;
+  const object = app.editor.objects.active.value;
   return [
     "Picture and masks",
     `frame ${app.store.shown.value}`,

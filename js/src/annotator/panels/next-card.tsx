@@ -2,9 +2,9 @@
 
 import { ActionButton } from "../../ui/action-button";
 import { quality, seconds } from "../../ui/format";
-import type { Suggestion } from "../../wire/protocol";
-import { atSuggestion, take } from "../actions/table";
+import { atSuggestion, take } from "../actions/loop";
 import type { App } from "../app";
+import type { Suggestion } from "../messages";
 
 /** Annotation types as the paper words them. */
 const TASKS: Record<string, string> = {

@@ -4,10 +4,10 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { ActionButton } from "../../ui/action-button";
 import { Icon, type IconName } from "../../ui/icons";
 import { useInSight } from "../../ui/in-sight";
-import { withKey } from "../../ui/keys";
-import type { ObjectInfo } from "../../wire/protocol";
-import { changes, mergeable } from "../actions/table";
+import { changes } from "../actions/conditions";
+import { mergeable } from "../actions/objects";
 import type { App } from "../app";
+import type { ObjectInfo } from "../messages";
 
 export function Objects({ app }: { app: App }) {
   const objects = app.kernel.objects.value;
@@ -34,7 +34,7 @@ export function Objects({ app }: { app: App }) {
 
 function Row({ app, object }: { app: App; object: ObjectInfo }) {
   const { id, name, color, visible, locked } = object;
-  const active = app.editor.object.value?.id === id;
+  const active = app.editor.objects.active.value?.id === id;
   const row = useInSight<HTMLLIElement>(active);
   const editable = !app.synced.readOnly.value;
   const editing = changes(app, object);
@@ -70,7 +70,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
           on={!visible}
           icon={visible ? "eye" : "hidden"}
           label={`${visible ? "Hide" : "Show"} ${name}`}
-          onClick={() => app.attempt(app.editor.toggleVisible(object))}
+          onClick={() => app.attempt(app.editor.objects.toggleVisible(object))}
         />
         {editable && (
           <>
@@ -80,7 +80,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
               on={locked}
               icon={locked ? "locked" : "unlocked"}
               label={`${locked ? "Unlock" : "Lock"} ${name}`}
-              onClick={() => app.attempt(app.editor.toggleLocked(object))}
+              onClick={() => app.attempt(app.editor.objects.toggleLocked(object))}
             />
             <Toggle
               app={app}
@@ -124,7 +124,7 @@ function Details({ app, object, update, active }: DetailsProps) {
   }, [changing.value]);
   const close = () => {
     changing.value = null;
-    app.stage?.element.focus({ preventScroll: true });
+    app.canvas?.focus();
   };
   const rename = (text: string) => {
     if (text.trim() && text.trim() !== name) update({ name: text.trim() });
@@ -169,8 +169,7 @@ function Details({ app, object, update, active }: DetailsProps) {
         title={
           locked
             ? `${name} is locked`
-            : withKey(
-                app,
+            : app.commands.withKey(
                 `Remove ${name}; undo brings it back`,
                 ...(active ? ["object.remove"] : []),
               )
@@ -184,7 +183,7 @@ function Details({ app, object, update, active }: DetailsProps) {
         <select
           ref={list}
           class="ev-field"
-          title={withKey(app, `Merge ${name} into`, ...(active ? ["object.merge"] : []))}
+          title={app.commands.withKey(`Merge ${name} into`, ...(active ? ["object.merge"] : []))}
           aria-label={`Merge ${name} into`}
           value=""
           onChange={(event) => {
@@ -223,7 +222,7 @@ const Toggle = ({ app, action, icon, label, on, expanded, onClick }: ToggleProps
     data-action={action}
     aria-label={label}
     aria-expanded={expanded}
-    title={withKey(app, label, ...(action ? [action] : []))}
+    title={app.commands.withKey(label, ...(action ? [action] : []))}
     onClick={onClick}
   >
     <Icon name={icon} />

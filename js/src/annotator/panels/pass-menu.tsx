@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { ActionButton } from "../../ui/action-button";
-import { propagate } from "../actions/table";
+import { propagate } from "../actions/loop";
 import type { App } from "../app";
 
 export function PassMenu({ app, primary }: { app: App; primary: boolean }) {
@@ -62,7 +62,7 @@ function Range({ app }: { app: App }) {
         if (!fits) return;
         app.store.passOpen.value = false;
         app.attempt(propagate(app, [Math.min(...numbers), Math.max(...numbers)]));
-        app.stage?.element.focus({ preventScroll: true });
+        app.canvas?.focus();
       }}
     >
       frames {field("First frame", first)} to {field("Last frame", end)}

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ActionButton } from "../../ui/action-button";
 import { ago } from "../../ui/format";
-import type { LogLine } from "../../wire/protocol";
+import type { LogLine } from "../../wire/catalogue";
 import type { App } from "../app";
 
 /** Milliseconds. */
@@ -67,8 +67,8 @@ function Saved({ app }: { app: App }) {
     }, 5000);
     return () => clearInterval(timer);
   }, [saved, now]);
-  const waiting = app.editor.unfinished.value.length;
-  const saving = app.editor.saving.value > 0;
+  const waiting = app.editor.drafts.unfinished.value.length;
+  const saving = app.editor.drafts.saving.value > 0;
   return (
     <span class="ev-saved">
       {saving

@@ -9,8 +9,8 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { quality } from "../../ui/format";
 import { useInSight } from "../../ui/in-sight";
-import type { AnnotatedFrame, ObjectInfo, State } from "../../wire/protocol";
 import type { App } from "../app";
+import type { AnnotatedFrame, ObjectInfo, State } from "../messages";
 import { MARK_NAMES, Mark, type MarkKind } from "./mark";
 import { LEVELS, levelOf, qualityRuns } from "./quality";
 import { Thumb } from "./thumb";
@@ -173,7 +173,7 @@ function Lane({ app, state, object, count }: LaneProps) {
   const { id } = object;
   const at = (frame: number) => ({ left: `${((frame + 0.5) / count) * 100}%` });
   const asked = [...(state.suggestion ? [state.suggestion] : []), ...state.alternatives];
-  const active = app.editor.object.value?.id === id;
+  const active = app.editor.objects.active.value?.id === id;
   const lane = useInSight<HTMLDivElement>(active);
   return (
     <div
@@ -187,7 +187,7 @@ function Lane({ app, state, object, count }: LaneProps) {
         .map((annotated) => (
           <Mark key={annotated.frame} kind={kindOf(annotated, id)} style={at(annotated.frame)} />
         ))}
-      {app.editor.unfinished.value
+      {app.editor.drafts.unfinished.value
         .filter((draft) => draft.object === id)
         .map(({ frame }) => (
           <Mark key={`draft-${frame}`} kind="draft" style={at(frame)} />

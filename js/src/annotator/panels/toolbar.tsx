@@ -6,10 +6,9 @@
 import { ADDED, REMOVED } from "../../masks/label-paint";
 import { ActionButton } from "../../ui/action-button";
 import { Icon } from "../../ui/icons";
-import { display, keyFor, withKey } from "../../ui/keys";
-import type { Tool } from "../../wire/protocol";
-import { action } from "../actions/table";
+import { display } from "../../ui/key-names";
 import type { App } from "../app";
+import type { Tool } from "../messages";
 import { ExportMenu } from "./export-menu";
 
 export function Toolbar({ app }: { app: App }) {
@@ -31,8 +30,18 @@ export function Toolbar({ app }: { app: App }) {
       <span class="ev-spring" />
       {editable && (
         <div class="ev-group">
-          <ActionButton app={app} id="undo" icon="undo" detail={app.editor.undoLabel.value} />
-          <ActionButton app={app} id="redo" icon="redo" detail={app.editor.redoLabel.value} />
+          <ActionButton
+            app={app}
+            id="undo"
+            icon="undo"
+            detail={app.editor.history.undoLabel.value}
+          />
+          <ActionButton
+            app={app}
+            id="redo"
+            icon="redo"
+            detail={app.editor.history.redoLabel.value}
+          />
         </div>
       )}
       <div class="ev-group">
@@ -74,7 +83,7 @@ function ToolSettings({ app }: { app: App }) {
   const tool = app.editor.tool.value;
   // While masks are compared, what their signs mean has the room, unless the hand needs a word.
   const { difference, onion } = app.display.value;
-  const busy = app.store.crosshair.value || app.editor.current.value?.path;
+  const busy = app.store.crosshair.value || app.editor.drafts.current.value?.path;
   const hinted = busy || !(difference || onion);
   return (
     <>
@@ -87,7 +96,7 @@ function ToolSettings({ app }: { app: App }) {
 function hint(app: App) {
   if (app.store.crosshair.value) {
     const key = (id: string) => (
-      <kbd class="ev-key">{display(keyFor(app, action(id)) || "none")}</kbd>
+      <kbd class="ev-key">{display(app.commands.keyFor(id) || "none")}</kbd>
     );
     return (
       <>
@@ -131,7 +140,7 @@ function BrushSize({ app }: { app: App }) {
   return (
     <label
       class="ev-range"
-      title={withKey(app, "Brush size in image pixels", "brush.smaller", "brush.larger")}
+      title={app.commands.withKey("Brush size in image pixels", "brush.smaller", "brush.larger")}
     >
       <span class="ev-hidden">Brush size in pixels</span>
       <input
@@ -156,7 +165,7 @@ function Opacity({ app }: { app: App }) {
   return (
     <label
       class="ev-range"
-      title={withKey(app, "Opacity of the masks", "view.fainter", "view.stronger")}
+      title={app.commands.withKey("Opacity of the masks", "view.fainter", "view.stronger")}
     >
       <Icon name="opacity" />
       <span class="ev-hidden">Opacity of the masks</span>

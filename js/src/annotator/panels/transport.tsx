@@ -3,7 +3,6 @@
 import { useSignal } from "@preact/signals";
 import { ActionButton } from "../../ui/action-button";
 import { seconds } from "../../ui/format";
-import { action, isEnabled } from "../actions/table";
 import type { App } from "../app";
 import { PassMenu } from "./pass-menu";
 
@@ -18,7 +17,7 @@ export function Transport({ app }: { app: App }) {
       </div>
       <span class="ev-spring" />
       {app.kernel.job.value.phase !== "idle" && <Running app={app} />}
-      {app.editor.kind.value !== "none" ? <Unfinished app={app} /> : <Finished app={app} />}
+      {app.editor.drafts.kind.value !== "none" ? <Unfinished app={app} /> : <Finished app={app} />}
     </div>
   );
 }
@@ -48,7 +47,7 @@ function FrameNumber({ app }: { app: App }) {
         }}
         onKeyDown={(event) => {
           // The number is given: the keys are for the picture again.
-          if (event.key === "Enter") app.stage?.element.focus({ preventScroll: true });
+          if (event.key === "Enter") app.canvas?.focus();
         }}
       />
       <span class="ev-quiet">/ {count - 1}</span>
@@ -58,11 +57,11 @@ function FrameNumber({ app }: { app: App }) {
 
 function Unfinished({ app }: { app: App }) {
   const { editor } = app;
-  const score = editor.score.value;
+  const score = editor.drafts.score.value;
   return (
     <div class="ev-group ev-unfinished" role="group" aria-label="Work in progress">
       <span class="ev-quiet ev-wide-only">
-        {editor.predicting.value
+        {editor.drafts.predicting.value
           ? "looking …"
           : score !== null
             ? `looks ${Math.round(score * 100)} % right`
@@ -84,10 +83,10 @@ function Finished({ app }: { app: App }) {
   const waits = (app.kernel.state.value?.stale.length ?? 0) > 0;
   return (
     <div class="ev-group" role="group" aria-label="This frame, and the next pass">
-      {phase === "idle" && isEnabled(app, action("annotation.remove")) && (
+      {phase === "idle" && app.commands.isEnabled("annotation.remove") && (
         <ActionButton app={app} id="annotation.remove" text="Take back" />
       )}
-      {app.editor.object.value && (
+      {app.editor.objects.active.value && (
         <>
           <ActionButton app={app} id="mark.absent" icon="absent" text={words("Absent")} />
           <ActionButton app={app} id="mark.verified" icon="check" text={words("Accept")} />

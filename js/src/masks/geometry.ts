@@ -1,11 +1,26 @@
-/** Rectangles of whole pixels, `x1` and `y1` excluded. Pure. */
+/** Points, sizes and rectangles on a picture, in its pixels; pixel centres are at integers. Pure. */
 
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Whole pixels, `x1` and `y1` excluded. */
 export interface Rect {
   x0: number;
   y0: number;
   x1: number;
   y1: number;
 }
+
+/** Whether a point lies in the picture. */
+export const contains = (image: Size, p: Point): boolean =>
+  p.x >= -0.5 && p.x < image.width - 0.5 && p.y >= -0.5 && p.y < image.height - 0.5;
 
 export const isEmpty = (r: Rect): boolean => r.x1 <= r.x0 || r.y1 <= r.y0;
 

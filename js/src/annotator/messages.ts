@@ -1,32 +1,12 @@
 /**
- * The message catalogue as types. The files in `protocol/` are the one place where kinds are
- * listed; a kind that is not in them does not compile here and is refused by a test.
+ * What the annotator and its kernel say to each other beside what every widget says.
+ * `annotator.json` lists the kinds; one that is not in it does not compile here, and one that
+ * nobody sends or handles is refused by a test.
  */
 
 import type annotator from "../../../evavos_widget/widgets/protocol/annotator.json";
-import type common from "../../../evavos_widget/widgets/protocol/common.json";
-import {
-  credit_window,
-  max_upload_bytes,
-  version,
-} from "../../../evavos_widget/widgets/protocol/common.json";
-
-export const PROTOCOL_VERSION: number = version;
-/** How many pushes the kernel sends before it waits for an acknowledgement. */
-export const CREDIT_WINDOW: number = credit_window;
-/** Servers drop the connection at 10 MiB; the catalogue stays well below. */
-export const MAX_UPLOAD_BYTES: number = max_upload_bytes;
-
-export type RequestKind = keyof typeof common.requests | keyof typeof annotator.requests;
-export type PushKind = keyof typeof common.pushes | keyof typeof annotator.pushes;
-
-export interface Video {
-  name: string;
-  n_frames: number;
-  height: number;
-  width: number;
-  fps: number;
-}
+import type { MaskPlace } from "../masks/mask-store";
+import type { Catalogue } from "../wire/catalogue";
 
 export interface Display {
   opacity: number;
@@ -120,36 +100,20 @@ export interface Scribble {
   positive: boolean;
 }
 
-/** Where one frame's runs lie in the buffer, in uint32 units. */
-export interface MaskPlace {
-  frame: number;
-  revision: number;
-  offset: number;
-  length: number;
+export interface AnnotatorCatalogue extends Catalogue {
+  state: State;
+  capabilities: Capabilities;
+  requests: Requests;
+  replies: Replies;
+  pushes: Pushes;
 }
 
-export interface LogLine {
-  level: "info" | "warning" | "error";
-  message: string;
-  /** Unix seconds. */
-  time: number;
-}
-
-/** What each kind of push carries. */
-export interface Pushes extends Record<PushKind, object> {
-  state: { state: State };
+interface Pushes extends Record<keyof typeof annotator.pushes, object> {
   "mask.update": { masks: MaskPlace[] };
   job: { job: Job };
-  log: LogLine;
 }
 
-/** Fields of each request that this side sends. */
-export interface Requests extends Record<RequestKind, object> {
-  hello: { view: string };
-  bye: { view: string };
-  ack: { view: string; push: number };
-  cancel: { target: string };
-  "frame.get": { frame: number; width?: number };
+interface Requests extends Record<keyof typeof annotator.requests, object> {
   "mask.get": { frames: number[] };
   "prompt.preview": {
     frame: number;
@@ -181,10 +145,7 @@ export interface Requests extends Record<RequestKind, object> {
   "export.run": { format: string; path: string | null };
 }
 
-/** Fields of the reply to each request. */
-export interface Replies extends Record<RequestKind, object> {
-  hello: { state: State; capabilities: Capabilities };
-  "frame.get": { frame: number; mime: string };
+interface Replies {
   "mask.get": { masks: MaskPlace[] };
   "prompt.preview": { score: number; ms: number };
   "mask.commit": { revision: number; saved: true };
