@@ -4,11 +4,6 @@ import type { NothingMore } from "../../src/wire/catalogue";
 import { Kernel } from "../../src/wire/kernel";
 import { requestsOf } from "../made";
 
-interface Nothing extends NothingMore {
-  state: { revision: number };
-  capabilities: object;
-}
-
 describe("the common catalogue", () => {
   it("has exactly the requests that every widget makes", () => {
     expect(requestsOf("wire")).toEqual(Object.keys(common.requests).sort());
@@ -21,7 +16,7 @@ describe("the common catalogue", () => {
   });
 
   it("has no push without a handler", () => {
-    const kernel = new Kernel<Nothing>("view", () => {});
+    const kernel = new Kernel<NothingMore>("view", () => {});
     const payloads: Record<keyof typeof common.pushes, object> = {
       state: { state: { revision: 3 } },
       log: { level: "warning", message: "a word", time: 0 },
