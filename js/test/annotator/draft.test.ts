@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Draft, ERASED, PAINTED } from "../../src/annotator/editing/draft";
+import { Draft } from "../../src/annotator/editing/draft";
+import { ERASED, PAINTED } from "../../src/annotator/editing/layers";
 import { whole } from "../../src/masks/geometry";
 
 const WIDTH = 8;

@@ -8,16 +8,22 @@
  */
 
 import { strokeSegment } from "../../masks/brush";
-import { intersection, isEmpty, type Point, type Rect, union, whole } from "../../masks/geometry";
-import { fillPolygon, MIN_VERTICES } from "../../masks/polygon";
+import { isEmpty, type Point, type Rect, union, whole } from "../../masks/geometry";
+import { MIN_VERTICES } from "../../masks/polygon";
 import type { Box, Click, Scribble } from "../messages";
+import {
+  cut,
+  drawLayers,
+  type Layer,
+  PAINTED,
+  type Paint,
+  type Path,
+  polygonLayer,
+  rectOf,
+  redrawLayers,
+} from "./layers";
 
 export type DraftKind = "none" | "clicks" | "box" | "scribble" | "polygon" | "brush";
-
-/** What is left on the pixels that were touched; 0 is an untouched pixel. */
-export const PAINTED = 1;
-export const ERASED = 2;
-export type Paint = typeof PAINTED | typeof ERASED;
 
 interface Prompt {
   readonly clicks: readonly Click[];
@@ -28,21 +34,6 @@ interface Prompt {
   /** Binary mask predicted from all of them, once it has arrived, and what it is trusted. */
   predicted: Uint8Array | null;
   score: number | null;
-}
-
-/** Something drawn: which pixels of `rect` it touches, and what it leaves there. */
-interface Layer {
-  readonly value: Paint;
-  readonly rect: Rect;
-  readonly touched: Uint8Array;
-  /** Of a polygon, to be moved until it is committed. */
-  readonly vertices: readonly Point[] | null;
-}
-
-/** An outline that is not closed yet. */
-export interface Path {
-  readonly vertices: readonly Point[];
-  readonly value: Paint;
 }
 
 interface State {
@@ -225,7 +216,7 @@ export class Draft {
   closePath(): Rect | null {
     const { path } = this;
     if (!path || path.vertices.length < MIN_VERTICES) return null;
-    const layer = this.polygon(path);
+    const layer = polygonLayer(this.width, this.height, path);
     this.push({ step: "polygon", path: null, layers: [...this.state.layers, layer] });
     return layer.rect;
   }
@@ -255,7 +246,10 @@ export class Draft {
     }
     const index = state.layers.flatMap((l, i) => (l.vertices ? [i] : []))[handle.polygon];
     const old = state.layers[index];
-    const layer = this.polygon({ value: old.value, vertices: moved(old.vertices ?? []) });
+    const layer = polygonLayer(this.width, this.height, {
+      value: old.value,
+      vertices: moved(old.vertices ?? []),
+    });
     return this.replace({ ...state, layers: state.layers.with(index, layer) });
 
     function moved(vertices: readonly Point[]): readonly Point[] {
@@ -276,7 +270,8 @@ export class Draft {
   cancel(): boolean {
     const { motion } = this;
     this.motion = null;
-    if (motion?.kind === "stroke" && motion.rect) this.redraw(this.state.layers, motion.rect);
+    if (motion?.kind === "stroke" && motion.rect)
+      redrawLayers(this.edit, this.width, this.state.layers, motion.rect);
     if (motion?.kind === "vertex") {
       this.goTo(this.position - 1);
       this.states.length = this.position + 1;
@@ -375,49 +370,11 @@ export class Draft {
     const gone = rectOf(from.layers.slice(first));
     const all = union(gone, rectOf(to.layers.slice(first)));
     // What only comes on top leaves everything below as it is.
-    if (isEmpty(gone)) this.draw(to.layers.slice(first), all);
-    else this.redraw(to.layers, all);
+    if (isEmpty(gone)) drawLayers(this.edit, this.width, to.layers.slice(first), all);
+    else redrawLayers(this.edit, this.width, to.layers, all);
     return all;
   }
-
-  private redraw(layers: readonly Layer[], rect: Rect): void {
-    for (let y = rect.y0; y < rect.y1; y++) {
-      this.edit.fill(0, y * this.width + rect.x0, y * this.width + rect.x1);
-    }
-    this.draw(layers, rect);
-  }
-
-  private draw(layers: readonly Layer[], rect: Rect): void {
-    for (const { value, rect: own, touched } of layers) {
-      const part = intersection(own, rect);
-      for (let y = part.y0; y < part.y1; y++) {
-        const shift = (y - own.y0) * (own.x1 - own.x0) - own.x0;
-        for (let x = part.x0; x < part.x1; x++) {
-          if (touched[shift + x]) this.edit[y * this.width + x] = value;
-        }
-      }
-    }
-  }
-
-  private polygon({ vertices, value }: Path): Layer {
-    const touched = new Uint8Array(this.edit.length);
-    const rect = fillPolygon(this.width, this.height, vertices, (start, end) =>
-      touched.fill(1, start, end),
-    );
-    return { value, rect, touched: cut(touched, this.width, rect), vertices };
-  }
 }
-
-const rectOf = (layers: readonly Layer[]): Rect =>
-  layers.reduce((all, layer) => union(all, layer.rect), whole(0, 0));
 
 const same = (a: State, b: State) =>
   a.prompt === b.prompt && a.layers === b.layers && a.path === b.path;
-
-function cut(source: Uint8Array, width: number, { x0, y0, x1, y1 }: Rect): Uint8Array {
-  const piece = new Uint8Array(Math.max(0, x1 - x0) * Math.max(0, y1 - y0));
-  for (let y = y0; y < y1; y++) {
-    piece.set(source.subarray(y * width + x0, y * width + x1), (y - y0) * (x1 - x0));
-  }
-  return piece;
-}

@@ -6,7 +6,7 @@
 import type { Point, Size } from "../../masks/geometry";
 import { toScreen, type View } from "../../video/view-transform";
 import type { Click, ObjectInfo, Scribble } from "../messages";
-import { PAINTED, type Path } from "./draft";
+import { PAINTED, type Path } from "./layers";
 
 export interface Marks {
   /** Objects whose number is shown beside their mask. */

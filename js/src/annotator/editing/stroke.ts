@@ -1,5 +1,6 @@
 import type { Point, Rect } from "../../masks/geometry";
-import type { Draft, Paint } from "./draft";
+import type { Draft } from "./draft";
+import type { Paint } from "./layers";
 
 /** One movement of the brush, from the pointer going down to it coming up. */
 export class Stroke {
