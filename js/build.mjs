@@ -1,4 +1,7 @@
-// Bundles the widgets into the Python package, where the wheel build and the kernel find it.
+// Bundles the widgets into the Python package, where the wheel build and the kernel find them.
+//   --watch                 again whenever a file changes
+//   --serve [PORT]          the pages of harness/, which show the widgets without a notebook
+//   --bundle ENTRY FOLDER   a widget from elsewhere, into a folder of its own
 import { statSync } from "node:fs";
 import { build, context } from "esbuild";
 
@@ -6,7 +9,7 @@ const outdir = new URL("../evavos_widget/widgets/static/", import.meta.url).path
 const LIMIT_KB = 200; // The whole text travels once per widget; larger bundles stall some hosts.
 
 const options = {
-  entryPoints: { annotator: "src/annotator.tsx", curves: "src/curves.tsx" },
+  entryPoints: { annotator: "src/annotator/widget.tsx", curves: "src/curves/widget.tsx" },
   outdir,
   bundle: true,
   minify: true,
@@ -31,6 +34,9 @@ if (mode === "--watch") {
   });
   const { port } = await served.serve({ servedir: harness, port: Number(process.argv[3] ?? 0) });
   console.log(`http://localhost:${port}/`);
+} else if (mode === "--bundle") {
+  const [entry, folder] = process.argv.slice(3);
+  await build({ ...options, entryPoints: [entry], outdir: folder });
 } else {
   await build(options);
   for (const name of Object.keys(options.entryPoints)) {

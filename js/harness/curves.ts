@@ -5,8 +5,8 @@
  * the parts through `window.harness`.
  */
 
-import widget from "../src/curves";
 import type { CurvesTraits, Drawing } from "../src/curves/traits";
+import widget from "../src/curves/widget";
 import { PlainModel } from "./fake-model";
 
 const options = new URLSearchParams(location.search);

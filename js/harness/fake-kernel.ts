@@ -3,20 +3,21 @@
  * plays the engines with discs. Enough to work and test the whole screen without a notebook.
  */
 
-import {
-  type Capabilities,
-  type Click,
-  CREDIT_WINDOW,
-  type Job,
-  type MaskPlace,
-  type ObjectInfo,
-  type RequestKind,
-  type Scribble,
-  type State,
-  type Video,
-} from "../src/protocol";
-import type { Incoming } from "../src/rpc";
-import { decodeRuns, encodeRuns } from "../src/runs";
+import type {
+  AnnotatorCatalogue,
+  Capabilities,
+  Click,
+  Job,
+  ObjectInfo,
+  Scribble,
+  State,
+} from "../src/annotator/messages";
+import type { MaskPlace } from "../src/masks/mask-store";
+import { decodeRuns, encodeRuns } from "../src/masks/runs";
+import { CREDIT_WINDOW, type RequestKind as Kinds, type Video } from "../src/wire/catalogue";
+import type { Incoming } from "../src/wire/channel";
+
+type RequestKind = Kinds<AnnotatorCatalogue>;
 
 const COLORS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"];
 const IDLE: Job = {

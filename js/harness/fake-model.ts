@@ -1,7 +1,7 @@
 /** The models an anywidget host would give. */
 
-import type { Incoming } from "../src/rpc";
-import type { Traits } from "../src/synced";
+import type { Traits } from "../src/annotator/traits";
+import type { Incoming } from "../src/wire/channel";
 import type { FakeKernel } from "./fake-kernel";
 
 type Callback = (...args: never[]) => void;

@@ -6,7 +6,7 @@
  * reach the parts through `window.harness`.
  */
 
-import widget from "../src/annotator";
+import widget from "../src/annotator/widget";
 import { FakeKernel } from "./fake-kernel";
 import { FakeModel } from "./fake-model";
 

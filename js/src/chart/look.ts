@@ -5,7 +5,7 @@
  */
 
 import LOOK from "../../../evavos_widget/experiments/lines.json";
-import type { Theme } from "../theme";
+import type { Theme } from "../ui/theme";
 
 export interface Ink {
   text: string;

@@ -2,7 +2,7 @@
  * A chart as shapes, which a canvas and an SVG file draw alike. Pure.
  */
 
-import type { Theme } from "../theme";
+import type { Theme } from "../ui/theme";
 import type { Line } from "./lines";
 import { INK, lineColor, lineDash, marker } from "./look";
 import { linear, logarithmic, qualityDomain, type Scale, timeDomain } from "./scales";

@@ -53,7 +53,7 @@ function Run({ view }: { view: View }) {
           type="button"
           class="ev-button ev-small evc-outlined"
           disabled={phase === "stopping"}
-          onClick={() => view.ask(over ? "resume" : "stop")}
+          onClick={() => (over ? view.resume() : view.stop())}
         >
           <span>{over ? "Go on" : "Stop"}</span>
         </button>

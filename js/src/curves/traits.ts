@@ -2,7 +2,8 @@
 
 import type { AnyModel } from "@anywidget/types";
 import type { Line } from "../chart/lines";
-import { Synced } from "../synced";
+import type { ThemeChoice } from "../wire/catalogue";
+import { syncTraits } from "../wire/synced";
 
 export interface Progress {
   phase: "running" | "stopping" | "stopped" | "done" | "failed";
@@ -25,23 +26,18 @@ export interface CurvesTraits {
   target: number | null;
   logarithmic: boolean;
   hidden: string[];
-  theme: "auto" | "light" | "dark";
+  theme: ThemeChoice;
 }
 
-export function syncCurves(model: AnyModel<CurvesTraits>) {
-  const traits = {
-    drawing: new Synced(model, "drawing"),
-    progress: new Synced(model, "progress"),
-    target: new Synced(model, "target"),
-    logarithmic: new Synced(model, "logarithmic"),
-    hidden: new Synced(model, "hidden"),
-    theme: new Synced(model, "theme"),
-  };
-  const close = () => {
-    for (const trait of Object.values(traits)) trait.close();
-  };
-  return { ...traits, close };
-}
+export const syncCurves = (model: AnyModel<CurvesTraits>) =>
+  syncTraits(model, {
+    drawing: "drawing",
+    progress: "progress",
+    target: "target",
+    logarithmic: "logarithmic",
+    hidden: "hidden",
+    theme: "theme",
+  });
 
 /** Columns of the packed rows. */
 const COLUMNS = 4;

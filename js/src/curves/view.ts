@@ -4,7 +4,10 @@ import type { AnyModel } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Line, nearestX, nextX } from "../chart/lines";
 import { type Chart, type Frame, frameOf } from "../chart/picture";
-import { hostTheme, type Theme } from "../theme";
+import { hostTheme, type Theme } from "../ui/theme";
+import type { Incoming } from "../wire/channel";
+import { Kernel } from "../wire/kernel";
+import type { CurvesCatalogue } from "./messages";
 import { type CurvesTraits, syncCurves, unpack } from "./traits";
 
 export class View {
@@ -19,12 +22,11 @@ export class View {
   readonly shown: ReadonlySignal<Line[]>;
   readonly chart: ReadonlySignal<Chart>;
   readonly frame: ReadonlySignal<Frame>;
+  private readonly kernel: Kernel<CurvesCatalogue>;
   private readonly abort = new AbortController();
 
-  constructor(
-    private readonly model: AnyModel<CurvesTraits>,
-    root: HTMLElement,
-  ) {
+  constructor(model: AnyModel<CurvesTraits>, root: HTMLElement, name: string) {
+    this.kernel = new Kernel(name, (content, buffers) => model.send(content, undefined, buffers));
     const synced = syncCurves(model);
     this.synced = synced;
     const host = hostTheme(this.abort.signal);
@@ -79,13 +81,28 @@ export class View {
     );
   }
 
-  /** Asks the kernel. */
-  ask(kind: "stop" | "resume"): void {
-    this.model.send({ kind });
+  /** Introduces the view. */
+  start(): void {
+    void this.kernel.hello();
+  }
+
+  /** Stops the run; what is finished stays. */
+  stop(): void {
+    void this.kernel.ask("stop", {});
+  }
+
+  /** Goes on with a run that was stopped. */
+  resume(): void {
+    void this.kernel.ask("resume", {});
+  }
+
+  receive(content: Incoming, buffers: DataView[]): void {
+    this.kernel.receive(content, buffers);
   }
 
   close(): void {
     this.abort.abort();
+    this.kernel.close();
     this.synced.close();
   }
 }

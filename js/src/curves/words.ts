@@ -1,7 +1,7 @@
 /** Numbers and sentences as people read them. Pure. */
 
 import { type Line, timeTo, valueAt } from "../chart/lines";
-import { seconds } from "../panels/format";
+import { seconds } from "../ui/format";
 import type { Progress } from "./traits";
 
 export function time(value: number, unit: "hours" | "seconds"): string {

@@ -1,0 +1,17 @@
+/** What holds of an annotator just now, for actions that depend on it. */
+
+import type { App } from "../app";
+import type { ObjectInfo, Suggestion } from "../messages";
+
+export const hasCrosshair = (app: App) => app.store.crosshair.value !== null;
+export const hasPath = (app: App) => app.editor.drafts.current.value?.path != null;
+export const hasDraft = (app: App) => app.editor.drafts.kind.value !== "none";
+export const phase = (app: App) => app.kernel.job.value.phase;
+export const jobRuns = (app: App) => phase(app) === "running" || phase(app) === "paused";
+export const editable = (app: App) => !app.synced.readOnly.value;
+export const suggestion = (app: App): Suggestion | null =>
+  app.kernel.state.value?.suggestion ?? null;
+
+/** Whether an object's details are open. */
+export const changes = (app: App, object: ObjectInfo): boolean =>
+  editable(app) && app.store.changing.value?.object === object.id;

@@ -1,0 +1,54 @@
+/** Choosing a tool, and the size of its brush. */
+
+import type { Action } from "../../ui/actions";
+import type { App } from "../app";
+import type { Tool } from "../messages";
+
+const BRUSH_STEP = 1.25;
+const MAX_BRUSH = 400;
+
+const tool = (id: Tool, label: string, key: string, able: (app: App) => boolean): Action<App> => ({
+  id: `tool.${id}`,
+  group: "Tools",
+  label,
+  keys: [key],
+  run: (app) => app.synced.tool.set(id),
+  enabled: (app) => !app.synced.readOnly.value && able(app),
+  pressed: (app) => app.editor.tool.value === id,
+});
+
+const scaleBrush = (app: App, factor: number) => {
+  const size = app.store.brushSize;
+  const scaled = size.value * factor;
+  size.value = Math.min(
+    MAX_BRUSH,
+    Math.max(1, factor > 1 ? Math.ceil(scaled) : Math.floor(scaled)),
+  );
+};
+
+export const TOOL_ACTIONS: readonly Action<App>[] = [
+  tool("clicks", "Points", "c", (app) => app.kernel.capabilities.value?.clicks ?? true),
+  tool("scribble", "Scribble", "i", (app) => app.kernel.capabilities.value?.clicks ?? true),
+  tool("box", "Box", "r", (app) => app.kernel.capabilities.value?.box ?? true),
+  tool("brush", "Brush", "b", () => true),
+  tool("eraser", "Eraser", "e", () => true),
+  tool("polygon", "Polygon", "p", () => true),
+  tool("fill", "Fill", "g", () => true),
+  tool("pick", "Pick", "v", () => true),
+  {
+    id: "brush.smaller",
+    group: "Tools",
+    label: "Smaller brush",
+    keys: ["["],
+    run: (app) => scaleBrush(app, 1 / BRUSH_STEP),
+    repeats: true,
+  },
+  {
+    id: "brush.larger",
+    group: "Tools",
+    label: "Larger brush",
+    keys: ["]"],
+    run: (app) => scaleBrush(app, BRUSH_STEP),
+    repeats: true,
+  },
+];

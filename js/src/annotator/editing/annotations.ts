@@ -1,0 +1,123 @@
+/** How a draft becomes an annotation, and what can be said of a mask without drawing. */
+
+import { effect } from "@preact/signals";
+import type { Masks } from "../../masks/mask-store";
+import { encodeRuns } from "../../masks/runs";
+import type { AnnotatorKernel } from "../annotator-kernel";
+import type { Store } from "../store";
+import type { Drafts } from "./drafts";
+import type { Objects } from "./objects";
+import type { Previews } from "./previews";
+
+/** Said where an outline cannot be closed. */
+export const TOO_FEW_VERTICES = "An outline needs three points or more";
+
+export class Annotations {
+  private since = performance.now();
+  private readonly stop: () => void;
+
+  constructor(
+    private readonly kernel: AnnotatorKernel,
+    private readonly store: Store,
+    private readonly masks: Masks,
+    private readonly objects: Objects,
+    private readonly drafts: Drafts,
+    private readonly previews: Previews,
+  ) {
+    this.stop = effect(() => {
+      store.shown.value;
+      this.since = performance.now();
+    });
+  }
+
+  /**
+   * Saves the draft in hand. It is the one that was in hand when this was asked for: while the
+   * last preview is on its way, the person may look elsewhere.
+   */
+  async commit(propagate: boolean): Promise<void> {
+    const draft = this.drafts.current.value;
+    if (!draft || draft.isEmpty) return;
+    if (draft.path && !draft.closePath()) draft.leavePath();
+    if (draft.isEmpty) {
+      this.drafts.changed();
+      this.announce(TOO_FEW_VERTICES);
+      return;
+    }
+    const seconds = this.measured();
+    if (!(await this.previews.answered(draft)) || draft.isEmpty) return;
+    const { frame, object, kind, clicks } = draft;
+    if (kind === "none") return;
+    const labels = this.drafts.labels(frame, [draft]);
+    const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
+    const before = this.masks.revision(frame);
+    this.drafts.send(draft);
+    try {
+      await this.kernel.request(
+        "mask.commit",
+        {
+          frame,
+          object,
+          annotation_type: kind === "brush" || kind === "polygon" ? "mask" : kind,
+          seconds,
+          clicks,
+          propagate,
+        },
+        { buffers: [runs] },
+      );
+      this.drafts.arrived(draft);
+      if (this.masks.revision(frame) === before) this.masks.assume(frame, encodeRuns(labels));
+      this.announce(`Frame ${frame} saved`);
+    } catch (error) {
+      this.drafts.refused(draft);
+      this.kernel.fail(error);
+    }
+    this.drafts.changed();
+  }
+
+  /** Whether the active object has a committed mask on the shown frame. */
+  get showsMask(): boolean {
+    const object = this.objects.active.value;
+    return object !== null && this.masks.shows(this.store.shown.value, object.id);
+  }
+
+  /** Says of the active object that its mask is right as shown, or that it is not in the frame. */
+  async say(what: "verified" | "absent"): Promise<void> {
+    const object = this.objects.active.value;
+    if (!object || !this.objects.canEdit.value) return;
+    const frame = this.store.shown.value;
+    const labels = this.drafts.labels(frame, []);
+    const right = what === "verified";
+    const runs = encodeRuns(labels.map((label) => (right && label === object.id ? 1 : 0)));
+    const reply = await this.kernel.ask(
+      "mask.commit",
+      {
+        frame,
+        object: object.id,
+        annotation_type: what,
+        seconds: this.measured(),
+        clicks: [],
+        propagate: false,
+      },
+      { buffers: [runs] },
+    );
+    if (!reply) return;
+    const said = right ? "accepted as it is" : "marked absent";
+    this.announce(`${object.name} ${said} on frame ${frame}`);
+  }
+
+  close(): void {
+    this.stop();
+  }
+
+  /** Seconds since the frame was shown or the last annotation; they count once. */
+  private measured(): number {
+    const now = performance.now();
+    const seconds = (now - this.since) / 1000;
+    this.since = now;
+    return seconds;
+  }
+
+  private announce(words: string): void {
+    this.store.announcement.value = words;
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * The tools: what clicks, boxes, scribbles, strokes, fills and outlines leave in the draft of the
+ * object in hand. What becomes of drafts is in the parts beside it.
+ */
+
+import { computed } from "@preact/signals";
+import { regionAt } from "../../masks/flood";
+import { type Point, whole } from "../../masks/geometry";
+import type { Masks } from "../../masks/mask-store";
+import { vertexNear } from "../../masks/polygon";
+import type { AnnotatorKernel } from "../annotator-kernel";
+import type { Box, ObjectInfo, Tool } from "../messages";
+import type { Store } from "../store";
+import type { SyncedTraits } from "../traits";
+import { Annotations, TOO_FEW_VERTICES } from "./annotations";
+import type { Draft, Handle } from "./draft";
+import { type DraftHost, Drafts } from "./drafts";
+import { History } from "./history";
+import { ERASED, PAINTED } from "./layers";
+import { Objects } from "./objects";
+import { Previews } from "./previews";
+import { Stroke } from "./stroke";
+
+/** A change of marks alone: no pixel of a mask is another. */
+const NOWHERE = whole(0, 0);
+
+export class Editor {
+  readonly objects: Objects;
+  readonly drafts: Drafts;
+  readonly annotations: Annotations;
+  readonly history: History;
+  private readonly previews: Previews;
+
+  constructor(
+    private readonly kernel: AnnotatorKernel,
+    private readonly synced: SyncedTraits,
+    private readonly store: Store,
+    masks: Masks,
+    private readonly host: DraftHost,
+  ) {
+    this.objects = new Objects(kernel, synced, store);
+    this.drafts = new Drafts(this.objects, store, masks, host);
+    this.previews = new Previews(kernel, this.drafts);
+    this.annotations = new Annotations(
+      kernel,
+      store,
+      masks,
+      this.objects,
+      this.drafts,
+      this.previews,
+    );
+    this.history = new History(kernel, store, this.drafts, this.previews);
+  }
+
+  readonly tool = computed<Tool>(() => {
+    const chosen = this.synced.tool.value;
+    const able = this.kernel.capabilities.value;
+    if (chosen === "box" && able?.box === false) return "brush";
+    if (chosen === "clicks" && able?.clicks === false) return "brush";
+    if (chosen === "scribble" && able?.clicks === false) return "brush";
+    if (chosen !== "auto") return chosen;
+    return able?.predictor_learned && able.clicks ? "clicks" : "brush";
+  });
+
+  /** Whether the brush or the eraser can be used: then its ring takes the pointer's place. */
+  readonly brushes = computed(
+    () =>
+      this.objects.canEdit.value && (this.tool.value === "brush" || this.tool.value === "eraser"),
+  );
+
+  async click(at: Point, positive: boolean): Promise<void> {
+    await this.prompt((draft) => draft.addClick([at.x, at.y, positive ? 1 : 0]));
+  }
+
+  async box(box: Box): Promise<void> {
+    await this.prompt((draft) => draft.setBox(box));
+  }
+
+  async scribble(points: readonly Point[], positive: boolean): Promise<void> {
+    await this.prompt((draft) =>
+      draft.addScribble({ points: points.map(({ x, y }) => [x, y]), positive }),
+    );
+  }
+
+  /**
+   * Adds a vertex to the open outline; the first decides whether its inside is erased. While the
+   * first object was still being made, the outline may have come within `reach` of the point.
+   */
+  async vertex(at: Point, erase: boolean, reach: number): Promise<void> {
+    const draft = await this.drafts.open();
+    if (!draft) return;
+    const { vertices } = draft.path ?? { vertices: [] };
+    const near = vertexNear(vertices, at, reach);
+    if (near >= 0 && (near === 0 || near === vertices.length - 1)) return this.closePolygon();
+    draft.addVertex(at, erase ? ERASED : PAINTED);
+    this.drafts.changed(NOWHERE);
+  }
+
+  closePolygon(): void {
+    const rect = this.drafts.current.value?.closePath();
+    if (rect) this.drafts.changed(rect);
+    else this.announce(TOO_FEW_VERTICES);
+  }
+
+  /** Gives the open outline up; undo brings it back. */
+  leavePolygon(): void {
+    this.drafts.current.value?.leavePath();
+    this.drafts.changed(NOWHERE);
+  }
+
+  /** Takes the nearest vertex within `reach` in hand, of the open outline first. */
+  grab(at: Point, reach: number): Handle | null {
+    const draft = this.drafts.current.value;
+    if (!draft || !this.objects.canEdit.value) return null;
+    const outlines = [draft.path, ...draft.polygons.toReversed()];
+    for (const [index, outline] of outlines.entries()) {
+      const vertex = outline ? vertexNear(outline.vertices, at, reach) : -1;
+      if (vertex < 0) continue;
+      const handle = { polygon: index === 0 ? -1 : outlines.length - 1 - index, vertex };
+      draft.beginMove(handle);
+      return handle;
+    }
+    return null;
+  }
+
+  moveVertex(to: Point): void {
+    const draft = this.drafts.current.value;
+    if (draft) this.drafts.changed(draft.move(to));
+  }
+
+  endMove(): void {
+    this.drafts.current.value?.endMove();
+    this.drafts.changed(NOWHERE);
+  }
+
+  cancelMove(): void {
+    this.drafts.current.value?.cancel();
+    this.drafts.changed();
+  }
+
+  /** Fills the hole around a point, or takes the piece away that it lies in. */
+  async fill(at: Point, erase: boolean): Promise<void> {
+    const object = this.objects.active.value?.id;
+    if (!this.objects.mayEdit() || object === undefined) return;
+    const { layer } = this.host;
+    const labels = this.drafts.allLabels(this.store.shown.value);
+    const [x, y] = [Math.round(at.x), Math.round(at.y)];
+    const inside = labels[y * layer.width + x] === object;
+    if (inside !== erase) {
+      this.announce(
+        erase ? "There is no mask to take away here" : "This is inside the mask already",
+      );
+      return;
+    }
+    const region = regionAt(labels, layer.width, x, y, object);
+    if (!erase && !region.enclosed) {
+      this.announce("The mask does not close around this point, so nothing was filled");
+      return;
+    }
+    const draft = await this.drafts.open();
+    draft?.fill(erase ? ERASED : PAINTED, region.rect, region.spans);
+    this.drafts.changed(region.rect);
+  }
+
+  /** Makes the object under a point the active one. */
+  pick(at: Point): void {
+    const object = this.objectAt(at);
+    if (object) this.synced.activeObject.set(object.id);
+    this.announce(object ? `${object.name} is in hand` : "There is no object here");
+  }
+
+  objectAt({ x, y }: Point): ObjectInfo | undefined {
+    const { labels, width, height } = this.host.layer;
+    const [column, row] = [Math.round(x), Math.round(y)];
+    if (column < 0 || row < 0 || column >= width || row >= height) return undefined;
+    const label = labels[row * width + column];
+    return this.kernel.objects.value.find(({ id }) => id === label);
+  }
+
+  /**
+   * A stroke in progress, or null where none can be drawn. Points that come while the first
+   * object is still being made are kept and drawn once it is there.
+   */
+  stroke(erase: boolean): Stroke | null {
+    if (!this.objects.mayEdit()) return null;
+    const stroke = new Stroke(this.store.brushSize.value, (rect) => this.drafts.changed(rect));
+    this.drafts
+      .open()
+      .then((draft) => stroke.attach(draft, erase ? ERASED : PAINTED))
+      .catch((error) => this.kernel.fail(error));
+    return stroke;
+  }
+
+  /** Removes an object, and the work on it that is not committed. */
+  async removeObject(object: number): Promise<void> {
+    if (await this.objects.remove(object)) this.forgetAll(object);
+  }
+
+  /** Makes an object part of another; the work on it that is not committed is gone. */
+  async mergeObject(object: number, into: number): Promise<void> {
+    if (await this.objects.merge(object, into)) this.forgetAll(object);
+  }
+
+  close(): void {
+    this.annotations.close();
+    this.previews.close();
+    this.drafts.clear();
+  }
+
+  private async prompt(add: (draft: Draft) => void): Promise<void> {
+    const draft = await this.drafts.open();
+    if (!draft) return;
+    add(draft);
+    this.previews.ask(draft);
+    this.drafts.changed();
+  }
+
+  private forgetAll(object: number): void {
+    for (const draft of this.drafts.of(object)) {
+      this.previews.drop(draft);
+      this.drafts.forget(draft);
+    }
+  }
+
+  private announce(words: string): void {
+    this.store.announcement.value = words;
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * The canvas as a place to draw on: what pointer and crosshair do to the masks with the tool in
+ * hand, and the marks that this leaves over the picture.
+ */
+
+import { effect } from "@preact/signals";
+import type { Point, Size } from "../../masks/geometry";
+import type { MaskLayer } from "../../masks/mask-layer";
+import type { Outlines } from "../../masks/outlines";
+import { Canvas } from "../../video/canvas";
+import { AFTER, BEFORE, drawOnion } from "../../video/onion";
+import type { Display, ObjectInfo, Scribble } from "../messages";
+import type { Store } from "../store";
+import { onPixel } from "./crosshair";
+import type { Editor } from "./editor";
+import { type Gesture, Gestures } from "./gestures";
+import { drawMarks } from "./marks";
+
+/** CSS pixels from a vertex within which the pointer takes hold of it. */
+const REACH = 9;
+/** CSS pixels around the crosshair that stay in sight. */
+const MARGIN = 24;
+
+/** What the crosshair has begun; using the tool again ends it. */
+const HELD: Partial<Record<Gesture["kind"], string>> = {
+  box: "Box begun; use the tool at the other corner",
+  scribble: "Scribble begun; use the tool at its end",
+  vertex: "Vertex in hand; use the tool where it belongs",
+};
+
+export interface SurfaceModel {
+  editor: Editor;
+  store: Store;
+  layer: MaskLayer;
+  image: Size;
+  picture(): ImageBitmap | undefined;
+  objects(): readonly ObjectInfo[];
+  /** Outlines of another frame's masks, for the onion skin. */
+  outlines(frame: number): Outlines | null;
+  display(): Display;
+  /** A picture with its masks has reached the screen. */
+  painted(): void;
+  failed(error: unknown): void;
+}
+
+export class Surface {
+  readonly canvas: Canvas;
+  private readonly gestures: Gestures;
+  private anchors: ReadonlyMap<number, Point> = new Map();
+
+  constructor(
+    element: HTMLElement,
+    private readonly model: SurfaceModel,
+    abort: AbortSignal,
+  ) {
+    const { editor, store, layer, image, objects, display } = model;
+    this.gestures = new Gestures(editor, image, (error) => model.failed(error));
+    this.canvas = new Canvas(
+      element,
+      {
+        image,
+        picture: () => model.picture(),
+        masks: {
+          layer,
+          labels: objects,
+          style: () => ({ ...display(), before: store.comparing.value }),
+          overlays: () => editor.drafts.on(store.shown.value),
+          locked: () => editor.objects.locked(),
+        },
+        marks: (context) => this.drawMarks(context),
+        pointer: {
+          pans: () => store.panning.value,
+          down: (at, event) => this.down(at, event),
+          move: (at) => this.gestures.move(at),
+          up: (at) => this.gestures.up(at),
+          cancel: () => this.gestures.cancel(),
+        },
+        painted: () => model.painted(),
+        failed: (error) => model.failed(error),
+      },
+      abort,
+    );
+    const stop = effect(() => {
+      editor.drafts.version.value;
+      editor.tool.value;
+      editor.objects.active.value;
+      editor.brushes.value;
+      store.brushSize.value;
+      store.panning.value;
+      store.peeking.value;
+      store.crosshair.value;
+      this.canvas.showMarks();
+    });
+    abort.addEventListener("abort", stop);
+  }
+
+  /** Whether something is under way that is not a step yet. */
+  get busy(): boolean {
+    return this.gestures.current !== null;
+  }
+
+  /** Gives up what is under way. */
+  cancelGesture(): void {
+    this.gestures.cancel();
+    this.canvas.endPan();
+    this.canvas.showMarks();
+  }
+
+  /** Shows the crosshair, where the pointer is or in the middle of what is seen, or puts it away. */
+  toggleCrosshair(): void {
+    const { store, image } = this.model;
+    const { viewport, pointer } = this.canvas;
+    const start = onPixel(viewport.toImage(pointer ?? viewport.middle), image);
+    this.moveCrosshair(store.crosshair.value ? null : start);
+    this.canvas.focus();
+  }
+
+  moveCrosshair(to: Point | null): void {
+    this.model.store.crosshair.value = to;
+    if (to) {
+      this.gestures.follow(to);
+      this.canvas.viewport.reveal(to, MARGIN);
+    } else this.gestures.rest();
+  }
+
+  /** Uses the tool where the crosshair stands. */
+  place(negative: boolean): void {
+    const at = this.model.store.crosshair.value;
+    if (at) this.gestures.place(at, negative);
+    // What a pointer would hold down is told: the arrows move it now.
+    const begun = this.gestures.current && HELD[this.gestures.current.kind];
+    if (begun) this.model.store.announcement.value = begun;
+    this.canvas.showMarks();
+  }
+
+  /** Brushes from where the crosshair was used last to where it stands. */
+  strokeToCrosshair(): void {
+    const at = this.model.store.crosshair.value;
+    if (at) this.gestures.strokeTo(at);
+  }
+
+  /** Takes the object under the crosshair or the pointer in hand. */
+  pick(): void {
+    const { viewport, pointer } = this.canvas;
+    const at = this.model.store.crosshair.value ?? (pointer && viewport.toImage(pointer));
+    if (at) this.model.editor.pick(at);
+  }
+
+  private down(at: Point, event: PointerEvent): void {
+    const negative = event.button === 2 || event.shiftKey;
+    if (event.altKey) this.model.editor.pick(at);
+    else this.gestures.down(at, negative, REACH / this.canvas.viewport.view.scale);
+  }
+
+  private drawMarks(context: CanvasRenderingContext2D): void {
+    const { editor, store, layer, objects, display } = this.model;
+    const { viewport, pointer } = this.canvas;
+    const { view, size } = viewport;
+    const gesture = this.gestures.current;
+    // Tags stand still under the brush.
+    if (gesture?.kind !== "stroke") this.anchors = layer.anchors();
+    if (store.peeking.value) return;
+    const shown = objects().filter((object) => object.visible);
+    if (display().onion) {
+      for (const [frame, dash] of [
+        [store.shown.value - 1, BEFORE],
+        [store.shown.value + 1, AFTER],
+      ] as const) {
+        drawOnion(context, view, this.model.outlines(frame), shown, dash);
+      }
+    }
+    if (store.comparing.value) return;
+    const tool = editor.tool.value;
+    const draft = editor.drafts.current.value;
+    const crosshair = store.crosshair.value;
+    const edge = crosshair ? viewport.toScreen(crosshair) : pointer;
+    drawMarks(context, view, {
+      tags: objects().length > 1 ? shown : [],
+      anchors: this.anchors,
+      clicks: draft?.clicks ?? [],
+      scribbles: [
+        ...(draft?.scribbles ?? []),
+        ...(gesture?.kind === "scribble" ? [scribbleOf(gesture)] : []),
+      ],
+      box: gesture?.kind === "box" ? gesture : boxOf(draft?.box ?? null),
+      path: draft?.path ?? null,
+      polygons: tool === "polygon" ? (draft?.polygons ?? []) : [],
+      towards: tool === "polygon" && !gesture ? edge : null,
+      waiting: draft?.waiting ?? false,
+      cursor:
+        editor.brushes.value && edge && !store.panning.value
+          ? { at: edge, diameter: store.brushSize.value * view.scale, tool }
+          : null,
+      crosshair: crosshair && viewport.toScreen(crosshair),
+      size,
+    });
+  }
+}
+
+const boxOf = (box: [number, number, number, number] | null) =>
+  box && { from: { x: box[0], y: box[1] }, to: { x: box[2], y: box[3] } };
+
+const scribbleOf = ({ points, positive }: { points: Point[]; positive: boolean }): Scribble => ({
+  points: points.map(({ x, y }) => [x, y]),
+  positive,
+});

@@ -1,0 +1,124 @@
+/** What to do next, and why: the agent's suggestion in a few lines, or the first steps. */
+
+import { ActionButton } from "../../ui/action-button";
+import { quality, seconds } from "../../ui/format";
+import { atSuggestion, take } from "../actions/loop";
+import type { App } from "../app";
+import type { Suggestion } from "../messages";
+
+/** Annotation types as the paper words them. */
+const TASKS: Record<string, string> = {
+  clicks: "three clicks",
+  mask: "draw the mask",
+  box: "a box",
+  scribble: "a scribble",
+  points: "verify points",
+};
+
+/** What the hand does once the frame is there. */
+const HOW: Record<string, string> = {
+  clicks: "Click what is wrong.",
+  mask: "Paint it right.",
+  box: "Draw a box.",
+};
+
+export function NextCard({ app }: { app: App }) {
+  const state = app.kernel.state.value;
+  const suggestion = state?.suggestion ?? null;
+  return (
+    <section class="ev-card ev-next" aria-labelledby="ev-next-title">
+      <h2 id="ev-next-title" class="ev-title">
+        Next
+      </h2>
+      {suggestion ? (
+        <SuggestionBody app={app} suggestion={suggestion} />
+      ) : (
+        <p class="ev-text">{firstSteps(app)}</p>
+      )}
+    </section>
+  );
+}
+
+function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion }) {
+  const { frame, object, annotation_type, reason, predicted, expected_gain } = suggestion;
+  const info = app.kernel.objects.value.find((o) => o.id === object);
+  const many = app.kernel.objects.value.length > 1;
+  return (
+    <>
+      <p class="ev-headline">
+        Frame {frame}
+        {many && info ? `, ${info.name}` : ""}: {TASKS[annotation_type] ?? annotation_type}
+      </p>
+      <p class="ev-text">{reason}</p>
+      <dl class="ev-facts">
+        {predicted !== null && (
+          <div>
+            <dt>predicted J&amp;F</dt>
+            <dd>{quality(predicted)}</dd>
+          </div>
+        )}
+        <div>
+          <dt>expected gain</dt>
+          <dd>+{quality(expected_gain)}</dd>
+        </div>
+        <div>
+          <dt>your time</dt>
+          <dd>{seconds(suggestion.seconds)}</dd>
+        </div>
+      </dl>
+      {atSuggestion(app) && (
+        <p class="ev-here">{HOW[annotation_type] ?? "Correct it and commit."}</p>
+      )}
+      <div class="ev-group ev-fill">
+        {atSuggestion(app) ? (
+          <ActionButton app={app} id="mark.verified" text="It is right" showKey />
+        ) : (
+          <ActionButton app={app} id="suggestion.go" text="Go there" showKey class="ev-primary" />
+        )}
+        <ActionButton app={app} id="suggestion.later" text="Not now" showKey />
+      </div>
+      <Alternatives app={app} />
+    </>
+  );
+}
+
+/** Frames that would come next; the person knows better where to look at times. */
+function Alternatives({ app }: { app: App }) {
+  const others = app.kernel.state.value?.alternatives ?? [];
+  if (others.length === 0 || app.synced.readOnly.value) return null;
+  const many = app.kernel.objects.value.length > 1;
+  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? "";
+  return (
+    <div class="ev-instead">
+      <span class="ev-quiet">or instead</span>
+      {others.map((other) => (
+        <button
+          key={`${other.frame}:${other.object}`}
+          type="button"
+          class="ev-button ev-small"
+          data-instead={other.frame}
+          title={`frame ${other.frame}, ${name(other.object)}, ${TASKS[other.annotation_type] ?? other.annotation_type}: ${other.reason}`}
+          onClick={() => take(app, other)}
+        >
+          <span>{many ? `${other.frame}, ${name(other.object)}` : `frame ${other.frame}`}</span>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function firstSteps(app: App): string {
+  const state = app.kernel.state.value;
+  if (!state) return "Waiting for the kernel.";
+  if (app.synced.readOnly.value) return "This view is for looking only.";
+  if (state.annotated.length === 0) {
+    return app.editor.tool.value === "brush"
+      ? "Find a frame that shows the object well, paint over it, and commit."
+      : "Find a frame that shows the object well, click on it, and commit.";
+  }
+  const { phase } = app.kernel.job.value;
+  if (phase === "paused") return "Paused. Correct what you see; the pass takes it in.";
+  if (phase !== "idle") return "Masks are on their way.";
+  if (state.stale.length > 0) return "Propagate to carry your masks through the video.";
+  return "Nothing is left to ask. Export, or correct any frame you like.";
+}

@@ -1,0 +1,230 @@
+/** The objects: which one is in hand, what they are called, and what can be done with them. */
+
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { ActionButton } from "../../ui/action-button";
+import { Icon, type IconName } from "../../ui/icons";
+import { useInSight } from "../../ui/in-sight";
+import { changes } from "../actions/conditions";
+import { mergeable } from "../actions/objects";
+import type { App } from "../app";
+import type { ObjectInfo } from "../messages";
+
+export function Objects({ app }: { app: App }) {
+  const objects = app.kernel.objects.value;
+  return (
+    <section class="ev-card" aria-labelledby="ev-objects-title">
+      <div class="ev-title-row">
+        <h2 id="ev-objects-title" class="ev-title">
+          Objects
+        </h2>
+        <ActionButton app={app} id="object.add" icon="add" class="ev-small" />
+      </div>
+      {objects.length === 0 ? (
+        <p class="ev-text ev-quiet">The first one is made when you start to draw.</p>
+      ) : (
+        <ul class="ev-objects ev-scroll">
+          {objects.map((object) => (
+            <Row key={object.id} app={app} object={object} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Row({ app, object }: { app: App; object: ObjectInfo }) {
+  const { id, name, color, visible, locked } = object;
+  const active = app.editor.objects.active.value?.id === id;
+  const row = useInSight<HTMLLIElement>(active);
+  const editable = !app.synced.readOnly.value;
+  const editing = changes(app, object);
+  // What keys do is done to the object in hand; its buttons name them.
+  const by = (name: string) => (active ? `object.${name}` : undefined);
+  const update = (changes: Partial<Omit<ObjectInfo, "id">>) =>
+    app.attempt(app.kernel.ask("object.update", { object: id, ...changes }));
+  return (
+    <li
+      ref={row}
+      class={`ev-object ${active ? "ev-object-active" : ""} ${visible ? "" : "ev-object-hidden"}`}
+      data-object={id}
+    >
+      <div class="ev-object-row">
+        <button
+          type="button"
+          class="ev-object-name"
+          aria-pressed={active}
+          title={editable ? `${name}  (${id}); double click to change` : name}
+          onClick={() => app.synced.activeObject.set(id)}
+          onDblClick={() => {
+            if (editable) app.store.changing.value = { object: id, at: "name" };
+          }}
+        >
+          <span class="ev-swatch" style={{ "--ev-object": color }}>
+            {id}
+          </span>
+          <span class="ev-name">{name}</span>
+        </button>
+        <Toggle
+          app={app}
+          action={by("hide")}
+          on={!visible}
+          icon={visible ? "eye" : "hidden"}
+          label={`${visible ? "Hide" : "Show"} ${name}`}
+          onClick={() => app.attempt(app.editor.objects.toggleVisible(object))}
+        />
+        {editable && (
+          <>
+            <Toggle
+              app={app}
+              action={by("lock")}
+              on={locked}
+              icon={locked ? "locked" : "unlocked"}
+              label={`${locked ? "Unlock" : "Lock"} ${name}`}
+              onClick={() => app.attempt(app.editor.objects.toggleLocked(object))}
+            />
+            <Toggle
+              app={app}
+              action={by("change")}
+              on={editing}
+              icon="edit"
+              label={`Change ${name}`}
+              expanded={editing}
+              onClick={() => {
+                app.store.changing.value = editing ? null : { object: id, at: "name" };
+              }}
+            />
+          </>
+        )}
+      </div>
+      {editing && <Details app={app} object={object} update={update} active={active} />}
+    </li>
+  );
+}
+
+interface DetailsProps {
+  app: App;
+  object: ObjectInfo;
+  update(changes: Partial<Omit<ObjectInfo, "id">>): void;
+  active: boolean;
+}
+
+/** Name, colour, merging and removing; a locked object can only be named and coloured. */
+function Details({ app, object, update, active }: DetailsProps) {
+  const { id, name, color, locked } = object;
+  const others = mergeable(app, object);
+  const field = useRef<HTMLInputElement>(null);
+  const list = useRef<HTMLSelectElement>(null);
+  const { changing } = app.store;
+  useLayoutEffect(() => {
+    if (changing.value?.at === "merge") list.current?.focus();
+    else {
+      field.current?.focus();
+      field.current?.select();
+    }
+  }, [changing.value]);
+  const close = () => {
+    changing.value = null;
+    app.canvas?.focus();
+  };
+  const rename = (text: string) => {
+    if (text.trim() && text.trim() !== name) update({ name: text.trim() });
+  };
+  return (
+    // A list keeps every key to itself, and Escape does nothing in it.
+    <div
+      class="ev-object-details"
+      role="group"
+      aria-label={`Change ${name}`}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        close();
+      }}
+    >
+      <input
+        class="ev-field"
+        aria-label={`Name of object ${id}`}
+        value={name}
+        ref={field}
+        onChange={(event) => rename(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter") return;
+          rename(event.currentTarget.value);
+          event.stopPropagation();
+          close();
+        }}
+      />
+      <label class="ev-color" title="Colour">
+        <span class="ev-hidden">Colour of {name}</span>
+        <input
+          type="color"
+          value={color}
+          onChange={(event) => update({ color: event.currentTarget.value })}
+        />
+      </label>
+      <button
+        type="button"
+        class="ev-button ev-small"
+        aria-label={`Remove ${name}`}
+        title={
+          locked
+            ? `${name} is locked`
+            : app.commands.withKey(
+                `Remove ${name}; undo brings it back`,
+                ...(active ? ["object.remove"] : []),
+              )
+        }
+        disabled={locked}
+        onClick={() => app.attempt(app.editor.removeObject(id))}
+      >
+        <Icon name="remove" />
+      </button>
+      {others.length > 0 && (
+        <select
+          ref={list}
+          class="ev-field"
+          title={app.commands.withKey(`Merge ${name} into`, ...(active ? ["object.merge"] : []))}
+          aria-label={`Merge ${name} into`}
+          value=""
+          onChange={(event) => {
+            const into = Number(event.currentTarget.value);
+            if (into) app.attempt(app.editor.mergeObject(id, into));
+          }}
+        >
+          <option value="">merge into …</option>
+          {others.map((other) => (
+            <option key={other.id} value={other.id}>
+              {other.id} {other.name}
+            </option>
+          ))}
+        </select>
+      )}
+    </div>
+  );
+}
+
+interface ToggleProps {
+  app: App;
+  /** The action that does the same, where its key does it to this object. */
+  action: string | undefined;
+  icon: IconName;
+  label: string;
+  on?: boolean;
+  expanded?: boolean;
+  onClick(): void;
+}
+
+/** A small switch at the end of a row; it stays in sight while it is on. */
+const Toggle = ({ app, action, icon, label, on, expanded, onClick }: ToggleProps) => (
+  <button
+    type="button"
+    class={`ev-button ev-small ev-row-button ${on ? "ev-on" : ""}`}
+    data-action={action}
+    aria-label={label}
+    aria-expanded={expanded}
+    title={app.commands.withKey(label, ...(action ? [action] : []))}
+    onClick={onClick}
+  >
+    <Icon name={icon} />
+  </button>
+);

@@ -1,0 +1,37 @@
+/**
+ * State of one view that never leaves the browser: what is shown just now, what is open, and
+ * how the tools are set. Everything that Python or another view should know is in `traits.ts`.
+ */
+
+import { signal } from "@preact/signals";
+import type { Point } from "../masks/geometry";
+
+export function createStore() {
+  return {
+    /** The frame whose picture is on the screen; -1 before the first. */
+    shown: signal(-1),
+    playing: signal(false),
+    /** Diameter in image pixels. */
+    brushSize: signal(24),
+    /** Overlays are hidden while a key is held. */
+    peeking: signal(false),
+    /** The mask before is shown while a key is held. */
+    comparing: signal(false),
+    /** Where the crosshair of the keyboard stands; null while it is put away. */
+    crosshair: signal<Point | null>(null),
+    /** Space is held: dragging moves the picture. */
+    panning: signal(false),
+    /** Objects that a view for looking only shows or hides against what the session says. */
+    flipped: signal<ReadonlySet<number>>(new Set()),
+    /** The object whose details are open, and where the hand begins in them. */
+    changing: signal<{ object: number; at: "name" | "merge" } | null>(null),
+    exportOpen: signal(false),
+    /** Which part of the video a pass shall cover. */
+    passOpen: signal(false),
+    logOpen: signal(false),
+    /** Said to screen readers, and shown for a while in the status line. */
+    announcement: signal(""),
+  };
+}
+
+export type Store = ReturnType<typeof createStore>;

@@ -1,0 +1,89 @@
+/**
+ * From key presses to actions. No plain key goes on to the notebook, and none that does nothing
+ * here is taken from the browser; a key that is typed into a field, or works the button it is
+ * pressed on, is left alone.
+ */
+
+import type { Action } from "./actions";
+import type { Commands } from "./commands";
+import { nameOf } from "./key-names";
+
+/** Whether the element has its own use for the key. */
+export function belongsTo(element: EventTarget | undefined, key: string): boolean {
+  if (!(element instanceof HTMLElement)) return false;
+  if (element.isContentEditable) return true;
+  switch (element.tagName) {
+    case "TEXTAREA":
+    case "SELECT":
+      return true;
+    case "INPUT":
+      return (element as HTMLInputElement).type === "range"
+        ? /^(Shift\+)?(Arrow|Home|End|Page)/.test(key)
+        : (element as HTMLInputElement).type !== "checkbox" || key === "Space";
+    case "BUTTON":
+    case "SUMMARY":
+      return key === "Enter" || key === "Space";
+    default:
+      return false;
+  }
+}
+
+/** Listens on the root of a view until `abort`. */
+export function listenToKeys<C>(
+  root: HTMLElement,
+  commands: Commands<C>,
+  abort: AbortSignal,
+): void {
+  const held = new Map<string, { action: Action<C>; since: number }>();
+  const release = (code: string) => {
+    const hold = held.get(code);
+    held.delete(code);
+    hold?.action.hold?.end(commands.context, performance.now() - hold.since);
+    return hold !== undefined;
+  };
+  const take = (event: Event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const options = { signal: abort };
+  root.addEventListener(
+    "keydown",
+    (event) => {
+      const name = nameOf(event, event.getModifierState("AltGraph"));
+      const known = commands.knows(name);
+      const action = commands.actionFor(name);
+      // A host's shortcuts match the focused element itself, so the root's attribute does not
+      // keep them off. What is typed in here stays here; Ctrl keys without a use here go on.
+      if (known || !(event.ctrlKey || event.metaKey)) event.stopPropagation();
+      if (event.isComposing || belongsTo(event.composedPath()[0], name)) return;
+      if (held.has(event.code)) return take(event);
+      if (!action) {
+        // With nothing to undo here, a browser would undo what was typed into a field last.
+        if (known && (event.ctrlKey || event.metaKey)) event.preventDefault();
+        return;
+      }
+      take(event);
+      if (action.hold) {
+        held.set(event.code, { action, since: performance.now() });
+        action.hold.start(commands.context);
+      } else if (!event.repeat || action.repeats) commands.run(action.id);
+    },
+    options,
+  );
+  root.addEventListener(
+    "keyup",
+    (event) => {
+      if (release(event.code)) take(event);
+    },
+    options,
+  );
+  root.addEventListener(
+    "focusout",
+    (event) => {
+      if (!root.contains(event.relatedTarget as Node | null)) {
+        for (const code of [...held.keys()]) release(code);
+      }
+    },
+    options,
+  );
+}

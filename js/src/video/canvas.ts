@@ -1,0 +1,332 @@
+/**
+ * A frame with what lies over it: three canvases on top of each other (picture, masks, marks)
+ * that the wheel zooms and a drag moves. It shows frames and label masks, and knows nothing of
+ * what is done with them. No framework in here.
+ */
+
+import "./canvas.css";
+import { isEmpty, type Point, type Rect, type Size, union } from "../masks/geometry";
+import { MaskPainter, type MaskScene } from "./mask-painter";
+import { Viewport } from "./viewport";
+
+/** Wheel pixels that double the scale. */
+const WHEEL_DOUBLING = 300;
+/** Image pixels that fill this many CSS pixels are shown as squares. */
+const SQUARE_FROM = 3;
+
+/** What a canvas shows, and whom it tells. */
+export interface Scene {
+  readonly image: Size;
+  picture(): CanvasImageSource | undefined;
+  readonly masks?: MaskScene;
+  /** Draws what lies over picture and masks; the context is in CSS pixels. */
+  marks?(context: CanvasRenderingContext2D): void;
+  /** What the pointer is for; without it, it moves the picture. */
+  readonly pointer?: PointerUse;
+  /** All that there is to show has reached the screen. */
+  painted?(): void;
+  failed(error: unknown): void;
+}
+
+/** What is done with a pointer that does not move the picture; points are in image pixels. */
+export interface PointerUse {
+  /** Whether the main button moves the picture for now, as the middle one always does. */
+  pans(): boolean;
+  down(at: Point, event: PointerEvent): void;
+  move(at: Point): void;
+  up(at: Point): void;
+  cancel(): void;
+}
+
+export class Canvas {
+  readonly viewport: Viewport;
+  /** Where the pointer is, in CSS pixels; null while it is elsewhere. */
+  pointer: Point | null = null;
+  private readonly picture: CanvasRenderingContext2D;
+  private readonly masks: CanvasRenderingContext2D;
+  private readonly marks: CanvasRenderingContext2D;
+  private readonly painter: MaskPainter | null;
+  /** Where the pointer last was while it moves the picture. */
+  private panFrom: Point | null = null;
+  private panned = false;
+  private frameRequest = 0;
+  private readonly todo = {
+    picture: false,
+    /** Compose and paint: a part, or everything. */
+    labels: null as Rect | null,
+    /** Draw the mask canvas anew, all of it. */
+    masks: false,
+    marks: false,
+  };
+
+  constructor(
+    readonly element: HTMLElement,
+    private readonly scene: Scene,
+    private readonly abort: AbortSignal,
+  ) {
+    element.classList.add("ev-stage");
+    [this.picture, this.masks, this.marks] = ["picture", "masks", "marks"].map((name) => {
+      const canvas = document.createElement("canvas");
+      canvas.className = `ev-canvas ev-canvas-${name}`;
+      canvas.setAttribute("aria-hidden", "true");
+      element.append(canvas);
+      const context = canvas.getContext("2d");
+      if (!context) throw new Error("this browser has no 2D canvas; use another one.");
+      return context;
+    });
+    this.painter = scene.masks ? new MaskPainter(scene.masks) : null;
+    this.viewport = new Viewport(scene.image, () =>
+      this.schedule({ picture: true, masks: true, marks: true }),
+    );
+    this.listen();
+    const observer = new ResizeObserver(() => this.resize());
+    observer.observe(element);
+    this.followDensity();
+    abort.addEventListener("abort", () => {
+      observer.disconnect();
+      cancelAnimationFrame(this.frameRequest);
+      element.replaceChildren();
+    });
+  }
+
+  /** Another frame or other committed masks: everything is composed and drawn anew. */
+  showFrame(): void {
+    this.schedule({ picture: true, labels: this.scene.masks?.layer.all ?? null });
+  }
+
+  /** The masks changed, within `rect` or all over. */
+  showLabels(rect?: Rect): void {
+    const labels = rect ?? this.scene.masks?.layer.all;
+    if (labels && !isEmpty(labels)) this.schedule({ labels });
+  }
+
+  /** Something beside the shown masks changed. */
+  showMarks(): void {
+    this.schedule({ marks: true });
+  }
+
+  /** The whole picture. */
+  fit(): void {
+    this.viewport.fit();
+  }
+
+  /** Zooms about the pointer if it is over the picture, else about the middle. */
+  zoom(factor: number): void {
+    this.viewport.zoom(factor, this.pointer ?? this.viewport.middle);
+  }
+
+  /** Image pixels as large as screen pixels. */
+  actualSize(): void {
+    this.viewport.actualSize(this.pointer ?? this.viewport.middle);
+  }
+
+  focus(): void {
+    this.element.focus({ preventScroll: true });
+  }
+
+  /** The pointer moves the picture no longer. */
+  endPan(): void {
+    this.panFrom = null;
+  }
+
+  /** Whether the picture was moved since this was last asked. */
+  takePanned(): boolean {
+    const { panned } = this;
+    this.panned = false;
+    return panned;
+  }
+
+  // Pointer
+
+  private listen(): void {
+    const on = <K extends keyof HTMLElementEventMap>(
+      type: K,
+      handler: (event: HTMLElementEventMap[K]) => void,
+    ) => this.element.addEventListener(type, handler, { signal: this.abort, passive: false });
+    on("pointerdown", (event) => this.down(event));
+    on("pointermove", (event) => this.move(event));
+    on("pointerup", (event) => this.up(event));
+    on("pointercancel", () => {
+      this.panFrom = null;
+      this.scene.pointer?.cancel();
+      this.showMarks();
+    });
+    on("pointerleave", () => {
+      this.pointer = null;
+      this.showMarks();
+    });
+    on("contextmenu", (event) => event.preventDefault());
+    on("wheel", (event) => this.wheel(event));
+  }
+
+  private down(event: PointerEvent): void {
+    if (this.panFrom) return;
+    this.focus();
+    event.preventDefault();
+    this.element.setPointerCapture(event.pointerId);
+    const screen = this.position(event);
+    const pans = this.scene.pointer?.pans() ?? true;
+    if (event.button === 1 || (event.button === 0 && pans)) {
+      this.panFrom = screen;
+      return;
+    }
+    if (event.button !== 0 && event.button !== 2) return;
+    this.scene.pointer?.down(this.viewport.toImage(screen), event);
+    this.showMarks();
+  }
+
+  private move(event: PointerEvent): void {
+    this.pointer = this.position(event);
+    if (this.panFrom) {
+      const { x, y } = this.panFrom;
+      this.panFrom = this.pointer;
+      this.panned = true;
+      this.viewport.pan(this.pointer.x - x, this.pointer.y - y);
+    } else if (this.pressed(event)) {
+      const passed = event.getCoalescedEvents?.() ?? [];
+      for (const point of passed.length > 0 ? passed : [event]) {
+        this.scene.pointer?.move(this.viewport.toImage(this.position(point)));
+      }
+    }
+    this.showMarks();
+  }
+
+  private up(event: PointerEvent): void {
+    const pressed = this.pressed(event);
+    if (pressed) this.element.releasePointerCapture(event.pointerId);
+    if (this.panFrom) this.panFrom = null;
+    else if (pressed) this.scene.pointer?.up(this.viewport.toImage(this.position(event)));
+    this.showMarks();
+  }
+
+  /** Whether the pointer went down here. */
+  private pressed(event: PointerEvent): boolean {
+    return this.element.hasPointerCapture(event.pointerId);
+  }
+
+  /** The wheel zooms once the picture has the focus; until then it scrolls the notebook. */
+  private wheel(event: WheelEvent): void {
+    const root = this.element.getRootNode() as Document | ShadowRoot;
+    if (root.activeElement !== this.element && !event.ctrlKey) return;
+    event.preventDefault();
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 20 : 1;
+    const pinch = event.ctrlKey ? 4 : 1;
+    const factor = 2 ** ((-event.deltaY * lines * pinch) / WHEEL_DOUBLING);
+    this.viewport.zoom(factor, this.position(event));
+  }
+
+  private position(event: MouseEvent): Point {
+    const { left, top } = this.element.getBoundingClientRect();
+    return {
+      x: event.clientX - left - this.element.clientLeft,
+      y: event.clientY - top - this.element.clientTop,
+    };
+  }
+
+  // Size
+
+  /** Another screen, or the browser's zoom: the same size in other pixels. */
+  private followDensity(): void {
+    const query = matchMedia(`(resolution: ${window.devicePixelRatio || 1}dppx)`);
+    const follow = () => {
+      this.resize();
+      this.followDensity();
+    };
+    query.addEventListener("change", follow, { once: true, signal: this.abort });
+  }
+
+  private resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const density = window.devicePixelRatio || 1;
+    if (width === 0 || height === 0) return;
+    for (const { canvas } of [this.picture, this.masks, this.marks]) {
+      canvas.width = Math.round(width * density);
+      canvas.height = Math.round(height * density);
+    }
+    this.viewport.resize({ width, height }, density);
+  }
+
+  // Drawing
+
+  private schedule(what: Partial<Canvas["todo"]>): void {
+    const { todo } = this;
+    todo.picture ||= what.picture ?? false;
+    todo.masks ||= what.masks ?? false;
+    todo.marks ||= what.marks ?? false;
+    if (what.labels) todo.labels = union(todo.labels, what.labels);
+    if (this.frameRequest === 0 && !this.abort.aborted) {
+      this.frameRequest = requestAnimationFrame(() => {
+        this.frameRequest = 0;
+        try {
+          this.draw();
+        } catch (error) {
+          this.scene.failed(error);
+        }
+      });
+    }
+  }
+
+  private draw(): void {
+    const { todo, painter, scene, viewport } = this;
+    if (viewport.size.width === 0) return;
+    if (todo.picture) this.drawPicture();
+    const painted = painter?.paint(todo.labels, viewport.view) ?? null;
+    if (scene.masks && (todo.masks || painted)) {
+      const { canvas, all } = scene.masks.layer;
+      this.drawMasks(canvas, todo.masks || !painted ? all : painted);
+    }
+    if (todo.marks || todo.masks || painted) this.drawMarks();
+    todo.picture = todo.masks = todo.marks = false;
+    todo.labels = null;
+    scene.painted?.();
+  }
+
+  private transform(context: CanvasRenderingContext2D): void {
+    const { scale, x, y } = this.viewport.view;
+    const d = this.viewport.density;
+    context.setTransform(scale * d, 0, 0, scale * d, x * d, y * d);
+  }
+
+  private drawPicture(): void {
+    const context = this.picture;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+    const picture = this.scene.picture();
+    if (!picture) return;
+    this.transform(context);
+    context.imageSmoothingEnabled = this.viewport.view.scale < SQUARE_FROM;
+    context.imageSmoothingQuality = "high";
+    const { width, height } = this.scene.image;
+    context.drawImage(picture, 0, 0, width, height);
+  }
+
+  private drawMasks(masks: CanvasImageSource, rect: Rect): void {
+    const context = this.masks;
+    const { scale, x, y } = this.viewport.view;
+    const d = this.viewport.density;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.save();
+    context.beginPath();
+    // Whole device pixels, one more on each side: what is cleared is what is drawn again.
+    const left = Math.floor((x + rect.x0 * scale) * d) - 1;
+    const top = Math.floor((y + rect.y0 * scale) * d) - 1;
+    const right = Math.ceil((x + rect.x1 * scale) * d) + 1;
+    const bottom = Math.ceil((y + rect.y1 * scale) * d) + 1;
+    context.rect(left, top, right - left, bottom - top);
+    context.clip();
+    context.clearRect(left, top, right - left, bottom - top);
+    this.transform(context);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(masks, 0, 0);
+    context.restore();
+  }
+
+  private drawMarks(): void {
+    const context = this.marks;
+    const { density } = this.viewport;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+    context.setTransform(density, 0, 0, density, 0, 0);
+    this.scene.marks?.(context);
+  }
+}

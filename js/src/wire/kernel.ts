@@ -1,0 +1,182 @@
+/** What the kernel says: its state and its log; and asking it, with every error shown. */
+
+import { batch, signal } from "@preact/signals";
+import type {
+  Catalogue,
+  CommonReplies,
+  LogLine,
+  Pushes,
+  PushKind,
+  ReplyTo,
+  RequestKind,
+  Requests,
+} from "./catalogue";
+import {
+  Channel,
+  type Incoming,
+  isAbort,
+  isGone,
+  type PushHandler,
+  type Reply,
+  type RequestOptions,
+  type Send,
+} from "./channel";
+
+/** A request that waits longer is a kernel that is busy; milliseconds. */
+const BUSY_AFTER = 1000;
+const WATCH_INTERVAL = 250;
+/** While it is busy, it is made sure so often that it still exists; milliseconds. */
+const PROBE_INTERVAL = 5000;
+/** Log lines kept. */
+const LOG_LENGTH = 200;
+
+/** One view's kernel, which speaks the common catalogue and that of its widget. */
+export class Kernel<C extends Catalogue> {
+  readonly state = signal<C["state"] | null>(null);
+  readonly capabilities = signal<C["capabilities"] | null>(null);
+  readonly log = signal<LogLine[]>([]);
+  /** Whether a request has waited for more than a second. */
+  readonly busy = signal(false);
+  /** Whether the kernel was restarted or shut down: this view hears of nothing any more. */
+  readonly gone = signal(false);
+
+  private readonly handlers = new Map<string, PushHandler>();
+  private readonly channel: Channel;
+  private watch: ReturnType<typeof setInterval> | undefined;
+  private probed = 0;
+
+  /** @param view name of the view, unique over all pages */
+  constructor(
+    private readonly view: string,
+    send: Send,
+  ) {
+    this.channel = new Channel(
+      view,
+      send,
+      this.handlers,
+      () => this.watchPending(),
+      (error) => this.fail(error),
+    );
+    this.handlers.set("state", ({ state }: { state: C["state"] }) => batch(() => this.take(state)));
+    this.handlers.set("log", ({ level, message, time }: LogLine) =>
+      this.note(level, message, time),
+    );
+  }
+
+  /** Says what is done with a kind of push of the widget's own. */
+  on<K extends PushKind<C>>(
+    kind: K,
+    handler: (payload: Pushes<C>[K], buffers: DataView[]) => void,
+  ): void {
+    this.handlers.set(kind, handler);
+  }
+
+  /** Introduces the view; everything it shows comes from the answer. */
+  async hello(): Promise<void> {
+    const reply = await this.orNull(this.channel.request("hello", { view: this.view }));
+    if (!reply) return;
+    const { state, capabilities } = reply.fields as CommonReplies<C>["hello"];
+    batch(() => {
+      this.capabilities.value = capabilities;
+      this.take(state);
+    });
+  }
+
+  /** The picture of a frame, at most `width` pixels wide where that is given. */
+  async frame(
+    frame: number,
+    { width, ...options }: RequestOptions & { width?: number } = {},
+  ): Promise<ImageBitmap> {
+    const wanted = width === undefined ? { frame } : { frame, width };
+    const { fields, buffers } = await this.channel.request("frame.get", wanted, options);
+    const { mime } = fields as CommonReplies<C>["frame.get"];
+    const bytes = new Uint8Array(
+      buffers[0].buffer as ArrayBuffer,
+      buffers[0].byteOffset,
+      buffers[0].byteLength,
+    );
+    return createImageBitmap(new Blob([bytes], { type: mime }));
+  }
+
+  receive(content: Incoming, buffers: DataView[]): void {
+    this.channel.receive(content, buffers);
+  }
+
+  /** Asks and rejects, for callers that have something to do about an error. */
+  request<K extends RequestKind<C>>(
+    kind: K,
+    fields: Requests<C>[K],
+    options?: RequestOptions,
+  ): Promise<Reply<ReplyTo<C, K>>> {
+    return this.channel.request(kind, fields as object, options) as never;
+  }
+
+  /** Asks; an error goes to the log and the answer is null. */
+  ask<K extends RequestKind<C>>(
+    kind: K,
+    fields: Requests<C>[K],
+    options?: RequestOptions,
+  ): Promise<Reply<ReplyTo<C, K>> | null> {
+    return this.orNull(this.request(kind, fields, options));
+  }
+
+  /** Shows an error, unless it only says that something was given up. */
+  fail(error: unknown): void {
+    if (isAbort(error)) return;
+    if (isGone(error)) {
+      // Whatever is tried from now on fails alike; once is enough to read.
+      if (this.gone.value) return;
+      batch(() => this.lost());
+    }
+    this.note("error", error instanceof Error ? error.message : String(error));
+  }
+
+  note(level: LogLine["level"], message: string, time = Date.now() / 1000): void {
+    this.log.value = [...this.log.value, { level, message, time }].slice(-LOG_LENGTH);
+  }
+
+  close(): void {
+    clearInterval(this.watch);
+    this.channel.close();
+  }
+
+  /** Takes a state, unless a newer one has come before it; whether it did. */
+  protected take(state: C["state"]): boolean {
+    if ((state.revision ?? 0) < (this.state.value?.revision ?? 0)) return false;
+    this.state.value = state;
+    return true;
+  }
+
+  /** The kernel is no more. */
+  protected lost(): void {
+    this.gone.value = true;
+  }
+
+  private async orNull<R>(reply: Promise<R>): Promise<R | null> {
+    try {
+      return await reply;
+    } catch (error) {
+      this.fail(error);
+      return null;
+    }
+  }
+
+  private watchPending(): void {
+    if (!this.channel.busy) {
+      clearInterval(this.watch);
+      this.watch = undefined;
+      this.busy.value = false;
+      return;
+    }
+    const look = () => {
+      const now = performance.now();
+      const busy = this.channel.waiting(now) > BUSY_AFTER;
+      if (busy && now - this.probed > PROBE_INTERVAL) {
+        this.probed = now;
+        this.channel.probe();
+      } else this.busy.value = busy;
+    };
+    look();
+    this.watch ??= setInterval(look, WATCH_INTERVAL);
+  }
+}

@@ -1,0 +1,250 @@
+import { signal } from "@preact/signals";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
+import { Editor } from "../../src/annotator/editing/editor";
+import type { AnnotatorCatalogue, ObjectInfo } from "../../src/annotator/messages";
+import { createStore, type Store } from "../../src/annotator/store";
+import { syncAnnotator } from "../../src/annotator/traits";
+import { whole } from "../../src/masks/geometry";
+import type { MaskLayer } from "../../src/masks/mask-layer";
+import { Masks } from "../../src/masks/mask-store";
+import { decodeRuns, encodeRuns } from "../../src/masks/runs";
+import type { RequestKind } from "../../src/wire/catalogue";
+import { isGone, KernelError } from "../../src/wire/channel";
+import { fakeModel } from "./fake-model";
+
+const WIDTH = 6;
+const HEIGHT = 4;
+const PIXELS = WIDTH * HEIGHT;
+
+type Kind = RequestKind<AnnotatorCatalogue>;
+
+interface Asked {
+  kind: Kind;
+  fields: Record<string, unknown>;
+  buffers: ArrayBufferView[];
+  answer(fields: object, buffer?: ArrayBufferView): void;
+  refuse(error: unknown): void;
+}
+
+let asked: Asked[];
+let failures: unknown[];
+let objects: ReturnType<typeof signal<ObjectInfo[]>>;
+let store: Store;
+let masks: Masks;
+let editor: Editor;
+
+const object = (id: number, locked = false): ObjectInfo => ({
+  id,
+  name: `object ${id}`,
+  color: "#e69f00",
+  visible: true,
+  locked,
+});
+
+/** A kernel that keeps every question until the test answers it. */
+function patientKernel(): AnnotatorKernel {
+  const request = (kind: Kind, fields: object, { buffers = [] as ArrayBufferView[] } = {}) =>
+    new Promise((resolve, reject) => {
+      const answer = (reply: object, buffer?: ArrayBufferView) =>
+        resolve({ fields: reply, buffers: buffer ? [buffer] : [] });
+      asked.push({ kind, fields: { ...fields }, buffers, answer, refuse: reject });
+    });
+  const gone = signal(false);
+  const fail = (error: unknown) => {
+    failures.push(error);
+    gone.value ||= isGone(error);
+  };
+  const [state, capabilities] = [signal(null), signal(null)];
+  return { objects, state, capabilities, gone, request, ask: request, fail } as never;
+}
+
+beforeEach(() => {
+  asked = [];
+  failures = [];
+  objects = signal<ObjectInfo[]>([object(1)]);
+  store = createStore();
+  store.shown.value = 2;
+  masks = new Masks(
+    () => -1,
+    async () => {},
+    () => {},
+    () => {},
+  );
+  const synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
+  const layer = { width: WIDTH, height: HEIGHT, all: whole(WIDTH, HEIGHT) } as MaskLayer;
+  editor = new Editor(patientKernel(), synced, store, masks, { layer, changed: () => {} });
+});
+
+/** Lets everything happen that waits for nothing from outside. */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+const filled = (...pixels: number[]) => {
+  const mask = new Uint8Array(PIXELS);
+  for (const pixel of pixels) mask[pixel] = 1;
+  return mask;
+};
+
+const place = (frame: number, length: number) => ({ frame, revision: 1, offset: 0, length });
+
+/** The latest question of a kind. */
+function last(kind: Kind): Asked {
+  const found = asked.findLast((each) => each.kind === kind);
+  if (!found) throw new Error(`nothing was asked with ${kind}.`);
+  return found;
+}
+
+const sent = ({ buffers: [buffer] }: Asked) =>
+  decodeRuns(buffer as Uint32Array, new Uint8Array(PIXELS));
+
+const dab = (x: number, y: number) => {
+  const stroke = editor.stroke(false);
+  stroke?.extend({ x, y });
+  stroke?.end();
+};
+
+describe("a commit", () => {
+  it("waits for its preview while the person goes on, and takes that frame's masks", async () => {
+    const there = encodeRuns(filled(20).map((v) => 2 * v));
+    const elsewhere = encodeRuns(filled(3, 4, 5));
+    masks.accept([place(2, there.length)], there);
+    masks.accept([place(3, elsewhere.length)], elsewhere);
+    await editor.click({ x: 1, y: 0 }, true);
+    const done = editor.annotations.commit(false);
+    store.shown.value = 3;
+    await settle();
+    last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(1, 2)));
+    await settle();
+    const commit = last("mask.commit");
+    expect(commit.fields).toMatchObject({ frame: 2, object: 1, annotation_type: "clicks" });
+    expect(sent(commit)).toEqual(filled(1, 2));
+    commit.answer({ revision: 2, saved: true });
+    await done;
+    const labels = decodeRuns(masks.get(2) as Uint32Array, new Uint8Array(PIXELS));
+    expect([...labels].flatMap((label, i) => (label ? [[i, label]] : []))).toEqual([
+      [1, 1],
+      [2, 1],
+      [20, 2],
+    ]);
+    expect(masks.get(3)).toEqual(elsewhere);
+    expect(store.announcement.value).toBe("Frame 2 saved");
+  });
+
+  it("asks again for a preview whose place was taken by one of another frame", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    void editor.annotations.commit(false);
+    const first = last("prompt.preview");
+    store.shown.value = 3;
+    first.refuse(new KernelError("superseded", "a newer preview was asked for."));
+    await settle();
+    const second = last("prompt.preview");
+    expect(second).not.toBe(first);
+    expect(second.fields).toMatchObject({ frame: 2, clicks: [[1, 0, 1]] });
+    second.answer({ score: 0.9 }, encodeRuns(filled(1)));
+    await settle();
+    expect(sent(last("mask.commit"))).toEqual(filled(1));
+  });
+
+  it("says so where no preview comes, and keeps the draft", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    const done = editor.annotations.commit(false);
+    store.shown.value = 3;
+    for (let i = 0; i < 9; i++) {
+      last("prompt.preview").refuse(new KernelError("superseded", "newer."));
+      await settle();
+    }
+    await done;
+    expect(failures).toEqual([expect.objectContaining({ message: expect.stringMatching(/2/) })]);
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2, object: 1 }]);
+  });
+
+  it("keeps the draft and its prompt where the kernel is no more, and asks it nothing", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    const done = editor.annotations.commit(false);
+    last("prompt.preview").refuse(new KernelError("gone", "Disconnected."));
+    await done;
+    await settle();
+    expect(asked).toHaveLength(1);
+    expect(failures).toHaveLength(1);
+    expect(editor.drafts.current.value?.clicks).toEqual([[1, 0, 1]]);
+  });
+
+  it("of a draft that was discarded while it waited is none", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    const done = editor.annotations.commit(false);
+    editor.history.discard();
+    last("prompt.preview").refuse(new DOMException("given up", "AbortError"));
+    await done;
+    expect(asked.map(({ kind }) => kind)).toEqual(["prompt.preview"]);
+    expect(failures).toEqual([]);
+  });
+
+  it("of an outline without an inside says what is missing", async () => {
+    await editor.vertex({ x: 1, y: 1 }, false, 0);
+    await editor.annotations.commit(false);
+    expect(asked).toEqual([]);
+    expect(store.announcement.value).toMatch(/three points/);
+  });
+});
+
+describe("the predictor's estimate", () => {
+  it("belongs to the prompt it was given for", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(editor.drafts.score.value).toBeNull();
+    last("prompt.preview").answer({ score: 0.87 }, encodeRuns(filled(1)));
+    await settle();
+    expect(editor.drafts.score.value).toBe(0.87);
+    store.shown.value = 3;
+    expect(editor.drafts.score.value).toBeNull();
+    await editor.vertex({ x: 1, y: 1 }, false, 0);
+    expect(editor.drafts.score.value).toBeNull();
+    store.shown.value = 2;
+    expect(editor.drafts.score.value).toBe(0.87);
+    await editor.click({ x: 3, y: 0 }, true);
+    last("prompt.preview").answer({ score: 0.5 }, encodeRuns(filled(3)));
+    await settle();
+    expect(editor.drafts.score.value).toBe(0.5);
+    await editor.history.undo();
+    expect(editor.drafts.score.value).toBe(0.87);
+    await editor.history.undo();
+    expect(editor.drafts.score.value).toBeNull();
+  });
+
+  it("is not that of a mask with strokes over it", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    last("prompt.preview").answer({ score: 0.87 }, encodeRuns(filled(1)));
+    await settle();
+    dab(4, 2);
+    await settle();
+    expect(editor.drafts.score.value).toBeNull();
+  });
+});
+
+describe("a locked object", () => {
+  it("is not drawn on, and says why", async () => {
+    objects.value = [object(1, true)];
+    const attempts: (() => unknown)[] = [
+      () => editor.click({ x: 1, y: 0 }, true),
+      () => editor.stroke(true),
+      () => editor.fill({ x: 1, y: 0 }, false),
+      () => editor.vertex({ x: 1, y: 0 }, false, 0),
+      () => editor.objects.mayEdit(),
+    ];
+    for (const attempt of attempts) {
+      store.announcement.value = "";
+      await attempt();
+      expect(store.announcement.value).toBe("object 1 is locked");
+    }
+    expect(editor.drafts.unfinished.value).toEqual([]);
+    expect(editor.brushes.value).toBe(false);
+  });
+});
+
+describe("an answer that cannot be read", () => {
+  it("is told of", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    last("prompt.preview").answer({ score: 0.87 }, Uint32Array.of(3));
+    await settle();
+    expect(failures).toEqual([expect.any(RangeError)]);
+  });
+});

@@ -1,0 +1,167 @@
+import { signal } from "@preact/signals";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Editor } from "../../src/annotator/editing/editor";
+import { Gestures } from "../../src/annotator/editing/gestures";
+import type { Tool } from "../../src/annotator/messages";
+
+const IMAGE = { width: 100, height: 80 };
+const REACH = 5;
+
+let said: unknown[][];
+let tool: ReturnType<typeof signal<Tool>>;
+let vertices: { x: number; y: number }[];
+let gestures: Gestures;
+
+/** An editor that writes down what it is told; its open outline has `vertices`. */
+function listeningEditor(): Editor {
+  const say =
+    (what: string) =>
+    (...details: unknown[]) => {
+      said.push([what, ...details]);
+      return Promise.resolve();
+    };
+  return {
+    tool,
+    objects: { mayEdit: () => true },
+    drafts: { current: signal({ path: { vertices, value: 1 } }) },
+    click: say("click"),
+    box: say("box"),
+    scribble: say("scribble"),
+    vertex: say("vertex"),
+    fill: say("fill"),
+    pick: say("pick"),
+    closePolygon: say("close"),
+    moveVertex: say("move"),
+    endMove: say("end"),
+    cancelMove: say("cancel"),
+    grab: (at: { x: number; y: number }, reach: number) => {
+      const vertex = vertices.findIndex((v) => Math.hypot(v.x - at.x, v.y - at.y) <= reach);
+      return vertex < 0 ? null : { polygon: -1, vertex };
+    },
+    stroke: (erase: boolean) => {
+      said.push(["stroke", erase]);
+      return { extend: say("extend"), end: say("end"), cancel: say("cancel") };
+    },
+  } as unknown as Editor;
+}
+
+beforeEach(() => {
+  said = [];
+  tool = signal<Tool>("clicks");
+  vertices = [];
+  gestures = new Gestures(listeningEditor(), IMAGE, () => {});
+});
+
+const place = (x: number, y: number, negative = false) => gestures.place({ x, y }, negative);
+const drag = (...points: [number, number][]) => {
+  points.forEach(([x, y], i) => {
+    if (i === 0) gestures.down({ x, y }, false, REACH);
+    else gestures.move({ x, y });
+  });
+  const [x, y] = points[points.length - 1];
+  gestures.up({ x, y });
+};
+
+describe("gestures", () => {
+  it("clicks within the picture only", () => {
+    drag([10, 10]);
+    drag([-20, 10]);
+    expect(said).toEqual([["click", { x: 10, y: 10 }, true]]);
+  });
+
+  it("draws a box either way, cut to the picture, and none of a mere click", () => {
+    tool.value = "box";
+    drag([60, 50], [-10, 20]);
+    drag([10, 10], [11, 11]);
+    expect(said).toEqual([["box", [0, 20, 60, 50]]]);
+  });
+
+  it("places the corners of a box one after the other, and gives a begun one up", () => {
+    tool.value = "box";
+    place(10, 10);
+    expect(gestures.current?.kind).toBe("box");
+    gestures.follow({ x: 30, y: 40 });
+    expect(gestures.current).toMatchObject({ to: { x: 30, y: 40 } });
+    place(50, 40);
+    place(0, 0);
+    gestures.cancel();
+    expect(gestures.current).toBeNull();
+    expect(said).toEqual([["box", [10, 10, 50, 40]]]);
+  });
+
+  it("does not take the pointer's moves for those of the crosshair", () => {
+    tool.value = "brush";
+    place(10, 10, true);
+    gestures.follow({ x: 30, y: 10 });
+    expect(said).toEqual([
+      ["stroke", true],
+      ["extend", expect.anything()],
+      ["extend", expect.anything()],
+      ["end"],
+    ]);
+  });
+
+  it("thins a scribble out and keeps what lies in the picture", () => {
+    tool.value = "scribble";
+    drag([97, 10], [98, 10], [99, 10.5], [101, 10], [110, 10]);
+    expect(said).toEqual([["scribble", [{ x: 97, y: 10 }], true]]);
+  });
+
+  it("closes an outline where it began, or where its last vertex is placed again", () => {
+    tool.value = "polygon";
+    vertices.push({ x: 10, y: 10 }, { x: 50, y: 10 }, { x: 50, y: 50 });
+    drag([12, 12]);
+    place(50, 50);
+    drag([51, 11]);
+    place(70, 50);
+    expect(said.map(([what]) => what)).toEqual(["end", "close", "end", "close", "end", "vertex"]);
+  });
+
+  it("moves a vertex instead of closing, and keeps it in the picture", () => {
+    tool.value = "polygon";
+    vertices.push({ x: 10, y: 10 }, { x: 50, y: 10 }, { x: 50, y: 50 });
+    drag([10, 10], [-40, 200]);
+    expect(said).toEqual([["move", { x: -0.5, y: 79.5 }], ["end"]]);
+  });
+
+  it("takes a vertex in hand by the crosshair and puts it down where it is placed next", () => {
+    tool.value = "polygon";
+    vertices.push({ x: 10, y: 10 }, { x: 50, y: 10 }, { x: 50, y: 50 });
+    place(50, 10);
+    gestures.follow({ x: 60, y: 12 });
+    expect(gestures.current?.kind).toBe("vertex");
+    place(70, 14);
+    expect(gestures.current).toBeNull();
+    gestures.follow({ x: 90, y: 14 });
+    expect(said).toEqual([["move", { x: 60, y: 12 }], ["move", { x: 70, y: 14 }], ["end"]]);
+  });
+
+  it("brushes straight on from where the crosshair was used last", () => {
+    tool.value = "eraser";
+    place(10, 10);
+    said = [];
+    gestures.strokeTo({ x: 40, y: 30 });
+    gestures.strokeTo({ x: 40, y: 50 });
+    const stroke = (from: object, to: object) => [
+      ["stroke", true],
+      ["extend", from],
+      ["extend", to],
+      ["end"],
+    ];
+    expect(said).toEqual([
+      ...stroke({ x: 10, y: 10 }, { x: 40, y: 30 }),
+      ...stroke({ x: 40, y: 30 }, { x: 40, y: 50 }),
+    ]);
+    gestures.rest();
+    said = [];
+    gestures.strokeTo({ x: 5, y: 5 });
+    expect(said).toEqual(stroke({ x: 5, y: 5 }, { x: 5, y: 5 }));
+  });
+
+  it("gives up what the crosshair began when the pointer takes over", () => {
+    tool.value = "box";
+    place(10, 10);
+    drag([20, 20], [40, 40]);
+    expect(said).toEqual([["box", [20, 20, 40, 40]]]);
+  });
+});

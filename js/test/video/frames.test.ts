@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { Frames, type Picture } from "../../src/video/frames";
+
+class FakePicture implements Picture {
+  closed = false;
+  readonly width = 10;
+  readonly height = 10;
+  constructor(readonly frame: number) {}
+  close(): void {
+    this.closed = true;
+  }
+}
+
+/** Pictures that come when the test says so. */
+function setup({ count = 100, pictures = 5, inFlight = 2, ahead = 3 } = {}) {
+  const waiting = new Map<number, { signal: AbortSignal; resolve(): void; reject(): void }>();
+  const made: FakePicture[] = [];
+  const loaded: number[] = [];
+  const failed: number[] = [];
+  const frames = new Frames<FakePicture>(
+    {
+      load: (frame, signal) =>
+        new Promise((resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+          waiting.set(frame, {
+            signal,
+            resolve: () => {
+              const picture = new FakePicture(frame);
+              made.push(picture);
+              resolve(picture);
+            },
+            reject: () => reject(new Error(`frame ${frame} cannot be read`)),
+          });
+        }),
+      loaded: (frame) => loaded.push(frame),
+      failed: (frame) => failed.push(frame),
+    },
+    count,
+    { bytes: pictures * 400, inFlight, ahead },
+  );
+  const settle = async (frame: number, how: "resolve" | "reject" = "resolve") => {
+    const flight = waiting.get(frame);
+    if (!flight) throw new Error(`frame ${frame} was not asked for`);
+    waiting.delete(frame);
+    flight[how]();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  };
+  return { frames, waiting, made, loaded, failed, settle };
+}
+
+describe("frames", () => {
+  it("asks for the wanted frame first, then for those ahead, a few at a time", async () => {
+    const { frames, waiting, settle, loaded } = setup();
+    frames.want(10, 1);
+    expect([...waiting.keys()]).toEqual([10, 11]);
+    await settle(10);
+    expect(loaded).toEqual([10]);
+    expect([...waiting.keys()]).toEqual([11, 12]);
+    expect(frames.get(10)?.frame).toBe(10);
+  });
+
+  it("looks ahead in the direction of travel and not past the ends", async () => {
+    const { frames, waiting, settle } = setup({ inFlight: 9 });
+    frames.want(2, -1);
+    expect([...waiting.keys()]).toEqual([2, 1, 0]);
+    await settle(2);
+    expect([...waiting.keys()]).toEqual([1, 0]);
+  });
+
+  it("gives up prefetches that a jump made useless, and lets wanted frames through", async () => {
+    const { frames, waiting, loaded, settle } = setup();
+    frames.want(10, 1);
+    const { signal: wanted } = waiting.get(10) ?? {};
+    const { signal: prefetched } = waiting.get(11) ?? {};
+    frames.want(50, 1);
+    expect(prefetched?.aborted).toBe(true);
+    expect(wanted?.aborted).toBe(false);
+    expect(waiting.has(50)).toBe(true);
+    await settle(10);
+    expect(loaded).toEqual([10]);
+  });
+
+  it("keeps within its bytes, closes what it drops, and keeps what was used last", async () => {
+    const { frames, made, settle } = setup({ pictures: 3, inFlight: 1, ahead: 0 });
+    for (const frame of [0, 1, 2]) {
+      frames.want(frame, 1);
+      await settle(frame);
+    }
+    expect(frames.get(0)).toBeDefined();
+    frames.want(3, 1);
+    await settle(3);
+    expect(frames.get(1)).toBeUndefined();
+    expect(frames.get(0)).toBeDefined();
+    expect(made.filter((p) => p.closed).map((p) => p.frame)).toEqual([1]);
+  });
+
+  it("never drops the frame that is wanted, even when it alone is too large", async () => {
+    const { frames, settle, made } = setup({ pictures: 0.5, inFlight: 1, ahead: 0 });
+    frames.want(7, 1);
+    await settle(7);
+    expect(frames.get(7)).toBeDefined();
+    expect(made[0].closed).toBe(false);
+  });
+
+  it("says what failed, goes on with the others, and tries again when asked again", async () => {
+    const { frames, waiting, failed, settle } = setup({ inFlight: 1 });
+    frames.want(10, 1);
+    await settle(10, "reject");
+    expect(failed).toEqual([10]);
+    expect([...waiting.keys()]).toEqual([11]);
+    await settle(11);
+    frames.want(10, 1);
+    expect(waiting.has(10) || waiting.has(12)).toBe(true);
+    await settle([...waiting.keys()][0]);
+    expect(waiting.has(10) || frames.get(10) !== undefined).toBe(true);
+  });
+
+  it("closes every picture and gives up every request at the end", async () => {
+    const { frames, waiting, made, settle } = setup({ inFlight: 2 });
+    frames.want(10, 1);
+    await settle(10);
+    frames.close();
+    expect(made.every((p) => p.closed)).toBe(true);
+    expect([...waiting.values()].every((flight) => flight.signal.aborted)).toBe(true);
+  });
+});
