@@ -55,9 +55,6 @@ class LabelFolder(Mapping[int, np.ndarray]):
         """What the values in the files mean; raises ValueError where that cannot be told."""
         if self._convention is None:
             self._convention = decide(self._readable(), self._ids)
-            if self._convention.notice is not None:
-                first = next(iter(self._files.values()), Path())
-                warnings.warn(f"{first.parent}: {self._convention.notice}", stacklevel=4)
         return self._convention
 
     def __getitem__(self, frame: int) -> np.ndarray:
@@ -86,6 +83,8 @@ class LabelFolder(Mapping[int, np.ndarray]):
 
     def _read(self, frame: int) -> np.ndarray:
         path = self._files[frame]
+        if self._convention is None and self.convention.notice is not None:
+            warnings.warn(f"{path.parent}: {self.convention.notice}", stacklevel=3)
         labels = self.convention.apply(open_mask(path, self._size), str(path))
         labels.flags.writeable = False
         return labels

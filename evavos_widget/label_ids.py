@@ -549,6 +549,8 @@ def _by_grey(
         values, notice = shown, "grey levels count as they are shown, as the files' bits differ."
     if doubt := values.doubt():
         raise ValueError(_doubtful(name, doubt))
+    if values.values[0] < 0:
+        raise ValueError(_no_id(name, values.values[0]))
     if values.values[-1] > 255 and all(v % 257 == 0 for v in values.values):
         # 8 bits become 16 by repeating the byte, that is, times 257.
         return Convention(

@@ -235,11 +235,15 @@ class LabelMaps:
         """Label maps of an ``(N, H, W)`` array, or of a sequence of N maps of one size."""
         if not len(labels) or np.ndim(labels[0]) != 2:
             raise ValueError(f"labels have shape {np.shape(labels)}; give (N, H, W) with N >= 1.")
-        height, width = np.shape(labels[0])
-        maps = (
-            as_label_map(m, height, width, f"mask {i}", copy=False) for i, m in enumerate(labels)
+        return cls.from_maps(labels, *np.shape(labels[0]))
+
+    @classmethod
+    def from_maps(cls, maps: Iterable[Any], height: int, width: int) -> LabelMaps:
+        """Label maps that come one after the other, each of ``(height, width)``."""
+        checked = (
+            as_label_map(m, height, width, f"mask {i}", copy=False) for i, m in enumerate(maps)
         )
-        return cls._of((_frozen_runs(m) for m in maps), height, width)
+        return cls._of((_frozen_runs(m) for m in checked), height, width)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evavos_widget import engines, export
+from evavos_widget import engines, formats
 from evavos_widget.journal import Journal
 from evavos_widget.loop import (
     Annotation,
@@ -548,7 +548,7 @@ class Session:
         """
         maps = {
             int(f): as_label_map(m, self.video.height, self.video.width, f"the mask for frame {f}")
-            for f, m in export.import_masks(source, self.video).items()
+            for f, m in formats.import_masks(source, self.video).items()
         }
         if not maps:
             raise ValueError(f"no mask found in {source!r}; give one label map or more.")
@@ -757,7 +757,7 @@ class Session:
         Parameters
         ----------
         format : str
-            A key of `evavos_widget.export.FORMATS`.
+            A key of `evavos_widget.formats.FORMATS`.
         path : path, optional
             Default: ``<video name>-<format>`` in the session's folder.
 
@@ -770,7 +770,7 @@ class Session:
         if path is None:
             path = (self.path or Path()) / f"{self.video.name}-{format}"
             options.setdefault("overwrite", True)
-        return export.export(
+        return formats.export(
             self.video,
             state.masks,
             [asdict(o) for o in state.objects],
