@@ -51,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="take the masks of a session away")
     export.add_argument("session", type=Path, help="the session's folder, NAME.evavos")
-    export.add_argument("--format", default="davis", help="davis (default), youtube-vos, coco, ...")
+    export.add_argument(
+        "--format",
+        default="davis",
+        help="davis (default), youtube-vos, coco, youtube-vis, overlay or numpy",
+    )
     export.add_argument("--video", help="where the video is now, if it moved")
     export.add_argument("--output", type=Path)
     export.add_argument("--overwrite", action="store_true")

@@ -1,16 +1,35 @@
-"""Files and folders that appear complete or not at all, and the folder of what can be got again."""
+"""Files and folders that appear complete or not at all, and names that stay in their folder."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["cache_folder", "plain_name", "replacing"]
+__all__ = [
+    "cache_folder",
+    "exclusive",
+    "is_plain_name",
+    "is_regular",
+    "plain_name",
+    "replacing",
+    "tidy",
+]
+
+_LEFT_BEHIND = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{12}\.(?P<state>new|old)(?P<suffix>\.[^.]*)?")
+"""What `replacing` calls its siblings; see there."""
+
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+"""Characters that some file system does not allow, or reads as another folder."""
+
+_LONGEST_NAME = 120
+"""Characters of a `plain_name`; file systems take 255 bytes, with suffixes."""
 
 
 def cache_folder() -> Path:
@@ -26,14 +45,31 @@ def cache_folder() -> Path:
     return folder
 
 
-def plain_name(name: str) -> str:
-    """A name as that of one file or folder: it leads nowhere else.
+def is_regular(path: str | os.PathLike[str]) -> bool:
+    """Whether a file with an end is there, and no pipe, device or folder; links are followed."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
-    What is a path is reduced to its last part, and what no file system takes to ``_``.
+
+def plain_name(name: str, default: str = "video") -> str:
+    """`name` as the name of one file or folder, which stays in the folder it is put in.
+
+    Parameters
+    ----------
+    name : str
+        Anything; a path gives its last part.
+    default : str
+        Where nothing is left of `name`.
     """
-    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
-    plain = re.sub(r'[\x00-\x1f<>:"|?*]', "_", last).strip(" ")
-    return "video" if plain.strip(".") == "" else plain
+    last = re.split(r"[/\\]", name.rstrip("/\\ "))[-1]
+    return _NOT_IN_NAMES.sub("_", last).strip(". ")[:_LONGEST_NAME] or default
+
+
+def is_plain_name(name: object) -> bool:
+    """Whether `name` is a file's name that leads to no other folder and is not hidden."""
+    return isinstance(name, str) and bool(re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*", name))
 
 
 @contextmanager
@@ -41,7 +77,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary sibling of `path` to write to, and move it to `path` at the end.
 
     The caller makes the sibling, as a file or as a folder. If the block raises, the
-    sibling is removed and `path` is as it was. What `path` held before is replaced.
+    sibling is removed and `path` is as it was. What `path` held before is replaced. A
+    process that is killed leaves siblings behind, for `tidy`.
 
     Parameters
     ----------
@@ -70,8 +107,46 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     _remove(old)
 
 
+def tidy(folder: str | os.PathLike[str], name: str | None = None) -> None:
+    """Clear away what a killed process left of `replacing` in a folder.
+
+    Where it was killed between the two steps of replacing a folder, the old one comes back.
+    Nobody else may be writing there meanwhile: see `exclusive`.
+
+    Parameters
+    ----------
+    folder : path-like
+    name : str, optional
+        Only what was to become this file or folder; by default, everything.
+    """
+    for path in sorted(Path(folder).iterdir()):
+        found = _LEFT_BEHIND.fullmatch(path.name)
+        if found is None:
+            continue
+        target = path.with_name(found["stem"] + (found["suffix"] or ""))
+        if name is not None and target.name != name:
+            continue
+        if found["state"] == "old" and not target.exists():
+            os.replace(path, target)
+        else:
+            _remove(path)
+
+
+@contextmanager
+def exclusive(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Wait until nobody else on this machine writes to `path`, and keep others waiting."""
+    from filelock import FileLock
+
+    place = os.fsencode(Path(path).absolute())
+    locks = cache_folder() / "locks"
+    locks.mkdir(exist_ok=True)
+    name = hashlib.blake2b(place, digest_size=16).hexdigest()
+    with FileLock(str(locks / f"{name}.lock")):
+        yield
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

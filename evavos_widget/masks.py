@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.files import replacing
+from evavos_widget.label_ids import davis_palette, decide, open_mask
 
 __all__ = [
     "OKABE_ITO",
+    "SOFTWARE",
     "LabelMaps",
     "as_label_map",
     "davis_palette",
@@ -29,6 +31,9 @@ __all__ = [
     "to_polygons",
     "write_label_png",
 ]
+
+SOFTWARE = "evavos-widget"
+"""The PNG field *Software* of masks that an export wrote and a later one may replace."""
 
 MAX_RUN = 2**24 - 1
 """Longest run that fits beside its label in 32 bits."""
@@ -230,11 +235,15 @@ class LabelMaps:
         """Label maps of an ``(N, H, W)`` array, or of a sequence of N maps of one size."""
         if not len(labels) or np.ndim(labels[0]) != 2:
             raise ValueError(f"labels have shape {np.shape(labels)}; give (N, H, W) with N >= 1.")
-        height, width = np.shape(labels[0])
-        maps = (
-            as_label_map(m, height, width, f"mask {i}", copy=False) for i, m in enumerate(labels)
+        return cls.from_maps(labels, *np.shape(labels[0]))
+
+    @classmethod
+    def from_maps(cls, maps: Iterable[Any], height: int, width: int) -> LabelMaps:
+        """Label maps that come one after the other, each of ``(height, width)``."""
+        checked = (
+            as_label_map(m, height, width, f"mask {i}", copy=False) for i, m in enumerate(maps)
         )
-        return cls._of((_frozen_runs(m) for m in maps), height, width)
+        return cls._of((_frozen_runs(m) for m in checked), height, width)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -502,23 +511,6 @@ def from_polygons(polygons: Iterable[Any], height: int, width: int) -> np.ndarra
 # Colours and PNG ------------------------------------------------------------------------
 
 
-def davis_palette() -> np.ndarray:
-    """Palette of DAVIS and PASCAL VOC annotations.
-
-    Returns
-    -------
-    (256, 3) uint8 array, RGB
-        The bits of an id, lowest first, go in turn to red, green and blue, from the
-        highest bit of the colour down (PASCAL VOC development kit).
-    """
-    ids = np.arange(256)[:, None]
-    channel = np.arange(3)
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    for bit in range(3):
-        palette |= ((ids >> (3 * bit + channel) & 1) << (7 - bit)).astype(np.uint8)
-    return palette
-
-
 def default_color(object_id: int) -> str:
     """Colour of an object that was given none.
 
@@ -546,7 +538,9 @@ def default_color(object_id: int) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def write_label_png(path: str | os.PathLike[str], labels: np.ndarray) -> None:
+def write_label_png(
+    path: str | os.PathLike[str], labels: np.ndarray, *, exported: bool = False
+) -> None:
     """Write a label map as a palette PNG in the colours of DAVIS.
 
     The file appears complete or not at all, even if the process is killed.
@@ -555,48 +549,43 @@ def write_label_png(path: str | os.PathLike[str], labels: np.ndarray) -> None:
     ----------
     path : path-like
     labels : (H, W) array of bool or integers in [0, 255]
+    exported : bool
+        Mark the file as this package's own, which a later export may replace.
     """
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     height, width = (*np.shape(labels), 1, 1)[:2]
     image = Image.fromarray(as_label_map(labels, height, width, what="labels"))
     image.putpalette(davis_palette().tobytes())
+    mark = PngInfo()
+    if exported:
+        mark.add_text("Software", SOFTWARE)
     with replacing(path) as temporary:
-        image.save(temporary, format="PNG")
+        image.save(temporary, format="PNG", pnginfo=mark)
 
 
 def read_label_png(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a label map from a PNG.
+    """Read a label map from a PNG, or another picture file without loss.
+
+    What its values mean is decided from this one file; for the masks of a whole video use
+    `evavos_widget.label_folder.LabelFolder`, which looks at all of them.
 
     Parameters
     ----------
     path : path-like
-        A palette PNG (indices are ids), a 1-bit one (1 is object 1), or a grey one:
-        ids, except that a picture of 0 and 255 only means background and object 1.
-        Colours are read as grey when red, green and blue agree.
+        A palette PNG (indices are ids), a 1-bit one (1 is object 1), a grey one (ids, except
+        that black and white only mean background and object 1), one with the mask in its
+        alpha channel, or one in the colours of DAVIS's palette.
 
     Returns
     -------
     (H, W) uint8 array
-    """
-    from PIL import Image, UnidentifiedImageError
 
-    try:
-        with Image.open(path) as image:
-            mode = image.mode
-            pixels = np.asarray(image)
-    except FileNotFoundError:
-        raise
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read as a mask ({error}); save it as PNG.") from error
-    if mode in ("RGB", "RGBA", "LA"):
-        colors = pixels[..., : 3 if mode.startswith("RGB") else 1]
-        if (colors != colors[..., :1]).any():
-            raise ValueError(
-                f"{path} is a colour picture, so its ids are not known; "
-                "save it as palette or grey PNG."
-            )
-        pixels = colors[..., 0]
-    if mode != "P" and pixels.dtype == np.uint8 and set(np.unique(pixels)) <= {0, 255}:
-        pixels = pixels != 0
-    return as_label_map(pixels, *pixels.shape[:2], what=str(path))
+    Raises
+    ------
+    ValueError
+        It is no picture, its ids are not known, or they are not plausible.
+    """
+    raw = open_mask(path)
+    return decide([(str(path), raw)]).apply(raw, str(path))

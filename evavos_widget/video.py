@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import operator
 import os
-import re
 import threading
 import uuid
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+
+from evavos_widget.video_pictures import PICTURE_SUFFIXES, list_pictures
+from evavos_widget.video_sources import ArrayReader, Reader, Source, open_source
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = ["PICTURE_SUFFIXES", "Video", "list_pictures"]
-
-#: File names that count as frames when a folder is opened.
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
-
-#: Frames per second where the source does not say; the rate of DAVIS.
-DEFAULT_FPS = 24.0
-
-_EXIF_ORIENTATION = 0x0112
-
-
-class _Reader(Protocol):
-    """Where the frames of a `Video` come from; called by one thread at a time."""
-
-    n_frames: int
-    height: int
-    width: int
-    fps: float
-    warnings: tuple[str, ...]
-
-    def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
-        """Frame `index`; `keep` gets at most `room` others that came up on the way."""
-        ...
-
-    def original_jpeg(self, index: int) -> bytes | None:
-        """Return the bytes of the frame's own JPEG file, if it can be shown as it is."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class Video:
@@ -68,29 +40,41 @@ class Video:
     name : str
     source : str, list of str or None
         What `Video.open` takes to open the same video again; None for arrays.
+    frame_names : tuple of str
+        What each frame is called, for files that belong to it: the name of its picture file
+        without suffix, or its number as in ``00042``. It is what it was at opening, whatever
+        comes into a folder later; to open the same frames again, give it to `open`.
+    frame_files : tuple of str
+        The picture file of each frame, from the folder on that holds all of them, as in
+        ``clip/00042.png``; for a video without, the name that FFmpeg would be asked to write.
+    paths : tuple of Path
+        The files on this machine that the video is read from; none for arrays.
     token : UUID
         Names this object to engines that several videos share; never used again.
     warnings : tuple of str
         A sentence for everything found wrong with the source that did not prevent opening.
     """
 
-    def __init__(
-        self, reader: _Reader, source: str | list[str] | None, name: str, cache_bytes: int
-    ) -> None:
+    def __init__(self, opened: Source, name: str, cache_bytes: int) -> None:
+        reader = opened.reader
         self.n_frames = reader.n_frames
         self.height = reader.height
         self.width = reader.width
         self.fps = reader.fps
-        self.warnings = reader.warnings
+        self.warnings: tuple[str, ...] = (*opened.notices, *reader.warnings)
         self.name = name
-        self.source = source
+        self.source = opened.origin
+        self.frame_names: tuple[str, ...] = opened.frame_names
+        self.frame_files: tuple[str, ...] = opened.frame_files
+        self.paths: tuple[Path, ...] = reader.paths
         self.token = uuid.uuid4()
         self.cache_bytes = cache_bytes
         self._frame_bytes = self.height * self.width * 3
-        self._reader: _Reader | None = reader
+        self._reader: Reader | None = reader
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._fingerprint: str | None = None
         self._lock = threading.RLock()
+        self._quick_lock = threading.Lock()
 
     @classmethod
     def open(
@@ -98,6 +82,7 @@ class Video:
         source: Video | str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | ArrayLike,
         *,
         name: str | None = None,
+        frame_names: Sequence[str] | None = None,
         cache_bytes: int = 256 * 2**20,
     ) -> Video:
         """Open a video.
@@ -109,8 +94,10 @@ class Video:
         ----------
         source : str, path, list of paths, array or Video
             - a folder of JPEG or PNG files, in natural order (``f2`` before ``f10``), hidden
-              files left out; or a pattern such as ``clip/*.jpg``
-            - any file FFmpeg reads; frame i is the i-th one it decodes
+              files left out; or a pattern such as ``clip/*.jpg``. Masks that lie among the
+              frames are left out, or it is refused where they cannot be told apart.
+            - any file FFmpeg reads; frame i is the i-th one it decodes. Of several streams of
+              pictures it is the one that players take. A TIFF or WebP file of several pages.
             - a list of picture files
             - a URL that fsspec knows, of a file, a folder or a pattern; what is remote is
               copied once to the user's cache folder. A URL whose last part has no suffix
@@ -120,15 +107,20 @@ class Video:
             - a `Video`, returned as it is
         name : str, optional
             By default the name of the folder or file.
+        frame_names : sequence of str, optional
+            `Video.frame_names` of an earlier opening: only these frames are opened, in this
+            order, whatever else is in the folder by now. Where there are as many frames
+            under other names, or the frames have no names of their own, they get these.
         cache_bytes : int
             Bound on the frames held in memory, in bytes. Default 256 MiB.
 
         Raises
         ------
         FileNotFoundError
-            Nothing is at `source`.
+            Nothing is at `source`, or a frame of `frame_names` is gone.
         ValueError
-            There are no frames, they differ in size, or the array does not fit the above.
+            There are no frames, they differ in size, frames cannot be told from masks, the
+            array does not fit the above, or `frame_names` cannot be names of files.
         TypeError
             `source` is of another kind.
         OSError
@@ -136,8 +128,8 @@ class Video:
         """
         if isinstance(source, Video):
             return source
-        reader, origin, default_name = _open_reader(source)
-        video = cls(reader, origin, name or default_name, cache_bytes)
+        opened = open_source(source, None if frame_names is None else list(frame_names))
+        video = cls(opened, name or opened.name, cache_bytes)
         for sentence in video.warnings:
             warnings.warn(sentence, stacklevel=2)
         return video
@@ -167,6 +159,34 @@ class Video:
             self._keep(index, frame)
             return frame
 
+    def quick_frame(self, index: int) -> tuple[int, np.ndarray]:
+        """Something of the moment of frame `index`, at once; for looking around in a video.
+
+        A frame of a video file may need hundreds of others before it to be decoded. This
+        does not wait for them, nor for another thread that does.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        index : int
+            Of the frame that is given: the one asked for where it is at hand, or the nearest
+            one that can be decoded by itself.
+        frame : (H, W, 3) uint8 array, RGB, read-only
+        """
+        index = self._checked(index)
+        frame = self._cache.get(index)  # one step, which needs no lock
+        if frame is not None:
+            return index, frame
+        with self._quick_lock:
+            found = self._open_reader().quick(index)
+        if found is None:
+            return index, self.frame(index)
+        found[1].flags.writeable = False
+        return found
+
     def _keep(self, index: int, frame: np.ndarray) -> None:
         if frame.flags.writeable:
             frame.flags.writeable = False
@@ -195,7 +215,8 @@ class Video:
         """32 hexadecimal digits that stay the same whenever the same video is opened.
 
         Made from the sizes and a 16 x 16 grid of pixels of the first, the middle and the
-        last frame; a frame that cannot be read counts as such.
+        last frame, or in a video file of the key frames before these, which are read at
+        once; a frame that cannot be read counts as such.
         """
         with self._lock:
             if self._fingerprint is None:
@@ -203,7 +224,8 @@ class Video:
                 digest.update(f"{self.n_frames} {self.height} {self.width}".encode())
                 rows = np.linspace(0, self.height - 1, 16).astype(int)
                 columns = np.linspace(0, self.width - 1, 16).astype(int)
-                for i in (0, self.n_frames // 2, self.n_frames - 1):
+                for middle in (0, self.n_frames // 2, self.n_frames - 1):
+                    i = self._open_reader().anchor(middle)
                     try:
                         digest.update(self.frame(i)[np.ix_(rows, columns)].tobytes())
                     except OSError:
@@ -213,13 +235,13 @@ class Video:
 
     def close(self) -> None:
         """Let go of the file and the cached frames; the video cannot be read afterwards."""
-        with self._lock:
+        with self._lock, self._quick_lock:
             if self._reader is not None:
                 self._reader.close()
             self._reader = None
             self._cache.clear()
 
-    def _open_reader(self) -> _Reader:
+    def _open_reader(self) -> Reader:
         if self._reader is None:
             raise ValueError(f"the video {self.name!r} is closed; open it again to read frames.")
         return self._reader
@@ -252,304 +274,13 @@ class Video:
 
     def __reduce__(self) -> tuple[Any, ...]:
         reader = self._open_reader()
-        source = reader.array if isinstance(reader, _ArrayReader) else self.source
-        return _reopen, (source, self.name, self.cache_bytes)
+        source = reader.array if isinstance(reader, ArrayReader) else self.source
+        return _reopen, (source, self.name, self.frame_names, self.cache_bytes)
 
     def __repr__(self) -> str:
         return f"<Video {self.name!r}: {self.n_frames} frames of {self.width} x {self.height}>"
 
 
-def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the JPEG and PNG files in `folder`, in natural order, hidden files left out."""
-    return sorted(
-        (path for path in Path(folder).iterdir() if _is_picture(path.name)),
-        key=lambda path: _natural(path.name),
-    )
-
-
-def _is_picture(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(PICTURE_SUFFIXES)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a sort key under which numbers within names count as numbers."""
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts] + [(-2, name)]
-
-
-def _reopen(source: Any, name: str, cache_bytes: int) -> Video:
-    return Video.open(source, name=name, cache_bytes=cache_bytes)
-
-
-def _open_reader(source: Any) -> tuple[_Reader, str | list[str] | None, str]:
-    """Return the reader of `source`, what opens it again, and a name for it."""
-    if isinstance(source, (str, os.PathLike)):
-        location = os.fspath(source)
-        if "://" in location or "::" in location:
-            return _open_url(location)
-        return _open_path(Path(location).expanduser().absolute())
-    if isinstance(source, (list, tuple)):
-        return _open_list(source)
-    if hasattr(source, "__array__"):
-        return _ArrayReader(np.asarray(source)), None, "video"
-    raise TypeError(
-        f"a video cannot be opened from {type(source).__name__}; "
-        "give a folder, a file, a URL, a list of picture files or an (N, H, W, 3) array."
-    )
-
-
-def _open_path(path: Path) -> tuple[_Reader, str, str]:
-    if path.is_dir():
-        pictures = list_pictures(path)
-        if not pictures:
-            raise ValueError(
-                f"the folder {path} holds no frames; give one with JPEG or PNG files in it."
-            )
-        return _PictureReader(pictures), str(path), path.name
-    if path.is_file():
-        return _open_file(path), str(path), path.stem
-    pictures = [p for p in map(Path, glob.glob(str(path))) if not p.name.startswith(".")]
-    if pictures:
-        pictures.sort(key=lambda p: _natural(str(p)))
-        return _PictureReader(pictures), str(path), path.parent.name
-    raise FileNotFoundError(f"there is no file or folder {path}; check the path of the video.")
-
-
-def _open_file(path: Path) -> _Reader:
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return _PictureReader([path])
-    from evavos_widget.video_file import VideoFileReader
-
-    return VideoFileReader(path, DEFAULT_FPS)
-
-
-def _open_list(source: Sequence[Any]) -> tuple[_Reader, list[str], str]:
-    if not source:
-        raise ValueError("the list of frames is empty; give at least one picture file.")
-    for item in source:
-        if not isinstance(item, (str, os.PathLike)):
-            raise TypeError(
-                f"the list of frames holds {type(item).__name__}; "
-                "give paths, or stack arrays with numpy.stack."
-            )
-    places = [os.fspath(item) for item in source]
-    places = [p if "://" in p else str(Path(p).expanduser().absolute()) for p in places]
-    paths = _local_copies(places)
-    for place, path in zip(places, paths, strict=True):
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no picture {place}; check the list of frames.")
-    return _PictureReader(paths, places), places, Path(places[0]).parent.name
-
-
-def _open_url(url: str) -> tuple[_Reader, str, str]:
-    import fsspec
-    from fsspec.implementations.local import LocalFileSystem
-
-    fs, path = fsspec.url_to_fs(url)
-    if isinstance(fs, LocalFileSystem):
-        return _open_path(Path(path))
-    last = path.rstrip("/").rsplit("/", 1)[-1]
-    if glob.has_magic(path):
-        found = fs.glob(path)
-    elif "." not in last or path.endswith("/"):
-        found = fs.ls(path, detail=False) if fs.exists(path) else []
-    elif fs.exists(path):
-        return _open_file(_local_copies([url])[0]), url, Path(last).stem
-    else:
-        raise FileNotFoundError(f"there is nothing at {url}; check the address of the video.")
-    found = sorted((f for f in found if _is_picture(f.rsplit("/", 1)[-1])), key=_natural)
-    if not found:
-        raise ValueError(f"there are no frames at {url}; give a folder of JPEG or PNG files.")
-    # In a chain such as zip://frames::s3://bucket/clip.zip only the first link is listed.
-    rest = url.partition("::")[2]
-    places = [fs.unstrip_protocol(f) + (f"::{rest}" if rest else "") for f in found]
-    name = Path(path.rstrip("/")).parent.name if glob.has_magic(path) else last
-    return _PictureReader(_local_copies(places), places), url, name or "video"
-
-
-def _local_copies(places: list[str]) -> list[Path]:
-    """Where `places` can be read as files; URLs are copied to the cache folder at first use."""
-    urls = [place for place in places if "://" in place]
-    if not urls:
-        return [Path(place) for place in places]
-    import fsspec
-    from platformdirs import user_cache_path
-
-    # check_files: a copy is used only while the original has not changed.
-    options = {"cache_storage": str(user_cache_path("evavos-widget") / "videos")}
-    copies = fsspec.open_local(
-        [f"filecache::{url}" for url in urls], filecache={**options, "check_files": True}
-    )
-    local = dict(zip(urls, copies, strict=True))
-    return [Path(local.get(place, place)) for place in places]
-
-
-class _PictureReader:
-    """Frames that are picture files, one each.
-
-    Parameters
-    ----------
-    paths : list of Path
-    names : list of str, optional
-        What to call them in messages; by default their paths.
-    """
-
-    fps = DEFAULT_FPS
-
-    def __init__(self, paths: list[Path], names: list[str] | None = None) -> None:
-        self.n_frames = len(paths)
-        self._paths = paths
-        self._names = names or [str(path) for path in paths]
-        self._shown_as_is = [False] * len(paths)
-        self._problems: dict[int, str] = {}
-        first: int | None = None
-        for i, path in enumerate(paths):
-            try:
-                with Image.open(path) as image:
-                    width, height = image.size
-                    turned = _orientation(image)
-                    self._shown_as_is[i] = (
-                        image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")
-                    ) and turned == 1
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-                self._problems[i] = _one_line(error)
-                continue
-            if turned >= 5:  # EXIF: rows and columns change places
-                width, height = height, width
-            if first is None:
-                first, self.height, self.width = i, height, width
-            elif (height, width) != (self.height, self.width):
-                raise ValueError(
-                    f"the frames differ in size: {self._names[i]} is {width} x {height}, "
-                    f"{self._names[first]} is {self.width} x {self.height}; "
-                    "give pictures of one size."
-                )
-        if first is None:
-            raise ValueError(
-                f"none of the {len(paths)} frames can be read, the first being "
-                f"{self._names[0]} ({self._problems[0]}); give JPEG or PNG files."
-            )
-        self.warnings = tuple(
-            f"frame {i} cannot be read: {self._names[i]} ({problem}); replace that file."
-            for i, problem in self._problems.items()
-        )
-
-    def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
-        name = self._names[index]
-        try:
-            frame = self._fast(index)
-            if frame is None:
-                with Image.open(self._paths[index]) as image:
-                    frame = _rgb(image)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise OSError(
-                f"frame {index} cannot be read: {name} ({_one_line(error)}); replace that file."
-            ) from error
-        if frame.shape[:2] != (self.height, self.width):
-            raise OSError(
-                f"frame {index} is {frame.shape[1]} x {frame.shape[0]} in {name}, but the video "
-                f"is {self.width} x {self.height}; the file changed, open the video again."
-            )
-        return frame
-
-    def original_jpeg(self, index: int) -> bytes | None:
-        if not self._shown_as_is[index]:
-            return None
-        data = self._paths[index].read_bytes()
-        # Without its end marker the file is cut short; decoding it will say so.
-        return data if b"\xff\xd9" in data[-1024:] else None
-
-    def _fast(self, index: int) -> np.ndarray | None:
-        """Decode with OpenCV, in half of Pillow's time; None where Pillow has to look."""
-        data = self.original_jpeg(index)
-        if data is None:
-            return None
-        import cv2
-
-        bgr = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-        return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-    def close(self) -> None:
-        pass
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1 to 8, from the header alone (a PNG may be decoded to look further)."""
-    if image.format in ("JPEG", "MPO") or "exif" in image.info:
-        return image.getexif().get(_EXIF_ORIENTATION, 1)
-    return 1
-
-
-def _rgb(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8 from a picture of any mode, upright."""
-    if _orientation(image) != 1:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        return np.repeat(_to_uint8(np.asarray(image))[..., None], 3, axis=2)
-    if image.mode in ("I", "F"):
-        raise OSError(f"its pixels are 32-bit, mode {image.mode}")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return np.asarray(image.convert("RGB"))
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-class _ArrayReader:
-    """Frames of an array in memory."""
-
-    fps = DEFAULT_FPS
-    warnings = ()
-
-    def __init__(self, array: np.ndarray) -> None:
-        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] != 3):
-            raise ValueError(
-                f"the video array has shape {array.shape}; give (N, H, W, 3) RGB or (N, H, W) grey."
-            )
-        if 0 in array.shape:
-            raise ValueError(
-                f"the video array has shape {array.shape}, which is 0 frames or pixels; "
-                "give at least one of each."
-            )
-        if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
-            raise ValueError(
-                f"the video array has dtype {array.dtype}; "
-                "give uint8, uint16, or float between 0 and 1."
-            )
-        if array.dtype.kind == "f":
-            for i, frame in enumerate(array):
-                low, high = frame.min(), frame.max()
-                if not (np.isfinite(low) and np.isfinite(high)):
-                    raise ValueError(
-                        f"frame {i} of the video array is not finite; replace NaN and infinity."
-                    )
-                if low < 0 or high > 1:
-                    raise ValueError(
-                        f"frame {i} of the video array spans {low:g} to {high:g}; "
-                        "scale floats to between 0 and 1, or convert to uint8."
-                    )
-        self.array = array
-        self.n_frames, self.height, self.width = array.shape[:3]
-
-    def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
-        frame = _to_uint8(self.array[index])
-        if frame.ndim == 2:
-            frame = np.repeat(frame[..., None], 3, axis=2)
-        return frame.view()
-
-    def original_jpeg(self, index: int) -> None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
-def _to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """8 bits from uint8, uint16 (the high byte) or float in [0, 1] (rounded)."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    if pixels.dtype.kind == "f":
-        return np.rint(pixels * 255).astype(np.uint8)
-    return (pixels >> 8).astype(np.uint8)
+def _reopen(source: Any, name: str, frame_names: Sequence[str], cache_bytes: int) -> Video:
+    # What is wrong with the video was said when it was opened first.
+    return Video(open_source(source, list(frame_names)), name, cache_bytes)

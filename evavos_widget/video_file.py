@@ -11,20 +11,30 @@ from typing import NamedTuple
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 __all__ = ["VideoFileReader"]
 
-#: Frames that are decoded and compared with the packets before all packets are believed.
 _COMPARED = 32
+"""Frames that are decoded and compared with the packets before all packets are believed."""
 
-#: A request this many frames or less before the last ones counts as reading backwards.
 _BACKWARDS = 8
+"""A request this many frames or less before the last ones counts as reading backwards."""
 
-#: Containers whose header says how long they are meant to be, and the seconds by which a
-#: whole one may end before that.
 _DURATION_IN_HEADER = ("matroska,webm", "flv")
+"""Containers whose header says how long they are meant to be."""
+
 _DURATION_SLACK = 0.25
+"""Seconds by which a whole one of these may end before that."""
+
+
+_KEY_PACKETS = 64
+"""Packets after a seek among which the key frame must be, or it is not a quick one."""
+
+_SIDE_DATA_KINDS = 48
+"""More than FFmpeg 8 has types of side data (AVFrameSideDataType)."""
 
 
 class _Packet(NamedTuple):
@@ -74,8 +84,10 @@ class VideoFileReader:
 
     def __init__(self, path: Path, default_fps: float) -> None:
         self._path = path
+        self.paths = (path,)
         self._broken_off: int | None = None  # where the packet starts that the file ends within
         self._reformatter = VideoReformatter()
+        self._key_container: av.container.InputContainer | None = None
         self._open()
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else default_fps
@@ -106,27 +118,54 @@ class VideoFileReader:
             "replace the file to get it, the other frames stay usable."
         )
 
+    def quick(self, index: int) -> tuple[int, np.ndarray] | None:
+        """The key frame nearest to frame `index`, with its number.
+
+        It is read from a handle of its own, so that it may be called while another thread
+        is in `read`; None where the file has no key frame that decodes by itself.
+        """
+        nearest = min(self._keyframes, key=lambda k: abs(k.first_frame - index))
+        if nearest.first_frame == 0:
+            return 0, self._first_picture
+        if self._key_container is None:
+            self._key_container, self._key_stream = _open_stream(self._path)
+            self._key_reformatter = VideoReformatter()
+        container, stream = self._key_container, self._key_stream
+        for time in (nearest.pts, nearest.dts):
+            if time is None:
+                continue
+            try:
+                container.seek(time, stream=stream)
+                for packet in islice(container.demux(stream), _KEY_PACKETS):
+                    if packet.size and packet.pts == nearest.pts:
+                        # None: hand the frame out now, and not when the next ones are there.
+                        for frame in chain(stream.decode(packet), stream.decode(None)):
+                            return nearest.first_frame, self._rgb(frame, self._key_reformatter)
+            except FFmpegError:
+                continue
+        return None
+
+    def anchor(self, index: int) -> int:
+        """The last frame up to `index` at which decoding can start."""
+        if self._index is None:
+            return index
+        nearest = bisect_right(self._keyframes, index, key=lambda k: k.first_frame) - 1
+        return self._keyframes[nearest].first_frame
+
     def original_jpeg(self, index: int) -> None:
         """Return None: no frame of a video file is a JPEG file of its own."""
         return None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; nobody may be in `read` or `quick`."""
         self._container.close()
+        if self._key_container is not None:
+            self._key_container.close()
+            self._key_container = None
 
     def _open(self) -> None:
         """Stand at the start of the file."""
-        try:
-            self._container = av.open(str(self._path))
-        except FFmpegError as error:
-            raise OSError(
-                f"{self._path} cannot be read as a video ({error.strerror}); "
-                "give a file that FFmpeg reads, or convert this one to MP4."
-            ) from error
-        if not self._container.streams.video:
-            self._container.close()
-            raise ValueError(f"{self._path} has no video stream; give a file with pictures in it.")
-        self._stream = self._container.streams.video[0]
+        self._container, self._stream = _open_stream(self._path)
         self._stand(self._packets(), first_right=0)
 
     def _stand(self, packets: Iterator[av.Packet], first_right: int) -> None:
@@ -204,12 +243,13 @@ class VideoFileReader:
             if i >= last:
                 return
 
-    def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
+    def _rgb(self, frame: av.VideoFrame, reformatter: VideoReformatter | None = None) -> np.ndarray:
         """(H, W, 3) uint8, upright, in the size of the first frame."""
-        rgb = self._reformatter.reformat(frame, *self._coded_size, "rgb24", threads=1).to_ndarray()
-        matrix = frame.side_data.get("DISPLAYMATRIX")
+        reformatter = reformatter or self._reformatter
+        rgb = reformatter.reformat(frame, *self._coded_size, "rgb24", threads=1).to_ndarray()
+        matrix = _display_matrix(frame)
         if matrix is not None:
-            rgb = _upright(rgb, np.frombuffer(matrix, dtype=np.int32))
+            rgb = _upright(rgb, matrix)
         return np.array(rgb, order="C")  # FFmpeg's own memory has padded rows
 
     def _make_index(self) -> str | None:
@@ -223,7 +263,9 @@ class VideoFileReader:
                 f"no frame of {self._path} can be decoded; repair the file or give another."
             )
         self._coded_size = head[0].width, head[0].height
-        self.height, self.width = self._rgb(head[0]).shape[:2]
+        self._first_picture = self._rgb(head[0])
+        self._first_picture.flags.writeable = False
+        self.height, self.width = self._first_picture.shape[:2]
 
         times = _times_in_order(packets)
         if times is not None and [frame.pts for frame in head] == times[:_COMPARED]:
@@ -274,8 +316,8 @@ class VideoFileReader:
         end = 0.0
         broken_off = None
         cut_short = False
-        with av.open(str(self._path)) as container:
-            stream = container.streams.video[0]
+        container, stream = _open_stream(self._path)
+        with container:
             try:
                 for packet in container.demux():
                     if not packet.size:
@@ -314,6 +356,61 @@ class VideoFileReader:
                 first = bisect_left(known, packet.pts)
                 if self._keyframes[-1].first_frame < first < len(known):
                     self._keyframes.append(_Keyframe(packet.pts, packet.dts, first))
+
+
+def _open_stream(path: Path) -> tuple[av.container.InputContainer, av.VideoStream]:
+    """Open a file, and of its streams of pictures the one to look at."""
+    try:
+        # What the file says about itself may be damaged without harm to its pictures.
+        container = av.open(str(path), metadata_errors="ignore")
+    except (FFmpegError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OSError(
+            f"{path} cannot be read as a video ({reason}); "
+            "give a file that FFmpeg reads, or convert this one to MP4."
+        ) from error
+    pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not pictures:
+        container.close()
+        raise ValueError(f"{path} has no video stream; give a file with pictures in it.")
+    stream = max(pictures, key=_prominence)
+    if stream.codec_context is None:
+        container.close()
+        raise OSError(
+            f"{path} cannot be read as a video (its codec is not known); "
+            "give a file that FFmpeg reads, or convert this one to MP4."
+        )
+    return container, stream
+
+
+def _prominence(stream: av.VideoStream) -> tuple[bool, bool, bool, int]:
+    """Players take the stream that is marked default, and of several the largest.
+
+    A still picture, as in front of an image sequence (AVIF), comes last.
+    """
+    known = stream.codec_context is not None
+    pixels = stream.width * stream.height if known else 0
+    return known, stream.frames != 1, bool(stream.disposition & Disposition.default), pixels
+
+
+def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
+    """(9,) int32, or None where the frame is shown as it is coded."""
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV does not know all types of side data, such as EXIF
+        graph = av.filter.Graph()
+        steps = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format)]
+        steps += [graph.add("sidedata", f"mode=delete:type={kind}") for kind in _unknown_kinds()]
+        steps.append(graph.add("buffersink"))
+        graph.link_nodes(*steps).configure()
+        graph.push(frame)
+        matrix = graph.pull().side_data.get("DISPLAYMATRIX")
+    return None if matrix is None else np.frombuffer(matrix, dtype=np.int32)
+
+
+def _unknown_kinds() -> list[int]:
+    """Types of side data that PyAV has no name for."""
+    return sorted(set(range(_SIDE_DATA_KINDS)) - {kind.value for kind in SideDataType})
 
 
 def _times_in_order(packets: list[_Packet]) -> list[int] | None:

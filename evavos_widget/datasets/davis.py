@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
-from evavos_widget.masks import read_label_png, write_label_png
+from evavos_widget.label_folder import LabelFolder
+from evavos_widget.masks import write_label_png
 from evavos_widget.video import Video, list_pictures
 
-__all__ = ["LabelFolder", "open_sequence", "read_sequence_names", "write_sequence"]
+__all__ = ["open_sequence", "read_sequence_names", "write_sequence"]
 
 FRAMES, LABELS = "JPEGImages", "Annotations"
 
-#: The resolution that is opened where a dataset comes in several; DAVIS is scored on it.
 RESOLUTION = "480p"
-
-#: Label maps that stay in memory; enough for what looks at neighbouring frames.
-_CACHED_LABELS = 32
+"""The resolution that is opened where a dataset comes in several; DAVIS is scored on it."""
 
 
 def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
@@ -132,49 +126,6 @@ def read_sequence_names(spec: str, root: str | os.PathLike[str]) -> list[str]:
         if name not in known:
             raise ValueError(_unknown(name, known, root / FRAMES))
     return names
-
-
-class LabelFolder(Mapping[int, np.ndarray]):
-    """Label maps in PNG files, read when they are asked for, the latest kept in memory.
-
-    Parameters
-    ----------
-    files : mapping of int -> Path
-        By frame.
-    height, width : int
-        The size all of them must have.
-    """
-
-    def __init__(self, files: Mapping[int, Path], height: int, width: int) -> None:
-        self._files = dict(sorted(files.items()))
-        self._size = height, width
-        self._cached = lru_cache(_CACHED_LABELS)(self._read)
-
-    def __getitem__(self, frame: int) -> np.ndarray:
-        """(H, W) uint8 array, read-only."""
-        return self._cached(frame)
-
-    def __contains__(self, frame: object) -> bool:
-        return frame in self._files
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return LabelFolder, (self._files, *self._size)
-
-    def _read(self, frame: int) -> np.ndarray:
-        labels = read_label_png(self._files[frame])
-        if labels.shape != self._size:
-            raise ValueError(
-                f"the mask {self._files[frame]} is {labels.shape[1]} x {labels.shape[0]}, its "
-                f"frame is {self._size[1]} x {self._size[0]}; resize it without interpolation."
-            )
-        labels.flags.writeable = False
-        return labels
 
 
 def _name(entry: str) -> str:

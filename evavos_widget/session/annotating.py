@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget import export
+from evavos_widget import formats
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.masks import as_label_map
 from evavos_widget.points import Point, as_points
@@ -256,20 +256,28 @@ class AnnotatedSession(SessionView):
         return self.annotate(frame, nothing, objects=objects, kind="absent", seconds=seconds)
 
     def import_masks(
-        self, source: Any, *, objects: Collection[int] | None = None, seconds: float = 0.0
+        self,
+        source: Any,
+        *,
+        objects: Collection[int] | None = None,
+        seconds: float = 0.0,
+        ids: str = "auto",
     ) -> list[int]:
         """Take existing masks as annotations, in one step that undo takes back.
 
         Parameters
         ----------
-        source : folder of PNG files, .npz file, (N, H, W) array, or mapping
-            A mapping goes from frame to label map.
+        source : folder of pictures, file, (N, H, W) array, or mapping
+            What `evavos_widget.formats.import_masks` takes; a mapping goes from frame to label
+            map.
         objects : collection of int, optional
             Whom the masks speak for, whatever else they hold; default all ids that occur in
             any of them. Ids without an object get one. Pixels of locked objects stay as they
             are.
         seconds : float
             What they cost the annotator.
+        ids : {'auto', 'values', 'binary'}
+            How the values in them become ids, see `evavos_widget.label_ids.IDS`.
 
         Returns
         -------
@@ -284,7 +292,7 @@ class AnnotatedSession(SessionView):
         height, width = self.video.height, self.video.width
         maps = {
             self._as_frame(f): as_label_map(m, height, width, f"the mask for frame {f}")
-            for f, m in export.import_masks(source, self.video).items()
+            for f, m in formats.import_masks(source, self.video, ids=ids).items()
         }
         if not maps:
             raise ValueError(f"no mask found in {source!r}; give one label map or more.")

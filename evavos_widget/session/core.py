@@ -212,6 +212,7 @@ class SessionCore:
 
     def _header(self) -> dict[str, Any]:
         v = self.video
+        numbered = tuple(f"{i:05d}" for i in range(v.n_frames))
         return {
             "kind": "session",
             "version": VERSION,
@@ -222,6 +223,8 @@ class SessionCore:
                 "height": v.height,
                 "width": v.width,
                 "fingerprint": v.fingerprint(),
+                # What frames are called follows from their number in files and arrays.
+                "frame_names": None if v.frame_names == numbered else list(v.frame_names),
             },
             "engines": self._engine_names,
             "time": time.time(),

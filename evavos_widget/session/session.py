@@ -318,20 +318,26 @@ class Session(AnnotatedSession):
             self._do({"kind": "snooze", "frame": frame, "object": obj})
 
 
-def _video_of(header: Mapping[str, Any] | None, folder: Path) -> Any:
-    """What a session's journal says of where its video is."""
+def _video_of(header: Mapping[str, Any] | None, folder: Path) -> Video:
+    """The video that a session's journal names, with the frames that it had."""
     if header is None:
         raise ValueError(
             f"the journal in {str(folder)!r} lost its first line, which named the video; "
             "pass it: Session.open(path, video=...)."
         )
-    source = header["video"]["source"]
-    if source is None:
+    made = header["video"]
+    if made["source"] is None:
         raise ValueError(
             f"the video of {str(folder)!r} was given as an array; "
             "pass it again: Session.open(path, video=frames)."
         )
-    return source
+    try:
+        return Video.open(made["source"], name=made["name"], frame_names=made.get("frame_names"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"the video of {str(folder)!r} cannot be opened again ({error}); "
+            "pass where it is now: Session.open(path, video=...)."
+        ) from error
 
 
 def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:

@@ -8,8 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evavos_widget import export
-from evavos_widget.files import plain_name
+from evavos_widget import formats
 from evavos_widget.loop import Annotation
 from evavos_widget.masks import LabelMaps, davis_palette
 from evavos_widget.points import Point
@@ -157,7 +156,7 @@ class SessionView(SessionCore):
         Parameters
         ----------
         format : str
-            A key of `evavos_widget.export.FORMATS`.
+            A key of `evavos_widget.formats.FORMATS`.
         path : path, optional
             Default: ``<video name>-<format>`` in the session's folder.
 
@@ -168,9 +167,9 @@ class SessionView(SessionCore):
         """
         state = self._state
         if path is None:
-            path = (self.path or Path()) / f"{plain_name(self.video.name)}-{format}"
+            path = (self.path or Path()) / formats.export_name(self.video, format)
             options.setdefault("overwrite", True)
-        return export.export(
+        return formats.export(
             self.video,
             state.masks,
             [asdict(o) for o in state.objects],

@@ -66,7 +66,7 @@ def snapshot(
 
 def capabilities(session: Session) -> dict[str, Any]:
     """Say what the session's engines can do."""
-    from evavos_widget.export import FORMATS
+    from evavos_widget.formats import FORMATS
 
     return {
         "predictor": session.predictor.name,

@@ -275,7 +275,7 @@ export class FakeKernel {
       predictor: this.options.learned ? "sam" : "classical",
       predictor_learned: this.options.learned,
       propagator: "flow",
-      exports: ["davis", "youtube-vos", "coco", "overlay", "numpy"],
+      exports: ["davis", "youtube-vos", "coco", "youtube-vis", "overlay", "numpy"],
       clicks: true,
       box: true,
       ground_truth: true,

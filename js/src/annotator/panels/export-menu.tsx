@@ -9,7 +9,8 @@ import type { App } from "../app";
 const NAMES: Record<string, string> = {
   davis: "DAVIS palette PNG",
   "youtube-vos": "YouTube-VOS folder",
-  coco: "COCO RLE, JSON",
+  coco: "COCO, JSON with an image per frame",
+  "youtube-vis": "YouTube-VIS, JSON with a track per object",
   overlay: "Video with overlay, MP4",
   numpy: "NumPy array, NPZ",
 };

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evavos_widget.export import FORMATS, export, import_masks
+from evavos_widget.formats import FORMATS, export, import_masks
 from evavos_widget.masks import LabelMaps, from_coco
 from evavos_widget.overlay import overlay
 from evavos_widget.video import Video
@@ -112,8 +112,9 @@ def test_youtube_vos_lists_where_each_object_is_seen(video, masks, tmp_path):
     }
 
 
-def test_coco_holds_every_mask(video, masks, tmp_path):
-    content = json.loads(export(video, masks, OBJECTS, [3], "coco", tmp_path / "out").read_text())
+def test_youtube_vis_holds_every_mask(video, masks, tmp_path):
+    path = export(video, masks, OBJECTS, [3], "youtube-vis", tmp_path / "out")
+    content = json.loads(path.read_text())
     (info,) = content["videos"]
     assert (info["width"], info["height"], info["length"]) == (45, 31, 5)
     assert len(info["file_names"]) == 5

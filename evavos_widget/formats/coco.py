@@ -1,0 +1,213 @@
+"""One JSON with the RLE of every object on every frame, as in COCO: an image per frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from evavos_widget.formats import youtube_vis
+from evavos_widget.formats.base import Format, Job, MaskSource
+from evavos_widget.formats.davis import frames_of
+from evavos_widget.masks import from_coco, to_coco
+from evavos_widget.video import Video
+
+__all__ = ["FORMAT", "read", "write"]
+
+_MOST_BYTES = 2**28
+"""A JSON file larger than this, 256 MiB, is not read: it would take many times the memory."""
+
+
+def write(job: Job, file: Path) -> None:
+    """Make the file, for ``pycocotools.coco.COCO``.
+
+    Beside what COCO asks for, an annotation says which object it is in ``object_id`` and
+    ``track_id``, an image whether its masks are the annotator's own in ``annotated``, and
+    ``videos`` which images make up the video, as in TAO and its like.
+    """
+    from pycocotools import mask as coco
+
+    video, categories = job.video, job.categories()
+    size = {"height": video.height, "width": video.width}
+    annotated = set(job.annotated)
+    images, annotations = [], []
+    for i, labels in enumerate(job.masks):
+        images.append(
+            {
+                "id": i + 1,
+                "file_name": video.frame_files[i],
+                **size,
+                "video_id": 1,
+                "frame_index": i,
+                "annotated": i in annotated,
+            }
+        )
+        present = job.masks.ids(i)
+        for o in job.objects:
+            if o["id"] not in present:
+                continue
+            rle: Any = to_coco(labels == o["id"])
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": i + 1,
+                    "category_id": categories[o["name"]],
+                    "object_id": o["id"],
+                    "track_id": o["id"],
+                    "iscrowd": 0,
+                    "segmentation": rle,
+                    "bbox": coco.toBbox(rle).tolist(),
+                    "area": int(coco.area(rle)),
+                }
+            )
+        job.step(i + 1)
+    content = {
+        "info": {"description": job.video_name},
+        "videos": [youtube_vis.video_entry(job)],
+        "images": images,
+        "categories": [{"id": i, "name": name} for name, i in categories.items()],
+        "annotations": annotations,
+    }
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def read(file: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
+    """Masks by frame from a file of COCO or of YouTube-VIS, read when they are asked for.
+
+    Images are matched to frames by their file names; those of other videos are passed over.
+    Objects are told apart by ``object_id``, ``track_id`` or ``instance_id``; without these,
+    an image may hold one object of each category. Where objects overlap, the later one is
+    seen.
+
+    Raises
+    ------
+    ValueError
+        It is no such file, or not one of this video.
+    """
+    video = wanted.video
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has {file.stat().st_size} bytes, more than {_MOST_BYTES}")
+        content = json.loads(file.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("it is a list")
+        listed = _listed if "images" in content else youtube_vis.listed
+        names, segments = listed(content, video.name)
+        frames = _frames(names, video)
+        by_frame: dict[int, list[tuple[int, Any]]] = {frame: [] for frame in frames.values()}
+        for name, obj, segment in segments:
+            if not 1 <= obj <= 255:
+                raise ValueError(f"object {obj} is none of 1 to 255")
+            if name in frames:
+                by_frame[frames[name]].append((obj, _checked(segment, video)))
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"[:300].replace("\n", " ")
+        raise ValueError(
+            f"{file} holds no masks of {video.name!r} ({reason}); give COCO or YouTube-VIS whose "
+            "file names are those of the frames."
+        ) from error
+    return _SegmentMaps(by_frame, video.height, video.width)
+
+
+def _listed(
+    content: dict[str, Any], video_name: str
+) -> tuple[list[str], Iterable[tuple[str, int, Any]]]:
+    """File names of images; file name, object and segment of every annotation."""
+    names = {image["id"]: str(image["file_name"]) for image in content["images"]}
+    return list(names.values()), _segments(content["annotations"], names)
+
+
+def _segments(
+    annotations: list[dict[str, Any]], names: Mapping[Any, str]
+) -> Iterator[tuple[str, int, Any]]:
+    seen: set[tuple[str, int]] = set()
+    for annotation in annotations:
+        keys = [k for k in ("object_id", "track_id", "instance_id") if k in annotation]
+        name, obj = names[annotation["image_id"]], int(annotation[(*keys, "category_id")[0]])
+        if not keys and (name, obj) in seen:
+            raise ValueError(
+                f"{name} has several objects of category {obj} and nothing that tells them "
+                "apart, such as track_id"
+            )
+        seen.add((name, obj))
+        if annotation.get("segmentation"):
+            yield name, obj, annotation["segmentation"]
+
+
+def _frames(names: Iterable[str], video: Video) -> dict[str, int]:
+    """Frames by file name: with the folder where that fits, or else all of them without."""
+    files = {file: i for i, file in enumerate(video.frame_files)}
+    whole = {name: i for name in names if (i := files.get(_tail(name))) is not None}
+    if whole:
+        return whole
+    stems = {name: PurePosixPath(_tail(name)).stem for name in names}
+    frames = frames_of(list(stems.values()), video.frame_names)
+    if not stems or frames is None or len(set(frames)) < len(frames):
+        raise ValueError(f"its file names, such as {next(iter(stems), '')!r}, are no frames")
+    return dict(zip(stems, frames, strict=True))
+
+
+def _tail(name: str) -> str:
+    """Folder and file, with slashes."""
+    return "/".join(name.replace("\\", "/").split("/")[-2:])
+
+
+def _checked(segment: Any, video: Video) -> Any:
+    """A segment that may be decoded: one that claims another size could be of any size."""
+    if isinstance(segment, Mapping):
+        if list(segment["size"]) != [video.height, video.width]:
+            raise ValueError(
+                f"a mask is {segment['size']} and the video {[video.height, video.width]}"
+            )
+    elif not isinstance(segment, list):
+        raise ValueError(f"a segmentation is {type(segment).__name__}")
+    return segment
+
+
+class _SegmentMaps(Mapping[int, np.ndarray]):
+    """Label maps of segments, decoded when they are asked for."""
+
+    def __init__(
+        self, segments: Mapping[int, list[tuple[int, Any]]], height: int, width: int
+    ) -> None:
+        self._segments = dict(sorted(segments.items()))
+        self._size = height, width
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        labels = np.zeros(self._size, dtype=np.uint8)
+        for obj, segment in self._segments[frame]:
+            mask = (
+                from_coco(segment)
+                if isinstance(segment, Mapping)
+                else _filled(segment, *self._size)
+            )
+            labels[mask] = obj
+        labels.flags.writeable = False
+        return labels
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._segments)
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+
+def _filled(polygons: list[Any], height: int, width: int) -> np.ndarray:
+    """COCO's polygons, filled as pycocotools fills them."""
+    from pycocotools import mask as coco
+
+    try:
+        points = [np.asarray(p, dtype=np.float64).ravel().tolist() for p in polygons]
+        if not all(len(p) >= 6 and np.isfinite(p).all() for p in points):
+            raise ValueError("a polygon needs three finite points")
+        rles: Any = coco.frPyObjects(points, height, width)
+        return coco.decode(coco.merge(rles)).astype(bool)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"not a COCO polygon ({error}); give [[x0, y0, x1, ...]].") from error
+
+
+FORMAT = Format(".json", "one JSON with COCO RLE, an image per frame", write)
+"""Images, in one file."""
