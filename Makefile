@@ -73,7 +73,7 @@ chromium:
 clean:  ## remove what was built and measured, but not the environment
 	rm -rf build dist demo-output evavos_widget/widgets/static js/node_modules $(PACKAGE)
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find evavos_widget tests -name __pycache__ -type d -exec rm -rf {} +
+	find benchmarks evavos_widget tests -name __pycache__ -type d -exec rm -rf {} +
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is older: name another with PYTHON=.")'

@@ -12,8 +12,8 @@ INSTALL = {
     "stcnbuf": "--no-deps stcnbuf",
     "vos_benchmark": "--no-deps vos-benchmark",
 }
-"""Package as it is imported -> what pip is asked for, where that is not the same. Two of them ask
-for opencv-python themselves, whose files would overwrite those of the headless build."""
+"""Pip is asked for these, by the package that is imported, where that is not its name. Two of them
+ask for opencv-python themselves, whose files would overwrite those of the headless build."""
 
 
 @contextmanager

@@ -30,10 +30,10 @@ from evavos_widget.video import Video, list_pictures
 __all__ = ["benchmark_propagation"]
 
 TOP_K = 50
-"""Of the readout, for both (MiVOS)."""
+"""Both read out the best so many cells of the memory (MiVOS)."""
 
 FRAME_BYTES = 2**24
-"""Of decoded frames that are kept, for both: compared is the memory of the networks."""
+"""Both keep so many bytes of decoded frames: compared is the memory of the networks."""
 
 Figures = dict[str, float]
 

@@ -19,7 +19,7 @@ from benchmarks.missing import naming_what_is_missing
 __all__ = ["published_network", "published_pass", "write_random_weights"]
 
 MEMORY_STRIDE = 5
-"""Every so many frames one is remembered."""
+"""One of so many frames is remembered."""
 
 
 def published_network(weights: Path | None = None) -> nn.Module:

@@ -17,7 +17,7 @@ from evavos_widget.metrics import SequenceScorer, score_sequence
 __all__ = ["benchmark_scorer"]
 
 REPEATS = 3
-"""Of each timing; the median counts."""
+"""Each timing is taken so often; the median counts."""
 
 
 def benchmark_scorer(root: Path, names: Sequence[str], shift: int = 1) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from evavos_widget.probabilities import QUALITY_WEIGHTS, expected_iou, predicted
 __all__ = ["calibrate_quality"]
 
 ANNOTATED = (1, 2, 4)
-"""How many frames are annotated, one pass each."""
+"""There is a pass for each of these numbers of annotated frames."""
 
 EVERY = 3
 """Every third frame is a sample: neighbours say the same."""

@@ -17,10 +17,10 @@ __all__ = ["save_strip"]
 
 COLUMNS = 5
 WIDTH = 320
-"""Of a frame in the picture, in pixels."""
+"""Each frame of a picture is so many pixels wide."""
 
 TRUTH = (255, 255, 255)
-"""Colour of the true outline."""
+"""The true outline has this colour, in RGB."""
 
 
 def save_strip(video: Video, masks: LabelMaps, truth: Mapping[int, np.ndarray], path: Path) -> None:

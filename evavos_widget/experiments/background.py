@@ -18,7 +18,7 @@ __all__ = ["BackgroundRun", "Progress"]
 
 
 _latest: dict[Path, BackgroundRun] = {}
-"""By folder: a notebook's cell that is run again takes its folder over from the earlier run."""
+"""A notebook's cell that is run again takes its folder over from the run that is here under it."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from evavos_widget.experiments.chart import Chart
 __all__ = ["plot_chart"]
 
 LOOK = json.loads(Path(__file__).with_name("lines.json").read_text())
-"""Colours for colour-blind eyes (after Okabe and Ito, 2008, darkened to 3 : 1 on white), dashes
-and markers. Their numbers have no common divisor, so that no two lines look alike for long."""
+"""Lines are told apart by colours for colour-blind eyes (after Okabe and Ito, 2008, darkened to
+3 : 1 on white), dashes and markers. Their numbers have no common divisor, so that no two lines
+look alike for long."""
 
 MARKERS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D", "wedge": "v"}
+"""Matplotlib has these letters for the markers of `LOOK`."""
 
 
 def plot_chart(

@@ -11,7 +11,7 @@ __all__ = ["report"]
 
 
 ROUNDED = 1e-6
-"""Of hours in a summary."""
+"""Hours in a summary are rounded to so much."""
 
 
 def report(summary: Mapping[str, Any]) -> str:

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["StoppedError", "run_experiment"]
 
 STOP_SECONDS = 0.5
-"""How often it is seen that a run shall stop."""
+"""It is seen within so many seconds that a run shall stop."""
 
 PACKAGES = ("numpy", "opencv-python-headless", "torch")
-"""On whose versions masks depend."""
+"""Masks depend on the versions of these."""
 
 
 class StoppedError(RuntimeError):
@@ -55,7 +55,7 @@ class StoppedError(RuntimeError):
 
 
 Loop = tuple[Method, str, int, int]
-"""Method, sequence, object, seed."""
+"""A loop is a method, a sequence, an object and a seed."""
 
 
 def run_experiment(

@@ -65,6 +65,7 @@ class Row:
 _KINDS = {
     field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)
 }
+"""Each column of the table holds values of this type."""
 
 
 class Table:

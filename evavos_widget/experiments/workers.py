@@ -99,7 +99,7 @@ def whole_loop(
 
 
 _kept = threading.local()
-"""In each thread of a worker: the video that it had last, and engines for it."""
+"""Each thread of a worker keeps the video that it had last, and engines for it."""
 
 
 def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any, Any, Any]:
@@ -139,7 +139,7 @@ def _without_interrupts() -> Iterator[None]:
 
 
 _stop: Event | None = None
-"""In a worker: set when it shall end."""
+"""A worker ends when this is set; None in a process that is no worker."""
 
 
 def _set_up(stop: Event) -> None:

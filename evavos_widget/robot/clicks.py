@@ -18,7 +18,7 @@ __all__ = ["PLACEMENTS", "Placement", "corrective_click", "largest_component"]
 Placement = Literal["distance", "centroid"]
 
 PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
-"""Where in a region a click may land, see `corrective_click`."""
+"""A click may land in these places of a region, see `corrective_click`."""
 
 
 def corrective_click(

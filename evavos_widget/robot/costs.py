@@ -17,7 +17,7 @@ from evavos_widget.session.journal import read_events
 __all__ = ["costs_from", "measured_costs", "per_second", "read_costs", "write_costs"]
 
 LEAST = 5
-"""So many annotations of a type have to be there for a cost of its own. Our choice."""
+"""A type keeps its default cost with fewer annotations than this; our choice."""
 
 
 def per_second(gain: Any, seconds: Any) -> Any:

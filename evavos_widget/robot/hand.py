@@ -11,17 +11,17 @@ from evavos_widget.prompts import Box, Click, Scribble
 __all__ = ["Hand", "middle_line"]
 
 SHAKE = 0.08
-"""How far apart along an outline its deviations are independent, relative to the square root
-of the object's area. Our choice: a person's outline is off in bows, not in pixels."""
+"""An outline's deviations are independent so far apart along it, relative to the square root of
+the object's area. Our choice: a person's outline is off in bows, not in pixels."""
 
 HALVINGS = 24
-"""Of the interval in which the strength of the deviations is searched."""
+"""The interval in which the strength of the deviations is searched is halved so often."""
 
 STROKE_RADIUS = 2.0
-"""Half the width of a scribble in pixels."""
+"""Half the width of a scribble is so many pixels."""
 
 STROKE_STEP = 4
-"""Columns between the vertices of a scribble."""
+"""There are so many columns between the vertices of a scribble."""
 
 
 class Hand:
