@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.metrics import scored_frames
+from evavos_widget.metrics import VOID, scored_frames
 from evavos_widget.simulation.experiment import Experiment
 from evavos_widget.simulation.methods import Method, selectors
 from evavos_widget.simulation.robot import RobotAnnotator
@@ -322,7 +322,8 @@ def _look(experiment: Experiment, name: str) -> _Looked:
             frames_of.setdefault(obj, set()).add(frame)
         digest.update(picture.tobytes())
         digest.update(labels.tobytes())
-    frames_of.pop(0, None)
+    for nothing in (0, VOID):
+        frames_of.pop(nothing, None)
     if not frames_of:
         raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
     kept = set(scored_frames(range(n), experiment.frames))
