@@ -329,6 +329,7 @@ def _deep_colours(path: Path) -> RawMask:
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("it is damaged")
+    pixels = pixels.astype(np.uint16, copy=False)
     alpha = pixels[..., 3] >> 8 if pixels.shape[2] == 4 else None
     bgr = pixels[..., :3]
     if (bgr == bgr[..., :1]).all():

@@ -21,6 +21,7 @@ from evavos_widget.masks import MAX_RUN, LabelMaps, as_label_map, encode_runs
 __all__ = [
     "BOUND_TH",
     "CONVENTIONS",
+    "VOID",
     "SequenceScore",
     "SequenceScorer",
     "area_under_curve",
@@ -35,6 +36,13 @@ __all__ = [
 
 BOUND_TH = 0.008
 """Radius within which boundaries match, as a part of the picture's diagonal (DAVIS)."""
+
+VOID = 255
+"""The label of pixels that ground truth does not judge, in DAVIS and PASCAL VOC.
+
+``davis2017-evaluation`` takes them for background, and so they are here: a prediction that
+covers them is wrong there, and 255 itself is no object.
+"""
 
 CONVENTIONS: dict[str, str] = {
     "davis": "all frames with ground truth but the first and the last",
@@ -321,9 +329,12 @@ def scored_frames(frames: Sequence[int], convention: str) -> Sequence[int]:
 class SequenceScorer:
     """Scores predictions for one sequence, and unchanged frames only once.
 
-    An object counts from the first scored frame on which prediction or ground truth has
-    it, as in ``vos-benchmark``; with ``frames="evavos"`` on the frames where the ground
-    truth has it, as in EVA-VOS's released code.
+    An object that the first frame with ground truth has counts on every scored frame, as in
+    ``davis2017-evaluation``: where it is gone, an empty prediction is right and scores 1.
+    One that comes later counts from the first scored frame on which prediction or ground
+    truth has it, as in ``vos-benchmark``. With ``frames="evavos"`` all count on the frames
+    where the ground truth has them, as in EVA-VOS's released code. Pixels that are `VOID`
+    are background.
 
     Parameters
     ----------
@@ -332,7 +343,8 @@ class SequenceScorer:
     frames : {'davis', 'after-first', 'all', 'evavos'}
         Which frames count; see `CONVENTIONS`.
     objects : sequence of ids, optional
-        Default: those that the ground truth has on the frames that count.
+        Default: those that the ground truth has on the frames that count or on its first;
+        never `VOID`, unless it is named.
     bound_th : float
         As in `boundary_f`.
 
@@ -367,12 +379,20 @@ class SequenceScorer:
         self._shape = gt.shape[1:] if isinstance(gt, LabelMaps) else np.shape(gt[kept[0]])
         for frame in kept:
             self._gt[frame] = self._runs(gt, frame, f"ground truth of frame {frame}")
-        present = [set(np.unique(r >> np.uint32(24)).tolist()) for r in self._gt.values()]
-        found = sorted(set().union(*present) - {0})
-        self.objects = tuple(found if objects is None else (int(o) for o in objects))
+        first = indices[0]
+        self._at_first = _ids(
+            self._gt[first]
+            if first in self._gt
+            else self._runs(gt, first, f"ground truth of frame {first}")
+        )
+        found = self._at_first.union(*map(_ids, self._gt.values())) - {VOID}
+        self.objects = tuple(int(o) for o in (sorted(found) if objects is None else objects))
+        self._unknown = set(self.objects) - found
+        if self._unknown:  # one may be only on a frame that is not scored
+            self._unknown -= set().union(*(np.unique(gt[i]).tolist() for i in indices))
         if not self.objects:
             raise ValueError(
-                "the ground truth has no object on the frames to score; "
+                "the ground truth has no object on the frames to score (255 is void); "
                 "check its masks, or name the objects."
             )
         self._scored: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -403,9 +423,13 @@ class SequenceScorer:
         j, f, in_pred, in_gt = np.moveaxis(rows, -1, 0)
         if self.convention == "evavos":
             counts = in_gt > 0
+            missing = [o for o, n in zip(self.objects, counts.sum(axis=0), strict=True) if not n]
         else:
             counts = np.cumsum(in_pred + in_gt, axis=0) > 0
-        missing = [o for o, n in zip(self.objects, counts.sum(axis=0), strict=True) if not n]
+            counts[:, [o in self._at_first for o in self.objects]] = True
+            nowhere = np.logical_not(counts.any(axis=0))
+            missing = [o for k, o in enumerate(self.objects) if nowhere[k] and o in self._unknown]
+            counts[:, nowhere] = True  # rightly predicted as gone
         if missing:
             raise ValueError(
                 f"object {missing[0]} is on none of the frames to score "
@@ -439,6 +463,10 @@ class SequenceScorer:
             row = _score_runs(runs, self._gt[frame], self._shape, self.objects, self.bound_th)
             known = self._scored[frame] = (runs, row)
         return known[1]
+
+
+def _ids(runs: np.ndarray) -> set[int]:
+    return set(np.unique(runs >> np.uint32(24)).tolist()) - {0}
 
 
 def score_sequence(

@@ -146,6 +146,7 @@ class Previews:
         if not missing:
             return True
         with copy.copy(self.video) as video:
+            video.cache_bytes = 0  # each frame is looked at once
             for i in missing:
                 if not go_on():
                     return False

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
+import av.filter
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
@@ -87,7 +89,7 @@ class VideoFileReader:
         self.paths = (path,)
         self._broken_off: int | None = None  # where the packet starts that the file ends within
         self._reformatter = VideoReformatter()
-        self._key_container: av.container.InputContainer | None = None
+        self._keys: tuple[InputContainer, av.VideoStream, VideoReformatter] | None = None
         self._open()
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else default_fps
@@ -127,10 +129,9 @@ class VideoFileReader:
         nearest = min(self._keyframes, key=lambda k: abs(k.first_frame - index))
         if nearest.first_frame == 0:
             return 0, self._first_picture
-        if self._key_container is None:
-            self._key_container, self._key_stream = _open_stream(self._path)
-            self._key_reformatter = VideoReformatter()
-        container, stream = self._key_container, self._key_stream
+        if self._keys is None:
+            self._keys = (*_open_stream(self._path), VideoReformatter())
+        container, stream, reformatter = self._keys
         for time in (nearest.pts, nearest.dts):
             if time is None:
                 continue
@@ -140,7 +141,7 @@ class VideoFileReader:
                     if packet.size and packet.pts == nearest.pts:
                         # None: hand the frame out now, and not when the next ones are there.
                         for frame in chain(stream.decode(packet), stream.decode(None)):
-                            return nearest.first_frame, self._rgb(frame, self._key_reformatter)
+                            return nearest.first_frame, self._rgb(frame, reformatter)
             except FFmpegError:
                 continue
         return None
@@ -159,9 +160,9 @@ class VideoFileReader:
     def close(self) -> None:
         """Close the file; nobody may be in `read` or `quick`."""
         self._container.close()
-        if self._key_container is not None:
-            self._key_container.close()
-            self._key_container = None
+        if self._keys is not None:
+            self._keys[0].close()
+            self._keys = None
 
     def _open(self) -> None:
         """Stand at the start of the file."""
@@ -358,7 +359,7 @@ class VideoFileReader:
                     self._keyframes.append(_Keyframe(packet.pts, packet.dts, first))
 
 
-def _open_stream(path: Path) -> tuple[av.container.InputContainer, av.VideoStream]:
+def _open_stream(path: Path) -> tuple[InputContainer, av.VideoStream]:
     """Open a file, and of its streams of pictures the one to look at."""
     try:
         # What the file says about itself may be damaged without harm to its pictures.

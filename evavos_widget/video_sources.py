@@ -237,10 +237,9 @@ def _pictures(
         kept, notice = one_series(list(called))
         notices = () if notice is None else (notice,)
         called = {place: called[place] for place in kept}
-    if isinstance(origin, list) and len(called) < len(paths):  # the same file several times
+    order, files = list(called.values()), list(called)
+    if isinstance(origin, list):  # in which a file may come several times
         order, files = list(range(len(paths))), [_called(p) for p in places or map(str, paths)]
-    else:
-        order, files = list(called.values()), list(called)
     own = [file.stem for file in files]
     if names is not None and len(set(own)) == len(own):
         at = {stem: k for k, stem in enumerate(own)}
@@ -251,7 +250,7 @@ def _pictures(
                     f"being {missing[0]!r}; put them back, or give the video's new place."
                 )
         else:
-            order, files = ([a[at[n]] for n in names] for a in (order, files))
+            order, files = [order[at[n]] for n in names], [files[at[n]] for n in names]
             own = names
     reader = PictureReader(
         [paths[i] for i in order], None if places is None else [places[i] for i in order]

@@ -15,7 +15,7 @@ from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.strips import save_strip
 from evavos_widget.loop import Annotation, MaskPredictor, Propagator
 from evavos_widget.masks import LabelMaps
-from evavos_widget.metrics import jaccard, score_sequence
+from evavos_widget.metrics import VOID, jaccard, score_sequence
 from evavos_widget.prompts import Prompts
 from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.video import Video
@@ -289,7 +289,10 @@ def _annotations(
 def _all_masks(ground_truth: Mapping[int, np.ndarray], name: str) -> dict[int, np.ndarray]:
     if not ground_truth:
         raise ValueError(f"sequence {name!r} has no masks; leave it out or add Annotations.")
-    return {f: ground_truth[f] for f in sorted(ground_truth)}
+    return {
+        f: np.where(ground_truth[f] == VOID, 0, ground_truth[f]).astype(np.uint8)
+        for f in sorted(ground_truth)
+    }
 
 
 def _ids(truth: Mapping[int, np.ndarray]) -> list[int]:

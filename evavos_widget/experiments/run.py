@@ -34,7 +34,7 @@ from evavos_widget.experiments.experiment import Experiment
 from evavos_widget.experiments.methods import Method, selectors
 from evavos_widget.experiments.table import Row, Table
 from evavos_widget.experiments.workers import whole_loop, workers_for
-from evavos_widget.metrics import scored_frames
+from evavos_widget.metrics import VOID, scored_frames
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.version import VERSION
 
@@ -329,7 +329,8 @@ def _look(experiment: Experiment, name: str) -> _Looked:
             frames_of.setdefault(obj, set()).add(frame)
         digest.update(picture.tobytes())
         digest.update(labels.tobytes())
-    frames_of.pop(0, None)
+    for nothing in (0, VOID):
+        frames_of.pop(nothing, None)
     if not frames_of:
         raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
     kept = set(scored_frames(range(n), experiment.frames))

@@ -6,6 +6,7 @@ fails or is killed leaves nothing half-written.
 
 from __future__ import annotations
 
+import operator
 import os
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -100,6 +101,8 @@ def export(
         if progress is not None:
             progress(done, video.n_frames)
 
+    plain = [{**o, "id": operator.index(o["id"])} for o in objects]  # JSON takes no NumPy
+    job = Job(video, masks, plain, sorted(map(operator.index, annotated)), step)
     check_target(path, video, is_folder=not suffix, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(path):
@@ -107,7 +110,7 @@ def export(
         # Another export may have come first, or an earlier one came back.
         check_target(path, video, is_folder=not suffix, overwrite=overwrite)
         with replacing(path) as temporary:
-            FORMATS[format].write(Job(video, masks, objects, sorted(annotated), step), temporary)
+            FORMATS[format].write(job, temporary)
     return path
 
 

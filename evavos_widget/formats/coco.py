@@ -200,7 +200,7 @@ def _filled(polygons: list[Any], height: int, width: int) -> np.ndarray:
     from pycocotools import mask as coco
 
     try:
-        points = [np.asarray(p, dtype=np.float64).ravel().tolist() for p in polygons]
+        points: Any = [np.asarray(p, dtype=np.float64).ravel().tolist() for p in polygons]
         if not all(len(p) >= 6 and np.isfinite(p).all() for p in points):
             raise ValueError("a polygon needs three finite points")
         rles: Any = coco.frPyObjects(points, height, width)

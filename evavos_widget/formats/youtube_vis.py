@@ -59,7 +59,7 @@ def video_entry(job: Job) -> dict[str, Any]:
         "width": job.video.width,
         "length": len(job.masks),
         "file_names": list(job.video.frame_files),
-        "annotated_frames": [int(i) for i in job.annotated],
+        "annotated_frames": list(job.annotated),
     }
 
 
