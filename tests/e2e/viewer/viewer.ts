@@ -17,16 +17,18 @@ export default widget<{ video: Video; frame: number }>((model, element, name) =>
   stage.style.setProperty("--ev-aspect", `${video.value.width} / ${video.value.height}`);
   element.append(stage);
   let picture: ImageBitmap | undefined;
+  let shown = "";
   const failed = (error: unknown) => kernel.fail(error);
-  const scene = { image: video.value, picture: () => picture, failed };
+  const painted = () => Object.assign(stage.dataset, { frame: shown });
+  const scene = { image: video.value, picture: () => picture, painted, failed };
   const canvas = new Canvas(stage, scene, abort.signal);
   const show = async (wanted: number) => {
     const came = await kernel.frame(wanted, { signal: abort.signal });
     if (wanted !== frame.value) return came.close();
     picture?.close();
     picture = came;
+    shown = String(wanted);
     canvas.showFrame();
-    stage.dataset.frame = String(wanted);
   };
   const stop = frame.signal.subscribe((wanted) => void show(wanted).catch(failed));
   void kernel.hello();
