@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget.loop import Annotation
+from evavos_widget.loop import Annotation, Round
 from evavos_widget.masks import LabelMaps, decode_runs, default_color, encode_runs
 
 __all__ = [
@@ -43,29 +43,6 @@ class ObjectInfo:
     color: str
     visible: bool = True
     locked: bool = False
-
-
-@dataclass(frozen=True)
-class Round:
-    """One annotation as it was paid for.
-
-    Parameters
-    ----------
-    frames : tuple of int
-    objects : tuple of int
-    kind : str
-        Annotation type: ``'mask'``, ``'clicks'``, ``'box'``, ``'scribble'``,
-        ``'absent'``, ``'verified'`` or ``'import'``.
-    seconds : float
-        What it cost the annotator.
-    clicks : tuple of (x, y, positive)
-    """
-
-    frames: tuple[int, ...]
-    objects: tuple[int, ...]
-    kind: str
-    seconds: float
-    clicks: tuple[tuple[float, float, int], ...] = ()
 
 
 @dataclass(frozen=True)

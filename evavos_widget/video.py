@@ -21,13 +21,13 @@ from PIL import Image, ImageOps
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["PICTURE_SUFFIXES", "Video", "list_pictures"]
+__all__ = ["PICTURE_SUFFIXES", "Video", "check_frame", "list_pictures"]
 
-#: File names that count as frames when a folder is opened.
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+"""File names that count as frames when a folder is opened."""
 
-#: Frames per second where the source does not say; the rate of DAVIS.
 DEFAULT_FPS = 24.0
+"""Frames per second where the source does not say; the rate of DAVIS."""
 
 _EXIF_ORIENTATION = 0x0112
 
@@ -156,7 +156,7 @@ class Video:
         OSError
             The frame cannot be read; the others stay usable.
         """
-        index = self._checked(index)
+        index = check_frame(index, self.n_frames)
         with self._lock:
             if index in self._cache:
                 self._cache.move_to_end(index)
@@ -181,7 +181,7 @@ class Video:
         The bytes of the file on disk where that is an upright grey or RGB JPEG;
         otherwise encoded at `quality` (1 to 100).
         """
-        index = self._checked(index)
+        index = check_frame(index, self.n_frames)
         with self._lock:
             original = self._open_reader().original_jpeg(index)
         if original is not None:
@@ -224,15 +224,6 @@ class Video:
             raise ValueError(f"the video {self.name!r} is closed; open it again to read frames.")
         return self._reader
 
-    def _checked(self, index: int) -> int:
-        index = operator.index(index)
-        if not 0 <= index < self.n_frames:
-            raise IndexError(
-                f"frame {index} is not in the video {self.name!r}; "
-                f"give 0 <= frame <= {self.n_frames - 1}."
-            )
-        return index
-
     def __len__(self) -> int:
         return self.n_frames
 
@@ -257,6 +248,22 @@ class Video:
 
     def __repr__(self) -> str:
         return f"<Video {self.name!r}: {self.n_frames} frames of {self.width} x {self.height}>"
+
+
+def check_frame(frame: int, n_frames: int) -> int:
+    """Index of a frame in a video of `n_frames`, if it is one.
+
+    Raises
+    ------
+    IndexError
+        There is no such frame.
+    TypeError
+        It is no whole number.
+    """
+    index = operator.index(frame)
+    if not 0 <= index < n_frames:
+        raise IndexError(f"there is no frame {index} in the video; give 0 to {n_frames - 1}.")
+    return index
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
-from stand_ins import Disks, NearestCopy
 
 from evavos_widget.loop import Suggestion
 from evavos_widget.metrics import jaccard
@@ -14,6 +13,7 @@ from evavos_widget.prompts import Box, Click, Prompts
 from evavos_widget.session import Session
 from evavos_widget.simulation.hand import Hand, middle_line
 from evavos_widget.simulation.robot import RobotAnnotator, corrective_click
+from evavos_widget.testing import Disks, NearestCopy
 
 masks = arrays(bool, (9, 11))
 
