@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from segment_anything import sam_model_registry
 
-from evavos_widget.mask_prediction.sam import SamEngine
+from evavos_widget.mask_prediction import sam
 from evavos_widget.prompts import Click, Prompts
 
 CLICKS = 15
@@ -38,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vit_b.pth"
         torch.save(model.state_dict(), path)
-        engine = SamEngine(path, "cpu")
+        engine = sam.SamPredictor(path, "cpu")
     engine.prepare(lambda: image, "frame")
     published = engine._embedding(image, "frame").predictor(engine._model)
 
@@ -52,7 +52,7 @@ def main() -> None:
         warm_up(CLICKS)
     pairs = [(cost(ours, n), cost(theirs, n)) for n in range(CLICKS)]
     a, b = (statistics.median(times) for times in zip(*pairs, strict=True))
-    print(f"SamEngine.predict {a:.1f} ms, SamPredictor.predict {b:.1f} ms, ratio {a / b:.3f}")
+    print(f"Here {a:.1f} ms, segment_anything.SamPredictor.predict {b:.1f} ms, ratio {a / b:.3f}")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from tqdm import tqdm
 from evavos_widget.datasets.embedded import embedded_clip
 from evavos_widget.experiments.chart import Chart
 from evavos_widget.experiments.plots import plot_chart
-from evavos_widget.loop import PropagationStep, turn
+from evavos_widget.loop import PropagationStep
 from evavos_widget.overlay import overlay
 from evavos_widget.robot.annotator import RobotAnnotator
-from evavos_widget.session import Session
+from evavos_widget.session import Session, turn
 
 __all__ = ["run_demo"]
 

@@ -22,12 +22,10 @@ from importlib import import_module, invalidate_caches
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evavos_widget.checkpoints import WeightsError
-
-if TYPE_CHECKING:
-    from evavos_widget.session import Session
+from evavos_widget.contract import require
 
 __all__ = [
     "EXTRAS",
@@ -99,7 +97,7 @@ class Oracle:
     Attributes
     ----------
     session : Session or None
-        That of the loop, set before anything is asked.
+        `evavos_widget.session.Session` of the loop, set before anything is asked.
     """
 
     tries = False
@@ -107,7 +105,7 @@ class Oracle:
 
     def __init__(self, robot: Any) -> None:
         self.robot = robot
-        self.session: Session | None = None
+        self.session: Any = None
 
 
 def register(stage: str, name: str, engine: str | type) -> None:
@@ -174,10 +172,13 @@ def create(stage: str, engine: Any, *, robot: Any = None, **options: Any) -> Any
         The stage does not know the name (the message lists the names it knows), its module
         cannot be imported or has no such class, the class does not take what follows the colon,
         or it is an oracle and there is no robot.
+    TypeError
+        The engine offers less than its stage needs, see `evavos_widget.contract`.
     MissingExtraError
         The engine is in an optional part that is not installed.
     """
     if not isinstance(engine, str):
+        require(stage, engine)
         return engine
     made_from = engine_class(stage, engine, oracles=robot is not None)
     variant = argument(stage, engine)
@@ -191,12 +192,14 @@ def create(stage: str, engine: Any, *, robot: Any = None, **options: Any) -> Any
         given = [robot, *given]
     try:
         with _naming_the_extra(stage, engine):
-            return made_from(*given, **options)
+            made = made_from(*given, **options)
     except (TypeError, ValueError) as error:
         if type(error) not in (TypeError, ValueError):  # one that says more already
             raise
         told = str(error).rstrip(".")
         raise ValueError(f"the {_words(stage)} {engine!r} cannot be made: {told}.") from error
+    require(stage, made)
+    return made
 
 
 def create_or_fall_back(

@@ -2,24 +2,30 @@
 
 Propagate masks (Sec. 2.1) -> choose the frame (2.2) -> choose the annotation type (2.3)
 -> annotate and predict the mask (2.4) -> again.
+
+Each protocol is also the base to derive an engine from: what is abstract has to be written,
+everything else has a default. `evavos_widget.contract` checks an engine when it is handed in,
+`evavos_widget.testing` what it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
+from evavos_widget.features import FeatureStore
 from evavos_widget.masks import decode_runs, encode_runs
+from evavos_widget.probabilities import QUALITY_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from evavos_widget.masks import LabelMaps
-    from evavos_widget.prompts import Costs, Prediction, Prompts
-    from evavos_widget.session import Session
+    from evavos_widget.prompts import Click, Costs, Prediction, Prompts
     from evavos_widget.video import Video
 
 __all__ = [
@@ -27,20 +33,21 @@ __all__ = [
     "Annotation",
     "AnnotationChoice",
     "AnnotationSelector",
-    "Annotator",
     "FrameChoice",
     "FrameSelector",
     "LoopState",
     "MaskPredictor",
     "PropagationStep",
     "Propagator",
+    "Round",
     "Source",
+    "Stage",
+    "Steps",
     "Suggestion",
     "affected_frames",
     "nearest_annotated",
     "objects_annotated",
     "suggest",
-    "turn",
 ]
 
 
@@ -162,16 +169,44 @@ class PropagationStep:
     probabilities: np.ndarray | None = None
 
 
-@runtime_checkable
-class Propagator(Protocol):
-    """Sec. 2.1: V, K -> M^t.
+Steps = Generator[PropagationStep, None, None]
+"""What `Propagator.propagate` returns; closing it cancels the pass."""
 
-    An instance belongs to one session and may cache what it computed for its video. One whose
-    masks depend on the request alone, not on what was asked before, may say so with an
-    attribute ``repeatable = True``; the loops of an experiment then share what it cached.
-    """
+
+@runtime_checkable
+class Stage(Protocol):
+    """What an engine of any stage says of itself."""
 
     name: str
+    """What reports, manifests and people call it, such as ``'flow'``."""
+
+    notice: str | None = None
+    """What a person who uses it has to be told, such as the terms of its weights."""
+
+    learned: bool = False
+    """Whether it was trained on data."""
+
+    device: str = "cpu"
+    """Where it computes. A class that can choose takes it as ``device``."""
+
+
+@runtime_checkable
+class Propagator(Stage, Protocol):
+    """Sec. 2.1: V, K -> M^t.
+
+    An instance belongs to one session and may cache what it computed for its video.
+    """
+
+    repeatable: bool = False
+    """Whether its masks depend on the request alone, not on what was asked before; the loops
+    of an experiment then share what it cached."""
+
+    quality_weights: tuple[float, float, float] = QUALITY_WEIGHTS
+    """What its probabilities say about quality, see `probabilities.QUALITY_WEIGHTS`; fitted by
+    ``evavos evaluate quality``."""
+
+    accepts: frozenset[str] = frozenset({"mask"})
+    """What annotations may consist of: ``'mask'``, ``'points'`` (`ANNOTATION_TYPES`)."""
 
     def affected(
         self,
@@ -179,32 +214,40 @@ class Propagator(Protocol):
         after: Mapping[int, Annotation],
         n_frames: int,
     ) -> set[int]:
-        """Frames whose masks differ between annotations `before` and `after`."""
-        ...
+        """Frames whose masks differ between annotations `before` and `after`.
 
+        By default those that follow another annotated frame than before, or the same one with
+        another content: see `affected_frames`. An engine that looks further has to say so.
+        """
+        return affected_frames(before, after, n_frames)
+
+    @abstractmethod
     def propagate(
         self,
         video: Video,
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
         frames: Collection[int],
-    ) -> Iterator[PropagationStep]:
-        """Masks of `objects` on `frames`, each frame once, in any order.
+    ) -> Steps:
+        """Masks of `objects` on `frames`, each frame once, in any order; a generator.
 
         An object without any annotation has probability 0 everywhere. On a frame that
         is annotated for an object, that object's probabilities are its annotation.
-        Closing the iterator cancels; the work between two steps stays below about the
+        Closing the generator cancels; the work between two steps stays below about the
         time of one frame.
         """
         ...
 
 
 @runtime_checkable
-class MaskPredictor(Protocol):
+class MaskPredictor(Stage, Protocol):
     """Sec. 2.4: image, prompts -> M_f* for one object."""
 
-    name: str
+    accepts: frozenset[str] = frozenset({"mask", "clicks", "box", "scribble"})
+    """What it makes use of: ``'clicks'``, ``'box'``, ``'scribble'``, and ``'mask'`` where it
+    starts from the previous mask (`ANNOTATION_TYPES`)."""
 
+    @abstractmethod
     def predict(
         self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
     ) -> Prediction:
@@ -212,7 +255,7 @@ class MaskPredictor(Protocol):
 
         Parameters
         ----------
-        image : (H, W, 3) uint8 array, RGB
+        image : (H, W, 3) uint8 array, RGB, read-only
         prompts : Prompts
             All prompts so far; the result depends on nothing else.
         key : hashable, optional
@@ -220,10 +263,47 @@ class MaskPredictor(Protocol):
         """
         ...
 
+    def prepare(self, image: Callable[[], np.ndarray], key: Hashable) -> None:
+        """Begin with an image on which prompts are to be expected; returns at once.
+
+        By default nothing is done. For engines that take long over an image, which can work
+        in the background meanwhile.
+
+        Parameters
+        ----------
+        image : callable
+            Returns the (H, W, 3) uint8 RGB image; may be called on another thread.
+        key : hashable
+            What `predict` will be given with it.
+        """
+
+
+@dataclass(frozen=True)
+class Round:
+    """One annotation as it was paid for.
+
+    Parameters
+    ----------
+    frames : tuple of int
+    objects : tuple of int
+    kind : str
+        Annotation type: ``'mask'``, ``'clicks'``, ``'box'``, ``'scribble'``,
+        ``'absent'``, ``'verified'``, ``'import'`` or ``'points'``.
+    seconds : float
+        What it cost the annotator.
+    clicks : tuple of Click
+    """
+
+    frames: tuple[int, ...]
+    objects: tuple[int, ...]
+    kind: str
+    seconds: float
+    clicks: tuple[Click, ...] = ()
+
 
 @dataclass(frozen=True, eq=False)
 class LoopState:
-    """What the selectors may look at: V, K, M^t. Never ground truth.
+    """What the selectors may look at: V, K, M^t, and what they cost. Never ground truth.
 
     Parameters
     ----------
@@ -240,6 +320,15 @@ class LoopState:
     costs : Costs
     snoozed : frozenset of (frame, object)
         What the annotator does not want to be asked now.
+    rounds : tuple of Round
+        The annotations so far, in the order in which they were made.
+    seconds : float
+        What the annotator has spent.
+    budget : float or None
+        Seconds that the annotator has in all, spent ones included; None where nobody said.
+    features : FeatureStore
+        What image encoders say of the frames, computed when first asked for and kept for the
+        next turn and the other stages.
     """
 
     video: Video
@@ -249,6 +338,10 @@ class LoopState:
     quality: np.ndarray
     costs: Costs
     snoozed: frozenset[tuple[int, int]] = frozenset()
+    rounds: tuple[Round, ...] = ()
+    seconds: float = 0.0
+    budget: float | None = None
+    features: FeatureStore = field(default_factory=FeatureStore)
 
     @property
     def n_frames(self) -> int:
@@ -306,24 +399,30 @@ class Suggestion:
 
 
 @runtime_checkable
-class FrameSelector(Protocol):
+class FrameSelector(Stage, Protocol):
     """Sec. 2.2: V, M^t, K -> f*."""
 
-    name: str
-
+    @abstractmethod
     def select(self, state: LoopState) -> FrameChoice | None:
-        """The next frame to annotate, or None when nothing is left to ask."""
+        """The next frame to annotate, or None when nothing is left to ask.
+
+        A frame of the video and one of `state.objects` that is not annotated there, nor
+        snoozed. The same state always gives the same choice; chance comes from a seed.
+        """
         ...
 
 
 @runtime_checkable
-class AnnotationSelector(Protocol):
+class AnnotationSelector(Stage, Protocol):
     """Sec. 2.3: f*, M_f* -> a."""
 
-    name: str
-
+    @abstractmethod
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
-        """The type of annotation to ask for on the chosen frame."""
+        """The type of annotation to ask for on the chosen frame.
+
+        Its seconds come from `state.costs`. The same state and choice always give the same
+        answer; chance comes from a seed.
+        """
         ...
 
 
@@ -345,40 +444,6 @@ def suggest(
         expected_gain=how.expected_gain,
         seconds=how.seconds,
     )
-
-
-class Annotator(Protocol):
-    """Who answers: a person behind the widget or the robot; the loop cannot tell them apart."""
-
-    def answer(self, session: Session, suggestion: Suggestion) -> None:
-        """Annotate what the suggestion asks for, or something else, and commit it."""
-        ...
-
-
-def turn(
-    session: Session,
-    annotator: Annotator,
-    on_step: Callable[[PropagationStep], None] | None = None,
-) -> Suggestion | None:
-    """One turn of the loop: choose the frame and the type, annotate, propagate.
-
-    Parameters
-    ----------
-    session : Session
-    annotator : Annotator
-    on_step : callable, optional
-        Told of every step of the propagation.
-
-    Returns
-    -------
-    Suggestion or None
-        What was asked; None when nothing is left to ask.
-    """
-    suggestion = session.suggest()
-    if suggestion is not None:
-        annotator.answer(session, suggestion)
-        session.propagate(on_step)
-    return suggestion
 
 
 def objects_annotated(annotations: Mapping[int, Annotation], obj: int) -> list[int]:

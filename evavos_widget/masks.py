@@ -14,6 +14,7 @@ import numpy as np
 
 from evavos_widget.files import replacing
 from evavos_widget.label_ids import davis_palette, decide, open_mask
+from evavos_widget.video import check_frame
 
 __all__ = [
     "OKABE_ITO",
@@ -307,10 +308,7 @@ class LabelMaps:
         """
         runs = list(self._runs)
         for index, labels in changes.items():
-            if not 0 <= index < len(runs):
-                raise IndexError(
-                    f"frame {index} is outside the video; frames go from 0 to {len(runs) - 1}."
-                )
+            check_frame(index, len(runs))
             what = f"mask of frame {index}"
             new = _frozen_runs(as_label_map(labels, *self._size, what, copy=False))
             if not np.array_equal(new, runs[index]):

@@ -13,11 +13,11 @@ from evavos_widget.cache import ByteBoundedCache
 
 __all__ = ["QUALITY_WEIGHTS", "ProbabilityCache", "expected_iou", "predicted_quality"]
 
-#: Weights of 1, logit of the expected IoU, and log(1 + frames to the nearest annotation) in
-#: the logit of the predicted J&F, for a propagator without a ``quality_weights`` of its own.
-#: Fitted with ``evavos evaluate quality`` for the engine `flow` on every other sequence of
-#: DAVIS-2016 train (docs/flow.md).
 QUALITY_WEIGHTS = (1.57, 0.53, -0.34)
+"""Weights of 1, logit of the expected IoU, and log(1 + frames to the nearest annotation) in the
+logit of the predicted J&F, for a propagator without a ``quality_weights`` of its own. Fitted with
+``evavos evaluate quality`` for the engine `flow` on every other sequence of DAVIS-2016 train
+(docs/flow.md)."""
 
 
 def expected_iou(probability: np.ndarray) -> float:

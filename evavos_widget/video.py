@@ -21,7 +21,7 @@ from evavos_widget.video_sources import ArrayReader, Reader, Source, open_source
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["PICTURE_SUFFIXES", "Video", "list_pictures"]
+__all__ = ["PICTURE_SUFFIXES", "Video", "check_frame", "list_pictures"]
 
 
 class Video:
@@ -148,7 +148,7 @@ class Video:
         OSError
             The frame cannot be read; the others stay usable.
         """
-        index = self._checked(index)
+        index = check_frame(index, self.n_frames)
         with self._lock:
             if index in self._cache:
                 self._cache.move_to_end(index)
@@ -176,7 +176,7 @@ class Video:
             one that can be decoded by itself.
         frame : (H, W, 3) uint8 array, RGB, read-only
         """
-        index = self._checked(index)
+        index = check_frame(index, self.n_frames)
         frame = self._cache.get(index)  # one step, which needs no lock
         if frame is not None:
             return index, frame
@@ -201,7 +201,7 @@ class Video:
         The bytes of the file on disk where that is an upright grey or RGB JPEG;
         otherwise encoded at `quality` (1 to 100).
         """
-        index = self._checked(index)
+        index = check_frame(index, self.n_frames)
         with self._lock:
             original = self._open_reader().original_jpeg(index)
         if original is not None:
@@ -246,15 +246,6 @@ class Video:
             raise ValueError(f"the video {self.name!r} is closed; open it again to read frames.")
         return self._reader
 
-    def _checked(self, index: int) -> int:
-        index = operator.index(index)
-        if not 0 <= index < self.n_frames:
-            raise IndexError(
-                f"frame {index} is not in the video {self.name!r}; "
-                f"give 0 <= frame <= {self.n_frames - 1}."
-            )
-        return index
-
     def __len__(self) -> int:
         return self.n_frames
 
@@ -279,6 +270,22 @@ class Video:
 
     def __repr__(self) -> str:
         return f"<Video {self.name!r}: {self.n_frames} frames of {self.width} x {self.height}>"
+
+
+def check_frame(frame: int, n_frames: int) -> int:
+    """Index of a frame in a video of `n_frames`, if it is one.
+
+    Raises
+    ------
+    IndexError
+        There is no such frame.
+    TypeError
+        It is no whole number.
+    """
+    index = operator.index(frame)
+    if not 0 <= index < n_frames:
+        raise IndexError(f"there is no frame {index} in the video; give 0 to {n_frames - 1}.")
+    return index
 
 
 def _reopen(source: Any, name: str, frame_names: Sequence[str], cache_bytes: int) -> Video:

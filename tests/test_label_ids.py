@@ -146,7 +146,7 @@ def smoothed(labels: np.ndarray, factor: int = 4) -> np.ndarray:
 def test_what_smoothing_makes_is_asked_about(tmp_path, video, mask):
     with pytest.raises(ValueError, match=r"00000\.png hold \d+ values.*ids='binary'.*ids='values'"):
         read(tmp_path, video, mask)
-    with pytest.raises(ValueError, match="hold .* values"):
+    with pytest.raises(ValueError, match=r"hold .* values"):
         import_masks({0: mask}, video)
     half = int(mask.max()) / 2
     assert np.array_equal(import_masks(tmp_path, video, ids="binary")[0], mask > half)

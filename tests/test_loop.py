@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from stand_ins import NearestCopy
 
 from evavos_widget.loop import Annotation, affected_frames, nearest_annotated
+from evavos_widget.testing import NearestCopy
 from evavos_widget.video import Video
 
 N = 12

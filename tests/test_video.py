@@ -328,7 +328,7 @@ def test_other_sources_are_refused() -> None:
 def test_frames_out_of_range_are_refused(index: int) -> None:
     video = Video.open(clip(5))
     for read in (video.frame, video.jpeg):
-        with pytest.raises(IndexError, match=rf"frame {index} .*0 <= frame <= 4"):
+        with pytest.raises(IndexError, match=rf"frame {index} .*0 to 4"):
             read(index)
     with pytest.raises(TypeError):
         video.frame(1.0)

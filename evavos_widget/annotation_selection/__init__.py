@@ -4,10 +4,10 @@ from __future__ import annotations
 
 __all__ = ["ENGINES"]
 
-#: Name -> module and class, imported when its engine is asked for.
 ENGINES = {
     "clicks": "baselines:Clicks",
     "mask": "baselines:Mask",
     "random": "baselines:Random",
     "rule": "baselines:Rule",
 }
+"""Name -> module and class, imported when its engine is asked for."""

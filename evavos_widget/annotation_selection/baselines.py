@@ -7,20 +7,26 @@ from zlib import crc32
 
 import numpy as np
 
-from evavos_widget.loop import AnnotationChoice, FrameChoice, LoopState, objects_annotated
+from evavos_widget.loop import (
+    AnnotationChoice,
+    AnnotationSelector,
+    FrameChoice,
+    LoopState,
+    objects_annotated,
+)
 
 __all__ = ["Clicks", "Mask", "Random", "Rule"]
 
-#: Share of a frame's error that one annotation of a type removes. A drawn mask removes all of
-#: it; three clicks on a propagated mask 0.22 (mean IoU 0.823 to 0.862 on 60 frames of 10
-#: sequences of DAVIS-2016 train, ``compact:free``, which has not seen them).
 ERROR_REMOVED = {"mask": 1.0, "clicks": 0.22}
+"""Share of a frame's error that one annotation of a type removes. A drawn mask removes all of
+it; three clicks on a propagated mask 0.22 (mean IoU 0.823 to 0.862 on 60 frames of 10 sequences
+of DAVIS-2016 train, ``compact:free``, which has not seen them)."""
 
-#: Below this predicted J&F there is too little mask for clicks to correct.
 TOO_BAD_FOR_CLICKS = 0.35
+"""Below this predicted J&F there is too little mask for clicks to correct."""
 
 
-class Clicks:
+class Clicks(AnnotationSelector):
     """Three clicks on every frame."""
 
     name = "clicks"
@@ -30,7 +36,7 @@ class Clicks:
         return _choice("clicks", state, choice, "the type you chose")
 
 
-class Mask:
+class Mask(AnnotationSelector):
     """A drawn mask on every frame."""
 
     name = "mask"
@@ -40,7 +46,7 @@ class Mask:
         return _choice("mask", state, choice, "the type you chose")
 
 
-class Random:
+class Random(AnnotationSelector):
     """Clicks or a mask, either as likely.
 
     Parameters
@@ -58,13 +64,13 @@ class Random:
         """Clicks or mask, with what they are expected to gain on the chosen frame."""
         n = len(objects_annotated(state.annotations, choice.object))
         # Another stream than that of the frames, which may have the same seed.
-        random = np.random.default_rng(
+        rng = np.random.default_rng(
             [self.seed, crc32(state.video.name.encode()), choice.object, n, 1]
         )
-        return _choice(str(random.choice(["clicks", "mask"])), state, choice, "drawn at random")
+        return _choice(str(rng.choice(["clicks", "mask"])), state, choice, "drawn at random")
 
 
-class Rule:
+class Rule(AnnotationSelector):
     """Clicks where a mask is to be corrected, drawing where there is none.
 
     Three clicks cost 5.5 s and a mask 80 s, so clicks gain more per second while there

@@ -20,7 +20,7 @@ from evavos_widget.datasets.davis import read_sequence_names
 from evavos_widget.engines import Oracle
 from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
-from evavos_widget.loop import MaskPredictor, Propagator, turn
+from evavos_widget.loop import MaskPredictor, Propagator
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer
 from evavos_widget.prompts import Costs
 from evavos_widget.robot.annotator import RobotAnnotator
@@ -28,6 +28,7 @@ from evavos_widget.robot.clicks import PLACEMENTS, Placement
 from evavos_widget.robot.costs import costs_from, per_second, read_costs
 from evavos_widget.robot.hand import Hand
 from evavos_widget.session import Session
+from evavos_widget.session.turn import turn
 
 __all__ = ["Experiment", "run_loop"]
 

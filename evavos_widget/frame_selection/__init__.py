@@ -4,10 +4,10 @@ from __future__ import annotations
 
 __all__ = ["ENGINES"]
 
-#: Name -> module and class, imported when its engine is asked for.
 ENGINES = {
     "farthest-in-time": "baselines:FarthestInTime",
     "l2": "l2:L2",
     "random": "baselines:Random",
     "uniform": "baselines:Uniform",
 }
+"""Name -> module and class, imported when its engine is asked for."""

@@ -6,12 +6,18 @@ from zlib import crc32
 
 import numpy as np
 
-from evavos_widget.loop import FrameChoice, LoopState, nearest_annotated, objects_annotated
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    nearest_annotated,
+    objects_annotated,
+)
 
 __all__ = ["FarthestInTime", "Random", "Uniform"]
 
 
-class FarthestInTime:
+class FarthestInTime(FrameSelector):
     """The frame farthest in time from every annotated one.
 
     Equation 1 with the frame's index as its embedding. Among objects the one with the
@@ -51,7 +57,7 @@ class FarthestInTime:
         return choice
 
 
-class Random:
+class Random(FrameSelector):
     """Any frame that is not annotated yet, all alike.
 
     Parameters
@@ -72,13 +78,13 @@ class Random:
         if found is None:
             return None
         obj, annotated, open_frames = found
-        random = np.random.default_rng(
+        rng = np.random.default_rng(
             [self.seed, crc32(state.video.name.encode()), obj, len(annotated)]
         )
-        return FrameChoice(int(random.choice(open_frames)), obj, "drawn at random")
+        return FrameChoice(int(rng.choice(open_frames)), obj, "drawn at random")
 
 
-class Uniform:
+class Uniform(FrameSelector):
     """Evenly spaced frames, ever more densely: the middle, the quarters, the eighths, ...
 
     The van der Corput sequence, so that any number of frames is about evenly spaced.

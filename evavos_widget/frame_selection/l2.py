@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from evavos_widget.frame_selection.embeddings import create_encoder
-from evavos_widget.loop import FrameChoice, LoopState, objects_annotated
-
-if TYPE_CHECKING:
-    from evavos_widget.video import Video
+from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated
+from evavos_widget.networks.encoders import create_encoder
 
 __all__ = ["L2"]
 
 
-class L2:
+class L2(FrameSelector):
     """The frame farthest from every annotated one in the space of an image encoder.
 
     EVA-VOS Eq. 1 without the mask: ``argmax_i min_{j in K} |E_i - E_j|``. Ties go to the
-    earlier frame. Embeddings are computed once per video.
+    earlier frame.
 
     Parameters
     ----------
     encoder : str
-        See `evavos_widget.frame_selection.embeddings.create_encoder`.
+        See `evavos_widget.networks.encoders.create_encoder`.
     """
 
     name = "l2"
 
     def __init__(self, encoder: str = "colour") -> None:
-        self._encode = create_encoder(encoder)
-        self._video: Video | None = None
-        self._embeddings = np.empty((0, 0), np.float32)
+        self._encoder = create_encoder(encoder)
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The next frame, of the object for which it is the farthest."""
-        if self._video is not state.video:
-            self._embeddings = np.stack([self._encode(frame) for frame in state.video])
-            self._video = state.video
+        embeddings = state.features.frames(state.video, self._encoder)
         best: FrameChoice | None = None
         for obj in state.objects:
             annotated = objects_annotated(state.annotations, obj)
@@ -46,7 +37,7 @@ class L2:
                 continue
             # What looks like a frame that was put off is put off with it.
             known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
-            apart = self._embeddings[:, None] - self._embeddings[known][None]
+            apart = embeddings[:, None] - embeddings[known][None]
             distance = np.linalg.norm(apart, axis=2).min(axis=1)
             distance[known] = -1
             frame = int(distance.argmax())

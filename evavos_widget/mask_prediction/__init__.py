@@ -4,13 +4,13 @@ from __future__ import annotations
 
 __all__ = ["ENGINES", "FALLBACK"]
 
-#: Name -> module and class, imported when its engine is asked for.
 ENGINES = {
     "classical": "classical:ClassicalPredictor",
     "compact": "compact:CompactPredictor",
-    "sam": "sam:SamEngine",
-    "sam2": "sam2:Sam2Engine",
+    "sam": "sam:SamPredictor",
+    "sam2": "sam2:Sam2Predictor",
 }
+"""Name -> module and class, imported when its engine is asked for."""
 
-#: Does the work where the weights of another engine cannot be used.
 FALLBACK = "classical"
+"""Does the work where the weights of another engine cannot be used."""

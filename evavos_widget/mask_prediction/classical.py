@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from evavos_widget.cache import ByteBoundedCache
+from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction.evidence import Stroke, gather, reconsider
 from evavos_widget.mask_prediction.pixels import checked, pin, prediction_of, scribbled, start_of
 from evavos_widget.mask_prediction.superpixels import SuperpixelGraph
@@ -18,18 +19,23 @@ from evavos_widget.prompts import Box, Prediction, Prompts
 
 __all__ = ["ClassicalPredictor"]
 
-# Log odds that a pixel's belief is kept within.
 CERTAIN = 3.5
-# Superpixels within so many times the room of a stroke need not be connected to it.
+"""Log odds that a pixel's belief is kept within."""
+
 REACH = 4.0
-# Sweeps that separate what is in a box from what surrounds it.
+"""Superpixels within so many times the room of a stroke need not be connected to it."""
+
 BOX_SWEEPS = 4
-# Least and most of its box that an object fills: chosen on DAVIS train.
+"""Sweeps that separate what is in a box from what surrounds it."""
+
 BOX_FILL = (0.45, 0.8)
+"""Least and most of its box that an object fills: chosen on DAVIS train."""
+
 CACHE_BYTES = 160 * 2**20
+"""Bound on what is kept between calls."""
 
 
-class ClassicalPredictor:
+class ClassicalPredictor(MaskPredictor):
     """Mask of one object from clicks, boxes and scribbles; no weights to download.
 
     Strokes are replayed in their order (box, scribbles, clicks). Each claims superpixels

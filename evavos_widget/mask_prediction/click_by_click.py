@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from evavos_widget.cache import ByteBoundedCache
+from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction.pixels import checked, clicks_along, start_of
 from evavos_widget.networks.devices import out_of_memory
 from evavos_widget.prompts import Box, Prediction, Prompts
@@ -31,10 +32,10 @@ AHEAD = 3
 """How many images may wait to be embedded ahead: those of all frames suggested at once."""
 
 SPACING = 32.0
-"""A scribble counts as a click every so many pixels,"""
+"""A scribble counts as a click every so many pixels."""
 
 MOST = 5
-"""at most so many."""
+"""A scribble counts as so many clicks at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Answer:
         return self.logits.nbytes + self.low.nbytes
 
 
-class ClickByClick(ABC):
+class ClickByClick(MaskPredictor):
     """Mask of one object from clicks, boxes and scribbles, with a model of the SAM kind.
 
     Clicks are replayed in their order. The first one sees the mask to be corrected, each
@@ -70,14 +71,15 @@ class ClickByClick(ABC):
 
     Parameters
     ----------
+    device : str
     cache_bytes : int
         Bound of what is kept between calls with a `key`.
     """
 
-    name: str
     learned = True
 
-    def __init__(self, cache_bytes: int) -> None:
+    def __init__(self, device: str, cache_bytes: int) -> None:
+        self.device = device
         self._cache = ByteBoundedCache(cache_bytes)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-ahead")
         self._coming: dict[Hashable, Future[Any]] = {}

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from evavos_widget.cache import ByteBoundedCache
+from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction.pixels import (
     checked,
     clicks_along,
@@ -54,7 +55,7 @@ Point = tuple[float, float, int]
 """Column and row in pixels of the picture, and 1 (object) or -1 (not)."""
 
 
-class CompactPredictor:
+class CompactPredictor(MaskPredictor):
     """Mask of one object from clicks, boxes and scribbles, with learned weights.
 
     Prompts are replayed in their order (box, scribbles, clicks), each from the mask that the
@@ -84,6 +85,7 @@ class CompactPredictor:
     ) -> None:
         self._network = compact_network(weights, device)
         self.notice = compact_notice(weights)
+        self.device = str(self._network.to_key.weight.device)
         self._cache = ByteBoundedCache(cache_bytes)
 
     def predict(

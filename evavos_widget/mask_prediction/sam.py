@@ -9,8 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
+import segment_anything
 import torch
-from segment_anything import SamPredictor, sam_model_registry
 from torch import Tensor
 
 from evavos_widget import checkpoints
@@ -24,13 +24,13 @@ from evavos_widget.mask_prediction.click_by_click import (
 from evavos_widget.networks.devices import chosen_device, not_loaded
 from evavos_widget.prompts import Box
 
-__all__ = ["SamEngine", "load_sam"]
+__all__ = ["SamPredictor", "load_sam"]
 
 WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """Width of the image encoder -> which of the three published sizes it is."""
 
 
-class SamEngine(ClickByClick):
+class SamPredictor(ClickByClick):
     """Mask of one object with Segment Anything; how, says `ClickByClick`.
 
     Parameters
@@ -66,7 +66,7 @@ class SamEngine(ClickByClick):
             published if published in checkpoints.DOWNLOADS else weights
         )
         self._model = load_sam(path).to(device)
-        super().__init__(cache_bytes)
+        super().__init__(device, cache_bytes)
 
     def _ask(
         self,
@@ -103,7 +103,7 @@ class SamEngine(ClickByClick):
         return low
 
     def _embed(self, image: np.ndarray) -> _Embedding:
-        predictor: Any = SamPredictor(self._model)
+        predictor: Any = segment_anything.SamPredictor(self._model)
         predictor.set_image(image)
         return _Embedding(predictor.features, predictor.original_size, predictor.input_size)
 
@@ -120,9 +120,9 @@ class _Embedding:
     def nbytes(self) -> int:
         return self.features.nbytes
 
-    def predictor(self, model: Any) -> SamPredictor:
+    def predictor(self, model: Any) -> segment_anything.SamPredictor:
         """The published predictor with this image set."""
-        predictor = SamPredictor(model)
+        predictor = segment_anything.SamPredictor(model)
         predictor.features, predictor.is_image_set = self.features, True
         predictor.original_size, predictor.input_size = self.original_size, self.input_size
         return predictor
@@ -139,7 +139,7 @@ def load_sam(path: Path) -> Any:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         kind = WIDTHS[state["image_encoder.pos_embed"].shape[-1]]
-        model = sam_model_registry[kind]()
+        model = segment_anything.sam_model_registry[kind]()
         model.load_state_dict(state)
     except Exception as error:  # whatever a damaged file makes the unpickler raise
         wrong = f"{path} does not hold Segment Anything (vit_b, vit_l or vit_h); download it again"

@@ -20,13 +20,13 @@ from evavos_widget.mask_prediction.click_by_click import (
 from evavos_widget.networks.sam2 import DEFAULT, load_sam2
 from evavos_widget.prompts import Box
 
-__all__ = ["Sam2Engine"]
+__all__ = ["Sam2Predictor"]
 
 LOW_LIMIT = 32.0
 """Logits handed to the next click are cut off here, as the authors do."""
 
 
-class Sam2Engine(ClickByClick):
+class Sam2Predictor(ClickByClick):
     """Mask of one object with SAM 2 or EdgeTAM; how, says `ClickByClick`.
 
     Parameters
@@ -57,7 +57,7 @@ class Sam2Engine(ClickByClick):
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._model, self._pictures = load_sam2(weights, device, "image")
-        super().__init__(cache_bytes)
+        super().__init__(str(self._model.device), cache_bytes)
 
     @torch.inference_mode()
     def _embed(self, image: np.ndarray) -> _Embedding:

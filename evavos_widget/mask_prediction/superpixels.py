@@ -18,25 +18,39 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 
 __all__ = ["SuperpixelGraph"]
 
-# Working area in pixels (about 425 x 240): half of 854 x 480, as in the propagation.
 WORKING_AREA = 102_000
-# Distance of superpixel seeds and weight of place against colour: chosen on DAVIS train by
-# the best overlap that superpixels can reach with the ground truth.
+"""Working area in pixels (about 425 x 240): half of 854 x 480, as in the propagation."""
+
 SEED_STEP = 8.0
+"""Working pixels between superpixel seeds. This and `COMPACTNESS` were chosen on DAVIS train by the
+best overlap that superpixels can reach with the ground truth."""
+
 COMPACTNESS = 8.0
-# Lightness counts less than chroma: shadows change it most.
+"""Weight of place against colour."""
+
 LAB_WEIGHTS = np.array([0.7, 1.0, 1.0], np.float32)
-# Weight of texture (spread of Lab) and surroundings (Lab blurred by 6 px) in the descriptor.
+"""Lightness counts less than chroma: shadows change it most."""
+
 CONTEXT_WEIGHT = 0.4
+"""Weight of texture (spread of Lab) and surroundings (Lab blurred by 6 px) in the descriptor."""
+
 COLOR_SCALE = 6.0
-# Contrast, in Lab units, over which neighbours stop pulling at each other.
+"""Difference of descriptors, in weighted Lab units, over which superpixels stop being alike."""
+
 SMOOTHING_CONTRAST = 4.0
-# Reach of the local affinity as a share of the picture's diagonal.
+"""Contrast, in Lab units, over which neighbours stop pulling at each other."""
+
 LOCAL_REACH = 0.08
-# Guided filter (He et al. 2010): radius in working pixels, regulariser in squared Lab units.
+"""Reach of the local affinity as a share of the picture's diagonal."""
+
 FILTER_RADIUS = 4
+"""Radius of the guided filter (He et al. 2010) in working pixels."""
+
 FILTER_EPSILON = 20.0
+"""Regulariser of the guided filter, in squared Lab units."""
+
 FAR = 1e4
+"""Longer than any path through a picture, in Lab units."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["ENGINES", "FALLBACK"]
 
-#: Name -> module and class, imported when its engine is asked for.
 ENGINES = {
     "compact": "compact:CompactPropagator",
     "cutie": "cutie:CutiePropagator",
@@ -13,6 +12,7 @@ ENGINES = {
     "stcn": "stcn:StcnPropagator",
     "stcn-fusion": "stcn:FusedStcnPropagator",
 }
+"""Name -> module and class, imported when its engine is asked for."""
 
-#: Does the work where the weights of another engine cannot be used.
 FALLBACK = "flow"
+"""Does the work where the weights of another engine cannot be used."""

@@ -15,10 +15,12 @@ from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import (
     Annotation,
     PropagationStep,
-    affected_frames,
+    Propagator,
+    Steps,
     nearest_annotated,
     objects_annotated,
 )
+from evavos_widget.video import check_frame
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -100,7 +102,7 @@ def _shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return small / peak if 0 < peak <= 0.5 else small
 
 
-class ChainedPropagator(ABC):
+class ChainedPropagator(Propagator):
     """Carries masks from the nearest annotated frame, step by step (Sec. 2.1).
 
     Every object follows its own nearest annotation, so that a new annotation changes only
@@ -109,8 +111,6 @@ class ChainedPropagator(ABC):
     """
 
     repeatable = True
-
-    name: str
 
     def __init__(self) -> None:
         self._video: Video | None = None
@@ -125,22 +125,13 @@ class ChainedPropagator(ABC):
     def _begin(self, source: int, direction: int, mask: np.ndarray) -> MaskChain:
         """A chain with nothing but the annotated mask, for the video opened last."""
 
-    def affected(
-        self,
-        before: Mapping[int, Annotation],
-        after: Mapping[int, Annotation],
-        n_frames: int,
-    ) -> set[int]:
-        """Frames whose masks differ: see `loop.affected_frames`."""
-        return affected_frames(before, after, n_frames)
-
     def propagate(
         self,
         video: Video,
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
         frames: Collection[int],
-    ) -> Iterator[PropagationStep]:
+    ) -> Steps:
         """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
 
         Frames come annotation by annotation, forwards and then backwards from each. A step
@@ -148,8 +139,10 @@ class ChainedPropagator(ABC):
 
         Raises
         ------
+        IndexError
+            There is no such frame.
         ValueError
-            A frame lies outside the video, or an annotation has another size.
+            An annotation has another size than the video.
         """
         check_request(video, annotations, frames)
         if self._video is not video:
@@ -196,16 +189,13 @@ def check_request(
 
     Raises
     ------
+    IndexError
+        There is no such frame.
     ValueError
-        A frame lies outside the video, or an annotation has another size.
+        An annotation has another size than the video.
     """
-    for what, asked in (("frame", frames), ("annotated frame", annotations)):
-        for frame in asked:
-            if not 0 <= frame < video.n_frames:
-                raise ValueError(
-                    f"There is no {what} {frame} in a video of {video.n_frames} frames; "
-                    f"ask for 0 to {video.n_frames - 1}."
-                )
+    for frame in (*frames, *annotations):
+        check_frame(frame, video.n_frames)
     for frame, annotation in annotations.items():
         if annotation.labels.shape != (video.height, video.width):
             raise ValueError(

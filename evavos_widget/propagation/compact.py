@@ -71,6 +71,7 @@ class CompactPropagator(ChainedPropagator):
     """
 
     name = "compact"
+    learned = True
     quality_weights = (0.36, 1.02, -0.28)
     """See `evavos_widget.probabilities.QUALITY_WEIGHTS`. Fitted with the weights ``free``, which
     saw no video, on every other sequence of DAVIS-2016 train."""
@@ -81,6 +82,7 @@ class CompactPropagator(ChainedPropagator):
         super().__init__()
         self._network = compact_network(weights, device)
         self.notice = compact_notice(weights)
+        self.device = str(self._network.to_key.weight.device)
 
     def _open(self, video: Video) -> _Frames:
         return _Frames(video, self._network)

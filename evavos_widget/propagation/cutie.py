@@ -74,7 +74,7 @@ class CutiePropagator(PassPropagator):
             published if published in checkpoints.DOWNLOADS else weights
         )
         self._network, self._settings = _load(path)
-        self._network.to(self._device)
+        self._network.to(self.device)
         self._network.mask_decoder.register_forward_hook(self._listen)
         self._top_k, self._chunk_size = self._settings.top_k, self._settings.chunk_size
 
@@ -103,7 +103,7 @@ class CutiePropagator(PassPropagator):
         core = InferenceCore(self._network, self._settings)
         for frame in [*(f for f in annotations if f != source), source]:
             core.clear_sensory_memory()  # frames far apart do not follow one another
-            with lower_precision(self._device):
+            with lower_precision(self.device):
                 core.step(
                     self._image(video, frame),
                     self._masks(annotations[frame], objects),
@@ -113,7 +113,7 @@ class CutiePropagator(PassPropagator):
                 )
             yield None
         for distance in count(1):
-            with lower_precision(self._device):
+            with lower_precision(self.device):
                 core.step(self._image(video, run.frame(distance)))
             logits = aggregate(self._decoded.float().sigmoid(), dim=1)[0]
             found = (logits[1:] - logits[:1]).to(torch.float16).cpu().numpy()
@@ -123,14 +123,14 @@ class CutiePropagator(PassPropagator):
         picture = video.frame(frame)
         if picture.shape[:2] != self._size:
             picture = cv2.resize(picture, self._size[::-1], interpolation=cv2.INTER_AREA)
-        pixels = torch.from_numpy(picture.astype(np.float32)).to(self._device)
+        pixels = torch.from_numpy(picture.astype(np.float32)).to(self.device)
         return pixels.permute(2, 0, 1) / 255
 
     def _masks(self, annotation: Annotation, objects: tuple[int, ...]) -> Tensor:
         masks = [(annotation.labels == obj).astype(np.float32) for obj in objects]
         if masks[0].shape != self._size:
             masks = [cv2.resize(m, self._size[::-1], interpolation=cv2.INTER_AREA) for m in masks]
-        return torch.from_numpy(np.stack(masks)).to(self._device)
+        return torch.from_numpy(np.stack(masks)).to(self.device)
 
     def _spread(self, log_odds: Tensor) -> Tensor:
         assert self._video is not None

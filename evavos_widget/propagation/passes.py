@@ -5,7 +5,7 @@ As MiVOS uses a network for propagation interactively (Cheng, Tai, Tang, CVPR 20
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evavos_widget.loop import Annotation, PropagationStep, objects_annotated
+from evavos_widget.loop import (
+    Annotation,
+    PropagationStep,
+    Propagator,
+    Steps,
+    objects_annotated,
+)
 from evavos_widget.networks.devices import out_of_memory
 from evavos_widget.propagation.between import Need, Seen, changed_frames, drawn, needs_of, reach_of
 from evavos_widget.propagation.chained import check_request
@@ -143,7 +149,7 @@ class Pass:
         self.walk = None
 
 
-class PassPropagator(ABC):
+class PassPropagator(Propagator):
     """Carries masks in passes from annotated frame to annotated frame.
 
     All frames annotated for an object are remembered with what they hold now, for the whole
@@ -161,13 +167,13 @@ class PassPropagator(ABC):
     device : str
     """
 
-    name: str
+    learned = True
 
     live = 4
     """Passes that keep what they remember between calls, the latest."""
 
     def __init__(self, device: str) -> None:
-        self._device = device
+        self.device = device
         self._video: Video | None = None
         self._passes: list[Pass] = []
         self._level = 0
@@ -241,7 +247,7 @@ class PassPropagator(ABC):
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
         frames: Collection[int],
-    ) -> Iterator[PropagationStep]:
+    ) -> Steps:
         """Masks of `objects` on `frames`; see `loop.Propagator.propagate`.
 
         A step is a frame that is remembered, objects carried over one frame, or one frame
@@ -249,8 +255,10 @@ class PassPropagator(ABC):
 
         Raises
         ------
+        IndexError
+            There is no such frame.
         ValueError
-            A frame lies outside the video, or an annotation has another size.
+            An annotation has another size than the video.
         RuntimeError
             There is not enough memory for a frame.
         """
@@ -387,7 +395,7 @@ class PassPropagator(ABC):
                 if not self._spare(self._level):
                     assert self._video is not None
                     raise RuntimeError(
-                        f"there is not enough memory on {self._device} for {self.name!r} on "
+                        f"there is not enough memory on {self.device} for {self.name!r} on "
                         f"pictures of {self._video.height} x {self._video.width} pixels; close "
                         "other programs, or choose the engine 'compact'."
                     ) from error
@@ -426,7 +434,7 @@ class PassPropagator(ABC):
         found = []
         for need in needed:
             log_odds = torch.from_numpy(passes[need].log_odds(need.obj, frame))
-            found.append(self._spread(log_odds.to(self._device).float()[None])[0])
+            found.append(self._spread(log_odds.to(self.device).float()[None])[0])
         if len(found) == 1:
             return found[0]
         before, after = (need.source for need in needed)

@@ -99,7 +99,7 @@ class Sam2Propagator(PassPropagator):
         memory.cache.cache_vision_features(
             frame, {"vision_feats": [*features.maps], "vision_pos_embeds": [features.places]}
         )
-        with lower_precision(self._device):
+        with lower_precision(self.device):
             found = self._model(memory, frame_idx=frame, reverse=reverse).pred_masks
         config = self._model.config
         looks_back = max(config.num_maskmem, config.max_object_pointers_in_encoder)
@@ -113,7 +113,7 @@ class Sam2Propagator(PassPropagator):
         return found
 
     def _described(self, video: Video, frame: int) -> _Features:
-        with lower_precision(self._device):
+        with lower_precision(self.device):
             found = self._model.get_image_features(self._pictures(video.frame(frame)))
         return _Features(tuple(found.fpn_hidden_states), found.fpn_position_encoding[-1])
 
@@ -122,7 +122,7 @@ class Sam2Propagator(PassPropagator):
 
         An object thinner than one of its pixels is made to be seen.
         """
-        full = torch.from_numpy(mask).to(self._device, torch.float32)[None, None]
+        full = torch.from_numpy(mask).to(self.device, torch.float32)[None, None]
         small = functional.interpolate(
             full, size=(self._pictures.side,) * 2, mode="bilinear", antialias=True
         )

@@ -89,10 +89,10 @@ class StcnPropagator(PassPropagator):
         super().__init__(chosen_device(device))
         if precision is not None and precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}; choose from {sorted(PRECISIONS)}.")
-        kind = fastest_type(self._device) if precision is None else PRECISIONS[precision]
+        kind = fastest_type(self.device) if precision is None else PRECISIONS[precision]
         path = checkpoints.weights_file(weights or "stcn")
-        self._network = ready_stcn(path, self._device, kind, compiled=compiled)
-        self._fusion = None if fusion is None else ready_fusion(fusion, self._device)
+        self._network = ready_stcn(path, self.device, kind, compiled=compiled)
+        self._fusion = None if fusion is None else ready_fusion(fusion, self.device)
         self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
 
     def _open(self, video: Video) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 import time
@@ -17,7 +16,7 @@ from evavos_widget.session.events import VERSION, Event, Group, Step
 from evavos_widget.session.state import Affected, State
 from evavos_widget.session.storage import Storage, default_folder, folder_of, take_over
 from evavos_widget.session.timeline import Timeline
-from evavos_widget.video import Video
+from evavos_widget.video import Video, check_frame
 
 __all__ = ["SessionCore"]
 
@@ -198,12 +197,7 @@ class SessionCore:
             raise RuntimeError("this session is closed; open it again with Session.open(path).")
 
     def _as_frame(self, frame: int) -> int:
-        frame = operator.index(frame)
-        if not 0 <= frame < self.video.n_frames:
-            raise IndexError(
-                f"frame {frame} is not in the video; give 0 to {self.video.n_frames - 1}."
-            )
-        return frame
+        return check_frame(frame, self.video.n_frames)
 
     def _as_object(self, obj: int) -> int:
         obj = checks.as_id(obj)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.features import FeatureStore
 from evavos_widget.loop import (
     Annotation,
     AnnotationSelector,
@@ -30,7 +31,6 @@ from evavos_widget.loop import (
     Suggestion,
     suggest,
 )
-from evavos_widget.probabilities import QUALITY_WEIGHTS
 from evavos_widget.prompts import Costs
 from evavos_widget.session import checks
 from evavos_widget.session.annotating import AnnotatedSession
@@ -66,6 +66,8 @@ class Session(AnnotatedSession):
         Only for the curve's true J&F; no stage ever sees it.
     costs : Costs, optional
         Seconds charged when an annotation comes without measured ones.
+    budget : float, optional
+        Seconds that the annotator has in all, spent ones included; for selectors that plan.
     device : str, optional
         Where named propagators and predictors run, such as ``'cpu'``; by default a GPU where
         there is one.
@@ -101,6 +103,7 @@ class Session(AnnotatedSession):
         path: str | os.PathLike[str] | None = "auto",
         ground_truth: Mapping[int, np.ndarray] | None = None,
         costs: Costs | None = None,
+        budget: float | None = None,
         device: str | None = None,
         read_only: bool = False,
     ) -> None:
@@ -116,7 +119,7 @@ class Session(AnnotatedSession):
         self.predictor: MaskPredictor
         self.propagator, no_weights = engines.create_or_fall_back("propagator", propagator, device)
         self.predictor, none_either = engines.create_or_fall_back("predictor", predictor, device)
-        notices = [getattr(e, "notice", None) for e in (self.propagator, self.predictor)]
+        notices = [engine.notice for engine in (self.propagator, self.predictor)]
         replaced = [sentence for sentence in (no_weights, none_either) if sentence]
         for sentence in replaced:
             warnings.warn(sentence, stacklevel=2)
@@ -126,6 +129,8 @@ class Session(AnnotatedSession):
         self.annotation_selector: AnnotationSelector = engines.create(
             "annotation_selector", annotation_selector
         )
+        self.budget = budget
+        self._features = FeatureStore()
         self._scores = {}
         self._truth = TrueQuality(ground_truth) if ground_truth else None
         super().__init__(opened, self.propagator.affected, engine_names, path, read_only)
@@ -175,6 +180,10 @@ class Session(AnnotatedSession):
             quality=quality.astype(np.float32),
             costs=self.costs,
             snoozed=s.snoozed,
+            rounds=s.rounds,
+            seconds=s.seconds,
+            budget=self.budget,
+            features=self._features,
         )
 
     @property
@@ -219,9 +228,7 @@ class Session(AnnotatedSession):
                 yield step
             finished = True
         finally:
-            close = getattr(steps, "close", None)
-            if close is not None:
-                close()
+            steps.close()
             with self._lock:
                 if finished and not self._closed and self._timeline.generation == generation:
                     self._end_pass()
@@ -247,7 +254,7 @@ class Session(AnnotatedSession):
         labels = np.array([0, *ids], dtype=np.uint8)[probabilities.argmax(axis=0)]
         revision = self.revision + 1
         self._probabilities.put(frame, revision, ids, probabilities)
-        weights = getattr(self.propagator, "quality_weights", QUALITY_WEIGHTS)
+        weights = self.propagator.quality_weights
         quality = quality_of_frame(self._state, frame, ids, probabilities, weights)
         changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
         self._timeline.show(changed.with_masks({frame: labels}, revision))
@@ -303,9 +310,7 @@ class Session(AnnotatedSession):
         Returns at once. A predictor that takes long over an image embeds it meanwhile.
         """
         frame = self._as_frame(frame)
-        prepare = getattr(self.predictor, "prepare", None)
-        if prepare is not None:
-            prepare(lambda: self.video.frame(frame), (self.video.token, frame))
+        self.predictor.prepare(lambda: self.video.frame(frame), (self.video.token, frame))
 
     def snooze(self, frame: int, obj: int) -> None:
         """Suggest another frame for this object until the next finished pass.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget.loop import Annotation, Source
+from evavos_widget.loop import Annotation, Round, Source
 from evavos_widget.masks import LabelMaps, decode_runs, default_color
 from evavos_widget.points import Point, of_both, with_points, without_points
 from evavos_widget.prompts import Click
@@ -33,7 +33,7 @@ from evavos_widget.session.events import (
     unpack_runs,
 )
 
-__all__ = ["CurvePoint", "ObjectInfo", "Round", "State", "apply", "merged_frames"]
+__all__ = ["CurvePoint", "ObjectInfo", "State", "apply", "merged_frames"]
 
 Affected = Callable[[Mapping[int, Annotation], Mapping[int, Annotation], int], set[int]]
 """(K before, K after, N) -> frames whose masks change; `Propagator.affected`."""
@@ -59,29 +59,6 @@ class ObjectInfo:
     color: str
     visible: bool = True
     locked: bool = False
-
-
-@dataclass(frozen=True)
-class Round:
-    """One annotation as it was paid for.
-
-    Parameters
-    ----------
-    frames : tuple of int
-    objects : tuple of int
-    kind : str
-        Annotation type: ``'mask'``, ``'clicks'``, ``'box'``, ``'scribble'``,
-        ``'absent'``, ``'verified'``, ``'import'`` or ``'points'``.
-    seconds : float
-        What it cost the annotator.
-    clicks : tuple of Click
-    """
-
-    frames: tuple[int, ...]
-    objects: tuple[int, ...]
-    kind: str
-    seconds: float
-    clicks: tuple[Click, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evavos_widget import formats
-from evavos_widget.loop import Annotation
+from evavos_widget.loop import Annotation, Round
 from evavos_widget.masks import LabelMaps, davis_palette
 from evavos_widget.points import Point
 from evavos_widget.session.core import SessionCore
-from evavos_widget.session.state import CurvePoint, ObjectInfo, Round
+from evavos_widget.session.state import CurvePoint, ObjectInfo
 
 if TYPE_CHECKING:
     import numpy as np

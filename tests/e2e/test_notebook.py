@@ -103,13 +103,13 @@ SLOW = """\
 import time
 from pathlib import Path
 from evavos_widget import engines
+from evavos_widget.loop import Propagator
 
-class Slow:
+class Slow(Propagator):
     name = "slow"
 
     def __init__(self):
         self.inner = engines.create("propagator", "flow")
-        self.affected = self.inner.affected
 
     def propagate(self, *args):
         for i, step in enumerate(self.inner.propagate(*args)):
@@ -360,7 +360,8 @@ def test_a_killed_kernel_loses_nothing_that_was_acknowledged(start, clip, lab):
 
 def test_a_broken_predictor_is_shown_and_the_brush_still_works(open_notebook, clip, lab, request):
     broken = (
-        "class Broken:\n"
+        "from evavos_widget.loop import MaskPredictor\n"
+        "class Broken(MaskPredictor):\n"
         "    name = 'broken'\n"
         "    def predict(self, image, prompts, *, key=None):\n"
         "        raise RuntimeError('the weights are for another model')\n"

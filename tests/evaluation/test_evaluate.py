@@ -5,11 +5,11 @@ import json
 import cv2
 import numpy as np
 import pytest
-from stand_ins import Disks, NearestCopy
 
 from evavos_widget.cli import main
 from evavos_widget.evaluation.engines import evaluate_clicks, evaluate_propagation, spread
 from evavos_widget.metrics import jaccard
+from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 6, 48, 64
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import segment_anything
 import torch
-from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import (
     ImageEncoderViT,
     MaskDecoder,
@@ -22,7 +22,7 @@ from evavos_widget import engines
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.mask_prediction import sam as module
 from evavos_widget.mask_prediction.click_by_click import AHEAD, Answer
-from evavos_widget.mask_prediction.sam import SamEngine
+from evavos_widget.mask_prediction.sam import SamPredictor
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
 
 SIDE, CHANNELS, WIDTH = 128, 32, 24
@@ -65,10 +65,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def engine(weights: Path, monkeypatch: pytest.MonkeyPatch) -> SamEngine:
-    monkeypatch.setitem(sam_model_registry, "tiny", tiny_sam)
+def engine(weights: Path, monkeypatch: pytest.MonkeyPatch) -> SamPredictor:
+    monkeypatch.setitem(segment_anything.sam_model_registry, "tiny", tiny_sam)
     monkeypatch.setitem(module.WIDTHS, WIDTH, "tiny")
-    return SamEngine(weights)
+    return SamPredictor(weights)
 
 
 @pytest.fixture(scope="module")
@@ -77,15 +77,17 @@ def image() -> np.ndarray:
 
 
 @pytest.fixture
-def published(weights: Path, image: np.ndarray) -> SamPredictor:
+def published(weights: Path, image: np.ndarray) -> segment_anything.SamPredictor:
     model = tiny_sam()
     model.load_state_dict(torch.load(weights, weights_only=True))
-    predictor = SamPredictor(model.eval())
+    predictor = segment_anything.SamPredictor(model.eval())
     predictor.set_image(image)
     return predictor
 
 
-def best(published: SamPredictor, *given: Any) -> tuple[np.ndarray, float, np.ndarray]:
+def best(
+    published: segment_anything.SamPredictor, *given: Any
+) -> tuple[np.ndarray, float, np.ndarray]:
     masks, scores, low = published.predict(*given)
     i = int(scores.argmax())
     return masks[i], float(scores[i]), low[i : i + 1]
@@ -127,14 +129,14 @@ def test_the_mask_before_is_a_prompt_as_the_model_takes_it(engine, published, im
     inside = np.ix_((rows * 60 // height >= 21) & (rows * 60 // height < 38),
                     (columns * 90 // 32 >= 31) & (columns * 90 // 32 < 56))  # fmt: skip
     given: list[np.ndarray] = []
-    ask = SamPredictor.predict
+    ask = segment_anything.SamPredictor.predict
 
     def listen(self, *arguments, **options):
         given.append(arguments[3])
         return ask(self, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SamPredictor, "predict", listen)
+        patch.setattr(segment_anything.SamPredictor, "predict", listen)
         engine.predict(image, click)
     assert given[0].shape == low.shape
     assert (given[0][0][inside] > 4).all()
@@ -164,14 +166,14 @@ def test_a_scribble_counts_as_clicks_along_it(engine, image):
 def test_an_image_is_embedded_once_and_ahead_of_the_click(engine, image, monkeypatch):
     embedded: list[str] = []
     go = threading.Event()
-    embed = SamEngine._embed
+    embed = SamPredictor._embed
 
     def counted(self, image):
         embedded.append(threading.current_thread().name)
         assert go.wait(20)
         return embed(self, image)
 
-    monkeypatch.setattr(SamEngine, "_embed", counted)
+    monkeypatch.setattr(SamPredictor, "_embed", counted)
     engine.prepare(lambda: image, "next")
     while not embedded:
         time.sleep(0.01)
@@ -202,7 +204,7 @@ def test_what_is_kept_of_an_answer_is_what_is_counted(engine, image):
 
 
 def test_where_memory_is_short_embeddings_are_let_go_first(engine, image, monkeypatch):
-    embed, room = SamEngine._embed, 1
+    embed, room = SamPredictor._embed, 1
     click = Prompts(clicks=(Click(3, 3),))
     expected = engine.predict(image, click)
     engine.predict(image, click, key="kept")
@@ -212,7 +214,7 @@ def test_where_memory_is_short_embeddings_are_let_go_first(engine, image, monkey
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
         return embed(self, image)
 
-    monkeypatch.setattr(SamEngine, "_embed", short)
+    monkeypatch.setattr(SamPredictor, "_embed", short)
     found = engine.predict(image, click, key="next")
     np.testing.assert_array_equal(found.probabilities, expected.probabilities)
     room = 0
@@ -226,7 +228,7 @@ def test_a_file_of_something_else_is_named_and_the_session_goes_on(tmp_path, wei
     torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
     for path in (damaged, tmp_path / "other.pth", weights):  # the last is of no published size
         with pytest.raises(WeightsError, match=path.name):
-            SamEngine(path)
+            SamPredictor(path)
     fallback, sentence = engines.create_or_fall_back("predictor", f"sam:{damaged}")
     assert fallback.name == "classical"
     assert "sam.pth" in sentence
@@ -234,4 +236,4 @@ def test_a_file_of_something_else_is_named_and_the_session_goes_on(tmp_path, wei
 
 def test_a_device_that_is_not_there_is_named(weights):
     with pytest.raises(ValueError, match="cuda"):
-        SamEngine(weights, device="cuda:77")
+        SamPredictor(weights, device="cuda:77")

@@ -14,7 +14,7 @@ from transformers import EdgeTamModel, Sam2ImageProcessor, Sam2Model, Sam2Proces
 from evavos_widget import checkpoints, engines
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.engines import MissingExtraError
-from evavos_widget.mask_prediction.sam2 import LOW_LIMIT, Sam2Engine
+from evavos_widget.mask_prediction.sam2 import LOW_LIMIT, Sam2Predictor
 from evavos_widget.prompts import Box, Click, Prompts
 
 
@@ -77,7 +77,7 @@ def test_clicks_and_box_give_what_the_library_gives(family, folder, tmp_path, im
 
 def test_a_box_alone_is_a_prompt(folder, image):
     box = Box(10, 5, 80, 55)
-    prediction = Sam2Engine(folder, "cpu").predict(image, Prompts(box=box))
+    prediction = Sam2Predictor(folder, "cpu").predict(image, Prompts(box=box))
     logits, _, _ = Published(Sam2Model, folder, image).ask((), box, None)
     np.testing.assert_allclose(prediction.probabilities, 1 / (1 + np.exp(-logits)), atol=1e-5)
 
@@ -85,7 +85,7 @@ def test_a_box_alone_is_a_prompt(folder, image):
 def test_the_mask_before_is_a_prompt_as_the_model_takes_it(folder, image):
     previous = np.zeros((60, 90), bool)
     previous[15:45, 30:60] = True
-    engine = Sam2Engine(folder, "cpu")
+    engine = Sam2Predictor(folder, "cpu")
     low = engine._low(previous.astype(np.float32), engine._embed(image))
     assert low.shape == (1, 32, 32)
     inside = np.zeros((32, 32), bool)
@@ -99,7 +99,7 @@ def test_the_mask_before_is_a_prompt_as_the_model_takes_it(folder, image):
 
 
 def test_a_click_on_an_embedded_frame_does_not_call_the_encoder(folder, image, monkeypatch):
-    engine = Sam2Engine(folder, "cpu")
+    engine = Sam2Predictor(folder, "cpu")
     calls = []
     engine._model.vision_encoder.register_forward_hook(lambda *_: calls.append(1))
     engine.prepare(lambda: image, "frame")
@@ -120,9 +120,9 @@ def test_a_folder_of_something_else_is_named_and_the_session_goes_on(folder, tmp
         )
     for path in (other, cut, tmp_path):
         with pytest.raises(WeightsError, match=rf"{path} does not hold SAM 2"):
-            Sam2Engine(path, "cpu")
+            Sam2Predictor(path, "cpu")
     with pytest.raises(WeightsError, match=r"no folder '.*none'.*sam2:tiny"):
-        Sam2Engine(tmp_path / "none", "cpu")
+        Sam2Predictor(tmp_path / "none", "cpu")
     fallback, sentence = engines.create_or_fall_back("predictor", f"sam2:{cut}")
     assert fallback.name == "classical"
     assert sentence is not None
@@ -137,7 +137,7 @@ def test_without_a_network_a_sentence_says_what_to_put_where(tmp_path, monkeypat
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     place = tmp_path / "weights" / "facebook--sam2.1-hiera-tiny"
     with pytest.raises(WeightsError) as told:
-        Sam2Engine("tiny", "cpu")
+        Sam2Predictor("tiny", "cpu")
     for part in ("cannot be reached", "https://huggingface.co/facebook/sam2.1-hiera-tiny",
                  "model.safetensors", str(place)):  # fmt: skip
         assert part in str(told.value)
@@ -176,4 +176,4 @@ def test_a_missing_extra_is_named_and_the_session_goes_on(monkeypatch):
 
 def test_a_device_that_is_not_there_is_named(folder):
     with pytest.raises(ValueError, match="cuda"):
-        Sam2Engine(folder, device="cuda:77")
+        Sam2Predictor(folder, device="cuda:77")

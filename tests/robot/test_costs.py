@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stand_ins import Disks, NearestCopy
 
 from evavos_widget.cli import main
 from evavos_widget.prompts import Costs
 from evavos_widget.robot.costs import measured_costs, read_costs, write_costs
 from evavos_widget.session import Session
+from evavos_widget.testing import Disks, NearestCopy
 
 H, W = 24, 32
 

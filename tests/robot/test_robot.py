@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
-from stand_ins import Disks, NearestCopy
 
 from evavos_widget.loop import Suggestion
 from evavos_widget.metrics import jaccard
@@ -15,6 +14,7 @@ from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.robot.hand import Hand, middle_line
 from evavos_widget.session import Session
+from evavos_widget.testing import Disks, NearestCopy
 
 masks = arrays(bool, (9, 11))
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
-from stand_ins import Disks, NearestCopy
 
 from evavos_widget.session import Session
 from evavos_widget.session.journal import read_journal
 from evavos_widget.session.saved_masks import read_saved_masks
+from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.video import Video
 
 N, H, W = 9, 24, 32
@@ -355,7 +355,7 @@ class TestRefusal:
             import resource, signal, sys
             import numpy as np
             sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-            from stand_ins import Disks, NearestCopy
+            from evavos_widget.testing import Disks, NearestCopy
             from evavos_widget.session import Session
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             rng = np.random.default_rng(0)

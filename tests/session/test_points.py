@@ -17,10 +17,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from stand_ins import Disks, NearestCopy
 
 from evavos_widget.points import LABELS, Point
 from evavos_widget.session import Session
+from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 6, 16, 20
 FRAMES = np.arange(N * H * W * 3).reshape(N, H, W, 3).astype(np.uint8)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_ins import Disks, NearestCopy
 
-from evavos_widget.loop import turn
+from evavos_widget.loop import MaskPredictor
 from evavos_widget.prompts import Click, Prediction
 from evavos_widget.robot.annotator import RobotAnnotator
-from evavos_widget.session import Session
+from evavos_widget.session import Session, turn
+from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 9, 24, 32
 
@@ -702,7 +702,9 @@ class TestJournal:
     def test_sessions_that_share_a_predictor_never_share_a_picture(self, frames):
         keys = set()
 
-        class Predictor:
+        class Predictor(MaskPredictor):
+            name = "keys"
+
             def predict(self, image, prompts, *, key):
                 keys.add(key)
                 nothing = np.zeros(image.shape[:2], np.float32)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from stand_ins import NearestCopy
 
-from evavos_widget.loop import Annotation, PropagationStep
+from evavos_widget.loop import Annotation, MaskPredictor, Steps
 from evavos_widget.prompts import Prediction, Prompts
+from evavos_widget.testing import NearestCopy
 
 
 def gate() -> threading.Semaphore:
@@ -42,7 +42,7 @@ class NearestPropagator(NearestCopy):
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
         frames: Collection[int],
-    ) -> Iterator[PropagationStep]:
+    ) -> Steps:
         self.started.append(sorted(frames))
         steps = super().propagate(video, annotations, objects, frames)
         for frame in sorted(frames):
@@ -61,7 +61,7 @@ class NearestPropagator(NearestCopy):
 
 
 @dataclass
-class DiscPredictor:
+class DiscPredictor(MaskPredictor):
     """A disc of radius 5 around every positive click; `gate` as above."""
 
     name: str = "disc"

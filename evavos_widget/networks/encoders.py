@@ -1,15 +1,16 @@
-"""Image encoders by name, each a function from a picture to a vector."""
+"""Image encoders by name, each from a picture to a vector; `features.FeatureStore` keeps those."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-__all__ = ["Encoder", "create_encoder"]
+__all__ = ["ImageEncoder", "create_encoder"]
 
-Encoder = Callable[[np.ndarray], np.ndarray]
+Encode = Callable[[np.ndarray], np.ndarray]
 """``(H, W, 3)`` uint8 RGB to ``(D,)`` float32."""
 
 SIDE = 224
@@ -19,7 +20,19 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the ImageNet pixels that they were trained on (torchvision)."""
 
 
-def create_encoder(name: str) -> Encoder:
+@dataclass(frozen=True)
+class ImageEncoder:
+    """An encoder and its name; called with ``(H, W, 3)`` uint8 RGB it gives ``(D,)`` float32."""
+
+    name: str
+    encode: Encode
+
+    def __call__(self, image: np.ndarray, /) -> np.ndarray:
+        """The vector of a picture."""
+        return self.encode(image)
+
+
+def create_encoder(name: str) -> ImageEncoder:
     """The encoder called `name`.
 
     Parameters
@@ -46,7 +59,7 @@ def create_encoder(name: str) -> Encoder:
             "timm:MODEL or transformers:MODEL."
         )
     try:
-        return _ENCODERS[kind](model)
+        return ImageEncoder(name, _ENCODERS[kind](model))
     except ImportError as error:
         raise ImportError(
             f"the image encoder {name!r} needs {kind}; run `pip install 'evavos-widget[encoders]'`."
@@ -62,7 +75,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def _colour(_: str) -> Encoder:
+def _colour(_: str) -> Encode:
     def encode(image: np.ndarray) -> np.ndarray:
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
         across, down = (cv2.Sobel(lab[..., 0], cv2.CV_32F, *d) for d in ((1, 0), (0, 1)))
@@ -72,7 +85,7 @@ def _colour(_: str) -> Encoder:
     return encode
 
 
-def _compact(_: str) -> Encoder:
+def _compact(_: str) -> Encode:
     import torch
 
     from evavos_widget.networks.ready import compact_network, image_tensor
@@ -88,7 +101,7 @@ def _compact(_: str) -> Encoder:
     return encode
 
 
-def _torchvision(model: str) -> Encoder:
+def _torchvision(model: str) -> Encode:
     import torch
     import torchvision
 
@@ -101,20 +114,20 @@ def _torchvision(model: str) -> Encoder:
     return _of_network(network)
 
 
-def _timm(model: str) -> Encoder:
+def _timm(model: str) -> Encode:
     import timm
 
     return _of_network(timm.create_model(model, pretrained=True, num_classes=0))
 
 
-def _transformers(model: str) -> Encoder:
+def _transformers(model: str) -> Encode:
     import transformers
 
     network = transformers.AutoModel.from_pretrained(model)
     return _of_network(network, lambda out: out.last_hidden_state[:, 0])
 
 
-def _of_network(network, read=lambda out: out) -> Encoder:
+def _of_network(network, read=lambda out: out) -> Encode:
     import torch
 
     network = network.eval().requires_grad_(False)
@@ -128,7 +141,7 @@ def _of_network(network, read=lambda out: out) -> Encoder:
     return encode
 
 
-_ENCODERS: dict[str, Callable[[str], Encoder]] = {
+_ENCODERS: dict[str, Callable[[str], Encode]] = {
     "colour": _colour,
     "compact": _compact,
     "timm": _timm,

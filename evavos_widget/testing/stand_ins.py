@@ -1,34 +1,40 @@
-"""Small engines that follow the protocols, so that tests of the loop need no real ones."""
+"""Small engines that follow the protocols, for tests that need no real ones."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 
 from evavos_widget.loop import (
     Annotation,
+    MaskPredictor,
     PropagationStep,
-    affected_frames,
+    Propagator,
+    Steps,
     nearest_annotated,
     objects_annotated,
 )
 from evavos_widget.prompts import Prediction, Prompts
 from evavos_widget.video import Video
 
+__all__ = ["Disks", "NearestCopy"]
 
-class NearestCopy:
-    """Copies each object's mask from its nearest annotated frame; records what it did."""
+
+class NearestCopy(Propagator):
+    """Copies each object's mask from its nearest annotated frame.
+
+    Attributes
+    ----------
+    frames_done : list of int
+        The frames it gave, in their order.
+    """
 
     name = "nearest-copy"
+    repeatable = True
 
     def __init__(self) -> None:
         self.frames_done: list[int] = []
-
-    def affected(
-        self, before: Mapping[int, Annotation], after: Mapping[int, Annotation], n_frames: int
-    ) -> set[int]:
-        return affected_frames(before, after, n_frames)
 
     def propagate(
         self,
@@ -36,10 +42,10 @@ class NearestCopy:
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
         frames: Collection[int],
-    ) -> Iterator[PropagationStep]:
-        shape = (video.height, video.width)
+    ) -> Steps:
+        """Masks of `objects` on `frames`, ascending; where they overlap they share a pixel."""
         for done, frame in enumerate(sorted(frames), start=1):
-            soft = np.zeros((len(objects) + 1, *shape), dtype=np.float32)
+            soft = np.zeros((len(objects) + 1, video.height, video.width), dtype=np.float32)
             for k, obj in enumerate(objects, start=1):
                 source = nearest_annotated(objects_annotated(annotations, obj), video.n_frames)
                 if source[frame] >= 0:
@@ -49,15 +55,26 @@ class NearestCopy:
             yield PropagationStep(done, len(frames), frame, soft / soft.sum(axis=0))
 
 
-class Disks:
-    """Paints a disk of radius 3 at every click over the previous mask."""
+class Disks(MaskPredictor):
+    """Paints a disk at every click over the previous mask.
+
+    Attributes
+    ----------
+    radius : float
+        Of the disks, in pixels.
+    """
 
     name = "disks"
+    accepts = frozenset({"mask", "clicks"})
+    radius = 3.0
 
-    def predict(self, image: np.ndarray, prompts: Prompts, *, key: object = None) -> Prediction:
+    def predict(
+        self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
+    ) -> Prediction:
+        """The previous mask with the disks, later ones over earlier ones."""
         previous = prompts.previous_mask
         mask = np.zeros(image.shape[:2], bool) if previous is None else previous.copy()
-        y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
+        y, x = np.indices(image.shape[:2])
         for click in prompts.clicks:
-            mask[(x - click.x) ** 2 + (y - click.y) ** 2 <= 9] = click.positive
+            mask[(x - click.x) ** 2 + (y - click.y) ** 2 <= self.radius**2] = click.positive
         return Prediction(mask, mask.astype(np.float32), 0.5)

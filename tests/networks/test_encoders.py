@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from evavos_widget.frame_selection.embeddings import create_encoder
+from evavos_widget.networks.encoders import create_encoder
 
 PICTURES = [
     np.random.default_rng(seed).integers(0, 255, (48, 64, 3), dtype=np.uint8) for seed in (0, 1)
