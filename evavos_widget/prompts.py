@@ -90,6 +90,8 @@ class Prompts:
         *before* the first of `clicks`. Absent when starting from nothing.
     previous_probabilities : (H, W) float32 array in [0, 1], optional
         Foreground probabilities that belong to `previous_mask`.
+    held : (H, W) bool array, optional
+        Pixels that other objects hold by hand on this frame.
     """
 
     clicks: tuple[Click, ...] = ()
@@ -97,6 +99,7 @@ class Prompts:
     scribbles: tuple[Scribble, ...] = ()
     previous_mask: np.ndarray | None = None
     previous_probabilities: np.ndarray | None = None
+    held: np.ndarray | None = None
 
     def validate(self, height: int, width: int) -> None:
         """Raise `ValueError` naming the first prompt that does not fit an H x W picture."""
@@ -117,7 +120,7 @@ class Prompts:
         for i, scribble in enumerate(self.scribbles):
             if not np.isfinite(scribble.points).all():
                 raise ValueError(f"scribble {i} has a non-finite point; give pixel coordinates.")
-        for what in ("previous_mask", "previous_probabilities"):
+        for what in ("previous_mask", "previous_probabilities", "held"):
             array = getattr(self, what)
             if array is not None and np.shape(array) != (height, width):
                 raise ValueError(
