@@ -15,7 +15,7 @@ MAX_TEXT = 4096
 """Characters of the longest text that is taken: as long as a path may be on Linux."""
 
 MAX_ITEMS = 100_000
-"""Items of the longest list that is taken: frames of an hour of video, or the corners of any
+"""Items of the longest list that is taken: frames of nearly an hour of video, or the corners of any
 stroke, and little enough that checking it keeps nobody waiting."""
 
 _SHOWN = 60
@@ -133,8 +133,9 @@ class Fields:
 
     def _required(self, name: str) -> Any:
         if not self.has(name):
-            kind = shortened(self._message.get("kind")).strip("'")
-            raise RequestError("malformed", f"{kind} needs the field {name!r}.")
+            kind = self._message.get("kind")
+            who = kind[:_SHOWN] if isinstance(kind, str) else "a request"
+            raise RequestError("malformed", f"{who} needs the field {name!r}.")
         return self._message[name]
 
     def _items(self, what: str, name: str, of: str) -> list[Any]:

@@ -201,26 +201,24 @@ class Host:
             ``{v, id, kind, ...}`` as the catalogue has it.
         buffers : list of bytes-like, optional
         """
-        fields = message if isinstance(message, dict) else {}
-        request = Request(
-            fields.get("id"), fields.get("kind", ""), Fields(fields), list(buffers or ())
-        )
+        fields = Fields(message if isinstance(message, dict) else {})
+        request = Request(None, "", fields, list(buffers or ()))
         try:
-            self._accept(request, fields.get("v", VERSION))
+            request.id = fields.text_or_none("id")
+            request.kind = fields.text("kind")
+            self._accept(request)
         except Exception as error:
             self._refuse(request, error)
 
-    def _accept(self, request: Request, version: Any) -> None:
-        if not isinstance(request.id, str | None):
-            request.id = None
-            request.fields.text("id")
-        handler = self._handlers.get(request.kind) if isinstance(request.kind, str) else None
+    def _accept(self, request: Request) -> None:
+        handler = self._handlers.get(request.kind)
         if handler is None:
             raise RequestError(
                 "unknown_kind",
                 f"there is no request {shortened(request.kind)}; "
                 "reload the page so that it fits the kernel.",
             )
+        version = request.fields.integer("v") if request.fields.has("v") else VERSION
         if version != VERSION:
             raise RequestError(
                 "version",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import traitlets
-from fake_page import square
+from fake_page import Page, square
 from ipywidgets.embed import dependency_state
 
 from evavos_widget.experiments.experiment import Experiment
@@ -17,6 +17,7 @@ from evavos_widget.experiments.methods import Method
 from evavos_widget.experiments.summary import summarise
 from evavos_widget.experiments.table import Row, Table
 from evavos_widget.widgets import bundle
+from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.curves import Curves
 
 #: Seconds before a run that does not end is a failure; a busy machine starts workers slowly.
@@ -156,6 +157,24 @@ def test_a_notebook_saved_with_twenty_long_lines_stays_small():
 def test_wrong_options_are_named(no_page, options, error, said):
     with pytest.raises(error, match=said):
         Curves(**options)
+
+
+# The wire ----------------------------------------------------------------------------------
+
+
+def test_the_page_is_answered_and_told_why_not(no_page):
+    curves, page = Curves(), Page()
+    spoken = catalogue("curves")
+    page.handle = curves._handle_custom_msg
+    curves._host._send_message = page.receive
+    assert set(curves._host._handlers) == set(spoken.requests)
+    assert set(spoken.traits) <= set(curves.traits(sync=True))
+    assert page.hello() == {"id": "page:1", "ok": True, "state": {}, "capabilities": {}}
+    for kind in ("stop", "resume"):
+        assert "start one with Curves.run" in page.error(kind)["message"]
+    assert "shows no video" in page.error("frame.get", frame=0)["message"]
+    curves.close()
+    curves._handle_custom_msg({"kind": "stop"}, [])
 
 
 # Out of it -----------------------------------------------------------------------------------
