@@ -14,7 +14,7 @@ from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.loop import Annotation
 from evavos_widget.metrics import score_frame
-from evavos_widget.probabilities import QUALITY_WEIGHTS, expected_iou, predicted_quality
+from evavos_widget.probabilities import expected_iou, predicted_quality
 from evavos_widget.simulation.evaluate import spread
 
 __all__ = ["calibrate_quality"]
@@ -62,7 +62,7 @@ def calibrate_quality(
             annotations = {f: Annotation(truth[f], frozenset({1})) for f in given}
             frames = [f for f in sorted(truth) if f not in given and f % EVERY == 0]
             engine = engines.create("propagator", propagator)
-            weights = getattr(engine, "quality_weights", QUALITY_WEIGHTS)
+            weights = engine.quality_weights
             rows = []
             for step in engine.propagate(sequence.video, annotations, [1], frames):
                 if step.frame is not None and step.probabilities is not None:

@@ -111,7 +111,7 @@ def evaluate_propagation(
         sequence.video.close()
     jf = [s["jf"] for s in scores.values()]
     return {
-        "propagator": getattr(propagator, "name", propagator),
+        "propagator": propagator if isinstance(propagator, str) else propagator.name,
         "annotated": annotated,
         "frames": frames,
         "sequences": scores,
@@ -207,7 +207,7 @@ def evaluate_clicks(
     every = np.concatenate(list(ious.values()))
     good = every[:, 0] >= GOOD_START
     return {
-        "predictor": getattr(predictor, "name", predictor),
+        "predictor": predictor if isinstance(predictor, str) else predictor.name,
         "start": start,
         "propagator": propagator if start == "propagated" else None,
         "clicks": clicks,

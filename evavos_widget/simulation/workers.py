@@ -114,7 +114,7 @@ def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any,
         )
         _kept.asked = asked
     sequence, engine, clicks = _kept.opened
-    if not getattr(engine, "repeatable", False):
+    if not engine.repeatable:
         engine = engines.create("propagator", propagator)
     return sequence, engine, clicks
 

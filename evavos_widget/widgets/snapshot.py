@@ -70,7 +70,7 @@ def capabilities(session: Session) -> dict[str, Any]:
 
     return {
         "predictor": session.predictor.name,
-        "predictor_learned": bool(getattr(session.predictor, "learned", False)),
+        "predictor_learned": session.predictor.learned,
         "propagator": session.propagator.name,
         "exports": list(FORMATS),
         "clicks": True,
