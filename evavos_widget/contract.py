@@ -52,7 +52,8 @@ def require(stage: str, engine: object) -> None:
             f"{engine.__name__} is a class, and a {what} is an object; give {engine.__name__}(...)."
         )
     members = _members(base)
-    lacking = [name for name in members if not hasattr(engine, name)]
+    needed = [name for name in members if not _has_default(base, name)]
+    lacking = [n for n in dict.fromkeys([*needed, *members]) if not hasattr(engine, n)]
     faults = [
         fault
         for name in members
@@ -61,9 +62,8 @@ def require(stage: str, engine: object) -> None:
     if lacking:
         faults.insert(0, f"it lacks {_and([_call(base, name) for name in lacking])}")
     if faults:
-        needed = [name for name in members if not _has_default(base, name)]
         raise TypeError(
-            f"{type(engine).__name__} is no {what}: {_and(faults)}; derive it from "
+            f"{type(engine).__name__} is no {what}: {', '.join(faults)}; derive it from "
             f"{base.__module__}.{base.__name__}, which has a default for everything but "
             f"{_and(needed)}."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def _variants(engine: MaskPredictor, scene: Scene) -> list[tuple[str, Prompts]]:
         "clicks": [
             ("a positive click", Prompts((click,))),
             ("a click elsewhere", Prompts((Click(left, height / 2),))),
-            ("a second click", Prompts((click, Click(left, height / 2, positive=False)))),
+            ("a second click", Prompts((click, Click(left, height / 2)))),
         ],
         "box": [
             ("a box", Prompts(box=Box(inside[0] - 9, inside[1] - 9, inside[0] + 9, inside[1] + 9))),
@@ -150,35 +150,6 @@ def _no_prompts(make: Make) -> None:
             fail("without-prompts-nothing-new", "the previous mask is another now.")
 
 
-@PROMISES.scene("uses-what-it-accepts")
-def _uses_all(make: Make) -> None:
-    scene, engine = Scene(1), make()
-    variants = _variants(engine, scene)
-    found = [(what, _predict(engine, _image(scene), prompts)) for what, prompts in variants]
-    for (one, a), (other, b) in pairwise(found):
-        if np.array_equal(a.probabilities, b.probabilities):
-            fail("uses-what-it-accepts", f"{one} and {other} give the same.")
-    if "mask" in engine.accepts:
-        what, prompts = variants[0]
-        masks = [scene.labels[0] == obj for obj in (1, 2)]
-        a, b = (_predict(engine, _image(scene), _from_mask(prompts, mask)) for mask in masks)
-        if np.array_equal(a.probabilities, b.probabilities):
-            fail("uses-what-it-accepts", f"{what} gives the same from different previous masks.")
-    if "clicks" in engine.accepts:
-        x, y = _middle(scene)
-        previous = scene.labels[0] == 1
-        a, b = (
-            _predict(engine, _image(scene), _from_mask(Prompts((Click(x, y, sign),)), previous))
-            for sign in (True, False)
-        )
-        if np.array_equal(a.probabilities, b.probabilities):
-            fail("uses-what-it-accepts", "a negative click gives the same as a positive one.")
-
-
-def _from_mask(prompts: Prompts, mask: np.ndarray) -> Prompts:
-    return Prompts(prompts.clicks, prompts.box, prompts.scribbles, mask.copy())
-
-
 @PROMISES.scene("any-picture")
 def _any_picture(make: Make) -> None:
     engine = make()
@@ -199,8 +170,10 @@ def _any_picture(make: Make) -> None:
 def _no_memory(make: Make) -> None:
     scene, engine = Scene(4), make()
     asked = [(f, prompts) for prompts in _one_of_each(engine, scene) for f in (0, 3)]
-    first = [_predict(engine, _image(scene, f), prompts) for f, prompts in asked]
-    copies = [(p.mask.copy(), p.probabilities.copy()) for p in first]
+    first, copies = [], []
+    for frame, prompts in asked:
+        first.append(_predict(engine, _image(scene, frame), prompts))
+        copies.append((first[-1].mask.copy(), first[-1].probabilities.copy()))
     again = [_predict(engine, _image(scene, f), p) for f, p in reversed(asked)][::-1]
     for a, b, (mask, soft) in zip(first, again, copies, strict=True):
         if not np.array_equal(a.mask, mask) or not np.array_equal(a.probabilities, soft):
@@ -225,6 +198,35 @@ def _keys(make: Make) -> None:
                     fail("keys-name-images", f"frame {frame} has another mask with its key.")
             if not _equal(_predict(prepared, image, prompts, key), expected):
                 fail("preparing-changes-nothing", f"frame {frame} has another mask.")
+
+
+@PROMISES.scene("uses-what-it-accepts")
+def _uses_all(make: Make) -> None:
+    scene, engine = Scene(1), make()
+    variants = _variants(engine, scene)
+    found = [(what, _predict(engine, _image(scene), prompts)) for what, prompts in variants]
+    for (one, a), (other, b) in combinations(found, 2):
+        if np.array_equal(a.probabilities, b.probabilities):
+            fail("uses-what-it-accepts", f"{one} and {other} give the same.")
+    if "mask" in engine.accepts:
+        what, prompts = variants[0]
+        masks = [scene.labels[0] == obj for obj in (1, 2)]
+        a, b = (_predict(engine, _image(scene), _from_mask(prompts, mask)) for mask in masks)
+        if np.array_equal(a.probabilities, b.probabilities):
+            fail("uses-what-it-accepts", f"{what} gives the same from different previous masks.")
+    if "clicks" in engine.accepts:
+        x, y = _middle(scene)
+        previous = scene.labels[0] == 1
+        a, b = (
+            _predict(engine, _image(scene), _from_mask(Prompts((Click(x, y, sign),)), previous))
+            for sign in (True, False)
+        )
+        if np.array_equal(a.probabilities, b.probabilities):
+            fail("uses-what-it-accepts", "a negative click gives the same as a positive one.")
+
+
+def _from_mask(prompts: Prompts, mask: np.ndarray) -> Prompts:
+    return Prompts(prompts.clicks, prompts.box, prompts.scribbles, mask.copy())
 
 
 @PROMISES.scene("deterministic")

@@ -12,6 +12,7 @@ from evavos_widget import engines
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction.classical import ClassicalPredictor
 from evavos_widget.prompts import Box, Click, Prediction, Prompts, Scribble
+from evavos_widget.testing import check_predictor
 
 HEIGHT, WIDTH = 240, 320
 
@@ -49,6 +50,10 @@ def check(prediction: Prediction, shape: tuple[int, int]) -> None:
     assert 0 <= prediction.probabilities.min() <= prediction.probabilities.max() <= 1
     assert np.array_equal(prediction.mask, prediction.probabilities > 0.5)
     assert 0 <= prediction.score <= 1
+
+
+def test_keeps_its_promises() -> None:
+    check_predictor("classical")
 
 
 def test_registry_makes_the_engine_and_names_it_when_asked_for_another() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from evavos_widget.mask_prediction.compact import CompactPredictor
 from evavos_widget.mask_prediction.pixels import clicks_along
 from evavos_widget.networks.compact import CompactNet
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
+from evavos_widget.testing import check_predictor
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,10 @@ def stubborn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 THREE = (Click(70, 60), Click(20, 100, False), Click(75, 40))
+
+
+def test_keeps_its_promises(weights: Path) -> None:
+    check_predictor(partial(CompactPredictor, weights, "cpu"))
 
 
 def test_follows_the_protocol(weights: Path, image: np.ndarray) -> None:

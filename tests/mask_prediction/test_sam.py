@@ -24,6 +24,7 @@ from evavos_widget.mask_prediction import sam as module
 from evavos_widget.mask_prediction.click_by_click import AHEAD, Answer
 from evavos_widget.mask_prediction.sam import SamPredictor
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
+from evavos_widget.testing import check_predictor
 
 SIDE, CHANNELS, WIDTH = 128, 32, 24
 
@@ -91,6 +92,10 @@ def best(
     masks, scores, low = published.predict(*given)
     i = int(scores.argmax())
     return masks[i], float(scores[i]), low[i : i + 1]
+
+
+def test_keeps_its_promises(engine, weights):
+    check_predictor(lambda: SamPredictor(weights))
 
 
 @pytest.mark.parametrize("key", [None, "frame"])

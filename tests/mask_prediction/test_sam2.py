@@ -16,6 +16,7 @@ from evavos_widget.checkpoints import WeightsError
 from evavos_widget.engines import MissingExtraError
 from evavos_widget.mask_prediction.sam2 import LOW_LIMIT, Sam2Predictor
 from evavos_widget.prompts import Box, Click, Prompts
+from evavos_widget.testing import check_predictor
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,10 @@ def test_clicks_and_box_give_what_the_library_gives(family, folder, tmp_path, im
             assert np.mean(prediction.mask != (logits > 0)) < 1e-3
             assert prediction.score == pytest.approx(np.clip(score, 0, 1), abs=1e-5)
         assert np.ptp(prediction.probabilities) > 0.05
+
+
+def test_keeps_its_promises(folder):
+    check_predictor(lambda: Sam2Predictor(folder, "cpu"))
 
 
 def test_a_box_alone_is_a_prompt(folder, image):

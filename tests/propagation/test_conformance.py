@@ -1,4 +1,4 @@
-"""What every propagator does, whatever is in it; a new one joins with a line in `ENGINES`."""
+"""What every propagator of the package does; a new one joins with a line in `ENGINES`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from clips import Clip
 from small_cutie import write_small_cutie
 from small_fusion import write_random_fusion
@@ -23,6 +22,7 @@ from evavos_widget.propagation.cutie import CutiePropagator
 from evavos_widget.propagation.flow import FlowPropagator
 from evavos_widget.propagation.sam2 import Sam2Propagator
 from evavos_widget.propagation.stcn import FusedStcnPropagator, StcnPropagator
+from evavos_widget.testing import check_propagator
 
 Make = Callable[[], Propagator]
 
@@ -88,10 +88,8 @@ def test_every_engine_is_here() -> None:
     assert set(ENGINES) >= set(propagation.ENGINES)
 
 
-def test_follows_the_protocol(make: Make) -> None:
-    engine = make()
-    assert isinstance(engine, Propagator)
-    assert engine.name
+def test_keeps_its_promises(make: Make) -> None:
+    check_propagator(make)
 
 
 def test_several_objects_on_several_annotated_frames(make: Make, clip: Clip) -> None:
@@ -103,49 +101,6 @@ def test_several_objects_on_several_annotated_frames(make: Make, clip: Clip) -> 
         assert 0 < found[2][k].max() < 1
 
 
-def test_an_object_that_comes_later(make: Make, clip: Clip) -> None:
-    absent = Annotation(clip.annotation(0, 1).labels, frozenset({1, 2}))
-    found = run(make(), clip, {0: absent, 5: clip.annotation(5, 1, 2)})
-    assert not found[0][2].any()
-    assert found[4][2].any()
-    assert not any(p[2].any() for p in run(make(), clip, {0: absent}).values())
-
-
-def test_without_annotations_there_is_only_background(make: Make, clip: Clip) -> None:
-    found = run(make(), clip, {}, frames=[0, 5])
-    assert all((p[0] == 1).all() for p in found.values())
-
-
-def test_a_video_of_one_frame(make: Make) -> None:
-    one = Clip(1, 61, 107)
-    found = run(make(), one, {0: one.annotation(0, 1, 2)})
-    assert np.array_equal(found[0].argmax(0), one.labels[0])
-
-
-@pytest.mark.parametrize("size", [(479, 853), (37, 29), (16, 200), (61, 33)])
-def test_any_size(make: Make, size: tuple[int, int]) -> None:
-    video = Clip(2, *size)
-    labels = np.zeros(size, np.uint8)
-    labels[2:12, 3:20] = 1
-    run(make(), video, {0: Annotation(labels, frozenset({1}))}, (1,))
-
-
-def test_a_mask_on_the_last_frame_goes_back_to_the_first(make: Make, clip: Clip) -> None:
-    found = run(make(), clip, {5: clip.annotation(5, 1, 2)})
-    assert found[0][1].any()
-
-
-def test_annotating_a_frame_again_replaces_its_mask(make: Make, clip: Clip) -> None:
-    moved = Annotation(np.roll(clip.annotation(0, 1).labels, 40, axis=1), frozenset({1}))
-    engine, right = make(), {0: clip.annotation(0, 1)}
-    run(engine, clip, {0: moved}, (1,))
-    changed = engine.affected({0: moved}, right, clip.n_frames)
-    assert changed == set(range(clip.n_frames))
-    again, fresh = run(engine, clip, right, (1,)), run(make(), clip, right, (1,))
-    for frame in range(clip.n_frames):
-        np.testing.assert_allclose(again[frame], fresh[frame], atol=0.02)
-
-
 def test_what_an_annotation_can_change_is_between_its_neighbours(make: Make, clip: Clip) -> None:
     given = {f: clip.annotation(f, 1) for f in (0, 2, 5)}
     affected = make().affected
@@ -153,37 +108,6 @@ def test_what_an_annotation_can_change_is_between_its_neighbours(make: Make, cli
     assert affected(given, {**given, 4: clip.annotation(4, 1)}, 6) <= {3, 4}
     assert affected(given, {**given, 4: clip.annotation(4, 1)}, 6) >= {4}
     assert affected({}, given, 6) == set(range(6))
-
-
-def test_between_two_steps_lies_no_more_than_a_frame(make: Make, clip: Clip) -> None:
-    given = {0: clip.annotation(0, 1, 2), 5: clip.annotation(5, 1, 2)}
-    known = 0
-    for _ in make().propagate(clip, given, (1, 2), range(6)):  # type: ignore[arg-type]
-        new, known = len(set(clip.read)) - known, len(set(clip.read))
-        assert new <= 2  # at first the annotated frame and the next
-
-
-def test_a_cancelled_pass_can_be_taken_up(make: Make, clip: Clip) -> None:
-    given = {0: clip.annotation(0, 1, 2)}
-    whole, engine = run(make(), clip, given), make()
-    steps = engine.propagate(clip, given, (1, 2), range(6))  # type: ignore[arg-type]
-    while next(steps).frame != 3:
-        pass
-    steps.close()  # type: ignore[attr-defined]
-    rest = run(engine, clip, given, frames=[4, 5])
-    for frame, probabilities in rest.items():
-        np.testing.assert_allclose(probabilities, whole[frame], atol=0.02)
-
-
-def test_equal_input_gives_equal_output_to_the_bit(make: Make, clip: Clip) -> None:
-    given = {2: clip.annotation(2, 1, 2)}
-    found = []
-    for seed in (0, 1):  # no engine draws lots
-        np.random.seed(seed)  # noqa: NPY002
-        torch.manual_seed(seed)
-        found.append(run(make(), Clip(6, 61, 107), given))
-    for frame in range(6):
-        assert np.array_equal(found[0][frame], found[1][frame])
 
 
 def test_a_frame_or_a_size_that_is_not_there_is_named(make: Make, clip: Clip) -> None:
