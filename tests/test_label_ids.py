@@ -81,6 +81,10 @@ def test_black_and_white_is_one_object_in_every_form(tmp_path, video):
     deep = white.astype(np.uint16) * 257
     sources = [folder, tmp_path / "m.npy", tmp_path / "m.npz", {0: white}, np.stack([white] * 4)]
     sources += [{0: white.astype(dtype)} for dtype in (np.int64, np.uint16, np.float64)]
+    for dtype in (np.uint16, np.int64, np.float32, bool):
+        values = np.stack([ONE > 0 if dtype is bool else white.astype(dtype)] * 4)
+        np.savez(tmp_path / f"{np.dtype(dtype)}.npz", masks=values)
+        sources.append(tmp_path / f"{np.dtype(dtype)}.npz")
     sources += [{0: deep}, {0: ONE > 0}, {0: ONE.astype(np.float32)}, [ONE] * 4]
     for source in sources:
         assert np.array_equal(import_masks(source, video)[0], ONE), source
@@ -146,7 +150,7 @@ def smoothed(labels: np.ndarray, factor: int = 4) -> np.ndarray:
 def test_what_smoothing_makes_is_asked_about(tmp_path, video, mask):
     with pytest.raises(ValueError, match=r"00000\.png hold \d+ values.*ids='binary'.*ids='values'"):
         read(tmp_path, video, mask)
-    with pytest.raises(ValueError, match="hold .* values"):
+    with pytest.raises(ValueError, match=r"hold .* values"):
         import_masks({0: mask}, video)
     half = int(mask.max()) / 2
     assert np.array_equal(import_masks(tmp_path, video, ids="binary")[0], mask > half)
