@@ -29,7 +29,7 @@ _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 """Characters that some file system does not allow, or reads as another folder."""
 
 _LONGEST_NAME = 120
-"""Characters of a `plain_name`; file systems take 255 bytes, with suffixes."""
+"""Bytes of a `plain_name`; file systems take 255, with suffixes."""
 
 
 def cache_folder() -> Path:
@@ -64,7 +64,8 @@ def plain_name(name: str, default: str = "video") -> str:
         Where nothing is left of `name`.
     """
     last = re.split(r"[/\\]", name.rstrip("/\\ "))[-1]
-    return _NOT_IN_NAMES.sub("_", last).strip(". ")[:_LONGEST_NAME] or default
+    short = _NOT_IN_NAMES.sub("_", last).strip(". ").encode(errors="replace")[:_LONGEST_NAME]
+    return short.decode(errors="ignore") or default
 
 
 def is_plain_name(name: object) -> bool:

@@ -230,6 +230,8 @@ def open_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
     """
     from PIL import Image
 
+    from evavos_widget.video_pictures import UNREADABLE
+
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError(f"{path} is no file; give a picture with the mask.")
@@ -246,7 +248,7 @@ def open_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
             return _raw(image, path)
     except _NoMaskError as error:
         raise ValueError(str(error)) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"{path} cannot be read as a mask ({reason}); save it as PNG.") from error
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evavos_widget.files import plain_name
 from evavos_widget.video_pictures import PICTURE_SUFFIXES, list_pictures
 from evavos_widget.video_sources import ArrayReader, Reader, Source, open_source
 
@@ -65,7 +66,9 @@ class Video:
         self.name = name
         self.source = opened.origin
         self.frame_names: tuple[str, ...] = opened.frame_names
-        self.frame_files: tuple[str, ...] = opened.frame_files
+        self.frame_files: tuple[str, ...] = opened.frame_files or tuple(
+            f"{plain_name(name)}/{n}.jpg" for n in opened.frame_names
+        )
         self.paths: tuple[Path, ...] = reader.paths
         self.token = uuid.uuid4()
         self.cache_bytes = cache_bytes

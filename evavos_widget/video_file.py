@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -400,7 +401,11 @@ def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
         matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV does not know all types of side data, such as EXIF
         graph = av.filter.Graph()
-        steps = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format)]
+        unit = Fraction(1, 1000)  # no matter, but there must be one
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=unit
+        )
+        steps = [source]
         steps += [graph.add("sidedata", f"mode=delete:type={kind}") for kind in _unknown_kinds()]
         steps.append(graph.add("buffersink"))
         graph.link_nodes(*steps).configure()

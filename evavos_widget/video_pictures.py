@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import struct
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from evavos_widget.files import is_regular
 __all__ = [
     "DEFAULT_FPS",
     "PICTURE_SUFFIXES",
+    "UNREADABLE",
     "PictureReader",
     "count_pages",
     "is_picture",
@@ -54,8 +57,22 @@ _MOST_SERIES = 20
 _PROBED = 3
 """Pictures of a series that are looked at to tell masks from frames."""
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that are damaged, no picture, or a bomb."""
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    MemoryError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises for files that are damaged, no picture, or a bomb; its readers of some
+formats let through whatever their parsing came upon."""
 
 
 # Which files ----------------------------------------------------------------------------
@@ -149,13 +166,22 @@ def _glob(path: Path) -> str:
 
 
 def _overlap(one: list[Path], other: list[Path]) -> bool:
-    """Whether two series have numbers in common, at least half of the shorter one's."""
+    """Whether two series show the same frames: half of the shorter one's numbers are shared."""
     if one is other:
         return False
-    numbers = [{tuple(map(int, re.findall(r"\d+", p.stem))) for p in s} for s in (one, other)]
-    length = min(len(n) for ns in numbers for n in ns)
-    short = [{n[:length] for n in ns} for ns in numbers]
-    return 2 * len(short[0] & short[1]) >= min(map(len, short))
+    if len(one) == 1 or len(other) == 1:
+        single, rest = (one, other) if len(one) == 1 else (other, one)
+        stem = single[0].stem
+        return any(re.search(rf"(?<!\d){re.escape(p.stem)}(?!\d)", stem) for p in rest)
+    shown = [_varying_numbers(s) for s in (one, other)]
+    return 2 * len(shown[0] & shown[1]) >= min(map(len, shown))
+
+
+def _varying_numbers(series: list[Path]) -> set[tuple[int, ...]]:
+    """The numbers in each name, without those that all names have in common."""
+    rows = [tuple(map(int, re.findall(r"\d+", path.stem))) for path in series]
+    varying = [k for k, column in enumerate(zip(*rows, strict=True)) if len(set(column)) > 1]
+    return {tuple(row[k] for k in varying) for row in rows}
 
 
 def _joined(series: list[list[Path]]) -> list[list[Path]]:
@@ -175,7 +201,7 @@ def _look_like_masks(paths: list[Path]) -> bool:
                 colours = image.convert("RGB").getcolors(_MASK_COLOURS)
                 if colours is None or image.format in ("JPEG", "MPO"):
                     return False
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
     return True
 
@@ -203,7 +229,7 @@ def count_pages(path: Path) -> int:
     try:
         with Image.open(path) as image:
             return 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
-    except _UNREADABLE:
+    except UNREADABLE:
         return 1
 
 
@@ -238,7 +264,7 @@ class PictureReader:
         for i in range(self.n_frames):
             try:
                 picture = self._look(i)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 problems[i] = _one_line(error)
                 self._pictures.append(None)
                 continue
@@ -283,7 +309,7 @@ class PictureReader:
                     if {width, height} == {self.width, self.height}:  # or it is not decoded
                         frame = _rgb(image)
                         height, width = frame.shape[:2]
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise OSError(
                 f"frame {index} cannot be read: {name} ({_one_line(error)}); replace that file."
             ) from error

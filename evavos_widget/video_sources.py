@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from evavos_widget.files import is_plain_name, is_regular, plain_name
+from evavos_widget.files import is_plain_name, is_regular
 from evavos_widget.video_pictures import (
     DEFAULT_FPS,
     PICTURE_SUFFIXES,
@@ -71,7 +71,7 @@ class Source(NamedTuple):
         What opens it again.
     name : str
     frame_names, frame_files : tuple of str
-        See `evavos_widget.video.Video`.
+        See `evavos_widget.video.Video`; no files where frames have none of their own.
     notices : tuple of str
         Sentences on what was left out.
     """
@@ -145,15 +145,22 @@ def _open_path(path: Path, names: list[str] | None) -> Source:
 
 def _open_file(path: Path, origin: str, name: str, names: list[str] | None) -> Source:
     suffix = path.suffix.lower()
-    if suffix in _PAGED_SUFFIXES and (pages := count_pages(path)):
-        reader = PictureReader([path] * pages, pages=list(range(pages)))
-        return _numbered(reader, origin, name, names)
+    if suffix in _PAGED_SUFFIXES:
+        return _numbered(_pages(path, count_pages(path)), origin, name, names)
     # An animation may be called like a picture, as APNG is.
     if suffix in PICTURE_SUFFIXES and count_pages(path) == 1:
         return _pictures([path], None, origin, name, names)
     from evavos_widget.video_file import VideoFileReader
 
-    return _numbered(VideoFileReader(path, DEFAULT_FPS), origin, name, names)
+    reader: Reader = VideoFileReader(path, DEFAULT_FPS)
+    # Of a GIF whose pictures have no times FFmpeg sees the first only.
+    if suffix == ".gif" and (pages := count_pages(path)) > reader.n_frames:
+        reader = _pages(path, pages)
+    return _numbered(reader, origin, name, names)
+
+
+def _pages(path: Path, n: int) -> PictureReader:
+    return PictureReader([path] * n, pages=list(range(n)))
 
 
 def _open_list(source: Sequence[Any], names: list[str] | None) -> Source:
@@ -276,8 +283,7 @@ def _numbered(reader: Reader, origin: str | None, name: str, names: list[str] | 
     """Frames that have no files of their own."""
     names = _numbers(reader.n_frames) if names is None else names
     _check_count(names, reader.n_frames)
-    files = tuple(f"{plain_name(name)}/{n}.jpg" for n in names)
-    return Source(reader, origin, name, tuple(names), files)
+    return Source(reader, origin, name, tuple(names), ())
 
 
 def _numbers(n: int) -> list[str]:

@@ -81,6 +81,10 @@ def test_black_and_white_is_one_object_in_every_form(tmp_path, video):
     deep = white.astype(np.uint16) * 257
     sources = [folder, tmp_path / "m.npy", tmp_path / "m.npz", {0: white}, np.stack([white] * 4)]
     sources += [{0: white.astype(dtype)} for dtype in (np.int64, np.uint16, np.float64)]
+    for dtype in (np.uint16, np.int64, np.float32, bool):
+        values = np.stack([ONE > 0 if dtype is bool else white.astype(dtype)] * 4)
+        np.savez(tmp_path / f"{np.dtype(dtype)}.npz", masks=values)
+        sources.append(tmp_path / f"{np.dtype(dtype)}.npz")
     sources += [{0: deep}, {0: ONE > 0}, {0: ONE.astype(np.float32)}, [ONE] * 4]
     for source in sources:
         assert np.array_equal(import_masks(source, video)[0], ONE), source

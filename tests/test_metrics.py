@@ -150,6 +150,7 @@ def test_real_masks_score_as_in_vos_benchmark(data_root, name):
     st.integers(0, 4),
 )
 def test_objects_that_come_late_score_as_in_vos_benchmark(pred, gt, first):
+    gt[0] = 0  # what the first frame has counts throughout, see below
     pred[:first][pred[:first] == 2] = 0
     gt[: first + 1][gt[: first + 1] == 2] = 0
     gt[4, 0, 0] = 1  # one object at least on a frame that counts
@@ -158,6 +159,71 @@ def test_objects_that_come_late_score_as_in_vos_benchmark(pred, gt, first):
     assert score.objects == tuple(sorted(reference))
     for obj, j, f in zip(score.objects, score.j_per_object, score.f_per_object, strict=True):
         assert (j, f) == pytest.approx(reference[obj], abs=1e-12)
+
+
+@given(
+    hnp.arrays(np.uint8, (6, 4, 5), elements=st.sampled_from([0, 1, 2, 255])),
+    hnp.arrays(np.uint8, (6, 4, 5), elements=st.sampled_from([0, 1, 2, 255])),
+    st.lists(st.integers(1, 5), max_size=4),
+)
+def test_objects_of_the_first_frame_score_as_in_davis2017_evaluation(pred, gt, gone):
+    """There every frame between the ends counts, 255 is background, and empty is right."""
+    gt[0, 0, :2] = 1, 2
+    for frame in gone:
+        gt[frame][gt[frame] == 2] = 0
+        pred[frame][pred[frame] == 2] = 0
+    score = score_sequence(pred, gt)
+    assert score.objects == (1, 2)
+    for k, obj in enumerate(score.objects):
+        expected = [j_and_f(p == obj, g == obj) for p, g in zip(pred[1:-1], gt[1:-1], strict=True)]
+        assert score.j_per_object[k] == pytest.approx(np.mean([j for j, _ in expected]))
+        assert score.f_per_object[k] == pytest.approx(np.mean([f for _, f in expected]))
+
+
+def square(value: int = 1, n: int = 6) -> np.ndarray:
+    labels = np.zeros((n, 32, 40), np.uint8)
+    labels[:, 5:25, 5:25] = value
+    return labels
+
+
+def test_void_is_background_and_no_object():
+    pred, beside, inside = square(), square(), square()
+    beside[:, 25:27, 5:25] = 255
+    inside[:, 10:15, 10:15] = 255
+    score = score_sequence(pred, beside)
+    assert (score.objects, score.jf) == ((1,), 1)
+    assert score_sequence(pred, inside).j == pytest.approx(375 / 400)
+    assert score_sequence(np.where(inside == 255, 0, inside), inside).jf == 1
+    # Only who names it takes it for an object.
+    assert score_sequence(inside, inside, objects=[255]).objects == (255,)
+    with pytest.raises(ValueError, match=r"no object on the frames to score.*255 is void"):
+        score_sequence(square(255), square(255))
+
+
+@pytest.mark.parametrize("frames", ["davis", "after-first", "all"])
+def test_a_right_empty_prediction_scores_1(frames):
+    one, two = square(), square(2)
+    gt = one.copy()
+    gt[0, 26:30, 26:36] = 2  # on the first frame only
+    assert score_sequence(gt, gt, frames=frames).objects == (1, 2)
+    assert score_sequence(gt, gt, frames=frames, objects=np.array([1, 2])).jf == 1
+    stays = np.where(gt[:1] == 2, 2, gt)
+    assert score_sequence(stays, gt, frames=frames, objects=[2]).j < 1
+    gt = one.copy()
+    gt[-1] = two[-1]  # on the last frame only
+    assert score_sequence(gt, gt, frames=frames, objects=[1, 2]).jf == 1
+    assert score_sequence(gt, gt, frames=frames).objects == ((1,) if frames == "davis" else (1, 2))
+
+
+def test_an_object_that_comes_late_counts_from_then_on():
+    gt = square()
+    gt[3:, 26:30, 26:36] = 2
+    pred = square()
+    score = score_sequence(pred, gt)
+    assert score.j_per_frame[:, 1].tolist()[2:] == [0, 0]
+    assert np.isnan(score.j_per_frame[:2, 1]).all()
+    pred[1, 26:30, 26:36] = 2  # too early is wrong from there on
+    assert score_sequence(pred, gt).j_per_frame[:, 1].tolist() == [0, 1, 0, 0]
 
 
 @pytest.fixture

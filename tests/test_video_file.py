@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import io
+import threading
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from evavos_widget.video import Video
 
@@ -328,3 +332,151 @@ def test_a_file_without_a_frame_is_named(tmp_path: Path) -> None:
     path.write_bytes(data[: int(len(data) * 0.6)])
     with pytest.raises((ValueError, OSError), match=r"a\.mkv"):
         Video.open(path)
+
+
+# Several streams, and what PyAV does not know
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mov", "mkv"])
+@pytest.mark.parametrize("orientation", [None, 1, 2, 3, 4, 5, 6, 7, 8])
+def test_motion_jpeg_with_exif(suffix: str, orientation: int | None, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    if orientation is not None:
+        exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        for i in range(4):
+            data = io.BytesIO()
+            Image.fromarray(picture(i)).save(data, "JPEG", exif=exif, quality=95)
+            packet = av.Packet(data.getvalue())
+            packet.stream, packet.pts, packet.dts = stream, i, i
+            packet.time_base, packet.is_keyframe = Fraction(1, 10), True
+            container.mux(packet)
+    from PIL import ImageOps
+
+    shown = np.asarray(ImageOps.exif_transpose(Image.open(data)).convert("RGB")).astype(int)
+    video = Video.open(path)
+    assert len(video) == 4
+    assert video.frame(3).shape == shown.shape
+    assert np.abs(video.frame(3) - shown).mean() < 12
+    assert np.array_equal(video.quick_frame(3)[1], video.frame(3))
+
+
+def write_streams(path: Path, *streams: tuple[int, int, int, str]) -> Path:
+    """Frames, width, height and disposition of each."""
+    with av.open(str(path), "w") as container:
+        made = []
+        for n, width, height, disposition in streams:
+            codec = "mjpeg" if disposition == "attached_pic" else "mpeg4"
+            stream = container.add_stream(codec, rate=10)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            stream.disposition = av.stream.Disposition[disposition] if disposition else 0
+            made.append((stream, n, height, width))
+        for stream, n, height, width in made:
+            for i in range(n):
+                image = np.full((height, width, 3), 20 * i, np.uint8)
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                container.mux(stream.encode(frame))
+        for stream, *_ in made:
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "streams"),
+    [
+        ("mkv", [(5, 32, 24, ""), (10, 64, 48, "default")]),
+        ("mkv", [(10, 64, 48, "default"), (5, 32, 24, "")]),
+        ("mkv", [(5, 128, 96, ""), (10, 64, 48, "default")]),
+        ("mp4", [(1, 320, 240, "attached_pic"), (10, 64, 48, "default")]),
+        ("mp4", [(10, 64, 48, "default"), (1, 320, 240, "attached_pic")]),
+    ],
+)
+def test_of_several_streams_it_is_the_film(suffix: str, streams, tmp_path: Path) -> None:
+    video = Video.open(write_streams(tmp_path / f"a.{suffix}", *streams))
+    assert (len(video), video.width, video.height) == (10, 64, 48)
+    for i in (9, 0, 5):
+        assert abs(int(video.frame(i).mean()) - 20 * i) < 8
+    assert video.warnings == ()
+
+
+def test_a_cover_picture_alone_is_no_video(tmp_path: Path) -> None:
+    path = write_streams(tmp_path / "a.mp4", (1, 64, 48, "attached_pic"))
+    with pytest.raises(ValueError, match=r"a\.mp4 has no video stream"):
+        Video.open(path)
+
+
+def test_an_image_sequence_behind_its_still_picture(tmp_path: Path) -> None:
+    images = [Image.fromarray(np.full((48, 64, 3), 40 * i, np.uint8)) for i in range(5)]
+    images[0].save(tmp_path / "a.avif", save_all=True, append_images=images[1:], duration=100)
+    video = Video.open(tmp_path / "a.avif")
+    assert len(video) == 5
+    assert abs(int(video.frame(4).mean()) - 160) < 8
+
+
+# Looking around
+
+
+@pytest.mark.parametrize("kind", ["b-frames", "b-pyramid", "open-gop-mkv", "mpeg2-ts", "vp9"])
+def test_a_quick_frame_is_a_frame_nearby(kind: str, tmp_path: Path) -> None:
+    name, codec, options = KINDS[kind]
+    path = write_video(tmp_path / name, codec=codec, options=options)
+    expected = decode_all(path)
+    video = Video.open(path, cache_bytes=0)
+    for i in np.random.default_rng(0).permutation(N):
+        near, frame = video.quick_frame(i)
+        assert abs(near - i) <= 25, (i, near)
+        assert np.array_equal(frame, expected[near]), f"frame {near} for {i}"
+    with pytest.raises(IndexError):
+        video.quick_frame(N)
+
+
+def test_a_quick_frame_is_the_one_asked_for_where_it_is_at_hand(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", options={"g": "1000"})
+    video = Video.open(path)
+    assert video.quick_frame(50)[0] == 0
+    frame = video.frame(50)
+    near, quick = video.quick_frame(50)
+    assert (near, quick is frame) == (50, True)
+    array = Video.open(np.stack([picture(i) for i in range(3)]))
+    assert array.quick_frame(2)[0] == 2
+
+
+def test_a_quick_frame_decodes_one_frame_and_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.mp4", options={"g": "30", "bf": "3"})
+    video = Video.open(path)
+    decoded = count_decoded(monkeypatch)
+    with video._lock:  # as while another thread reads a frame
+        near: list[int] = []
+        thread = threading.Thread(target=lambda: near.append(video.quick_frame(44)[0]))
+        thread.start()
+        thread.join(timeout=60)
+    assert near == [30]
+    assert not decoded
+    # Nor does it move where reading stands.
+    video.frame(40)
+    decoded.clear()
+    assert video.quick_frame(65)[0] == 60
+    video.frame(41)
+    assert len(decoded) == 1
+
+
+def test_the_fingerprint_of_a_long_file_costs_three_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.mp4", options={"g": "30", "bf": "0"}, n=119)
+    video = Video.open(path)
+    decoded = count_decoded(monkeypatch)
+    video.frame(75)
+    decoded.clear()
+    fingerprint = video.fingerprint()
+    assert len(decoded) <= 3
+    assert Video.open(path).fingerprint() == fingerprint
+    other = write_video(tmp_path / "b.mp4", options={"g": "30", "bf": "0"}, n=118)
+    assert Video.open(other).fingerprint() != fingerprint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,6 +82,7 @@ def read_file(path: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
         known from its header, and nothing else is read then.
     """
     video = wanted.video
+    size = video.height, video.width
     try:
         if not zipfile.is_zipfile(path):
             with path.open("rb") as entry:
@@ -88,7 +90,10 @@ def read_file(path: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
             return read(np.load(path, mmap_mode="r", allow_pickle=False), wanted)
         with zipfile.ZipFile(path) as archive:
             with archive.open("masks.npy") as entry:
-                masks = LabelMaps.from_maps(_frames(entry, video), video.height, video.width)
+                dtype = _check_header(entry, video)
+                frames = _frames(entry, video, dtype)
+                small = dtype.itemsize == 1 and dtype.kind in "bu"  # then they fit into runs
+                masks = LabelMaps.from_maps(frames, *size) if small else list(frames)
             # What this package wrote holds ids, whatever they look like.
             ours = "object_ids.npy" in archive.namelist()
     except _OtherArrayError as error:
@@ -103,15 +108,17 @@ def read_file(path: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
 
 
 _UNREADABLE = (
-    KeyError,
-    ValueError,
-    TypeError,
+    ArithmeticError,
     EOFError,
+    LookupError,
+    MemoryError,
     OSError,
-    NotImplementedError,
     RuntimeError,
     SyntaxError,
+    TypeError,
+    ValueError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -145,13 +152,11 @@ def _check_header(entry: IO[bytes], video: Video) -> np.dtype:
     return dtype
 
 
-def _frames(entry: IO[bytes], video: Video) -> Iterator[np.ndarray]:
+def _frames(entry: IO[bytes], video: Video, dtype: np.dtype) -> Iterator[np.ndarray]:
     """The masks of an array in an archive, of which one is in memory at a time."""
-    dtype = _check_header(entry, video)
-    for frame in range(video.n_frames):
+    for _ in range(video.n_frames):
         data = entry.read(video.height * video.width * dtype.itemsize)
-        values = np.frombuffer(data, dtype).reshape(video.height, video.width)
-        yield raw_mask(values, f"the mask for frame {frame}").values
+        yield np.frombuffer(data, dtype).reshape(video.height, video.width)
 
 
 def _decided(frames: Sequence[int], masks: Any, wanted: MaskSource) -> Mapping[int, np.ndarray]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evavos_widget.masks import SOFTWARE
 from evavos_widget.video import Video
+from evavos_widget.video_pictures import UNREADABLE
 
 __all__ = ["check_target", "remember_given"]
 
@@ -92,5 +93,5 @@ def _is_exported(path: Path) -> bool:
     try:
         with Image.open(path) as image:
             return image.info.get("Software") == SOFTWARE
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except UNREADABLE:
         return False

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evavos_widget.formats import export, import_masks
+from evavos_widget.masks import LabelMaps
+from evavos_widget.video import Video
+
+OBJECTS = [
+    {"id": np.int64(1), "name": "cat", "color": "#ff0000"},  # ids as NumPy gives them
+    {"id": np.uint8(7), "name": "dog", "color": "#0000ff"},
+    {"id": 9, "name": "cat", "color": "#00ff00"},
+]
+N, HEIGHT, WIDTH = 4, 31, 45
+
+
+@pytest.fixture
+def masks() -> LabelMaps:
+    labels = np.zeros((N, HEIGHT, WIDTH), np.uint8)
+    labels[:3, 3:17, 4:20] = 1  # one leaves, one comes late, one is never there
+    labels[2:, 12:28, 30:] = 7
+    return LabelMaps.from_array(labels)
+
+
+def frame_folder(folder, name: str, start: int = 0):
+    folder.mkdir(parents=True)
+    for i in range(N):
+        Image.new("RGB", (WIDTH, HEIGHT), (40 * i, 0, 0)).save(folder / name.format(i + start))
+    return folder
+
+
+@pytest.fixture
+def video(tmp_path) -> Video:
+    return Video.open(frame_folder(tmp_path / "clip", "f{:03d}.png", start=1))
+
+
+def test_pycocotools_opens_it_and_finds_every_mask(video, masks, tmp_path):
+    from pycocotools.coco import COCO
+
+    path = export(video, masks, OBJECTS, {np.int64(2)}, "coco", tmp_path / "out")
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(path))
+    assert len(coco.imgs) == N
+    for image in coco.loadImgs(coco.getImgIds()):
+        frame = image["frame_index"]
+        assert (tmp_path / image["file_name"]).is_file()
+        assert (image["height"], image["width"]) == (HEIGHT, WIDTH)
+        assert image["annotated"] == (frame == 2)
+        seen = np.zeros((HEIGHT, WIDTH), np.uint8)
+        for annotation in coco.loadAnns(coco.getAnnIds(imgIds=image["id"])):
+            mask = coco.annToMask(annotation)
+            assert annotation["area"] == mask.sum()
+            x, y, w, h = map(int, annotation["bbox"])
+            assert mask[y : y + h, x : x + w].sum() == mask.sum()
+            seen[mask > 0] = annotation["object_id"]
+        assert np.array_equal(seen, masks[frame])
+    names = {c["name"] for c in coco.loadCats(coco.getCatIds())}
+    assert names == {"cat", "dog"}
+    (dog,) = coco.getCatIds(catNms=["dog"])
+    assert sorted(coco.getImgIds(catIds=[dog])) == [3, 4]
+
+
+@pytest.mark.parametrize("name", ["f{:03d}.png", "f{:03d}.jpeg", "F{}.JPG"])
+@pytest.mark.parametrize("format", ["coco", "youtube-vis"])
+def test_file_names_are_those_of_the_frames(tmp_path, masks, format, name):
+    folder = frame_folder(tmp_path / "some clip", name)
+    # However the frames were given, and whatever the video is called.
+    for source in (folder, f"{folder}/*", sorted(folder.iterdir())):
+        video = Video.open(source, name="other/name")
+        path = export(video, masks, OBJECTS, [], format, tmp_path / "out", overwrite=True)
+        listed = json.loads(path.read_text())["videos"][0]["file_names"]
+        assert len(listed) == N
+        assert all((tmp_path / file).is_file() for file in listed)
+
+
+@pytest.mark.parametrize("format", ["coco", "youtube-vis"])
+def test_what_was_exported_comes_back(video, masks, tmp_path, format):
+    path = export(video, masks, OBJECTS, [], format, tmp_path / "out")
+    found = import_masks(path, video)
+    assert list(found) == list(range(N))
+    assert LabelMaps.from_array(list(found.values())) == masks
+
+
+def test_other_tools_coco(video, tmp_path):
+    """Polygons, runs that are not compressed, categories only, images of other videos."""
+    runs = {"size": [HEIGHT, WIDTH], "counts": [0, 2, HEIGHT * WIDTH - 2]}
+    content = {
+        "images": [
+            {"id": 5, "file_name": "x/clip/f002.png"},
+            {"id": 8, "file_name": "x\\clip\\f004.png"},
+            {"id": 9, "file_name": "x/another/f001.png"},
+        ],
+        "annotations": [
+            {"image_id": 5, "category_id": 3, "segmentation": [[10, 5, 20, 5, 20, 15, 10, 15]]},
+            {"image_id": 5, "category_id": 4, "segmentation": runs},
+            {"image_id": 9, "category_id": 4, "segmentation": runs},
+            {"image_id": 8, "category_id": 4, "segmentation": []},
+        ],
+    }
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(content))
+    found = import_masks(path, video)
+    assert list(found) == [1, 3]
+    assert (found[1] == 3).sum() == 100
+    assert (found[1][5:15, 10:20] == 3).all()
+    assert np.argwhere(found[1] == 4).tolist() == [[0, 0], [1, 0]]  # column by column
+    assert not found[3].any()
+    content["annotations"].append({"image_id": 5, "category_id": 3, "segmentation": runs})
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"several objects of category 3 .* track_id"):
+        import_masks(path, video)
+    for i, annotation in enumerate(content["annotations"]):
+        annotation["track_id"] = i + 1
+    path.write_text(json.dumps(content))
+    assert set(np.unique(import_masks(path, video)[1])) == {0, 1, 2, 5} - {2}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[" * 100_000, "RecursionError|JSONDecodeError"),
+        ("[]", "it is a list"),
+        ("{}", "KeyError: 'videos'"),
+        ('{"images": 3, "annotations": []}', "TypeError"),
+        ('{"images": [{"id": 1, "file_name": "q.png"}], "annotations": []}', "are no frames"),
+        (
+            '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '
+            '"category_id": 1, "segmentation": {"size": [99999999, 99999999], "counts": [0]}}]}',
+            r"a mask is \[99999999, 99999999\]",
+        ),
+        (
+            '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '
+            '"category_id": 300, "segmentation": [[0, 0, 1, 1, 2, 2]]}]}',
+            "object 300 is none of",
+        ),
+    ],
+)
+def test_files_that_are_no_coco_of_this_video_are_refused(video, tmp_path, content, sentence):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=sentence) as caught:
+        import_masks(path, video)
+    assert str(caught.value).startswith(f"{path} holds no masks of 'clip'")
+    assert len(str(caught.value)) < 700
+
+
+def test_a_video_without_frames_in_files_names_what_ffmpeg_would_write(masks, tmp_path):
+    video = Video.open(np.zeros((N, HEIGHT, WIDTH, 3), np.uint8), name="../up")
+    path = export(video, masks, OBJECTS, [], "coco", tmp_path / "out")
+    names = [image["file_name"] for image in json.loads(path.read_text())["images"]]
+    assert names == [f"up/{i:05d}.jpg" for i in range(N)]
