@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from evavos_widget.evaluation.engines import evaluate_propagation
+from evavos_widget.evaluation.propagation import evaluate_propagation
 from evavos_widget.networks import compact as network
 from evavos_widget.networks.memory import readout
 from evavos_widget.propagation import compact as engine

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from evavos_widget.evaluation.engines import evaluate_propagation
+from evavos_widget.evaluation.propagation import evaluate_propagation
 from evavos_widget.networks.compact import CompactConfig, CompactNet
 from evavos_widget.networks.weights import save_weights
 from evavos_widget.training.compact import BACKBONE_RATE, Run, train

@@ -94,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     clicks = what.add_parser("clicks", parents=[data], help="simulated corrective clicks")
     clicks.add_argument("--predictor", default="compact", help="a name, or package.module:Class")
     clicks.add_argument("--clicks", type=int, default=10, metavar="N")
-    clicks.add_argument("--start", choices=["empty", "propagated"], default="empty")
+    clicks.add_argument(
+        "--start", choices=["empty", "propagated", "second-object"], default="empty"
+    )
     clicks.add_argument("--propagator", default="compact", help="makes the propagated start")
     clicks.add_argument("--frames-per-sequence", type=int, default=10, metavar="M")
     clicks.add_argument("--seed", type=int, default=0)
@@ -203,7 +205,7 @@ def _export(args: argparse.Namespace) -> None:
 
 def _evaluate_propagation(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.evaluation.engines import evaluate_propagation
+    from evavos_widget.evaluation.propagation import evaluate_propagation
 
     names = read_sequence_names(args.sequences, args.data)
     results = []
@@ -232,9 +234,18 @@ def _evaluate_propagation(args: argparse.Namespace) -> None:
 
 def _evaluate_clicks(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.evaluation.engines import evaluate_clicks
+    from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 
     names = read_sequence_names(args.sequences, args.data)
+    if args.start == "second-object":
+        result = evaluate_second_object(args.data, names, args.predictor)
+        print(
+            f"one negative click, {result['pairs']} pairs: {result['removed']:.3f} of the second "
+            f"object removed and {result['kept']:.3f} of the first kept (medians); as meant in "
+            f"{result['right']:.3f} of the pairs"
+        )
+        _write(result, args.json)
+        return
     result = evaluate_clicks(
         args.data,
         names,
@@ -253,7 +264,8 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
         if part["iou_after_clicks"] is not None:
             values = "  ".join(f"{v:.3f}" for v in part["iou_after_clicks"])
             print(f"{label:24s} {values}  (n = {part['n']})")
-    print(f"{result['ms_per_click']:.0f} ms per click")
+    noc = "  ".join(f"NoC@{iou} {n:.2f}" for iou, n in result["noc"].items())
+    print(f"{noc}  (at most 20)  {result['ms_per_click']:.0f} ms per click")
     _write(result, args.json)
 
 

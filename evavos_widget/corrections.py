@@ -67,7 +67,8 @@ def _near_the_clicks(mask: np.ndarray, before: np.ndarray, prompts: Prompts) -> 
         away[_pixel(click, mask.shape)] = 0
     distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     reach = max(LEAST_REACH, REACH * float(np.sqrt(np.count_nonzero(before))))
-    n, changes = cv2.connectedComponents((mask ^ before).astype(np.uint8), connectivity=8)
+    n, labels = cv2.connectedComponents((mask ^ before).astype(np.uint8), connectivity=8)
+    changes = np.asarray(labels)
     near = np.zeros(n, bool)
     near[np.unique(changes[distance <= reach])] = True
     return np.where(near[changes], mask, before)

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.engines import spread
+from evavos_widget.evaluation.sequences import spread
 from evavos_widget.loop import Annotation
 from evavos_widget.metrics import score_frame
 from evavos_widget.probabilities import expected_iou, predicted_quality

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget import formats
+from evavos_widget.corrections import as_told
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.masks import as_label_map
 from evavos_widget.points import Point, as_points
@@ -112,6 +113,8 @@ class AnnotatedSession(SessionView):
         Returns
         -------
         Prediction
+            What the predictor made of them, and `corrections.as_told`: it sees what other
+            objects hold by hand on this frame as not this object.
         """
         frame, obj = self._as_frame(frame), self._as_object(obj)
         with self._lock:
@@ -124,13 +127,23 @@ class AnnotatedSession(SessionView):
             scribbles=tuple(scribbles),
             previous_mask=current if current.any() else None,
             previous_probabilities=soft if current.any() else None,
+            held=self._held_by_others(frame, obj),
         )
         prompts.validate(self.video.height, self.video.width)
         prediction = self.predictor.predict(
             self.video.frame(frame), prompts, key=(self.video.token, frame)
         )
+        prediction = as_told(prediction, prompts)
         self._scores[frame, obj] = (_digest(prediction.mask), float(prediction.score))
         return prediction
+
+    def _held_by_others(self, frame: int, obj: int) -> np.ndarray | None:
+        """Where other objects were annotated on a frame, ``(H, W)`` bool."""
+        annotation = self._state.annotations.get(frame)
+        if annotation is None or not annotation.present - {obj}:
+            return None
+        labels = annotation.labels
+        return (labels > 0) & (labels != obj)
 
     def annotate(
         self,

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from evavos_widget.cli import main
-from evavos_widget.evaluation.engines import evaluate_clicks, evaluate_propagation, spread
+from evavos_widget.evaluation.clicks import evaluate_clicks
+from evavos_widget.evaluation.propagation import evaluate_propagation
+from evavos_widget.evaluation.sequences import spread
 from evavos_widget.metrics import jaccard
 from evavos_widget.testing import Disks, NearestCopy
 

@@ -1,0 +1,115 @@
+"""How good and how fast propagators are on sequences with ground truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evavos_widget import engines
+from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.evaluation.sequences import (
+    Report,
+    all_masks,
+    annotations_of,
+    ids_of,
+    peak_memory_mb,
+    propagated_masks,
+    spread,
+    standard_error,
+)
+from evavos_widget.evaluation.strips import save_strip
+from evavos_widget.loop import Propagator
+from evavos_widget.metrics import score_sequence
+
+__all__ = ["evaluate_propagation"]
+
+
+def evaluate_propagation(
+    root: Path,
+    names: Sequence[str],
+    propagator: str | Propagator,
+    *,
+    annotated: int = 1,
+    frames: str = "davis",
+    second_round: bool = False,
+    pictures: Path | None = None,
+    report: Report = print,
+) -> dict[str, Any]:
+    """Propagate ground-truth masks and score the rest.
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``JPEGImages`` and ``Annotations``.
+    names : sequence of str
+    propagator : str or Propagator
+    annotated : int
+        K: ground truth is given on K frames, see `spread`.
+    frames : str
+        Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    second_round : bool
+        Also annotate the frame farthest in time from the others, and time the pass over
+        the frames that this can change.
+    pictures : Path, optional
+        Folder for a picture of each sequence, the J&F in its name.
+    report : callable
+        Told one line per sequence.
+
+    Returns
+    -------
+    dict
+        ``sequences -> name -> {j, f, jf}`` and ``mean``, fractions of 1;
+        ``standard_error`` of the mean J&F over sequences; ``ms_per_frame`` (wall clock,
+        decoding left out) and ``cpu_ms_per_frame``; ``peak_memory_mb`` of the process;
+        ``second_round``, the median over sequences of its CPU seconds relative to the
+        first pass; and the options.
+    """
+    scores: dict[str, dict[str, float]] = {}
+    wall = cpu = 0.0
+    n_frames = 0
+    again: list[float] = []
+    for name in names:
+        sequence = open_sequence(root, name)
+        truth = all_masks(sequence.ground_truth, name)
+        ids = ids_of(truth)
+        given = annotations_of(truth, ids, spread(sorted(truth), annotated))
+        for i in range(sequence.video.n_frames):
+            sequence.video.frame(i)  # so that decoding is not timed
+        engine = engines.create("propagator", propagator)
+        wall_0, cpu_0 = time.perf_counter(), time.process_time()
+        masks, _ = propagated_masks(engine, sequence.video, given, ids)
+        wall += time.perf_counter() - wall_0
+        first = time.process_time() - cpu_0
+        cpu += first
+        n_frames += sequence.video.n_frames
+        score = score_sequence(masks, truth, frames=frames, objects=ids)
+        scores[name] = {"j": score.j, "f": score.f, "jf": score.jf}
+        report(f"{name:24s} J {score.j:.3f}  F {score.f:.3f}  J&F {score.jf:.3f}")
+        if pictures is not None:
+            save_strip(sequence.video, masks, truth, pictures / f"{score.jf:.3f}-{name}.jpg")
+        if second_round:
+            one_more = max(truth, key=lambda f: min(abs(f - g) for g in given))
+            more = {**given, **annotations_of(truth, ids, [one_more])}
+            changed = engine.affected(given, more, sequence.video.n_frames)
+            cpu_0 = time.process_time()
+            for _ in engine.propagate(sequence.video, more, ids, changed):
+                pass
+            again.append((time.process_time() - cpu_0) / first)
+        sequence.video.close()
+    jf = [s["jf"] for s in scores.values()]
+    return {
+        "propagator": propagator if isinstance(propagator, str) else propagator.name,
+        "annotated": annotated,
+        "frames": frames,
+        "sequences": scores,
+        "mean": {k: float(np.mean([s[k] for s in scores.values()])) for k in ("j", "f", "jf")},
+        "standard_error": standard_error(jf),
+        "ms_per_frame": 1000 * wall / n_frames,
+        "cpu_ms_per_frame": 1000 * cpu / n_frames,
+        "peak_memory_mb": peak_memory_mb(),
+        "second_round": float(np.median(again)) if again else None,
+    }

@@ -1,0 +1,92 @@
+"""What every evaluation does with a sequence and its ground truth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import numpy as np
+
+from evavos_widget.loop import Annotation, Propagator
+from evavos_widget.masks import LabelMaps
+from evavos_widget.metrics import VOID
+from evavos_widget.video import Video
+
+__all__ = [
+    "Report",
+    "all_masks",
+    "annotations_of",
+    "ids_of",
+    "peak_memory_mb",
+    "propagated_masks",
+    "spread",
+    "standard_error",
+]
+
+Report = Callable[[str], None]
+"""Told one line per sequence."""
+
+
+def spread(frames: Sequence[int], k: int) -> list[int]:
+    """`k` of `frames`: the first for k = 1, else the middles of k equal stretches."""
+    if k < 1:
+        raise ValueError(f"annotated is {k}; give 1 or more.")
+    if k == 1:
+        return [frames[0]]
+    return sorted({frames[(2 * i + 1) * len(frames) // (2 * k)] for i in range(k)})
+
+
+def propagated_masks(
+    engine: Propagator,
+    video: Video,
+    given: Mapping[int, Annotation],
+    ids: Sequence[int],
+    keep: Collection[int] = (),
+) -> tuple[LabelMaps, dict[int, np.ndarray]]:
+    """Masks of every frame, and the probabilities of the frames in `keep`."""
+    names = np.array([0, *ids], dtype=np.uint8)
+    soft: dict[int, np.ndarray] = {}
+    labels = np.zeros((video.n_frames, video.height, video.width), dtype=np.uint8)
+    for step in engine.propagate(video, given, ids, range(video.n_frames)):
+        if step.frame is not None and step.probabilities is not None:
+            labels[step.frame] = names[step.probabilities.argmax(axis=0)]
+            if step.frame in keep:
+                soft[step.frame] = step.probabilities.astype(np.float16)
+    return LabelMaps.from_array(labels), {f: p.astype(np.float32) for f, p in soft.items()}
+
+
+def annotations_of(
+    truth: Mapping[int, np.ndarray], ids: Sequence[int], frames: Sequence[int]
+) -> dict[int, Annotation]:
+    """K of ground truth on some frames."""
+    return {f: Annotation(truth[f], frozenset(ids)) for f in frames}
+
+
+def all_masks(ground_truth: Mapping[int, np.ndarray], name: str) -> dict[int, np.ndarray]:
+    """Ground truth of a sequence, what is not to be scored as background."""
+    if not ground_truth:
+        raise ValueError(f"sequence {name!r} has no masks; leave it out or add Annotations.")
+    return {
+        f: np.where(ground_truth[f] == VOID, 0, ground_truth[f]).astype(np.uint8)
+        for f in sorted(ground_truth)
+    }
+
+
+def ids_of(truth: Mapping[int, np.ndarray]) -> list[int]:
+    """Ids of the objects in ground truth, ascending."""
+    return sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0})
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Standard error of the mean over sequences; None for a single one."""
+    if len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process so far, in MiB."""
+    import resource  # POSIX only
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
