@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 __all__ = ["LITE0_STAGES", "LITE0_STEM", "EfficientNetLite"]
