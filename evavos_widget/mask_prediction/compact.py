@@ -26,6 +26,7 @@ from evavos_widget.networks.ready import (
     compact_notice,
     image_tensor,
     mask_tensor,
+    resized,
     work_size,
 )
 from evavos_widget.prompts import Box, Prediction, Prompts
@@ -184,7 +185,7 @@ class CompactPredictor:
         like = self._network.to_key.weight
 
         def make() -> _Kept:
-            return _Kept(self._network.encode(image_tensor(image[window], size, like)))
+            return _Kept(self._network.encode(image_tensor(resized(image[window], size), like)))
 
         bounds = tuple((side.start, side.stop) for side in window)
         return self._remember((key, bounds), make).features

@@ -22,7 +22,7 @@ from torch.nn import functional
 from evavos_widget.networks.efficientnet_lite import LITE0_STAGES, LITE0_STEM, EfficientNetLite
 from evavos_widget.networks.memory import readout, tokens
 
-__all__ = ["CELL", "CERTAIN", "CompactConfig", "CompactNet", "Features"]
+__all__ = ["CELL", "CERTAIN", "SIDE", "CompactConfig", "CompactNet", "Features"]
 
 CELL = 8
 """Side of a cell in pixels."""

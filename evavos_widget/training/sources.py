@@ -130,7 +130,7 @@ def all_stills(root: Path) -> list[Pool]:
 
 
 def _single(folder: Path) -> list[Still]:
-    return [Still(image, labels, (1,)) for image, labels in _pairs(folder)]
+    return [Still(image, labels, (1,)) for image, labels in _pairs(folder) if 1 in _ids(labels)]
 
 
 def _pools(*pools: tuple[list[Still], float]) -> list[Pool]:
