@@ -206,11 +206,8 @@ class _Frames:
         """All features of a window of a frame."""
         everywhere = grid.everywhere
         read = everywhere if window.area > WHOLE * everywhere.area else window
-        key = (
-            (frame, grid.level, *window.corner, window.area)
-            if read is window
-            else (frame, grid.level)
-        )
+        bounds = tuple((side.start, side.stop) for side in read)
+        key = (frame, grid.level, bounds)
         features = Features(
             *self._recent.get(key, lambda: _Kept(self._features(key, frame, grid, read))).parts
         )
@@ -269,16 +266,15 @@ class _Chain(MaskChain):
         before = self.source + self.direction * last
         grid = self._next_grid(last)
         mask = self._mask_on(last, grid)
-        # What was read last is read again as it was, so that its features are still there.
-        window = _window(mask, grid, MARGIN, GROWTH)
-        seen_in = window
-        if last and self._levels[-1] == grid.level:
-            seen_in = _window(self._mask_on(last - 1, grid), grid, MARGIN, GROWTH)
+        window = _window(mask, grid, GROWTH)
+        seen_in = self._found_in(last, grid)
         seen = frames.features(before, grid, seen_in)
         query = frames.features(before + self.direction, grid, window)
         whole = mask_tensor(mask, frames.like)
-        keys, values = self._memory(frames, grid, last)
         value = network.remember(seen, seen_in.of_mask(whole))
+        if last and last % MEMORY_STRIDE == 0:
+            self._remembered[last, grid.level] = tokens(seen.key), tokens(value)
+        keys, values = self._memory(frames, grid, last)
         offset = (
             window.rows.start - seen_in.rows.start,
             window.columns.start - seen_in.columns.start,
@@ -300,6 +296,12 @@ class _Chain(MaskChain):
         fitting = _fitting(self._grids, length)
         apart = max(fitting.zoom / grid.zoom, grid.zoom / fitting.zoom)
         return fitting if apart > HYSTERESIS else grid
+
+    def _found_in(self, distance: int, grid: _Grid) -> _Window:
+        """The window in which a mask was found, the features of which are still there."""
+        if not distance or self._levels[distance] != grid.level:
+            return _window(self._mask_on(distance, grid), grid, GROWTH)
+        return _window(self._mask_on(distance - 1, grid), grid, GROWTH)
 
     def _mask_on(self, distance: int, grid: _Grid) -> np.ndarray:
         """A mask at the size of a level's masks."""
@@ -323,9 +325,12 @@ class _Chain(MaskChain):
     def _remember(self, frames: _Frames, grid: _Grid, distance: int) -> tuple[Tensor, Tensor]:
         frame = self.source + self.direction * distance
         mask = self._mask_on(distance, grid)
-        # What is far from the object matters where the mask is sure.
-        window = _window(mask, grid, MARGIN, GROWTH if distance else SURROUNDINGS)
-        if not distance and not grid.level:
+        if distance:
+            window = self._found_in(distance, grid)
+        elif grid.level:
+            # What is far from the object matters where the mask is sure.
+            window = _window(mask, grid, SURROUNDINGS)
+        else:
             window = grid.everywhere
         features = frames.features(frame, grid, window)
         value = frames.network.remember(features, window.of_mask(mask_tensor(mask, frames.like)))
@@ -337,12 +342,12 @@ def _fitting(grids: Sequence[_Grid], length: float) -> _Grid:
     return min(grids, key=lambda grid: abs(np.log(grid.zoom * max(length, 1) / LENGTH)))
 
 
-def _window(mask: np.ndarray, grid: _Grid, margin: float, growth: float) -> _Window:
+def _window(mask: np.ndarray, grid: _Grid, growth: float) -> _Window:
     """Cells in which the object can be one frame after `mask`; all where it was hidden."""
     rows, columns = (np.flatnonzero((mask > 0.5).any(axis=a)) for a in (1, 0))
     if not len(rows):
         return grid.everywhere
-    margin += growth * max(np.ptp(rows), np.ptp(columns)) / MASK_SCALE
+    margin = MARGIN + growth * max(np.ptp(rows), np.ptp(columns)) / MASK_SCALE
     return _Window(
         *(
             _stretch(places[0] / MASK_SCALE - margin, places[-1] / MASK_SCALE + margin, n)

@@ -110,11 +110,11 @@ def test_a_lost_object_is_looked_for_everywhere_at_the_coarsest_level() -> None:
     chain = compact._Chain(0, 1, mask, grids)
     small = chain._next_grid(0)
     assert small.level > 0
-    window = compact._window(chain.mask(0), small, compact.MARGIN, compact.GROWTH)
+    window = compact._window(chain.mask(0), small, compact.GROWTH)
     assert window.area < small.everywhere.area
     chain._append(np.zeros(small.mask_size, np.float32))
     assert chain._next_grid(1) == grids[0]
-    assert compact._window(chain.mask(1), grids[0], 4, 0.3) == grids[0].everywhere
+    assert compact._window(chain.mask(1), grids[0], 0.3) == grids[0].everywhere
 
 
 @pytest.mark.parametrize("shape", [(480, 854), (853, 480), (240, 432), (1080, 1920), (32, 40)])
