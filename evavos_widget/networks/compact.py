@@ -327,7 +327,7 @@ class _ValueEncoder(nn.Module):
         self.out = nn.Conv2d(width, value, 1)
 
     def forward(self, features: Features, mask: Tensor, others: Tensor) -> Tensor:
-        mask, others = mask.to(features.cells.dtype), others.to(features.cells.dtype)
+        mask, others = mask.to(features.cells), others.to(features.cells)
         fine = self.fine(torch.cat([features.half, mask, others], 1))
         joined = self.join(torch.cat([fine, features.cells], 1))
         return torch.cat([self.out(joined), _subcells(mask)], 1)

@@ -1,4 +1,4 @@
-"""Train the compact network: ``python -m evavos_widget.training.compact --help``.
+"""Train the compact network: ``evavos train compact --help``.
 
 The same command trains on a processor, on one GPU and on several (Lightning Fabric). It can
 be stopped at any time and resumed with ``--resume``; a resumed run goes on exactly as if it
@@ -297,7 +297,7 @@ def _initial(name: str) -> tuple[CompactNet, float]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m evavos_widget.training.compact", description="Train the compact network."
+        prog="evavos train compact", description="Train the compact network."
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with stills/ and davis16/")
