@@ -53,16 +53,16 @@ RECENT_BYTES = 24 * 2**20
 PICTURE_BYTES = 24 * 2**20
 """Bound on frames at the sizes at which they are worked on."""
 
-MEMORY_STRIDE = 5
-"""Remembered are the annotated frame and those whose distance is a multiple of this (STCN)."""
+MEMORY_STRIDE = 10
+"""Remembered are the annotated frame and those whose distance is a multiple of this."""
 
-MEMORY_FRAMES = 3
+MEMORY_FRAMES = 2
 """How many of the latter, the latest."""
 
 MARGIN = 4
 """Cells around the object in which it is looked for,"""
 
-GROWTH = 0.3
+GROWTH = 0.2
 """and additional ones relative to its length."""
 
 SURROUNDINGS = 1.0
