@@ -64,10 +64,10 @@ WORTH_ZOOMING = 0.6
 SCRIBBLE_CLICKS = 8
 """As how many clicks a scribble counts, at most."""
 
-QUALITY_WEIGHTS = (0.0, 1.0, 0.0, 0.0)
+QUALITY_WEIGHTS = (0.34, 0.21, 0.70, 0.20)
 """Of a mask's log odds of overlapping with the truth: a constant, the log odds of the overlap that
 its probabilities let expect, how much of the mask before stands, and the logarithm of the number of
-prompts."""
+prompts. Fitted with the weights ``free``, which saw no video, on DAVIS-2016 train."""
 
 MOST_CERTAIN = 0.99
 """Overlap that is never exceeded when it is expected."""

@@ -114,9 +114,6 @@ class ChainedPropagator(ABC):
 
     name: str
 
-    knows_others = False
-    """Whether an object's masks depend on what is annotated as others beside it."""
-
     def __init__(self) -> None:
         self._video: Video | None = None
         self._frames: Any = None
@@ -127,19 +124,8 @@ class ChainedPropagator(ABC):
         """What the chains of a video share: passed to `MaskChain.extend`."""
 
     @abstractmethod
-    def _begin(
-        self, source: int, direction: int, mask: np.ndarray, others: np.ndarray
-    ) -> MaskChain:
-        """A chain with nothing but the annotated mask, for the video opened last.
-
-        Parameters
-        ----------
-        source : int
-        direction : {-1, 1}
-        mask : (H, W) bool array
-        others : (H, W) bool array
-            What is annotated as other objects on the same frame, where `knows_others`.
-        """
+    def _begin(self, source: int, direction: int, mask: np.ndarray) -> MaskChain:
+        """A chain with nothing but the annotated mask, for the video opened last."""
 
     def affected(
         self,
@@ -148,16 +134,7 @@ class ChainedPropagator(ABC):
         n_frames: int,
     ) -> set[int]:
         """Frames whose masks differ: see `loop.affected_frames`."""
-        affected = affected_frames(before, after, n_frames)
-        if self.knows_others:
-            for f in before.keys() & after.keys():
-                labels = before[f].labels, after[f].labels
-                for obj in before[f].objects & after[f].objects:
-                    others = ((found != obj) & (found > 0) for found in labels)
-                    if (labels[1] == obj).any() and not np.array_equal(*others):
-                        nearest = nearest_annotated(objects_annotated(after, obj), n_frames)
-                        affected.update(np.flatnonzero(nearest == f).tolist())
-        return affected
+        return affected_frames(before, after, n_frames)
 
     def propagate(
         self,
@@ -206,13 +183,11 @@ class ChainedPropagator(ABC):
     def _chain(self, annotations: Mapping[int, Annotation], link: Link) -> MaskChain:
         """The chain of an object from an annotation, as far as it was computed before."""
         obj, source, direction = link
-        labels = annotations[source].labels
-        mask = labels == obj
-        others = (labels > 0) & ~mask if self.knows_others else np.zeros_like(mask)
+        mask = annotations[source].labels == obj
         # All that the masks of a chain depend on, the video aside.
-        drawn = blake2b(np.packbits(np.stack([mask, others])).tobytes(), digest_size=16).digest()
+        drawn = blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
         return self._chains.get(
-            (source, direction, drawn), lambda: self._begin(source, direction, mask, others)
+            (source, direction, drawn), lambda: self._begin(source, direction, mask)
         )
 
 

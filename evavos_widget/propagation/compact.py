@@ -95,7 +95,6 @@ class CompactPropagator(ChainedPropagator):
     """
 
     name = "compact"
-    knows_others = True
     quality_weights = (0.36, 1.02, -0.28)
     """See `evavos_widget.probabilities.QUALITY_WEIGHTS`. Fitted with the weights ``free``, which
     saw no video, on every other sequence of DAVIS-2016 train."""
@@ -110,8 +109,8 @@ class CompactPropagator(ChainedPropagator):
     def _open(self, video: Video) -> _Frames:
         return _Frames(video, self._network)
 
-    def _begin(self, source: int, direction: int, mask: np.ndarray, others: np.ndarray) -> _Chain:
-        return _Chain(source, direction, mask, others, self._frames.grids)
+    def _begin(self, source: int, direction: int, mask: np.ndarray) -> _Chain:
+        return _Chain(source, direction, mask, self._frames.grids)
 
 
 class _Window(NamedTuple):
@@ -242,26 +241,18 @@ class _Chain(MaskChain):
     ----------
     source, direction, mask
         As for `MaskChain`.
-    others : (H, W) bool array
-        What is annotated as other objects beside it.
     grids : sequence of _Grid
         The video at every level.
     """
 
     def __init__(
-        self,
-        source: int,
-        direction: int,
-        mask: np.ndarray,
-        others: np.ndarray,
-        grids: Sequence[_Grid],
+        self, source: int, direction: int, mask: np.ndarray, grids: Sequence[_Grid]
     ) -> None:
         rows, columns = np.nonzero(mask)
         pixels = grids[0].size[0] / mask.shape[0]
         grid = _fitting(grids, max(np.ptp(rows), np.ptp(columns)) * pixels)
         super().__init__(source, direction, mask, grid.mask_size)
         self._grids, self._levels = grids, [grid.level]
-        self._others = others
         self._remembered: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def rest(self) -> None:
@@ -280,7 +271,7 @@ class _Chain(MaskChain):
         seen = frames.features(before, grid, seen_in)
         query = frames.features(before + self.direction, grid, window)
         whole = mask_tensor(mask, frames.like)
-        value = network.remember(seen, seen_in.of_mask(whole), self._beside(last, grid, seen_in))
+        value = network.remember(seen, seen_in.of_mask(whole))
         if last and last % MEMORY_STRIDE == 0:
             self._remembered[last, grid.level] = tokens(seen.key), tokens(value)
         keys, values = self._memory(frames, grid, last)
@@ -312,14 +303,6 @@ class _Chain(MaskChain):
             return _window(self._mask_on(distance, grid), grid, GROWTH)
         return _window(self._mask_on(distance - 1, grid), grid, GROWTH)
 
-    def _beside(self, distance: int, grid: _Grid, window: _Window) -> Tensor | None:
-        """What belongs to others in a window, which is known of the annotated frame."""
-        if distance or not self._others.any():
-            return None
-        size = grid.mask_size[::-1]
-        others = cv2.resize(self._others.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        return window.of_mask(torch.from_numpy(others)[None, None])
-
     def _mask_on(self, distance: int, grid: _Grid) -> np.ndarray:
         """A mask at the size of a level's masks."""
         mask = self.mask(distance)
@@ -350,8 +333,7 @@ class _Chain(MaskChain):
         else:
             window = grid.everywhere
         features = frames.features(frame, grid, window)
-        own = window.of_mask(mask_tensor(mask, frames.like))
-        value = frames.network.remember(features, own, self._beside(distance, grid, window))
+        value = frames.network.remember(features, window.of_mask(mask_tensor(mask, frames.like)))
         return tokens(features.key), tokens(value)
 
 

@@ -24,5 +24,5 @@ class FlowPropagator(ChainedPropagator):
     def _open(self, video: Video) -> Frames:
         return Frames(video)
 
-    def _begin(self, source: int, direction: int, mask: np.ndarray, others: np.ndarray) -> Chain:
+    def _begin(self, source: int, direction: int, mask: np.ndarray) -> Chain:
         return Chain(source, direction, mask, self._frames.size)

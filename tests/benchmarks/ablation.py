@@ -30,7 +30,6 @@ SETTINGS: dict[str, tuple[Any, str, Any]] = {
     "up to twice that": (engine, "LEVELS", (1.0, 1.25, 1.5, 2.0)),
     "objects of 110 pixels": (engine, "LENGTH", 110),
     "objects of 200 pixels": (engine, "LENGTH", 200),
-    "others not known": (engine.CompactPropagator, "knows_others", False),
     "240 lines": (engine, "PIXELS", 240 * 426),
     "400 lines": (engine, "PIXELS", 400 * 710),
     "every 2nd frame": (engine, "MEMORY_STRIDE", 2),

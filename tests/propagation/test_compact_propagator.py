@@ -86,9 +86,6 @@ def test_features_let_go_come_back_the_same(
         ({0: (1,)}, {0: (1,), 8: (1,)}, {5, 6, 7, 8}),
         ({0: (1,), 4: (1,)}, {0: (1,), 4: (1,), 8: (1,)}, {7, 8}),
         ({0: (1,), 8: (1,)}, {0: (1,), 8: (1, 2)}, set(range(9))),
-        # Of the first object, the mask beside which another is drawn now.
-        ({0: (1, 2), 2: (2,), 8: (1,)}, {0: (1, 2), 2: (2,), 8: (1, 2)}, {5, 6, 7, 8}),
-        ({0: (1,), 8: (1, 2), 4: (2,)}, {0: (1,), 8: (1,), 4: (2,)}, {5, 6, 7, 8}),
         ({0: (1, 2)}, {0: (1, 2)}, set()),
     ],
 )
@@ -110,7 +107,7 @@ def test_a_lost_object_is_looked_for_everywhere_at_the_coarsest_level() -> None:
     grids = compact._grids(240, 432)
     mask = np.zeros((240, 432), bool)
     mask[100:130, 200:225] = True
-    chain = compact._Chain(0, 1, mask, np.zeros_like(mask), grids)
+    chain = compact._Chain(0, 1, mask, grids)
     small = chain._next_grid(0)
     assert small.level > 0
     window = compact._window(chain.mask(0), small, compact.GROWTH)
@@ -142,7 +139,7 @@ def test_the_level_changes_with_the_object_and_not_with_every_breath(
     grids = compact._grids(480, 854)
     mask = np.zeros((480, 854), bool)
     mask[100:200, 200:260] = True
-    chain = compact._Chain(0, 1, mask, np.zeros_like(mask), grids)
+    chain = compact._Chain(0, 1, mask, grids)
     begun = chain._next_grid(0)
     assert 0 < begun.level < len(grids) - 1
     later = np.zeros(begun.mask_size, np.float32)
