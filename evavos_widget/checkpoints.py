@@ -124,12 +124,13 @@ _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
         "compact-free.safetensors",
-        "947af885990c6b8a0042aaed90f1959c06f1dab3dca96926251e70b7cc4c601f",
-        "MIT; trained on Clothing Co-Parsing (Apache-2.0) and COCO photographs",
+        "be577447c55ebce3973c043cb370b7c0460ff6ec269c83f48f120c8d71deb4e3",
+        "MIT; trained on Clothing Co-Parsing (Apache-2.0), COCO photographs and Oxford-IIIT Pet "
+        "(CC BY-SA 4.0)",
     ),
     "davis": Checkpoint(
         "compact-davis.safetensors",
-        "cf402c90143aa95a9e4bc80192333c94d0d156028d862366c48534fe9d709d35",
+        "65f67ae277e2a13f588b943927e5e60d526d6e9510e9e84177469e1b13c26954",
         "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free`",
         "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
         "name the engine 'compact:free' for other uses (docs/model_card.md).",

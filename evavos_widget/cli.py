@@ -19,7 +19,12 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
-    args = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:2] == ["train", "compact"]:  # its options are its own, and need PyTorch
+        from evavos_widget.training.compact import main as train_compact
+
+        return train_compact(given[2:])
+    args = _parser().parse_args(given)
     try:
         args.run(args)
     except (ValueError, OSError, RuntimeError, LookupError, ImportError) as error:
@@ -137,6 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
     experiment.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
     experiment.set_defaults(run=_experiment)
+
+    train = commands.add_parser("train", help="train the networks that come with the package")
+    train.add_argument("what", choices=["compact"], help="compact: see evavos train compact --help")
 
     costs = commands.add_parser("costs", help="what annotations cost in sessions of your own")
     costs.add_argument("sessions", type=Path, nargs="+", help="folders, NAME.evavos")

@@ -49,7 +49,7 @@ class _Scores:
         return [f for f in sorted(self.truth) if f not in taken and (self.truth[f] == obj).any()]
 
 
-class WorstFrame(Oracle):
+class WorstFrame(Oracle, FrameSelector):
     """The frame with the lowest J&F (EVA-VOS Sec. 4, "Oracle").
 
     Parameters
@@ -77,7 +77,7 @@ class WorstFrame(Oracle):
         return FrameChoice(frame, obj, f"the worst frame, J&F {quality:.2f}", 1 - quality)
 
 
-class LargestImpact(Oracle):
+class LargestImpact(Oracle, FrameSelector):
     """The frame whose true mask raises the video's mean J&F most, found by trying each.
 
     The upper bound of EVA-VOS Fig. 3a. The engine keeps what it propagated for each
@@ -127,7 +127,7 @@ class LargestImpact(Oracle):
         return gain / len(self._scores.truth)
 
 
-class GainPerSecond(Oracle):
+class GainPerSecond(Oracle, AnnotationSelector):
     """The type with the largest gain of the frame's J&F per second (EVA-VOS Sec. 4).
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -21,35 +21,57 @@ from evavos_widget.mask_prediction.pixels import (
     prediction_of,
     start_of,
 )
+from evavos_widget.metrics import jaccard
 from evavos_widget.networks.compact import CELL, CERTAIN, Features
 from evavos_widget.networks.ready import (
     compact_network,
     compact_notice,
     image_tensor,
     mask_tensor,
+    resized,
     work_size,
 )
 from evavos_widget.prompts import Box, Prediction, Prompts
 
-__all__ = ["CompactPredictor"]
+__all__ = ["QUALITY_WEIGHTS", "CompactPredictor", "quality_features"]
 
-PIXELS = 320 * 568
-"""Pixels of the pictures that are worked on."""
+PIXELS = 320 * 320
+"""Pixels that are worked on of a whole picture, in which the object is found."""
+
+WINDOW_PIXELS = 320 * 448
+"""And of a window around it, in which its outline is drawn."""
 
 CACHE_BYTES = 96 * 2**20
 """Bound on features and beliefs kept."""
 
+LARGEST_ZOOM = 3.0
+"""Pixels that are worked on per pixel of the picture, at most, along a side."""
+
+LENGTH = 288
+"""Longer side to which small windows are enlarged, in pixels; those of the training had 256."""
+
 SURROUNDINGS = 0.4
 """What is worked on reaches so far beyond the object, relative to its longer side."""
 
-GRID = 16
-"""Windows begin and end at so many places of either side, so that clicks share them."""
+ENOUGH = 0.15
+"""How far it has to reach for a window that is there already to be kept."""
+
+TOO_MUCH = 2.0
+"""Windows that are so many times larger than they would be made now are given up."""
 
 WORTH_ZOOMING = 0.6
 """Windows of more than this fraction of the picture become the whole picture."""
 
 SCRIBBLE_CLICKS = 8
 """As how many clicks a scribble counts, at most."""
+
+QUALITY_WEIGHTS = (0.34, 0.21, 0.70, 0.20)
+"""Of a mask's log odds of overlapping with the truth: a constant, the log odds of the overlap that
+its probabilities let expect, how much of the mask before stands, and the logarithm of the number of
+prompts. Fitted with the weights ``free``, which saw no video, on DAVIS-2016 train."""
+
+MOST_CERTAIN = 0.99
+"""Overlap that is never exceeded when it is expected."""
 
 Point = tuple[float, float, int]
 """Column and row in pixels of the picture, and 1 (object) or -1 (not)."""
@@ -65,7 +87,7 @@ class CompactPredictor(MaskPredictor):
     Parameters
     ----------
     weights : path or str, optional
-        A file that ``python -m evavos_widget.training.compact`` wrote, or the name of weights
+        A file that ``evavos train compact`` wrote, or the name of weights
         that come with the package: ``davis`` (default) or ``free``.
     device : str, optional
         A GPU where there is one, by default.
@@ -105,7 +127,8 @@ class CompactPredictor(MaskPredictor):
         Returns
         -------
         Prediction
-            Without any prompt: the previous mask, or nothing.
+            Without any prompt: the previous mask, or nothing. The score is the IoU with the truth
+            that is to be expected, calibrated as docs/compact.md says.
 
         Raises
         ------
@@ -122,8 +145,10 @@ class CompactPredictor(MaskPredictor):
         digest = hashlib.blake2b(belief.odds.tobytes(), digest_size=16)
         digest.update(repr(prompts.box).encode())
         given: list[Point] = []
+        before = belief
         for step in steps:
             given += step
+            before = belief
             digest.update(repr(step).encode())
             belief = self._remember(
                 (key, digest.digest()),
@@ -133,7 +158,9 @@ class CompactPredictor(MaskPredictor):
             )
         probability = 1 / (1 + np.exp(-belief.odds))
         pin(probability, prompts)
-        return prediction_of(probability)
+        found = prediction_of(probability)
+        stands = jaccard(before.odds > 0, found.mask)
+        return replace(found, score=_quality(found.score, stands, len(steps)))
 
     def _remember(self, key: tuple[Hashable | None, Hashable], make: Callable[[], Any]) -> Any:
         return make() if key[0] is None else self._cache.get(key, make)
@@ -151,7 +178,7 @@ class CompactPredictor(MaskPredictor):
         window = _window(belief, points, box)
         rows, columns = window
         shape = rows.stop - rows.start, columns.stop - columns.start
-        size = work_size(*shape, PIXELS)
+        size = _size_of(shape, PIXELS if shape == image.shape[:2] else WINDOW_PIXELS)
         half = size[0] // 2, size[1] // 2
         features = self._features(image, key, window, size)
         like = features.cells
@@ -174,7 +201,7 @@ class CompactPredictor(MaskPredictor):
         change = change[0, 0].float().cpu().numpy()
         after = np.full_like(belief.odds, -CERTAIN) if not belief.started else belief.odds.copy()
         after[window] = odds + cv2.resize(change, shape[::-1], interpolation=cv2.INTER_LINEAR)
-        return _Belief(after.clip(-CERTAIN, CERTAIN), True)
+        return _Belief(after.clip(-CERTAIN, CERTAIN), True, window)
 
     def _features(
         self,
@@ -186,10 +213,33 @@ class CompactPredictor(MaskPredictor):
         like = self._network.to_key.weight
 
         def make() -> _Kept:
-            return _Kept(self._network.encode(image_tensor(image[window], size, like)))
+            return _Kept(self._network.encode(image_tensor(resized(image[window], size), like)))
 
         bounds = tuple((side.start, side.stop) for side in window)
         return self._remember((key, bounds), make).features
+
+
+def quality_features(expected: float, stands: float, prompts: int) -> np.ndarray:
+    """What the quality of a mask is predicted from, (4,); see `QUALITY_WEIGHTS`.
+
+    Parameters
+    ----------
+    expected : float
+        Overlap with the truth that is to be expected if each probability is what it says.
+    stands : float
+        IoU of the masks before and after the last prompt.
+    prompts : int
+    """
+    expected = float(np.clip(expected, 1 - MOST_CERTAIN, MOST_CERTAIN))
+    return np.array([1.0, np.log(expected / (1 - expected)), stands, np.log(prompts)])
+
+
+def _quality(expected: float, stands: float, prompts: int) -> float:
+    """IoU with the truth that is to be expected."""
+    if not expected:
+        return 0.0
+    odds = quality_features(expected, stands, prompts) @ np.array(QUALITY_WEIGHTS)
+    return float(1 / (1 + np.exp(-odds)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,10 +261,13 @@ class _Belief:
         Log odds within +-`CERTAIN`; 0 everywhere where nothing is known yet.
     started : bool
         Whether something is.
+    window : pair of slices, optional
+        Where the last prompt was looked at.
     """
 
     odds: np.ndarray
     started: bool
+    window: tuple[slice, slice] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -238,7 +291,11 @@ def _steps(prompts: Prompts) -> list[list[Point]]:
 
 
 def _window(belief: _Belief, points: Sequence[Point], box: Box | None) -> tuple[slice, slice]:
-    """Rows and columns worth looking at: around the object, the points and the box."""
+    """Rows and columns worth looking at: around the object, the points and the box.
+
+    The window of the prompt before is kept while it holds all that matters, so that its features
+    need not be computed again.
+    """
     height, width = belief.odds.shape
     everything = slice(0, height), slice(0, width)
     if not belief.started and box is None:
@@ -251,17 +308,38 @@ def _window(belief: _Belief, points: Sequence[Point], box: Box | None) -> tuple[
     if box is not None:
         x += [box.x0, box.x1]
         y += [box.y0, box.y1]
-    margin = SURROUNDINGS * max(max(x) - min(x), max(y) - min(y)) + 2 * CELL
-    window = _stretch(y, margin, height), _stretch(x, margin, width)
-    share = np.prod([s.stop - s.start for s in window]) / (height * width)
-    return everything if share > WORTH_ZOOMING else window
+    length = max(max(x) - min(x), max(y) - min(y))
+
+    def around(surroundings: float) -> tuple[slice, slice]:
+        margin = surroundings * length + surroundings / SURROUNDINGS * 2 * CELL
+        return _stretch(y, margin, height), _stretch(x, margin, width)
+
+    wanted = around(SURROUNDINGS)
+    if _area(wanted) > WORTH_ZOOMING * height * width:
+        wanted = everything
+    kept = belief.window
+    if kept is not None and _area(kept) <= TOO_MUCH * _area(wanted):
+        pairs = zip(around(ENOUGH), kept, strict=True)
+        if all(k.start <= need.start and need.stop <= k.stop for need, k in pairs):
+            return kept
+    return wanted
+
+
+def _area(window: tuple[slice, slice]) -> int:
+    rows, columns = window
+    return (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
 def _stretch(places: Sequence[float], margin: float, side: int) -> slice:
-    """What lies around some places of a side, by whole steps of the grid."""
-    first = np.floor((min(places) - margin) / side * GRID).clip(0, GRID - 1)
-    last = np.ceil((max(places) + margin) / side * GRID).clip(1, GRID)
-    return slice(int(first * side / GRID), int(last * side / GRID))
+    """What lies around some places of a side."""
+    first = int(np.floor(min(places) - margin).clip(0, side - 1))
+    return slice(first, int(np.ceil(max(places) + margin).clip(first, side - 1)) + 1)
+
+
+def _size_of(shape: tuple[int, int], pixels: int) -> tuple[int, int]:
+    """Size at which a window of `shape` is worked on; small ones are enlarged."""
+    zoom = min(LARGEST_ZOOM, max(1.0, LENGTH / max(shape)))
+    return work_size(round(shape[0] * zoom), round(shape[1] * zoom), pixels)
 
 
 def _box_map(box: Box, corner: np.ndarray, scale: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

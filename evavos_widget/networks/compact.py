@@ -11,7 +11,7 @@ additional distance in the image joins the distance of the keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from evavos_widget.networks.efficientnet_lite import LITE0_STAGES, LITE0_STEM, EfficientNetLite
 from evavos_widget.networks.memory import readout, tokens
-from evavos_widget.networks.shufflenet import ShuffleNetV2
 
-__all__ = ["CELL", "CERTAIN", "CompactConfig", "CompactNet", "Features"]
+__all__ = ["CELL", "CERTAIN", "SIDE", "CompactConfig", "CompactNet", "Features"]
 
 CELL = 8
 """Side of a cell in pixels."""
@@ -46,7 +46,9 @@ class CompactConfig:
 
     Parameters
     ----------
-    stages : three ints
+    stem : int
+        Channels of the backbone's first convolution.
+    stages : six ints
         Channels of the backbone's stages.
     width : int
         Channels of the encoder's map and of the decoders at its resolution.
@@ -58,7 +60,8 @@ class CompactConfig:
         Learned channels of the values, beside the four of the mask itself.
     """
 
-    stages: tuple[int, int, int] = (48, 96, 192)
+    stem: int = LITE0_STEM
+    stages: tuple[int, ...] = LITE0_STAGES
     width: int = 128
     deep: int = 160
     key: int = 64
@@ -70,8 +73,8 @@ class Features(NamedTuple):
 
     Parameters
     ----------
-    half : (B, 24, H / 2, W / 2) tensor
-    quarter : (B, 24, H / 4, W / 4) tensor
+    half : (B, stem, H / 2, W / 2) tensor
+    quarter : (B, stem, H / 4, W / 4) tensor
     cells : (B, width, H / 8, W / 8) tensor
     key : (B, key, H / 8, W / 8) tensor
     """
@@ -111,7 +114,7 @@ class CompactNet(nn.Module):
     def __init__(self, config: CompactConfig = CompactConfig()) -> None:
         super().__init__()
         self.config = config
-        self.backbone = ShuffleNetV2(config.stages)
+        self.backbone = EfficientNetLite(config.stem, config.stages)
         self.pyramid = _Pyramid(self.backbone.channels[2:], config.width)
         self.to_key = nn.Conv2d(config.width, config.key, 3, padding=1)
         self.value = _ValueEncoder(self.backbone.channels[0], config.width, config.value)
@@ -139,23 +142,25 @@ class CompactNet(nn.Module):
 
     def deepen(self, half: Tensor, quarter: Tensor) -> Features:
         """Features from what the backbone's stem makes of images, the cheap part of `encode`."""
-        cells = self.pyramid(self.backbone.deep(quarter))
+        cells = self.pyramid(self.backbone.deep(half))
         return Features(half, quarter, cells, self.to_key(cells))
 
-    def remember(self, features: Features, mask: Tensor) -> Tensor:
+    def remember(self, features: Features, mask: Tensor, others: Tensor | None = None) -> Tensor:
         """Values of a frame with its mask.
 
         Parameters
         ----------
         features : Features
         mask : (B, 1, H / 2, W / 2) tensor in [0, 1]
+        others : (B, 1, H / 2, W / 2) tensor in [0, 1], optional
+            What belongs to other objects (STCN, Sec. 3.1); nothing by default.
 
         Returns
         -------
         (B, value + 4, H / 8, W / 8) tensor
             The last four channels are the mask, 2 x 2 to a cell.
         """
-        return self.value(features, mask)
+        return self.value(features, mask, torch.zeros_like(mask) if others is None else others)
 
     def read(
         self,
@@ -268,26 +273,6 @@ class CompactNet(nn.Module):
         """What a click changes, in log odds; as `correct`, but 1/2 where there was no mask."""
         return self.clicks(features, clicks, before, started[:, None, None, None], box)
 
-    def load_backbone(self, state: Mapping[str, Tensor]) -> None:
-        """Start from the backbone of a detector, trained with BGR images in [0, 1].
-
-        Parameters
-        ----------
-        state : mapping of str to tensor
-            Has every entry of `ShuffleNetV2`, possibly below ``backbone.``.
-        """
-        state = {name.removeprefix("backbone."): value.clone() for name, value in state.items()}
-        own = self.backbone.state_dict()
-        missing = sorted(set(own) - set(state))
-        if missing:
-            raise ValueError(
-                f"the weights lack {missing[0]!r} and {len(missing) - 1} more of the backbone; "
-                "give those of a ShuffleNet V2."
-            )
-        first = "first_conv.0.weight"
-        state[first] = state[first].flip(1)
-        self.backbone.load_state_dict({name: state[name] for name in own})
-
 
 def _subcells(mask: Tensor) -> Tensor:
     """A mask at half resolution as four channels of the cells: (B, 1, 4h, 4w) to (B, 4, h, w)."""
@@ -337,13 +322,13 @@ class _Pyramid(nn.Module):
 class _ValueEncoder(nn.Module):
     def __init__(self, skip: int, width: int, value: int) -> None:
         super().__init__()
-        self.fine = nn.Sequential(_conv(skip + 1, 32, stride=2), _conv(32, 64, stride=2))
+        self.fine = nn.Sequential(_conv(skip + 2, 32, stride=2), _conv(32, 64, stride=2))
         self.join = nn.Sequential(_conv(64 + width, width, side=1), _Residual(width))
         self.out = nn.Conv2d(width, value, 1)
 
-    def forward(self, features: Features, mask: Tensor) -> Tensor:
-        mask = mask.to(features.cells.dtype)
-        fine = self.fine(torch.cat([features.half, mask], 1))
+    def forward(self, features: Features, mask: Tensor, others: Tensor) -> Tensor:
+        mask, others = mask.to(features.cells), others.to(features.cells)
+        fine = self.fine(torch.cat([features.half, mask, others], 1))
         joined = self.join(torch.cat([fine, features.cells], 1))
         return torch.cat([self.out(joined), _subcells(mask)], 1)
 

@@ -17,7 +17,14 @@ from evavos_widget.networks.compact import SIDE, CompactNet
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.weights import fold_normalisation, load_weights
 
-__all__ = ["compact_network", "compact_notice", "image_tensor", "mask_tensor", "work_size"]
+__all__ = [
+    "compact_network",
+    "compact_notice",
+    "image_tensor",
+    "mask_tensor",
+    "resized",
+    "work_size",
+]
 
 DEFAULT = "davis"
 """The weights that are used when none are named."""
@@ -97,13 +104,21 @@ def work_size(height: int, width: int, pixels: int) -> tuple[int, int]:
     return next(sides), next(sides)
 
 
-def image_tensor(image: np.ndarray, size: tuple[int, int], like: Tensor) -> Tensor:
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture, (H, W, 3) uint8, at another size (h, w)."""
+    if image.shape[:2] == size:
+        return image
+    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=how)
+
+
+def image_tensor(image: np.ndarray, like: Tensor) -> Tensor:
     """A picture as the network takes it.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8 array, RGB
-    size : (h, w)
+    image : (h, w, 3) uint8 array, RGB
     like : Tensor
         Of whose device and type the result is.
 
@@ -111,11 +126,8 @@ def image_tensor(image: np.ndarray, size: tuple[int, int], like: Tensor) -> Tens
     -------
     (1, 3, h, w) tensor in [0, 1]
     """
-    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    small = cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=how)
     # The transposed view of an (h, w, 3) array is channels-last memory already.
-    return torch.from_numpy(small).permute(2, 0, 1)[None].to(like) / 255
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(like) / 255
 
 
 def mask_tensor(mask: np.ndarray, like: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ from evavos_widget.networks.compact import CompactConfig, CompactNet
 
 __all__ = ["fold_normalisation", "load_weights", "save_weights"]
 
-FORMAT = "evavos-compact-1"
+FORMAT = "evavos-compact-2"
+"""Written into every file; another number where old files no longer fit the network."""
 
 
 def save_weights(network: CompactNet, path: Path, notes: Mapping[str, str] | None = None) -> None:

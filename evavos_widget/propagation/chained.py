@@ -52,7 +52,7 @@ class MaskChain(ABC):
     mask : (H, W) bool array
         The object on `source`; some pixel of it.
     size : (h, w)
-        Resolution of the masks.
+        Resolution at which the mask is taken over; later masks may have another.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class MaskChain(ABC):
         self.direction = direction
         self.nbytes = 0
         self._size = size
-        self._masks: list[bytes] = []
+        self._masks: list[tuple[bytes, tuple[int, ...]]] = []
         self._last_seen = 0
         self._append(_shrunk(mask, size))
 
@@ -73,15 +73,17 @@ class MaskChain(ABC):
 
     def mask(self, distance: int) -> np.ndarray:
         """Probability, (h, w) float32, `distance` frames from the annotated one."""
-        levels = np.frombuffer(zlib.decompress(self._masks[distance]), np.uint8)
-        return levels.reshape(self._size).astype(np.float32) / 255
+        packed, shape = self._masks[distance]
+        levels = np.frombuffer(zlib.decompress(packed), np.uint8)
+        return levels.reshape(shape).astype(np.float32) / 255
 
     def _append(self, mask: np.ndarray) -> None:
         levels = (mask * 255 + 0.5).astype(np.uint8)
         if levels.max() > 127:
             self._last_seen = self.length
-        self._masks.append(zlib.compress(levels.tobytes(), 1))
-        self.nbytes += len(self._masks[-1])
+        packed = zlib.compress(levels.tobytes(), 1)
+        self._masks.append((packed, levels.shape))
+        self.nbytes += len(packed)
 
     @abstractmethod
     def extend(self, frames: Any) -> None:

@@ -1,7 +1,8 @@
 """Training clips: from videos, from warped photographs, and from cut-out objects.
 
-Every clip is a few frames of one object. Motion grows with `reach`, the number of video
-frames that may lie between two frames of a clip, so that a curriculum can start with little.
+Every clip is a few frames of one object, and perhaps of others beside it, in a window in which the
+object has about the size at which it will be looked at. Motion grows with `reach`, the number of
+video frames that may lie between two frames of a clip, so that a curriculum can start with little.
 """
 
 from __future__ import annotations
@@ -21,8 +22,17 @@ Clip = tuple[np.ndarray, np.ndarray]
 FARTHEST = 25
 """The `reach` at which synthetic motion is full; of DAVIS at 24 frames a second, one second."""
 
-ZOOMS = (0.75, 1.5)
-"""Pixels of a clip per pixel of a video or photograph of about 320 lines."""
+LENGTHS = (0.3, 0.85)
+"""Longer side of the object's box relative to the clip's side."""
+
+LARGEST_ZOOM = 3.0
+"""Pixels of a clip per pixel of its picture, at most."""
+
+COVERED = 1.0
+"""Shorter side of the picture relative to the clip's side, at least; beyond it, it is mirrored."""
+
+DOUBLES = 0.4
+"""How often something that looks like the object moves beside it."""
 
 
 def video_clip(
@@ -43,7 +53,8 @@ def video_clip(
     Returns
     -------
     frames : (n_frames, side, side, 3) uint8 array, RGB
-    masks : (n_frames, side, side) float32 array in [0, 1]
+    labels : (n_frames, side, side) uint8 array
+        1 the object, 2 others.
     """
     available = len(shot.frames)
     farthest = min(reach, (available - 1) // (n_frames - 1))
@@ -56,7 +67,7 @@ def video_clip(
     read = [shot.read(int(i)) for i in indices]
     shape = read[0][1].shape
     centre = _some_pixel(read[0][1], random)
-    scale = random.uniform(*ZOOMS)
+    scale = _zoom(read[0][1], random, side)
     pose = Pose(
         position=tuple(side * random.uniform(0.25, 0.75, 2)),
         pivot=_kept_inside(centre, shape, side / scale),
@@ -64,23 +75,23 @@ def video_clip(
         angle=random.normal(0, 0.08),
     )
     mirrored = random.random() < 0.5
-    frames, masks = zip(*(_view(*pair, pose, side, mirrored) for pair in read), strict=True)
-    return np.stack(frames), np.stack(masks)
+    frames, labels = zip(*(_view(*pair, pose, side, mirrored) for pair in read), strict=True)
+    return np.stack(frames), np.stack(labels)
 
 
 def warped_clip(
     still: Still, random: np.random.Generator, n_frames: int, side: int, reach: int
 ) -> Clip:
     """A photograph that moves and bends as a whole; parameters as for `video_clip`."""
-    picture, mask = still.read(random)
+    picture, labels = still.read(random)
     motion = min(1.0, reach / FARTHEST)
-    scale = random.uniform(*ZOOMS) * 320 / min(max(mask.shape[:2]), 420)
-    centre = _some_pixel(mask, random)
+    scale = _zoom(labels, random, side)
+    centre = _some_pixel(labels, random)
     path = _path(random, side * random.uniform(0.35, 0.65, 2), centre, scale, motion, side)
     mirrored = random.random() < 0.5
-    views = [_view(picture, mask, path(t), side, mirrored) for t in range(n_frames)]
-    frames, masks = zip(*views, strict=True)
-    return np.stack(frames), np.stack(masks)
+    views = [_view(picture, labels, path(t), side, mirrored) for t in range(n_frames)]
+    frames, shown = zip(*views, strict=True)
+    return np.stack(frames), np.stack(shown)
 
 
 def composite_clip(
@@ -88,8 +99,8 @@ def composite_clip(
 ) -> Clip:
     """An object cut out of a photograph moves over another one.
 
-    Look-alikes may move with it, other objects may pass in front of it, the shutter may stay
-    open. Parameters as for `video_clip`; the photographs are drawn from `stills`.
+    Look-alikes may move with it, other objects may pass behind and in front of it, the shutter may
+    stay open. Parameters as for `video_clip`; the photographs are drawn from `stills`.
     """
     motion = min(1.0, reach / FARTHEST)
 
@@ -109,28 +120,28 @@ def composite_clip(
     still_path = _path(
         random, (side / 2, side / 2), (width / 2, height / 2), scale, motion / 3, side
     )
-    source, mask = some()
-    cut = _cut_out(source, mask, 1, random)
-    size = random.uniform(0.3, 0.9)
+    picture_of, labels = some()
+    cut = _cut_out(picture_of, labels, 1, random)
+    size = random.uniform(*LENGTHS)
     actors = [actor(cut, size)]
-    if random.random() < 0.35:
-        double = (
-            Layer(cut.picture, cut.matte).mirrored()
-            if random.random() < 0.5
-            else Layer(recoloured(cut.picture[None], random)[0], cut.matte)
-        )
-        actors.insert(0, actor(double, size * random.uniform(0.7, 1.2)))
+    if random.random() < DOUBLES:
+        double = Layer(cut.picture, cut.matte, 2)
+        if random.random() < 0.5:
+            double = double.mirrored()
+        else:
+            double = Layer(recoloured(cut.picture[None], random)[0], cut.matte, 2)
+        actors.insert(int(random.integers(2)), actor(double, size * random.uniform(0.7, 1.2)))
     if random.random() < 0.3:
-        actors.insert(0, actor(_cut_out(*some(), 0, random), random.uniform(0.2, 0.7)))
+        actors.insert(0, actor(_cut_out(*some(), 2, random), random.uniform(0.2, 0.7)))
     if random.random() < 0.5:
-        actors.append(actor(_cut_out(*some(), 0, random), random.uniform(0.15, 0.5)))
+        actors.append(actor(_cut_out(*some(), 2, random), random.uniform(0.15, 0.5)))
     exposure = random.uniform(0.3, 0.9) if random.random() < 0.3 else 0.0
     shots = [
         expose(Backdrop(picture, still_path), actors, (side, side), t, exposure, samples=3)
         for t in range(n_frames)
     ]
     frames = np.stack([np.rint(s.picture.clip(0, 255)).astype(np.uint8) for s in shots])
-    return frames, np.stack([(s.labels == 1).astype(np.float32) for s in shots])
+    return frames, np.stack([s.labels for s in shots])
 
 
 def recoloured(frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -201,24 +212,36 @@ def _path(
 
 
 def _view(
-    picture: np.ndarray, mask: np.ndarray, pose: Pose, side: int, mirrored: bool
+    picture: np.ndarray, labels: np.ndarray, pose: Pose, side: int, mirrored: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     whole = slice(0, side), slice(0, side)
     x, y = pose.layer_coordinates(whole, np.float32)
     if mirrored:
         x, y = np.ascontiguousarray(x[:, ::-1]), np.ascontiguousarray(y[:, ::-1])
     edge = cv2.BORDER_REFLECT_101
-    return (
-        cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=edge),
-        cv2.remap(mask.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=edge),
-    )
+    shown = np.zeros((side, side), np.uint8)
+    for label in (2, 1):
+        if (labels == label).any():
+            level = np.where(labels == label, np.uint8(255), np.uint8(0))
+            shown[cv2.remap(level, x, y, cv2.INTER_LINEAR, borderMode=edge) > 127] = label
+    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=edge), shown
 
 
-def _some_pixel(mask: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
+def _zoom(labels: np.ndarray, random: np.random.Generator, side: int) -> float:
+    """Pixels of a clip per pixel of the picture at which the object has one of `LENGTHS`."""
+    _, _, width, height = cv2.boundingRect((labels == 1).astype(np.uint8))
+    smallest = COVERED * side / min(labels.shape)
+    if not width:
+        return smallest
+    length = np.exp(random.uniform(*np.log(LENGTHS))) * side
+    return float(np.clip(length / max(width, height), smallest, max(smallest, LARGEST_ZOOM)))
+
+
+def _some_pixel(labels: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
     """Column and row of a pixel of the object; of the middle where there is none."""
-    rows, columns = np.nonzero(mask)
+    rows, columns = np.nonzero(labels == 1)
     if not len(rows):
-        return mask.shape[1] / 2, mask.shape[0] / 2
+        return labels.shape[1] / 2, labels.shape[0] / 2
     chosen = random.integers(len(rows))
     return float(columns[chosen]), float(rows[chosen])
 
@@ -235,9 +258,10 @@ def _kept_inside(
 
 
 def _cut_out(
-    picture: np.ndarray, mask: np.ndarray, label: int, random: np.random.Generator
+    picture: np.ndarray, labels: np.ndarray, label: int, random: np.random.Generator
 ) -> Layer:
     """The object alone, with a soft edge, possibly in other colours."""
+    mask = labels == 1
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     rows, columns = slice(y, y + height), slice(x, x + width)
     matte = np.pad(mask[rows, columns].astype(np.float32), 2)

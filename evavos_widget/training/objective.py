@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,10 +11,9 @@ from torch.nn import functional
 
 from evavos_widget.networks.compact import CompactNet, Features
 from evavos_widget.networks.memory import tokens
-from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.training.samples import Start
 
-__all__ = ["Objective", "mask_loss"]
+__all__ = ["Objective", "mask_loss", "next_clicks"]
 
 HARDEST = 0.15
 """Fraction of the pixels, the worst ones, that count in the end (STCN: 0.15)."""
@@ -91,7 +92,8 @@ class Objective(nn.Module):
         each = [
             Features(*(level.unflatten(0, (n, t))[:, i] for level in features)) for i in range(t)
         ]
-        propagation, predicted = self._propagate(each, masks, progress)
+        others = batch["others"][:, :, None].float() / 255
+        propagation, predicted = self._propagate(each, masks, others, progress)
         worsened = batch["worsened"][:, None].float() / 255
         clicks, clicked = self._click(
             each[-1], masks[:, -1], batch["start"], worsened, predicted.detach(), progress, random
@@ -105,13 +107,15 @@ class Objective(nn.Module):
         }
 
     def _propagate(
-        self, frames: list[Features], masks: Tensor, progress: float
+        self, frames: list[Features], masks: Tensor, others: Tensor, progress: float
     ) -> tuple[Tensor, Tensor]:
         network, loss = self.network, masks.new_zeros(())
         keys, values = [], []
         mask = masks[:, 0]
-        for before, now, truth in zip(frames, frames[1:], masks.unbind(1)[1:], strict=False):
-            value = network.remember(before, mask)
+        for (before, now), other, truth in zip(
+            pairwise(frames), others.unbind(1), masks.unbind(1)[1:], strict=False
+        ):
+            value = network.remember(before, mask, other)
             keys.append(tokens(before.key))
             values.append(tokens(value))
             everywhere, near = network.read(
@@ -137,15 +141,16 @@ class Objective(nn.Module):
         started = start != Start.NOTHING
         rounds = 1 + int(random.choice(len(ROUNDS), p=ROUNDS))
         box = _boxes(truth, started, random)
-        boxed = box.flatten(1).any(1).cpu().numpy()
+        boxed = box.flatten(1).any(1)
         clicks = truth.new_zeros(len(truth), 0, 3)
         logits = mask  # there is at least one round
         for number in range(1, rounds + 1):
             shown = torch.where(started[:, None, None, None], mask, 0)
-            new = _click_errors(shown, truth, random)
+            new = next_clicks(shown, truth, random)
             if number == 1:  # some boxes are given without a click
-                new[boxed & (random.random(len(new)) < 0.5), 2] = 0
-            clicks = torch.cat([clicks, torch.from_numpy(new)[:, None].to(clicks)], 1)
+                alone = torch.from_numpy(random.random(len(new)) < 0.5).to(boxed.device)
+                new[boxed & alone, 2] = 0
+            clicks = torch.cat([clicks, new[:, None]], 1)
             with torch.set_grad_enabled(number == rounds and torch.is_grad_enabled()):
                 logits = self.network.correct(features, clicks, mask, started, box)
             if number < rounds:
@@ -165,23 +170,50 @@ def _iou(mask: Tensor, truth: Tensor) -> Tensor:
     return (((a & b).sum(1) + 1) / ((a | b).sum(1) + 1)).mean()
 
 
-def _click_errors(mask: Tensor, truth: Tensor, random: np.random.Generator) -> np.ndarray:
-    """The robot's next click for each sample, (B, 3) float32; sign 0 where nothing is wrong."""
-    shown = (mask[:, 0] > 0.5).cpu().numpy()
-    right = (truth[:, 0] > 0.5).cpu().numpy()
-    jitter = random.normal(0, HAND, (len(shown), 2))
-    out = np.zeros((len(shown), 3), np.float32)
-    for i in range(len(shown)):
-        click = corrective_click(shown[i], right[i])
-        if click is None:
-            continue
-        place = np.array([click.y, click.x])
-        moved = np.rint(place + jitter[i]).clip(0, np.array(right[i].shape) - 1)
-        row, column = moved.astype(int)
-        if right[i, row, column] == click.positive != shown[i, row, column]:
-            place = moved
-        out[i] = *place, 1 if click.positive else -1
-    return out
+def next_clicks(mask: Tensor, truth: Tensor, random: np.random.Generator) -> Tensor:
+    """The next click for each sample, in the deepest place of what is wrong.
+
+    All on the device of the masks. What is wrongly there and what is missing are eroded side by
+    side, in turns by a square and by a cross, which makes distances nearly Euclidean; what lasts
+    longest is clicked, with an unsteady hand.
+
+    Parameters
+    ----------
+    mask, truth : (B, 1, h, w) tensors in [0, 1]
+    random : Generator
+
+    Returns
+    -------
+    (B, 3) float32 tensor
+        Row, column, and 1 (object) or -1 (not); 0 where nothing is wrong.
+    """
+    n, _, height, width = mask.shape
+    shown, right = mask > 0.5, truth > 0.5
+    wrong = torch.cat([right & ~shown, shown & ~right], 1)
+    free = (~wrong).float()
+    depth = torch.zeros_like(free)
+    for turn in range(max(height, width) // 2):
+        depth += 1 - free
+        if turn % 8 == 7 and bool((free > 0.5).all()):
+            break
+        edged = functional.pad(free, (1, 1, 1, 1), value=1.0)
+        if turn % 2:
+            free = functional.max_pool2d(edged, 3, 1)
+        else:
+            across = functional.max_pool2d(edged[:, :, 1:-1], (1, 3), 1)
+            free = torch.maximum(across, functional.max_pool2d(edged[..., 1:-1], (3, 1), 1))
+    chance = torch.from_numpy(random.random((n, 2, height, width), np.float32)).to(depth)
+    chance_and_depth = depth + 0.5 * chance * (depth > 0)
+    best, place = chance_and_depth.flatten(1).max(1)
+    kind, cell = place // (height * width), place % (height * width)
+    at = torch.stack([cell // width, cell % width], 1)
+    hand = torch.from_numpy(random.normal(0, HAND, (n, 2)).astype(np.float32)).to(depth)
+    last = torch.tensor([height - 1, width - 1], device=at.device)
+    moved = torch.minimum((at + hand).round().long().clamp(min=0), last)
+    still_wrong = wrong[torch.arange(n, device=at.device), kind, moved[:, 0], moved[:, 1]]
+    at = torch.where(still_wrong[:, None], moved, at).float()
+    sign = torch.where(best > 0, 1.0 - 2.0 * kind, 0.0)
+    return torch.cat([at, sign[:, None]], 1)
 
 
 def _boxes(truth: Tensor, started: Tensor, random: np.random.Generator) -> Tensor:

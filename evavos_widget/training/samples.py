@@ -6,7 +6,7 @@ was stopped goes on with the samples it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 from evavos_widget.training.clips import composite_clip, recoloured, video_clip, warped_clip
-from evavos_widget.training.sources import coco_stills, davis_shots, people_stills
+from evavos_widget.training.sources import Pool, Still, all_stills, davis_shots, free_stills
 
 __all__ = [
     "FREE_SHARES",
@@ -66,6 +66,16 @@ class Start(IntEnum):
 
 
 START_SHARES = (0.45, 0.30, 0.25)
+"""How often each `Start` is what is corrected."""
+
+SECOND_SHARE = 0.5
+"""How often a mask that is to be worsened holds another object too, where one is in sight."""
+
+JUMPED = 0.2
+"""How often such a mask holds the other object alone."""
+
+KNOWN_SHARES = (0.35, 0.35, 0.30)
+"""How often the other objects' masks are not given, are given, and are given with errors."""
 
 
 def reach_at(progress: float) -> int:
@@ -92,7 +102,7 @@ class Samples(Dataset):
     ) -> None:
         self.n_frames, self.side, self.seed = n_frames, side, seed
         self.shares = FREE_SHARES if free_only else SHARES
-        self.people, self.things = people_stills(root), coco_stills(root)
+        self.pools = free_stills(root) if free_only else all_stills(root)
         self.shots = [] if free_only else davis_shots(root)
 
     def __getitem__(self, key: tuple[int, float]) -> dict[str, np.ndarray]:
@@ -102,21 +112,36 @@ class Samples(Dataset):
         -------
         dict
             ``frames`` (T, side, side, 3) uint8 RGB; ``masks`` (T, side / 2, side / 2) uint8,
-            255 being the object; ``worsened``, the last mask with errors in it, of the same
-            size; ``start``, a `Start`.
+            255 being the object; ``others``, what is known of other objects' masks, likewise;
+            ``worsened``, the last mask with errors in it; ``start``, a `Start`.
         """
         number, progress = key
         cv2.setNumThreads(1)
         random = np.random.default_rng([self.seed, number])
-        frames, masks = self._clip(random, progress)
-        half = (self.side // 2, self.side // 2)
-        masks = np.stack([cv2.resize(m, half, interpolation=cv2.INTER_AREA) for m in masks])
+        frames, labels = self._clip(random, progress)
+        masks, others = (self._halved(labels == label) for label in (1, 2))
+        bad = worsened(masks[-1], random)
+        if random.random() < SECOND_SHARE:
+            second = _one_piece(others[-1], random)
+            bad = second if random.random() < JUMPED and second.any() else np.maximum(bad, second)
+        known = random.choice(3, p=KNOWN_SHARES)
+        if known == 0 or not others.any():
+            others = np.zeros_like(others)
+        elif known == 2:
+            others = np.stack([worsened(m, random) for m in others])
         return {
             "frames": recoloured(frames, random),
             "masks": _levels(masks),
-            "worsened": _levels(worsened(masks[-1], random)),
+            "others": _levels(others),
+            "worsened": _levels(bad),
             "start": np.array(random.choice(3, p=START_SHARES)),
         }
+
+    def _halved(self, masks: np.ndarray) -> np.ndarray:
+        half = (self.side // 2, self.side // 2)
+        return np.stack(
+            [cv2.resize(m.astype(np.float32), half, interpolation=cv2.INTER_AREA) for m in masks]
+        )
 
     def _clip(self, random: np.random.Generator, progress: float) -> tuple[np.ndarray, np.ndarray]:
         options = random, self.n_frames, self.side, reach_at(progress)
@@ -125,9 +150,23 @@ class Samples(Dataset):
         if kind == "video":
             return video_clip(self.shots[random.integers(len(self.shots))], *options)
         if kind == "composite":
-            return composite_clip(self.people + self.things, *options)
-        stills = self.people if random.random() < 0.5 else self.things
-        return warped_clip(stills[random.integers(len(stills))], *options)
+            return composite_clip([_one_of(self.pools, random) for _ in range(6)], *options)
+        return warped_clip(_one_of(self.pools, random), *options)
+
+
+def _one_of(pools: Sequence[Pool], random: np.random.Generator) -> Still:
+    weights = np.array([pool.weight for pool in pools])
+    pool = pools[random.choice(len(pools), p=weights / weights.sum())]
+    return pool.stills[random.integers(len(pool.stills))]
+
+
+def _one_piece(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """One connected piece of a mask, the larger the likelier; nothing where there is none."""
+    _, pieces = cv2.connectedComponents((mask > 0.5).astype(np.uint8))
+    inside = pieces[pieces > 0]
+    if not len(inside):
+        return np.zeros_like(mask)
+    return mask * (pieces == inside[random.integers(len(inside))])
 
 
 class Positions(Sampler):

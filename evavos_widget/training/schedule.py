@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 __all__ = ["Budget", "Clock", "rate_at"]
 
-WARM_UP = 0.02
-"""Fraction of the training in which the learning rate rises."""
+WARM_UP = 40
+"""Steps in which the learning rate rises, of which the optimiser needs some to know the scale of
+the gradients."""
 
 DECAY = 0.35
 """Fraction of the training, the last, in which it falls."""
@@ -24,21 +25,27 @@ class Budget:
     minutes : float, optional
     steps : int, optional
         Exactly one of the two is given. A run counted in steps is the same on every repetition.
+    begin : float
+        Where the run begins: 0 from nothing; where weights that were trained before go on, the
+        fraction of a training that counts as over.
     """
 
     minutes: float | None = None
     steps: int | None = None
+    begin: float = 0.0
 
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
             raise ValueError("give the length of the training in minutes or in steps, one of them.")
 
     def progress(self, minutes: float, steps: int) -> float:
-        """Fraction that is over, 0 to 1."""
+        """Fraction that is over, `begin` to 1."""
         if self.steps is not None:
-            return min(1.0, steps / self.steps)
-        assert self.minutes is not None  # one of the two is given
-        return min(1.0, minutes / self.minutes)
+            over = steps / self.steps
+        else:
+            assert self.minutes is not None  # one of the two is given
+            over = minutes / self.minutes
+        return self.begin + (1 - self.begin) * min(1.0, over)
 
 
 class Clock:
@@ -53,12 +60,18 @@ class Clock:
         return self._before + (time.monotonic() - self._begun) / 60
 
 
-def rate_at(progress: float) -> float:
+def rate_at(progress: float, step: int) -> float:
     """Learning rate as a fraction of its peak: up, level, and down along a cosine.
 
     Level for most of the time, so that a run can be made longer after the fact.
+
+    Parameters
+    ----------
+    progress : float
+        Fraction of the training that is over.
+    step : int
+        Steps that the run has made.
     """
-    if progress < WARM_UP:
-        return 0.05 + 0.95 * progress / WARM_UP
     left = (1 - progress) / DECAY
-    return 0.01 + 0.99 * (1 - math.cos(math.pi * min(1.0, left))) / 2
+    falling = 0.01 + 0.99 * (1 - math.cos(math.pi * min(1.0, left))) / 2
+    return falling * min(1.0, (step + 1) / WARM_UP)

@@ -8,15 +8,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evavos_widget.video import list_pictures
-
-__all__ = ["Shot", "Still", "coco_stills", "davis_shots", "people_stills"]
+__all__ = [
+    "Pool",
+    "Shot",
+    "Still",
+    "all_stills",
+    "davis_shots",
+    "free_stills",
+]
 
 SMALLEST = 0.015
 """Objects that cover less of their photograph are left out."""
 
 GARMENTS = 0.3
 """How often some garments stand for the object instead of the whole person."""
+
+LARGEST_REGION = 0.55
+"""Regions of a partition that cover more of their photograph are its background."""
+
+SMALLEST_REGION = 0.025
+"""And those that cover less are details."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +41,18 @@ class Still:
         Labels that make up the object.
     parts : bool
         Whether some of `ids` are an object as well.
+    among_objects : bool
+        Whether other labels are objects too.
     """
 
     image: Path
     labels: Path
     ids: tuple[int, ...]
     parts: bool = False
+    among_objects: bool = False
 
     def read(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Picture, (H, W, 3) uint8 RGB, and mask, (H, W) bool."""
+        """Picture, (H, W, 3) uint8 RGB, and labels, (H, W) uint8: 1 the object, 2 others."""
         picture = _read_picture(self.image)
         labels = _read(self.labels, cv2.IMREAD_UNCHANGED)
         whole = np.isin(labels, self.ids)
@@ -46,8 +60,11 @@ class Still:
             chosen = random.permutation(self.ids)[: random.integers(1, 4)]
             some = np.isin(labels, chosen)
             if some.mean() >= SMALLEST:
-                return picture, some
-        return picture, whole
+                whole = some
+        found = whole.astype(np.uint8)
+        if self.among_objects:
+            found[(labels > 0) & ~whole] = 2
+        return picture, found
 
 
 @dataclass(frozen=True)
@@ -64,27 +81,60 @@ class Shot:
     masks: tuple[Path, ...]
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frame, (H, W, 3) uint8 RGB, and mask, (H, W) bool."""
+        """Frame, (H, W, 3) uint8 RGB, and labels, (H, W) uint8: 1 the object."""
         mask = _read(self.masks[index], cv2.IMREAD_GRAYSCALE) > 0
-        return _read_picture(self.frames[index]), mask
+        return _read_picture(self.frames[index]), mask.astype(np.uint8)
 
 
-def people_stills(root: Path) -> list[Still]:
-    """Clothing Co-Parsing in ``root/stills/ccp``: people, of whom garments are parts."""
-    return [
+@dataclass(frozen=True)
+class Pool:
+    """Photographs of one kind, and how often one of them is drawn relative to other kinds."""
+
+    stills: tuple[Still, ...]
+    weight: float
+
+
+def free_stills(root: Path) -> list[Pool]:
+    """What may be used for anything: people, things and pets in ``root/stills``.
+
+    Clothing Co-Parsing (``ccp``), whose garments are parts of people; COCO (``coco128seg``), one
+    still for every instance that is large enough; Oxford-IIIT Pet (``pets``).
+    """
+    folder = root / "stills"
+    people = [
         Still(image, labels, ids, parts=True)
-        for image, labels in _pairs(root / "stills" / "ccp")
-        if (ids := _large_ids(labels, together=True))
+        for image, labels in _pairs(folder / "ccp")
+        if (ids := _ids(labels, together=True))
     ]
+    things = [
+        Still(image, labels, (number,), among_objects=True)
+        for image, labels in _pairs(folder / "coco128seg")
+        for number in _ids(labels)
+    ]
+    return _pools((people, 1.0), (things, 1.0), (_single(folder / "pets"), 0.6))
 
 
-def coco_stills(root: Path) -> list[Still]:
-    """COCO in ``root/stills/coco128seg``: one for every instance that is large enough."""
-    return [
+def all_stills(root: Path) -> list[Pool]:
+    """Those, and what may be used for research: horses and regions in ``root/stills``.
+
+    Weizmann horses (``horses``), and the partitions of BSDS500 (``regions``), of which every
+    region of middling size is an object.
+    """
+    folder = root / "stills"
+    regions = [
         Still(image, labels, (number,))
-        for image, labels in _pairs(root / "stills" / "coco128seg")
-        for number in _large_ids(labels)
+        for image, labels in _pairs(folder / "regions")
+        for number in _ids(labels, SMALLEST_REGION, LARGEST_REGION)
     ]
+    return free_stills(root) + _pools((_single(folder / "horses"), 0.4), (regions, 0.6))
+
+
+def _single(folder: Path) -> list[Still]:
+    return [Still(image, labels, (1,)) for image, labels in _pairs(folder) if 1 in _ids(labels)]
+
+
+def _pools(*pools: tuple[list[Still], float]) -> list[Pool]:
+    return [Pool(tuple(stills), weight) for stills, weight in pools if stills]
 
 
 def davis_shots(root: Path, list_name: str = "train.txt") -> list[Shot]:
@@ -111,15 +161,21 @@ def _read(path: Path, flags: int) -> np.ndarray:
 
 
 def _pairs(root: Path, images: str = "images", masks: str = "masks") -> list[tuple[Path, Path]]:
-    labels = {path.stem: path for path in list_pictures(root / masks)}
-    return [(path, labels[path.stem]) for path in list_pictures(root / images)]
+    """Pictures and their masks, by name; none where the folder is not there."""
+    if not (root / images).is_dir():
+        return []
+    labels = {path.stem: path for path in (root / masks).iterdir()}
+    return [(path, labels[path.stem]) for path in sorted((root / images).iterdir())]
 
 
-def _large_ids(path: Path, together: bool = False) -> tuple[int, ...]:
+def _ids(
+    path: Path, smallest: float = SMALLEST, largest: float = 1.0, *, together: bool = False
+) -> tuple[int, ...]:
+    """Labels that cover enough of a picture and not too much, or all that together do."""
     counts = np.bincount(_read(path, cv2.IMREAD_UNCHANGED).ravel())
     shares = counts / counts.sum()
     if together:
-        large = counts[1:] > 0 if shares[1:].sum() >= SMALLEST else np.zeros(0, bool)
+        large = counts[1:] > 0 if shares[1:].sum() >= smallest else np.zeros(0, bool)
     else:
-        large = shares[1:] >= SMALLEST
+        large = (shares[1:] >= smallest) & (shares[1:] <= largest)
     return tuple(int(i) + 1 for i in np.flatnonzero(large))

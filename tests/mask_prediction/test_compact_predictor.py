@@ -119,9 +119,9 @@ def test_network_is_told_where_the_clicks_are(
     change = CompactNet.change
     monkeypatch.setattr(CompactNet, "change", lambda *a: seen.append(a) or change(*a))
     engine.predict(image, Prompts(clicks=(Click(90, 61), Click(45, 30.5, False))))
-    # 123 x 181 pixels are worked on as 128 x 176, masks are half of that.
+    # 123 x 181 pixels are worked on as 192 x 288, masks are half of that.
     first, second = (a[2][0].numpy() for a in seen)
-    scale = np.array([64 / 123, 88 / 181])
+    scale = np.array([96 / 123, 144 / 181])
     np.testing.assert_allclose(first[0], [*((np.array([61, 90]) + 0.5) * scale - 0.5), 1], 1e-5)
     assert second[:, 2].tolist() == [1, -1]
     assert [a[4].item() for a in seen] == [False, True]
@@ -149,6 +149,46 @@ def test_window_is_around_object_and_clicks(disc: np.ndarray) -> None:
     assert compact._window(belief, [(2.0, 2.0, -1), (179.0, 121.0, -1)], None) == everything
     nothing = compact._Belief.of(np.zeros_like(belief.odds))
     assert compact._window(nothing, [(70.0, 60.0, 1)], None) == everything
+
+
+def test_a_later_click_in_the_same_window_encodes_nothing(
+    engine: CompactPredictor, image: np.ndarray, disc: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "WORTH_ZOOMING", 0.9)
+    runs = []
+    encode = CompactNet.encode
+    monkeypatch.setattr(CompactNet, "encode", lambda *a: runs.append(1) or encode(*a))
+    monkeypatch.setattr(
+        CompactNet, "change", lambda self, features, clicks, before, *more: 0.1 * (before - 0.5)
+    )
+    clicks = (Click(70, 60), Click(75, 50), Click(66, 66), Click(70, 71, False))
+    for n in range(1, 5):
+        engine.predict(image, Prompts(clicks=clicks[:n], previous_mask=disc), key="a")
+        assert len(runs) == 1
+    # Where a click is elsewhere, the window does not hold all that matters.
+    far = (*clicks, Click(175, 5, False))
+    engine.predict(image, Prompts(clicks=far, previous_mask=disc), key="a")
+    assert len(runs) == 2
+
+
+def test_small_windows_are_enlarged_and_large_ones_are_not() -> None:
+    assert max(compact._size_of((60, 96), 10**6)) == 288
+    assert compact._size_of((20, 30), 10**6) == (64, 96)
+    for shape in ((480, 854), (1080, 1920)):
+        height, width = compact._size_of(shape, compact.PIXELS)
+        assert 0.9 * compact.PIXELS <= height * width <= 1.1 * compact.PIXELS
+
+
+def test_quality_follows_what_is_expected_and_what_stands(
+    engine: CompactPredictor, image: np.ndarray, disc: np.ndarray
+) -> None:
+    qualities = [compact._quality(e, 0.9, 3) for e in (0.3, 0.6, 0.9)]
+    assert qualities == sorted(qualities)
+    assert all(0 <= q < 1 for q in qualities)
+    assert compact._quality(0.8, 0.2, 3) < compact._quality(0.8, 0.95, 3)
+    assert compact._quality(0.0, 1.0, 1) == 0
+    score = engine.predict(image, Prompts(clicks=THREE, previous_mask=disc)).score
+    assert 0 <= score < 1
 
 
 def test_scribbles_count_as_clicks_along_them(engine: CompactPredictor, image: np.ndarray) -> None:

@@ -57,6 +57,8 @@ def test_taking_up_a_pass_changes_nothing(make: Make, clip: Clip) -> None:
 def test_features_are_computed_once_per_frame(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(compact, "LEVELS", (1.0,))
+    monkeypatch.setattr(compact, "WHOLE", 0)
     engine = make()
     seen = []
     deepen = type(engine._network).deepen
@@ -101,20 +103,76 @@ def test_affected_are_the_frames_that_follow_another_annotation(
             assert np.array_equal(first[frame], second[frame])
 
 
-def test_a_lost_object_is_looked_for_everywhere(
+def test_a_lost_object_is_looked_for_everywhere_at_the_coarsest_level() -> None:
+    grids = compact._grids(240, 432)
+    mask = np.zeros((240, 432), bool)
+    mask[100:130, 200:225] = True
+    chain = compact._Chain(0, 1, mask, grids)
+    small = chain._next_grid(0)
+    assert small.level > 0
+    window = compact._window(chain.mask(0), small, compact.GROWTH)
+    assert window.area < small.everywhere.area
+    chain._append(np.zeros(small.mask_size, np.float32))
+    assert chain._next_grid(1) == grids[0]
+    assert compact._window(chain.mask(1), grids[0], 0.3) == grids[0].everywhere
+
+
+@pytest.mark.parametrize("shape", [(480, 854), (853, 480), (240, 432), (1080, 1920), (32, 40)])
+def test_small_objects_are_worked_on_at_the_size_they_had_in_training(shape: tuple) -> None:
+    grids = compact._grids(*shape)
+    assert [grid.level for grid in grids] == list(range(len(grids)))
+    for grid in grids:
+        assert not grid.size[0] % 16
+        assert not grid.size[1] % 16
+        assert grid.size[0] <= compact.LARGEST_ZOOM * shape[0] + 16 or not grid.level
+    zooms = [grid.zoom for grid in grids]
+    for length in (400, 150, 110, 60, 20):
+        grid = compact._fitting(grids, length)
+        within = max(length * grid.zoom / compact.LENGTH, compact.LENGTH / (length * grid.zoom))
+        assert within < 1.3 or grid.zoom in (min(zooms), max(zooms))
+
+
+@pytest.mark.parametrize(("growth", "same"), [(1.1, True), (0.85, True), (3, False), (0.3, False)])
+def test_the_level_changes_with_the_object_and_not_with_every_breath(
+    growth: float, same: bool
+) -> None:
+    grids = compact._grids(480, 854)
+    mask = np.zeros((480, 854), bool)
+    mask[100:200, 200:260] = True
+    chain = compact._Chain(0, 1, mask, grids)
+    begun = chain._next_grid(0)
+    assert 0 < begun.level < len(grids) - 1
+    later = np.zeros(begun.mask_size, np.float32)
+    later[: round(growth * 100 * begun.mask_size[0] / 480), :20] = 1
+    chain._levels.append(begun.level)
+    chain._append(later)
+    assert (chain._next_grid(1) == begun) is same
+
+
+def test_taking_up_a_chain_that_changed_its_level_changes_nothing(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compact, "STEP", 2)  # the clip is small
-    chain = compact._Chain(0, 1, clip.labels[0] == 1, (48, 64))
-    small = chain._window(chain.mask(0))
-    assert small.rows.stop - small.rows.start < 12 or small.columns.stop < 16
-    chain._append(np.zeros((48, 64), np.float32))
-    assert chain._window(chain.mask(1)) == (slice(0, 12), slice(0, 16))
+    # A random network's masks wander, and every one of them is another size.
+    monkeypatch.setattr(compact, "HYSTERESIS", 1.0)
+    monkeypatch.setattr(compact, "LENGTH", 40)
+    given = {0: clip.annotation(0, 1, 2)}
+    whole = run(make(), clip, given)
+    for stop in (7, 13):
+        engine = make()
+        steps = engine.propagate(clip, given, (1, 2), range(9))
+        for _ in range(stop):
+            next(steps)
+        steps.close()
+        for frame, probabilities in run(engine, clip, given).items():
+            assert np.array_equal(probabilities, whole[frame])
 
 
 def test_a_window_gives_what_the_whole_frame_gives(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(compact, "LEVELS", (1.0,))
+    monkeypatch.setattr(compact, "STEP", 2)  # the clip is small
+    monkeypatch.setattr(compact, "WHOLE", 0)
     monkeypatch.setattr(compact, "MARGIN", 1000)
     given = {0: clip.annotation(0, 1)}
     whole = run(make(), clip, given, (1,), [1])[1][1]
@@ -153,11 +211,14 @@ def test_terms_of_weights_are_said_once_by_the_session(
 
 
 @given(first=st.floats(-30, 90), extent=st.floats(0, 90), side=st.integers(1, 100))
-def test_windows_hold_what_they_should_in_few_sizes(first: float, extent: float, side: int) -> None:
+def test_windows_hold_what_they_should_at_few_places(
+    first: float, extent: float, side: int
+) -> None:
     last = first + extent
     assume(last >= 0 and first < side)
     window = compact._stretch(first, last, side)
     assert 0 <= window.start <= max(0, int(first))
     assert min(side, int(last) + 1) <= window.stop <= side
-    length = window.stop - window.start
-    assert length == side or length % compact.STEP == 0
+    assert window.start % compact.STEP == 0
+    assert window.stop == side or window.stop % compact.STEP == 0
+    assert window.stop > window.start

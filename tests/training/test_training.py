@@ -10,9 +10,10 @@ import torch
 from small_weights import TINY
 
 from evavos_widget.networks.compact import CompactNet
-from evavos_widget.networks.weights import load_weights
-from evavos_widget.training.compact import Run, main, train
-from evavos_widget.training.objective import Objective, mask_loss
+from evavos_widget.networks.weights import load_weights, save_weights
+from evavos_widget.training import objective
+from evavos_widget.training.compact import Run, _initial, main, train
+from evavos_widget.training.objective import HAND, Objective, mask_loss, next_clicks
 from evavos_widget.training.samples import Start
 from evavos_widget.training.schedule import Budget, Clock, rate_at
 
@@ -37,6 +38,7 @@ class Discs:
         return {
             "frames": frames,
             "masks": masks,
+            "others": np.roll(masks, 16, 2),
             "worsened": np.roll(masks[-1], 5, 0),
             "start": np.array(number % 3),
         }
@@ -106,9 +108,9 @@ def batch_of(start: Start) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("start", Start)
 def test_every_part_of_the_network_gets_gradients(start: Start) -> None:
     torch.manual_seed(0)
-    objective = Objective(CompactNet(TINY))
-    objective(batch_of(start), 0.5, np.random.default_rng(0))["loss"].backward()
-    for name, parameter in objective.named_parameters():
+    whole = Objective(CompactNet(TINY))
+    whole(batch_of(start), 0.5, np.random.default_rng(0))["loss"].backward()
+    for name, parameter in whole.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
 
@@ -124,12 +126,59 @@ def test_mask_loss_is_lowest_at_the_truth_and_ends_with_the_hardest_pixels() -> 
 
 
 def test_rate_rises_stays_and_falls() -> None:
-    rates = [rate_at(p) for p in np.linspace(0, 1, 101)]
-    assert rates[0] < 0.1
+    rates = [rate_at(p, 1000) for p in np.linspace(0, 1, 101)]
     assert rates[100] <= 0.011
     assert max(rates) == pytest.approx(1)
-    assert all(b <= a + 1e-12 for a, b in pairwise(rates[3:]))
-    assert rate_at(0.5) == pytest.approx(1)
+    assert all(b <= a + 1e-12 for a, b in pairwise(rates))
+    assert rate_at(0.5, 1000) == pytest.approx(1)
+    # Wherever a run begins, its first steps are small.
+    for begin in (0.0, 0.6):
+        rising = [rate_at(begin, step) for step in range(50)]
+        assert rising[0] < 0.1
+        assert all(b >= a for a, b in pairwise(rising))
+
+
+def test_clicks_fall_into_the_middle_of_the_largest_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objective, "HAND", 0)
+    truth, mask = torch.zeros(3, 1, 48, 64), torch.zeros(3, 1, 48, 64)
+    truth[0, :, 10:31, 10:31] = 1  # missing
+    truth[0, :, 40:44, 40:60] = 1
+    truth[1, :, 10:21, 10:21] = mask[1, :, 10:21, 10:21] = 1
+    mask[1, :, 24:45, 30:51] = 1  # a second object
+    clicks = next_clicks(mask, truth, np.random.default_rng(0))
+    assert clicks[:, 2].tolist() == [1, -1, 0]
+    assert (clicks[0, :2] - torch.tensor([20.0, 20])).abs().max() <= 1
+    assert (clicks[1, :2] - torch.tensor([34.0, 40])).abs().max() <= 1
+
+
+def test_an_unsteady_hand_still_hits_what_is_wrong() -> None:
+    assert HAND > 0
+    random = np.random.default_rng(0)
+    truth = (torch.rand(8, 1, 32, 32, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    mask = torch.zeros_like(truth)
+    for n, (row, column, sign) in enumerate(next_clicks(mask, truth, random).tolist()):
+        assert sign == 1
+        assert truth[n, 0, int(row), int(column)] == 1
+
+
+def test_a_backbone_that_is_kept_stays_to_the_bit(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    run = Run(CompactNet(TINY), 1e-3, backbone_rate=0)
+    before = {k: v.clone() for k, v in run.network.backbone.state_dict().items()}
+    run_for(2, tmp_path, run)
+    for name, value in run.network.backbone.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    loaded = Run(CompactNet(TINY), 1e-3, backbone_rate=0)
+    loaded.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+
+
+def test_going_on_from_trained_weights_begins_where_the_curriculum_ends(tmp_path: Path) -> None:
+    save_weights(CompactNet(TINY), tmp_path / "trained.safetensors")
+    network, begin = _initial(str(tmp_path / "trained.safetensors"))
+    assert network.config == TINY
+    budget = Budget(steps=10, begin=begin)
+    assert budget.progress(0, 0) == begin > 0.5
+    assert budget.progress(0, 10) == 1
 
 
 def test_budget_counts_minutes_or_steps() -> None:
