@@ -134,16 +134,29 @@ def tidy(folder: str | os.PathLike[str], name: str | None = None) -> None:
 
 
 @contextmanager
-def exclusive(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Wait until nobody else on this machine writes to `path`, and keep others waiting."""
+def exclusive(path: str | os.PathLike[str]) -> Iterator[bool]:
+    """Wait until nobody else on this machine writes to `path`, and keep others waiting.
+
+    Yields
+    ------
+    bool
+        Whether that is certain: where the cache folder cannot be written to, it is not.
+    """
     from filelock import FileLock
 
-    place = os.fsencode(Path(path).absolute())
-    locks = cache_folder() / "locks"
-    locks.mkdir(exist_ok=True)
-    name = hashlib.blake2b(place, digest_size=16).hexdigest()
-    with FileLock(str(locks / f"{name}.lock")):
-        yield
+    name = hashlib.blake2b(os.fsencode(Path(path).absolute()), digest_size=16).hexdigest()
+    try:
+        locks = cache_folder() / "locks"
+        locks.mkdir(exist_ok=True)
+        lock = FileLock(str(locks / f"{name}.lock"))
+        lock.acquire()
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _remove(path: Path) -> None:

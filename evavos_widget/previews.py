@@ -60,14 +60,18 @@ class Previews:
         self.video = video
         self.width = min(max(1, width), video.width)
         self.max_bytes = max_bytes
-        self._all = Path(folder) if folder is not None else cache_folder() / "previews"
         self._lock = threading.Lock()
-        self._folder = self._all / self._key()
         self._sizes: dict[int, int] = {}
-        if video.paths:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            os.utime(self._folder)
-            self._sizes = _pictures(self._folder)
+        self._kept = bool(video.paths)
+        if self._kept:
+            try:
+                self._all = Path(folder) if folder is not None else cache_folder() / "previews"
+                self._folder = self._all / self._key()
+                self._folder.mkdir(parents=True, exist_ok=True)
+                os.utime(self._folder)
+                self._sizes = _pictures(self._folder)
+            except OSError:  # a place that cannot be written to
+                self._kept = False
         self._order = sorted(self._sizes)
         self._bytes = sum(self._sizes.values())
 
@@ -139,7 +143,7 @@ class Previews:
         bool
             Whether all are there, or as many as there is room for.
         """
-        if not self.video.paths:
+        if not self._kept:
             return True
         n = self.video.n_frames
         missing = [i for i in (*range(around, n), *range(around)) if i not in self._sizes]
@@ -162,7 +166,7 @@ class Previews:
     def _made(self, frame: int, image: np.ndarray) -> bytes:
         """The picture of a frame, which is kept where there is room."""
         data = _jpeg(image, self.width)
-        if self.video.paths and self._room():
+        if self._kept and self._room():
             path = self._path(frame)
             temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
             try:

@@ -270,12 +270,14 @@ class VideoFileReader:
         self.height, self.width = self._first_picture.shape[:2]
 
         times = _times_in_order(packets)
+        left: list[int] = []
         if times is not None and [frame.pts for frame in head] == times[:_COMPARED]:
             self._list(times, packets)
             lost = set() if counted else self._lost_at_the_end(times)
-            self._list([time for time in times if time not in lost], packets)
+            left = [time for time in times if time not in lost]
+            self._list(left, packets)
             cut_short |= bool(lost)
-        else:
+        if not left:
             self._rewind()
             decoded = [(frame.pts, frame.is_corrupt) for frame in self._decoding]
             while decoded[-1][1] and len(decoded) > 1:

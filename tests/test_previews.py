@@ -129,6 +129,14 @@ def test_an_array_leaves_nothing_on_disk(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
+def test_a_place_that_cannot_be_written_to_is_no_hindrance(video: Video, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    previews = Previews(video, folder=tmp_path / "file" / "store")
+    assert previews.quick(40)[0] == 30
+    assert previews.fill(always)
+    assert previews.frames == []
+
+
 def test_a_full_disk_costs_nothing(
     video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

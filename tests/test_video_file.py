@@ -462,7 +462,7 @@ def test_a_quick_frame_decodes_one_frame_and_waits_for_nobody(
     # Nor does it move where reading stands.
     video.frame(40)
     decoded.clear()
-    assert video.quick_frame(65)[0] == 60
+    assert abs(video.quick_frame(65)[0] - 65) < 15
     video.frame(41)
     assert len(decoded) == 1
 

@@ -48,7 +48,7 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
     frames = _find_sequence(root, FRAMES, name)
     labels = _find_sequence(root, LABELS, name)
     video = Video.open(frames, name=name)
-    index = {path.stem: i for i, path in enumerate(list_pictures(frames))}
+    index = {Path(file).stem: i for i, file in enumerate(video.frame_files)}
     files = {}
     for path in list_pictures(labels):
         if path.stem not in index:

@@ -105,8 +105,9 @@ def export(
     job = Job(video, masks, plain, sorted(map(operator.index, annotated)), step)
     check_target(path, video, is_folder=not suffix, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(path):
-        tidy(path.parent, path.name)
+    with exclusive(path) as alone:
+        if alone:
+            tidy(path.parent, path.name)
         # Another export may have come first, or an earlier one came back.
         check_target(path, video, is_folder=not suffix, overwrite=overwrite)
         with replacing(path) as temporary:

@@ -180,6 +180,13 @@ def test_two_exports_to_one_place_wait_for_each_other(tmp_path):
     assert len(os.listdir(tmp_path / "out")) == 3
 
 
+def test_an_export_needs_no_cache_folder(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EVAVOS_CACHE", str(tmp_path / "file" / "cache"))
+    video = Video.open(np.zeros((3, 8, 10, 3), np.uint8))
+    assert len(os.listdir(export(video, MASKS, OBJECTS, [], "davis", tmp_path / "out"))) == 3
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_says_what_it_makes(format):
     assert FORMATS[format].description
