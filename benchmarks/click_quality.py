@@ -30,8 +30,8 @@ def samples(data: Path, names: list[str], weights: str, frames: int) -> list[np.
     seen: list[np.ndarray] = []
     told = compact.quality_features
 
-    def told_and_kept(*given: float) -> np.ndarray:
-        seen.append(told(*given))
+    def told_and_kept(expected: float, stands: float, prompts: int) -> np.ndarray:
+        seen.append(told(expected, stands, prompts))
         return seen[-1]
 
     compact.quality_features = told_and_kept

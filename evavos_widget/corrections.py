@@ -17,16 +17,20 @@ from evavos_widget.prompts import Click, Prediction, Prompts
 
 __all__ = ["as_told"]
 
-REACH = 0.5
-"""How far a click changes the mask it corrects, in square roots of that mask's area: half the
-side of a square as large. Chosen on sequences of DAVIS-2016 train (docs/corrections.md)."""
+REACH = 0.25
+"""How near a click is to the pieces that it may change, in square roots of the area of the mask
+it corrects: a quarter of the side of a square as large."""
 
 LEAST_REACH = 16.0
-"""Pixels that a click changes in any case, for small objects."""
+"""Pixels that are near in any case, for small objects."""
 
 MIDDLE = 0.5
 """A negative click means a whole piece where it lies in its middle: this share of the largest
 distance to the border of the piece, or more. What is nearer to the border corrects the border."""
+
+
+LEAST_LEFT = 0.05
+"""What stays has at least this share of what goes: beside a speck, a piece is the object."""
 
 
 def as_told(prediction: Prediction, prompts: Prompts) -> Prediction:
@@ -59,7 +63,7 @@ def as_told(prediction: Prediction, prompts: Prompts) -> Prediction:
 
 
 def _near_the_clicks(mask: np.ndarray, before: np.ndarray, prompts: Prompts) -> np.ndarray:
-    """`mask` where it changed near a click or stroke, `before` elsewhere, change by change."""
+    """`mask` where a piece of it, or of what was before, is near a click; `before` elsewhere."""
     if prompts.scribbles or prompts.box is not None:
         return mask
     away = np.ones(mask.shape, np.uint8)
@@ -67,11 +71,10 @@ def _near_the_clicks(mask: np.ndarray, before: np.ndarray, prompts: Prompts) -> 
         away[_pixel(click, mask.shape)] = 0
     distance = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     reach = max(LEAST_REACH, REACH * float(np.sqrt(np.count_nonzero(before))))
-    n, labels = cv2.connectedComponents((mask ^ before).astype(np.uint8), connectivity=8)
-    changes = np.asarray(labels)
+    n, pieces = _pieces(mask | before)
     near = np.zeros(n, bool)
-    near[np.unique(changes[distance <= reach])] = True
-    return np.where(near[changes], mask, before)
+    near[np.unique(pieces[distance <= reach])] = True
+    return np.where(near[pieces], mask, before)
 
 
 def _pointed_at(mask: np.ndarray, clicks: tuple[Click, ...]) -> np.ndarray:
@@ -81,7 +84,7 @@ def _pointed_at(mask: np.ndarray, clicks: tuple[Click, ...]) -> np.ndarray:
     and with it the pieces that are nearer to it than to what stays, since what occludes an
     object parts it.
     """
-    n, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    n, pieces = _pieces(mask)
     wanted = {int(pieces[_pixel(c, mask.shape)]) for c in clicks if c.positive}
     meant: set[int] = set()
     for click in clicks:
@@ -92,11 +95,11 @@ def _pointed_at(mask: np.ndarray, clicks: tuple[Click, ...]) -> np.ndarray:
         depth = cv2.distanceTransform(piece, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
         if depth[_pixel(click, mask.shape)] >= MIDDLE * depth.max():
             meant.add(number)
-    left = [k for k in range(1, n) if k not in meant]
-    if not meant or not left:
-        return np.zeros_like(mask)
     sizes = np.bincount(pieces.ravel(), minlength=n)
-    stays = wanted - {0} or {max(left, key=lambda k: sizes[k])}
+    left = [k for k in range(1, n) if k not in meant]
+    stays = wanted - {0} or {max(left, key=lambda k: sizes[k], default=0)}
+    if not meant or sum(sizes[list(stays)]) < LEAST_LEFT * sum(sizes[list(meant)]) or 0 in stays:
+        return np.zeros_like(mask)
     return np.isin(pieces, list(_with_those_nearer(pieces, meant, stays, n)))
 
 
@@ -125,7 +128,7 @@ def _without_refused_pieces(mask: np.ndarray, clicks: tuple[Click, ...]) -> np.n
     refused = [c for c in clicks if not c.positive and mask[_pixel(c, mask.shape)]]
     if not refused:
         return mask
-    n, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    n, pieces = _pieces(mask)
     wanted = {int(pieces[_pixel(c, mask.shape)]) for c in clicks if c.positive}
     gone = {int(pieces[_pixel(c, mask.shape)]) for c in refused} - wanted
     if n - 1 == len(gone):  # nothing would be left, which is no correction but absence
@@ -135,9 +138,15 @@ def _without_refused_pieces(mask: np.ndarray, clicks: tuple[Click, ...]) -> np.n
 
 def _accepted_pieces(mask: np.ndarray, clicks: tuple[Click, ...]) -> np.ndarray:
     """The pieces of `mask` that a positive click points at."""
-    _, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    _, pieces = _pieces(mask)
     wanted = {int(pieces[_pixel(c, mask.shape)]) for c in clicks if c.positive} - {0}
     return np.isin(pieces, list(wanted))
+
+
+def _pieces(mask: np.ndarray) -> tuple[int, np.ndarray]:
+    """How many 8-connected pieces there are, the background counted, and which each pixel is of."""
+    n, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return n, np.asarray(pieces, dtype=np.int32)
 
 
 def _inside(prompts: Prompts, shape: tuple[int, ...]) -> np.ndarray:

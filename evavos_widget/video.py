@@ -9,7 +9,7 @@ import threading
 import uuid
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,18 +223,24 @@ class Video:
         """
         with self._lock:
             if self._fingerprint is None:
-                digest = hashlib.blake2b(digest_size=16)
-                digest.update(f"{self.n_frames} {self.height} {self.width}".encode())
-                rows = np.linspace(0, self.height - 1, 16).astype(int)
-                columns = np.linspace(0, self.width - 1, 16).astype(int)
-                for middle in (0, self.n_frames // 2, self.n_frames - 1):
-                    i = self._open_reader().anchor(middle)
-                    try:
-                        digest.update(self.frame(i)[np.ix_(rows, columns)].tobytes())
-                    except OSError:
-                        digest.update(b"unreadable")
-                self._fingerprint = digest.hexdigest()
+                self._fingerprint = self._digest(self._open_reader().anchor)
             return self._fingerprint
+
+    def first_fingerprint(self) -> str:
+        """The fingerprint of version 0.1, which took the middle and last frame themselves."""
+        return self._digest(lambda frame: frame)
+
+    def _digest(self, taken: Callable[[int], int]) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(f"{self.n_frames} {self.height} {self.width}".encode())
+        rows = np.linspace(0, self.height - 1, 16).astype(int)
+        columns = np.linspace(0, self.width - 1, 16).astype(int)
+        for frame in (0, self.n_frames // 2, self.n_frames - 1):
+            try:
+                digest.update(self.frame(taken(frame))[np.ix_(rows, columns)].tobytes())
+            except OSError:
+                digest.update(b"unreadable")
+        return digest.hexdigest()
 
     def close(self) -> None:
         """Let go of the file and the cached frames; the video cannot be read afterwards."""

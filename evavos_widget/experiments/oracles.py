@@ -15,7 +15,9 @@ from evavos_widget.engines import Oracle
 from evavos_widget.loop import (
     Annotation,
     AnnotationChoice,
+    AnnotationSelector,
     FrameChoice,
+    FrameSelector,
     LoopState,
     objects_annotated,
 )

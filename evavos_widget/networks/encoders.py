@@ -94,7 +94,8 @@ def _compact(_: str) -> Encode:
 
     @torch.inference_mode()
     def encode(image: np.ndarray) -> np.ndarray:
-        pixels = image_tensor(image, (256, 448), network.to_key.weight)
+        small = cv2.resize(image, (448, 256), interpolation=cv2.INTER_AREA)
+        pixels = image_tensor(small, network.to_key.weight)
         cells = torch.nn.functional.adaptive_avg_pool2d(network.encode(pixels).cells.float(), 4)
         return cells.flatten().cpu().numpy()
 

@@ -57,11 +57,11 @@ class SessionCore:
 
     def _opened(self, path: str | os.PathLike[str] | None, read_only: bool) -> Storage:
         if path is None:
-            return Storage(None, {})
+            return Storage(None, self.video, {})
         folder = default_folder(self.video) if path == "auto" else folder_of(path)
         if not read_only:
             take_over(folder)
-        storage = Storage(folder, self._header(), read_only=read_only)
+        storage = Storage(folder, self.video, self._header(), read_only=read_only)
         try:
             storage.load(self._timeline)
         except BaseException:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evavos_widget.files import plain_name
+from evavos_widget.files import plain_name, tidy
 from evavos_widget.session.events import VERSION, check_version
 from evavos_widget.session.journal import NAME, Journal, Lines, read_journal
 from evavos_widget.session.saved_masks import (
@@ -45,6 +45,8 @@ class Storage:
     ----------
     folder : Path or None
         Absolute; None: nothing goes to disk.
+    video : Video
+        Which the session must be of.
     header : dict
         The first line of a new journal.
     read_only : bool
@@ -70,7 +72,12 @@ class Storage:
     """
 
     def __init__(
-        self, folder: Path | None, header: dict[str, Any], *, read_only: bool = False
+        self,
+        folder: Path | None,
+        video: Video,
+        header: dict[str, Any],
+        *,
+        read_only: bool = False,
     ) -> None:
         self.path = folder
         self.read_only = read_only
@@ -80,6 +87,7 @@ class Storage:
         self._lines = Lines()
         self._n_lines = 0
         self._header = header
+        self._video = video
         self._failed_to_save = False
         if folder is None:
             return
@@ -90,7 +98,7 @@ class Storage:
         try:
             self._check_same_video(folder)
             if self._journal is not None and not self._lines.digests:
-                self.write(header)
+                self.write(self._header)
             self._n_lines = max(self._n_lines, len(self._lines.digests))
         except BaseException:
             self.close()
@@ -117,14 +125,19 @@ class Storage:
             return
         self._lines = self._journal.lines
         remove_leftovers(folder)
+        tidy(folder)
 
     def _check_same_video(self, folder: Path) -> None:
         header = self._lines.header
         if header is None:
             return
         check_version(header, repr(str(folder)))
-        made, wanted = header.get("video", {}), self._header["video"]
-        if made.get("fingerprint") != wanted["fingerprint"]:
+        made, video = header.get("video", {}), self._video
+        known = made.get("fingerprint")
+        same = known == video.fingerprint() or (
+            self.version == 1 and known == video.first_fingerprint()
+        )
+        if not same:
             raise ValueError(
                 f"{str(folder)!r} holds the session of another video "
                 f"({made.get('name')!r}, {made.get('n_frames')} frames of "
