@@ -130,8 +130,9 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
     ),
     "davis": Checkpoint(
         "compact-davis.safetensors",
-        "65f67ae277e2a13f588b943927e5e60d526d6e9510e9e84177469e1b13c26954",
-        "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free`",
+        "73713853101f7fd7ad601e8dd4073ce8864edd28233a2f598436c17a02ef1b67",
+        "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free` and "
+        "photographs for research",
         "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
         "name the engine 'compact:free' for other uses (docs/model_card.md).",
     ),
