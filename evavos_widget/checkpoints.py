@@ -124,7 +124,7 @@ _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
         "compact-free.safetensors",
-        "be577447c55ebce3973c043cb370b7c0460ff6ec269c83f48f120c8d71deb4e3",
+        "5e6e4fb3815c06276a64d022dfb084d2ae1a47b1835e79e71eeb2de4f9dfa6ae",
         "MIT; trained on Clothing Co-Parsing (Apache-2.0), COCO photographs and Oxford-IIIT Pet "
         "(CC BY-SA 4.0)",
     ),
