@@ -124,14 +124,15 @@ _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
         "compact-free.safetensors",
-        "be577447c55ebce3973c043cb370b7c0460ff6ec269c83f48f120c8d71deb4e3",
+        "5e6e4fb3815c06276a64d022dfb084d2ae1a47b1835e79e71eeb2de4f9dfa6ae",
         "MIT; trained on Clothing Co-Parsing (Apache-2.0), COCO photographs and Oxford-IIIT Pet "
         "(CC BY-SA 4.0)",
     ),
     "davis": Checkpoint(
         "compact-davis.safetensors",
-        "65f67ae277e2a13f588b943927e5e60d526d6e9510e9e84177469e1b13c26954",
-        "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free`",
+        "73713853101f7fd7ad601e8dd4073ce8864edd28233a2f598436c17a02ef1b67",
+        "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free` and "
+        "photographs for research",
         "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
         "name the engine 'compact:free' for other uses (docs/model_card.md).",
     ),

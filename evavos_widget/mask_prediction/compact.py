@@ -35,11 +35,8 @@ from evavos_widget.prompts import Box, Prediction, Prompts
 
 __all__ = ["QUALITY_WEIGHTS", "CompactPredictor", "quality_features"]
 
-PIXELS = 320 * 320
-"""Pixels that are worked on of a whole picture, in which the object is found."""
-
-WINDOW_PIXELS = 320 * 448
-"""And of a window around it, in which its outline is drawn."""
+PIXELS = 320 * 568
+"""Pixels of the pictures and windows that are worked on, at most."""
 
 CACHE_BYTES = 96 * 2**20
 """Bound on features and beliefs kept."""
@@ -178,7 +175,7 @@ class CompactPredictor(MaskPredictor):
         window = _window(belief, points, box)
         rows, columns = window
         shape = rows.stop - rows.start, columns.stop - columns.start
-        size = _size_of(shape, PIXELS if shape == image.shape[:2] else WINDOW_PIXELS)
+        size = _size_of(shape)
         half = size[0] // 2, size[1] // 2
         features = self._features(image, key, window, size)
         like = features.cells
@@ -336,10 +333,10 @@ def _stretch(places: Sequence[float], margin: float, side: int) -> slice:
     return slice(first, int(np.ceil(max(places) + margin).clip(first, side - 1)) + 1)
 
 
-def _size_of(shape: tuple[int, int], pixels: int) -> tuple[int, int]:
+def _size_of(shape: tuple[int, int]) -> tuple[int, int]:
     """Size at which a window of `shape` is worked on; small ones are enlarged."""
     zoom = min(LARGEST_ZOOM, max(1.0, LENGTH / max(shape)))
-    return work_size(round(shape[0] * zoom), round(shape[1] * zoom), pixels)
+    return work_size(round(shape[0] * zoom), round(shape[1] * zoom), PIXELS)
 
 
 def _box_map(box: Box, corner: np.ndarray, scale: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

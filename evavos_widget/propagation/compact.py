@@ -325,17 +325,23 @@ class _Chain(MaskChain):
         return torch.cat(keys, 1), torch.cat(values, 1)
 
     def _remember(self, frames: _Frames, grid: _Grid, distance: int) -> tuple[Tensor, Tensor]:
-        frame = self.source + self.direction * distance
-        mask = self._mask_on(distance, grid)
         if distance:
-            window = self._found_in(distance, grid)
-        elif grid.level:
-            # What is far from the object matters where the mask is sure.
-            window = _window(mask, grid, SURROUNDINGS)
-        else:
-            window = grid.everywhere
-        features = frames.features(frame, grid, window)
-        value = frames.network.remember(features, window.of_mask(mask_tensor(mask, frames.like)))
+            return self._tokens(frames, grid, distance, self._found_in(distance, grid))
+        if not grid.level:
+            return self._tokens(frames, grid, 0, grid.everywhere)
+        near = self._tokens(frames, grid, 0, _window(self._mask_on(0, grid), grid, SURROUNDINGS))
+        # Of what is far from the object, a coarse look is enough; there the mask is sure.
+        whole = self._grids[0]
+        far = self._tokens(frames, whole, 0, whole.everywhere)
+        return torch.cat([near[0], far[0]], 1), torch.cat([near[1], far[1]], 1)
+
+    def _tokens(
+        self, frames: _Frames, grid: _Grid, distance: int, window: _Window
+    ) -> tuple[Tensor, Tensor]:
+        """Keys and values of a window, (1, N, key) and (1, N, value + 4)."""
+        mask = mask_tensor(self._mask_on(distance, grid), frames.like)
+        features = frames.features(self.source + self.direction * distance, grid, window)
+        value = frames.network.remember(features, window.of_mask(mask))
         return tokens(features.key), tokens(value)
 
 

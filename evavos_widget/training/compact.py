@@ -25,6 +25,7 @@ from evavos_widget.checkpoints import CHECKPOINTS, find
 from evavos_widget.files import replacing
 from evavos_widget.networks.compact import CompactConfig, CompactNet
 from evavos_widget.networks.weights import load_weights, save_weights
+from evavos_widget.training.curve import draw, read_log
 from evavos_widget.training.objective import Objective
 from evavos_widget.training.samples import Positions, Samples
 from evavos_widget.training.schedule import Budget, Clock, rate_at
@@ -134,8 +135,8 @@ def train(
 ) -> None:
     """Train until the budget is used up.
 
-    `out` gets ``state.pt`` to resume from, ``log.csv``, and weights every
-    `checkpoint_minutes` and at the end, named after the minutes.
+    `out` gets ``state.pt`` to resume from, ``log.csv``, its curve ``curve.png``, and weights
+    every `checkpoint_minutes` and at the end, named after the minutes.
 
     Parameters
     ----------
@@ -220,6 +221,7 @@ def _save(run: Run, out: Path) -> None:
         torch.save(run.state(), path)
     notes = {"step": str(run.step), "minutes": f"{run.minutes:.1f}"}
     save_weights(run.average, out / f"compact-{round(run.minutes):04d}.safetensors", notes)
+    draw(read_log(out / "log.csv"), out / "curve.png")
 
 
 class _Log:

@@ -1,4 +1,7 @@
-"""Draw the log of a training: ``python -m evavos_widget.training.curve LOG --out PICTURE``."""
+"""Draw the log of a training: ``python -m evavos_widget.training.curve LOG --out PICTURE``.
+
+A training draws its own at every checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["main", "read_log", "smoothed"]
+__all__ = ["draw", "main", "read_log", "smoothed"]
 
 PANELS = {
     "Loss": {"propagation_loss": "propagation", "click_loss": "clicks"},
@@ -42,14 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="a .png, .svg or .pdf")
     args = parser.parse_args(argv)
     try:
-        _draw(read_log(args.log), args.out)
+        draw(read_log(args.log), args.out)
     except (ValueError, OSError) as error:
         print(f"curve: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _draw(log: dict[str, np.ndarray], out: Path) -> None:
+def draw(log: dict[str, np.ndarray], out: Path) -> None:
+    """Write a picture of the columns of a log; its type is that of the name."""
     from matplotlib.figure import Figure
 
     width = max(1, len(log["step"]) // 40)

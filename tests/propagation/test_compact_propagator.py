@@ -132,6 +132,23 @@ def test_small_objects_are_worked_on_at_the_size_they_had_in_training(shape: tup
         assert within < 1.3 or grid.zoom in (min(zooms), max(zooms))
 
 
+def test_small_objects_remember_the_whole_annotated_picture_beside_their_window(
+    make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "LENGTH", 60)  # the clip is small
+    frames = compact._Frames(clip, make()._network)
+    for length, levels in ((10, True), (70, False)):
+        mask = np.zeros((clip.height, clip.width), bool)
+        mask[2 : 2 + length, 2 : 2 + length] = True
+        chain = compact._Chain(0, 1, mask, frames.grids)
+        grid = chain._next_grid(0)
+        assert (grid.level > 0) is levels
+        keys, values = chain._memory(frames, grid, 0)
+        near = compact._window(chain._mask_on(0, grid), grid, compact.SURROUNDINGS)
+        expected = frames.grids[0].everywhere.area + (near.area if levels else 0)
+        assert keys.shape[1] == values.shape[1] == expected
+
+
 @pytest.mark.parametrize(("growth", "same"), [(1.1, True), (0.85, True), (3, False), (0.3, False)])
 def test_the_level_changes_with_the_object_and_not_with_every_breath(
     growth: float, same: bool

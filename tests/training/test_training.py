@@ -84,6 +84,7 @@ def test_a_resumed_run_is_the_run_that_was_not_stopped(tmp_path: Path) -> None:
 
 def test_checkpoints_hold_the_averaged_weights(tmp_path: Path) -> None:
     run = run_for(2, tmp_path)
+    assert (tmp_path / "curve.png").stat().st_size > 1000
     (file,) = tmp_path.glob("compact-*.safetensors")
     loaded = load_weights(file).state_dict()
     for name, value in run.average.state_dict().items():
