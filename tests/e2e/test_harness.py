@@ -404,6 +404,35 @@ def test_opacity_and_place_of_the_picture_by_keys(open_annotator):
     wait_for_mask(annotator, 0.5, 0.5, covered=False)
 
 
+def test_a_polygon_of_close_corners_is_committed_and_moved_after_that(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    press(annotator, "t")
+    annotator.phase("idle")
+    annotator.expect(annotator.action("suggestion.go")).to_be_enabled()
+    press(annotator, "p")
+    left, top = at(annotator, 0.1, 0.1)
+    mouse = annotator.page.mouse
+    ring = [(left + 5 * i, top) for i in range(20)]
+    ring += [(left + 95 - 5 * i, top + 60) for i in range(20)]
+    for corner in ring:
+        mouse.click(*corner)
+    annotator.expect(annotator.root.locator(".ev-tool-hint")).to_contain_text("adds to the mask")
+    assert annotator.action("undo").get_attribute("aria-label") == "Undo: vertex"
+    press(annotator, "Enter")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
+    press(annotator, "Enter", "Enter", "Enter")
+    annotator.draft("none")
+    says(annotator, "saved")
+    annotator.expect().to_have_attribute("data-frame", "0")
+    annotator.expect().to_have_attribute("data-tool", "polygon")
+    mouse.move(*ring[19])
+    mouse.down()
+    mouse.move(left + 300, top, steps=4)
+    mouse.up()
+    annotator.draft("polygon")
+
+
 def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
     annotator = open_annotator()
     undo = annotator.action("undo")

@@ -187,6 +187,95 @@ describe("a commit", () => {
   });
 });
 
+describe("an outline", () => {
+  const outline = async (...corners: [number, number][]) => {
+    for (const [x, y] of corners) await editor.vertex({ x, y }, false, 0.5);
+  };
+  const SQUARE: [number, number][] = [
+    [0.5, 0.5],
+    [3.5, 0.5],
+    [3.5, 2.5],
+    [0.5, 2.5],
+  ];
+  const commit = async () => {
+    const done = editor.annotations.commit(false);
+    await settle();
+    const { fields, answer } = last("mask.commit");
+    answer({ revision: 2, saved: true });
+    await done;
+    return { fields, mask: sent(last("mask.commit")) };
+  };
+  const drag = (from: [number, number], to: [number, number] | null) => {
+    const handle = editor.vertexAt({ x: from[0], y: from[1] }, 0.5);
+    if (!handle) return false;
+    editor.take(handle);
+    if (to) editor.moveVertex({ x: to[0], y: to[1] });
+    editor.endMove();
+    return true;
+  };
+
+  it("closes on its first vertex once it has been away from it", async () => {
+    for (const x of [1, 1.2, 1.4, 0.9]) await editor.vertex({ x, y: 1 }, false, 0.5);
+    expect(editor.drafts.current.value?.path?.vertices).toHaveLength(4);
+    await outline([4, 1], [4, 3], [1.1, 1.1]);
+    expect(editor.drafts.current.value?.path).toBeNull();
+    expect(editor.drafts.current.value?.polygons[0].vertices).toHaveLength(6);
+  });
+
+  it("can be moved after it was committed, on what was there before", async () => {
+    const before = encodeRuns(filled(0));
+    masks.accept([place(2, before.length)], before);
+    await outline(...SQUARE);
+    await editor.finishPolygon();
+    const { mask } = await commit();
+    expect(mask).toEqual(filled(0, 7, 8, 9, 13, 14, 15));
+    expect(editor.drafts.unfinished.value).toEqual([]);
+    expect(drag([3.5, 0.5], [1.5, 0.5])).toBe(true);
+    expect(drag([3.5, 2.5], [1.5, 2.5])).toBe(true);
+    expect(editor.drafts.kind.value).toBe("polygon");
+    expect((await commit()).mask).toEqual(filled(0, 7, 13));
+    expect(drag([1.5, 2.5], [2.5, 2.5])).toBe(true);
+  });
+
+  it("that was taken and let go where it was leaves nothing unfinished", async () => {
+    await outline(...SQUARE);
+    await editor.finishPolygon();
+    const none = encodeRuns(filled());
+    masks.accept([place(2, none.length)], none);
+    await commit();
+    drag([3.5, 0.5], null);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+    await editor.vertex({ x: 5, y: 1 }, false, 0.5);
+    expect(editor.drafts.current.value?.polygons).toEqual([]);
+  });
+
+  it("cannot be moved once something else changed the mask, until that is taken back", async () => {
+    await outline(...SQUARE);
+    await editor.finishPolygon();
+    const none = encodeRuns(filled());
+    masks.accept([place(2, none.length)], none);
+    const { mask } = await commit();
+    masks.assume(2, encodeRuns(filled(1)));
+    expect(editor.vertexAt({ x: 3.5, y: 0.5 }, 0.5)).toBeNull();
+    masks.assume(2, encodeRuns(mask));
+    expect(editor.vertexAt({ x: 3.5, y: 0.5 }, 0.5)).not.toBeNull();
+  });
+});
+
+describe("Enter after a commit", () => {
+  it("follows no suggestion at once", async () => {
+    expect(editor.annotations.justCommitted).toBe(false);
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    expect(editor.annotations.justCommitted).toBe(true);
+    last("mask.commit").answer({ revision: 2, saved: true });
+    await done;
+    expect(editor.annotations.justCommitted).toBe(true);
+  });
+});
+
 describe("the predictor's estimate", () => {
   it("belongs to the prompt it was given for", async () => {
     await editor.click({ x: 1, y: 0 }, true);

@@ -88,7 +88,7 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     keys: ["Enter"],
     run: (app) => app.commands.run(confirms(app)),
     leads: confirms,
-    enabled: (app) => hasDraft(app) || canGo(app),
+    enabled: (app) => hasDraft(app) || (canGo(app) && !app.editor.annotations.justCommitted),
   },
   {
     id: "commit",

@@ -12,7 +12,14 @@ import type { Previews } from "./previews";
 /** Said where an outline cannot be closed. */
 export const TOO_FEW_VERTICES = "An outline needs three points or more";
 
+/**
+ * Milliseconds after a commit in which Enter follows no suggestion: one press too many, of those
+ * that close an outline and commit it, must not take the person to another frame.
+ */
+const REST = 1000;
+
 export class Annotations {
+  private committed = Number.NEGATIVE_INFINITY;
   private since = performance.now();
   private readonly stop: () => void;
 
@@ -44,9 +51,11 @@ export class Annotations {
       return;
     }
     const seconds = this.measured();
+    this.committed = performance.now();
     if (!(await this.previews.answered(draft)) || draft.isEmpty) return;
     const { frame, object, kind, clicks } = draft;
     if (kind === "none") return;
+    const held = this.drafts.labels(frame, []).map((label) => (label === object ? 1 : 0));
     const labels = this.drafts.labels(frame, [draft]);
     const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
     const before = this.masks.revision(frame);
@@ -64,7 +73,9 @@ export class Annotations {
         },
         { buffers: [runs] },
       );
+      this.committed = performance.now();
       this.drafts.arrived(draft);
+      this.drafts.outlines.keep(draft, held, runs);
       if (this.masks.revision(frame) === before) this.masks.assume(frame, encodeRuns(labels));
       this.announce(`Frame ${frame} saved`);
     } catch (error) {
@@ -72,6 +83,11 @@ export class Annotations {
       this.kernel.fail(error);
     }
     this.drafts.changed();
+  }
+
+  /** Whether something is being committed, or was a moment ago. */
+  get justCommitted(): boolean {
+    return this.drafts.saving.peek() > 0 || performance.now() - this.committed < REST;
   }
 
   /** Whether the active object has a committed mask on the shown frame. */

@@ -64,17 +64,25 @@ export class Draft {
   private position = 0;
   private motion: Motion | null = null;
 
+  /**
+   * @param start what was drawn and committed before, on what its object's mask was without it
+   */
   constructor(
     readonly frame: number,
     readonly object: number,
     readonly width: number,
     readonly height: number,
+    private readonly start: { layers: readonly Layer[]; base: Uint8Array } | null = null,
   ) {
     this.edit = new Uint8Array(width * height);
+    if (!start) return;
+    this.states = [{ ...NOTHING, layers: start.layers }];
+    drawLayers(this.edit, width, start.layers, rectOf(start.layers));
   }
 
   /** Named after what matters most in it. */
   get kind(): DraftKind {
+    if (this.position === 0 && !this.motion) return "none";
     const { layers, path, prompt } = this.state;
     if (this.motion?.kind === "stroke" || layers.some((l) => !l.vertices)) return "brush";
     if (path || layers.length > 0) return "polygon";
@@ -108,6 +116,20 @@ export class Draft {
     return this.state.layers.flatMap(({ vertices, value }) =>
       vertices ? [{ vertices, value }] : [],
     );
+  }
+
+  get layers(): readonly Layer[] {
+    return this.state.layers;
+  }
+
+  /** Whether it goes on from what was committed. */
+  get isReopened(): boolean {
+    return this.start !== null;
+  }
+
+  /** What the object's mask is without the layers; null for the committed mask. */
+  get base(): Uint8Array | null {
+    return this.prediction ?? this.start?.base ?? null;
   }
 
   /** Whether the latest prompt still waits for its prediction. */
@@ -300,18 +322,14 @@ export class Draft {
    * @param locked 1 at the label of every object that may not lose pixels
    */
   compose(labels: Uint8Array, locked: Uint8Array, rect: Rect): void {
-    const { object, edit, width } = this;
-    const predicted = this.prediction;
+    if (this.isEmpty) return;
+    const { object, edit, width, base } = this;
     for (let y = rect.y0; y < rect.y1; y++) {
       const end = y * width + rect.x1;
       for (let i = y * width + rect.x0; i < end; i++) {
         const label = labels[i];
         const touched = edit[i];
-        const inside = touched
-          ? touched === PAINTED
-          : predicted
-            ? predicted[i] === 1
-            : label === object;
+        const inside = touched ? touched === PAINTED : base ? base[i] === 1 : label === object;
         if (inside) {
           if (label === object || !locked[label]) labels[i] = object;
         } else if (label === object) labels[i] = 0;

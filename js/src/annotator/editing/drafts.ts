@@ -9,6 +9,7 @@ import type { MaskLayer } from "../../masks/mask-layer";
 import type { Masks } from "../../masks/mask-store";
 import { decodeRuns } from "../../masks/runs";
 import type { Store } from "../store";
+import { CommittedOutlines } from "./committed-outlines";
 import { Draft, type DraftKind } from "./draft";
 import type { Objects } from "./objects";
 
@@ -29,13 +30,17 @@ export class Drafts {
   /** Sent to the kernel and not acknowledged yet; shown until then. */
   private readonly committing = new Set<Draft>();
   private discarded: Draft | null = null;
+  readonly outlines: CommittedOutlines;
 
   constructor(
     private readonly objects: Objects,
     private readonly store: Store,
     private readonly masks: Masks,
     private readonly host: DraftHost,
-  ) {}
+  ) {
+    const { width, height } = host.layer;
+    this.outlines = new CommittedOutlines(masks, { width, height });
+  }
 
   /** The draft of the active object on the shown frame. */
   readonly current = computed<Draft | null>(() => {
@@ -43,6 +48,15 @@ export class Drafts {
     const object = this.objects.active.value?.id;
     const frame = this.store.shown.value;
     return object === undefined ? null : (this.kept.get(key({ frame, object })) ?? null);
+  });
+
+  /** What has the vertices that can be moved: the draft, else what was committed last. */
+  readonly movable = computed<Draft | null>(() => {
+    this.masks.version.value;
+    const draft = this.current.value;
+    const object = this.objects.active.value?.id;
+    if (object === undefined || (draft && !draft.isEmpty)) return draft;
+    return this.outlines.at({ frame: this.store.shown.value, object }) ?? draft;
   });
 
   readonly kind = computed<DraftKind>(() => {
@@ -97,13 +111,19 @@ export class Drafts {
     const object = this.objects.active.value?.id ?? (await this.objects.addFirst());
     if (object === null) return null;
     let draft = this.kept.get(key({ frame, object }));
-    if (!draft) {
+    if (!draft || (draft.isReopened && draft.isEmpty)) {
       const { width, height } = this.host.layer;
       draft = new Draft(frame, object, width, height);
       this.kept.set(key(draft), draft);
       this.discarded = null;
     }
     return draft;
+  }
+
+  /** What was committed is a draft again; one that is in hand stays what it is. */
+  reopen(draft: Draft): void {
+    this.kept.set(key(draft), draft);
+    this.version.value++;
   }
 
   /** Whether the draft is still the one of its object and frame. */

@@ -8,6 +8,7 @@ import { ActionButton } from "../../ui/action-button";
 import { Icon } from "../../ui/icons";
 import { display } from "../../ui/key-names";
 import type { App } from "../app";
+import { PAINTED } from "../editing/layers";
 import type { Tool } from "../messages";
 import { ExportMenu } from "./export-menu";
 
@@ -74,7 +75,8 @@ const HINTS: Record<Tool, string> = {
   box: "Drag from corner to corner.",
   brush: "Drag to paint; with the right button to erase.",
   eraser: "Drag to erase.",
-  polygon: "Click the corners; the first one closes. Drag them until you commit.",
+  polygon:
+    "Click the corners; with the right button to take away. A double click closes; drag corners to move them.",
   fill: "Click a hole to fill it; right click a piece to take it away.",
   pick: "Click an object to take it in hand.",
 };
@@ -105,6 +107,11 @@ function hint(app: App) {
         {app.editor.brushes.value && <>, {key("crosshair.stroke")} draws a line</>}.
       </>
     );
+  }
+  const path = app.editor.drafts.current.value?.path;
+  if (path) {
+    const does = path.value === PAINTED ? "adds to the mask" : "takes away from the mask";
+    return `This outline ${does}, as its first corner says. Click that corner, double-click or press Enter to close.`;
   }
   return HINTS[app.editor.tool.value];
 }
