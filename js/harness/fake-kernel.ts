@@ -87,7 +87,7 @@ export class FakeKernel {
   /** What the next request of a kind fails with. */
   readonly failures = new Map<RequestKind, string>();
 
-  private readonly held: [Request, Uint8Array[]][] = [];
+  private readonly waiting: [Request, Uint8Array[]][] = [];
   private readonly views = new Map<string, { sent: number; acknowledged: number }>();
   private readonly cancelled = new Set<string>();
   private revision = 1;
@@ -125,7 +125,7 @@ export class FakeKernel {
       return;
     }
     if (this.frozen) {
-      this.held.push([request, buffers]);
+      this.waiting.push([request, buffers]);
       return;
     }
     if (request.kind === "cancel") this.cancelled.add(String(request.target));
@@ -148,7 +148,7 @@ export class FakeKernel {
 
   thaw(): void {
     this.frozen = false;
-    for (const [request, buffers] of this.held.splice(0)) void this.receive(request, buffers);
+    for (const [request, buffers] of this.waiting.splice(0)) void this.receive(request, buffers);
   }
 
   log(level: string, message: string): void {
@@ -197,12 +197,20 @@ export class FakeKernel {
         const runs = new Uint32Array(buffers[0].slice().buffer);
         const mask = decodeRuns(runs, new Uint8Array(width * height));
         const type = String(request.annotation_type);
+        const takes = this.taken(frame, object, mask);
+        if (request.others === "ask" && Object.keys(takes).length > 0) {
+          return { fields: { revision: this.revision, saved: false, takes } };
+        }
+        if (request.others === "leave") {
+          const held = this.held(frame, object);
+          for (let i = 0; i < mask.length; i++) if (held[i]) mask[i] = 0;
+        }
         this.change(`${type} on frame ${frame}`, () => this.annotate(frame, object, mask, type));
         this.seconds += Number(request.seconds) + 1;
         this.measure();
         this.publish([frame]);
         if (request.propagate) void this.propagate();
-        return { fields: { revision: this.revision, saved: true } };
+        return { fields: { revision: this.revision, saved: true, takes: {} } };
       }
       case "object.add": {
         const id = Math.max(0, ...this.now.objects.map((o) => o.id)) + 1;
@@ -386,6 +394,20 @@ export class FakeKernel {
     this.now.masks[frame] = merge(this.now.masks[frame], object, mask);
     this.now.fresh = new Set([frame]);
     this.now.quality[frame] = 1;
+  }
+
+  /** Which other objects were annotated where on a frame. */
+  private held(frame: number, object: number): Uint8Array {
+    const others = [...(this.now.annotated.get(frame)?.keys() ?? [])].filter((o) => o !== object);
+    return this.now.masks[frame].map((label) => (others.includes(label) ? label : 0));
+  }
+
+  private taken(frame: number, object: number, mask: Uint8Array): Record<string, number> {
+    const takes: Record<string, number> = {};
+    this.held(frame, object).forEach((label, i) => {
+      if (label && mask[i]) takes[label] = (takes[label] ?? 0) + 1;
+    });
+    return takes;
   }
 
   private measure(): void {

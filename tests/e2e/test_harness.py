@@ -433,6 +433,28 @@ def test_a_polygon_of_close_corners_is_committed_and_moved_after_that(open_annot
     annotator.draft("polygon")
 
 
+def test_a_commit_that_takes_from_another_object_is_decided_by_one_key(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    press(annotator, "a")
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
+    for answer in ("Enter", "Shift+Enter"):
+        dab(annotator)
+        press(annotator, "Enter")
+        asked = annotator.root.locator(".ev-asked")
+        annotator.expect(asked).to_contain_text("from object 1")
+        assert axe_violations(annotator.page) == []
+        press(annotator, "Escape")
+        annotator.expect(asked).to_have_count(0)
+        annotator.draft("brush")
+        press(annotator, "b", "k", "Shift+ArrowRight", "Enter", "Escape", "Enter")
+        annotator.expect(asked).to_contain_text("from object 1")
+        revision = annotator.revision()
+        press(annotator, answer)
+        annotator.draft("none")
+        annotator.after_revision(revision)
+
+
 def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
     annotator = open_annotator()
     undo = annotator.action("undo")

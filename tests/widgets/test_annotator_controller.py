@@ -332,6 +332,47 @@ def test_what_went_wrong_while_no_page_was_open_is_told_to_the_next(outlined, co
     assert told == [f"trouble {number}" for number in range(20, MAX_LOG + 20)]
 
 
+def takes_of(page, mask, others, frame=0, obj=2):
+    reply, _ = page.reply(page.commit(frame, mask, obj, others=others))
+    return reply
+
+
+def test_a_commit_that_takes_pixels_from_others_says_so_first(outlined, session):
+    outlined.ask("object.add", name="beside")
+    revision, before = session.revision, session.masks[0]
+    # 3 x 12 pixels of the square of object 1 at (10, 8).
+    reply = takes_of(outlined, square(19, 8), "ask")
+    assert (reply["saved"], reply["takes"]) == (False, {"1": 36})
+    assert session.revision == revision
+    reply = takes_of(outlined, square(19, 8), "leave")
+    assert (reply["saved"], reply["takes"]) == (True, {})
+    assert np.array_equal(session.masks[0] == 1, before == 1)
+    assert (session.masks[0] == 2).sum() == 9 * 12
+    assert takes_of(outlined, square(19, 8), "take")["saved"]
+    assert (session.masks[0] == 1).sum() == 9 * 12
+
+
+def test_what_nobody_held_by_hand_is_taken_without_a_question(outlined, session):
+    outlined.ask("object.add", name="beside")
+    outlined.ask("job.start", job="propagate")
+    outlined.wait_for_job("idle")
+    assert (session.masks[3] == 1).any()
+    assert takes_of(outlined, square(), "ask", frame=3)["saved"]
+    outlined.ask("object.update", object=1, locked=True)
+    assert takes_of(outlined, square(18, 8), "ask")["saved"]
+
+
+def test_nothing_left_of_a_mask_is_refused_and_no_absence(outlined, session):
+    outlined.ask("object.add", name="beside")
+    revision = session.revision
+    request = outlined.commit(0, square(12, 10, 4), 2, others="leave")
+    error = outlined.reply(request)[0]["error"]
+    assert "nothing is left" in error["message"]
+    error = outlined.reply(outlined.commit(0, square(12, 10, 4), 2, others="half"))[0]["error"]
+    assert "'half'" in error["message"]
+    assert session.revision == revision
+
+
 @pytest.mark.parametrize(
     "message", [None, 7, [], {}, {"kind": "hello"}, {"kind": ["x"], "id": "a"}]
 )

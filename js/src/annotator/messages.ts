@@ -100,6 +100,8 @@ export interface Scribble {
   positive: boolean;
 }
 
+export type Others = "ask" | "take" | "leave";
+
 export interface AnnotatorCatalogue extends Catalogue {
   state: State;
   capabilities: Capabilities;
@@ -129,6 +131,8 @@ interface Requests extends Record<keyof typeof annotator.requests, object> {
     seconds: number;
     clicks: readonly Click[];
     propagate: boolean;
+    /** What becomes of pixels that other objects were annotated with on this frame. */
+    others: Others;
   };
   "object.add": { name: string | null };
   "object.update": { object: number } & Partial<Omit<ObjectInfo, "id">>;
@@ -148,7 +152,8 @@ interface Requests extends Record<keyof typeof annotator.requests, object> {
 interface Replies {
   "mask.get": { masks: MaskPlace[] };
   "prompt.preview": { score: number; ms: number };
-  "mask.commit": { revision: number; saved: true };
+  /** Not saved where it would take pixels from others, by object id, and asks. */
+  "mask.commit": { revision: number; saved: boolean; takes: Record<string, number> };
   "object.add": { object: number };
   "history.undo": { label: string | null };
   "history.redo": { label: string | null };

@@ -118,7 +118,7 @@ describe("a commit", () => {
     const commit = last("mask.commit");
     expect(commit.fields).toMatchObject({ frame: 2, object: 1, annotation_type: "clicks" });
     expect(sent(commit)).toEqual(filled(1, 2));
-    commit.answer({ revision: 2, saved: true });
+    commit.answer({ revision: 2, saved: true, takes: {} });
     await done;
     const labels = decodeRuns(masks.get(2) as Uint32Array, new Uint8Array(PIXELS));
     expect([...labels].flatMap((label, i) => (label ? [[i, label]] : []))).toEqual([
@@ -201,7 +201,7 @@ describe("an outline", () => {
     const done = editor.annotations.commit(false);
     await settle();
     const { fields, answer } = last("mask.commit");
-    answer({ revision: 2, saved: true });
+    answer({ revision: 2, saved: true, takes: {} });
     await done;
     return { fields, mask: sent(last("mask.commit")) };
   };
@@ -262,6 +262,42 @@ describe("an outline", () => {
   });
 });
 
+describe("a commit that would take pixels from others", () => {
+  const ask = async () => {
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(true);
+    await settle();
+    expect(last("mask.commit").fields).toMatchObject({ others: "ask", propagate: true });
+    last("mask.commit").answer({ revision: 1, saved: false, takes: { "2": 40 } });
+    await done;
+  };
+
+  it("is asked about, and stays a draft until it is decided", async () => {
+    await ask();
+    expect(editor.annotations.question.value?.takes).toEqual([[2, 40]]);
+    expect(editor.drafts.kind.value).toBe("brush");
+    const done = editor.annotations.decide("leave");
+    await settle();
+    expect(last("mask.commit").fields).toMatchObject({ others: "leave", propagate: true });
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
+    await done;
+    expect(editor.annotations.question.value).toBeNull();
+    expect(editor.drafts.kind.value).toBe("none");
+  });
+
+  it("is asked about anew once the draft is another", async () => {
+    await ask();
+    dab(2, 1);
+    await settle();
+    expect(editor.annotations.question.value).toBeNull();
+    await editor.history.undo();
+    expect(editor.annotations.question.value).not.toBeNull();
+    store.shown.value = 3;
+    expect(editor.annotations.question.value).toBeNull();
+  });
+});
+
 describe("Enter after a commit", () => {
   it("follows no suggestion at once", async () => {
     expect(editor.annotations.justCommitted).toBe(false);
@@ -270,7 +306,7 @@ describe("Enter after a commit", () => {
     const done = editor.annotations.commit(false);
     await settle();
     expect(editor.annotations.justCommitted).toBe(true);
-    last("mask.commit").answer({ revision: 2, saved: true });
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
     await done;
     expect(editor.annotations.justCommitted).toBe(true);
   });

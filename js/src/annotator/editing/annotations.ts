@@ -1,10 +1,12 @@
 /** How a draft becomes an annotation, and what can be said of a mask without drawing. */
 
-import { effect } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { Masks } from "../../masks/mask-store";
 import { encodeRuns } from "../../masks/runs";
 import type { AnnotatorKernel } from "../annotator-kernel";
+import type { Others } from "../messages";
 import type { Store } from "../store";
+import type { Draft } from "./draft";
 import type { Drafts } from "./drafts";
 import type { Objects } from "./objects";
 import type { Previews } from "./previews";
@@ -18,7 +20,15 @@ export const TOO_FEW_VERTICES = "An outline needs three points or more";
  */
 const REST = 1000;
 
+/** A commit that waits for a word: it would take pixels that others were annotated with. */
+export interface Question {
+  /** Object ids and pixels. */
+  takes: readonly (readonly [object: number, pixels: number])[];
+  propagate: boolean;
+}
+
 export class Annotations {
+  private readonly asked = signal<(Question & { draft: Draft; step: object }) | null>(null);
   private committed = Number.NEGATIVE_INFINITY;
   private since = performance.now();
   private readonly stop: () => void;
@@ -37,11 +47,30 @@ export class Annotations {
     });
   }
 
+  /** What was asked of the draft in hand, until it becomes another. */
+  readonly question = computed<Question | null>(() => {
+    this.drafts.version.value;
+    const asked = this.asked.value;
+    const here = asked?.draft === this.drafts.current.value && asked?.draft.now === asked?.step;
+    return here ? asked : null;
+  });
+
+  /** Takes the question back; the draft stays. */
+  dropQuestion(): void {
+    this.asked.value = null;
+  }
+
+  /** Answers the question, and commits. */
+  async decide(others: "take" | "leave"): Promise<void> {
+    const { question } = this;
+    if (question.value) await this.commit(question.value.propagate, others);
+  }
+
   /**
    * Saves the draft in hand. It is the one that was in hand when this was asked for: while the
    * last preview is on its way, the person may look elsewhere.
    */
-  async commit(propagate: boolean): Promise<void> {
+  async commit(propagate: boolean, others: Others = "ask"): Promise<void> {
     const draft = this.drafts.current.value;
     if (!draft || draft.isEmpty) return;
     if (draft.path && !draft.closePath()) draft.leavePath();
@@ -61,7 +90,7 @@ export class Annotations {
     const before = this.masks.revision(frame);
     this.drafts.send(draft);
     try {
-      await this.kernel.request(
+      const { fields } = await this.kernel.request(
         "mask.commit",
         {
           frame,
@@ -70,13 +99,20 @@ export class Annotations {
           seconds,
           clicks,
           propagate,
+          others,
         },
         { buffers: [runs] },
       );
+      if (!fields.saved) {
+        this.drafts.refused(draft);
+        this.ask(draft, propagate, fields.takes);
+        return;
+      }
       this.committed = performance.now();
       this.drafts.arrived(draft);
       this.drafts.outlines.keep(draft, held, runs);
-      if (this.masks.revision(frame) === before) this.masks.assume(frame, encodeRuns(labels));
+      if (others !== "leave" && this.masks.revision(frame) === before)
+        this.masks.assume(frame, encodeRuns(labels));
       this.announce(`Frame ${frame} saved`);
     } catch (error) {
       this.drafts.refused(draft);
@@ -113,6 +149,7 @@ export class Annotations {
         seconds: this.measured(),
         clicks: [],
         propagate: false,
+        others: "ask",
       },
       { buffers: [runs] },
     );
@@ -123,6 +160,13 @@ export class Annotations {
 
   close(): void {
     this.stop();
+  }
+
+  private ask(draft: Draft, propagate: boolean, takes: Record<string, number>): void {
+    const pairs = Object.entries(takes).map(([id, pixels]) => [Number(id), pixels] as const);
+    this.asked.value = { draft, step: draft.now, propagate, takes: pairs };
+    this.drafts.changed();
+    this.announce("This would take pixels from other objects; nothing is saved yet");
   }
 
   /** Seconds since the frame was shown or the last annotation; they count once. */

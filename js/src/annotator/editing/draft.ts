@@ -118,6 +118,11 @@ export class Draft {
     );
   }
 
+  /** Another value after every step. */
+  get now(): object {
+    return this.state;
+  }
+
   get layers(): readonly Layer[] {
     return this.state.layers;
   }
