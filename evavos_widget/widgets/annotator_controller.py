@@ -40,9 +40,9 @@ PROPOSALS = 3
 _OTHERS = ("ask", "take", "leave")
 
 LONGEST_ANNOTATION = 300.0
-"""The most that one annotation made in a page counts, in seconds. The page measures from the
-moment the frame is shown, so a lunch in between would be paid for as work; five minutes are
-nearly four times what drawing a whole mask takes on average (80 s, EVA-VOS Sec. 3)."""
+"""The most that one annotation made in a page counts, in seconds. The page leaves pauses out, but
+not everybody whose mouse moves over it works; five minutes are nearly four times what drawing a
+whole mask takes on average (80 s, EVA-VOS Sec. 3)."""
 
 
 class AnnotatorController:

@@ -2,12 +2,14 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal } from "@preact/signals";
+import type { Rect } from "../masks/geometry";
 import { davisColor } from "../masks/label-paint";
 import { MaskLayer } from "../masks/mask-layer";
 import { Masks } from "../masks/mask-store";
 import { type Outlines, outlinesOf } from "../masks/outlines";
 import { decodeRuns } from "../masks/runs";
 import type { ActionTable } from "../ui/actions";
+import { Activity } from "../ui/activity";
 import { Commands } from "../ui/commands";
 import { hostTheme, type Theme } from "../ui/theme";
 import type { Canvas } from "../video/canvas";
@@ -53,6 +55,7 @@ export class App {
   /** Outlines by the runs they were drawn from, and gone with them. */
   private readonly onion = new WeakMap<Uint32Array, Outlines>();
   private readonly abort = new AbortController();
+  private readonly activity = new Activity();
 
   /**
    * @param root element of the view; carries what tests and styles want to know
@@ -89,10 +92,12 @@ export class App {
       (error) => this.kernel.fail(error),
     );
     this.layer = new MaskLayer(width, height);
-    this.editor = new Editor(this.kernel, this.synced, this.store, this.masks, {
+    this.activity.follow(root, this.signal);
+    const host = {
       layer: this.layer,
-      changed: (rect) => this.canvas?.showLabels(rect),
-    });
+      changed: (rect?: Rect) => this.canvas?.showLabels(rect),
+    };
+    this.editor = new Editor(this.kernel, this.synced, this.store, this.masks, host, this.activity);
     this.navigation = new Navigation(this.synced, this.store, {
       request: (callback) => requestAnimationFrame(callback),
       cancel: (handle) => cancelAnimationFrame(handle),
@@ -110,10 +115,10 @@ export class App {
       (error) => this.kernel.fail(error),
       n_frames,
     );
-    const host = hostTheme(this.signal);
+    const notebook = hostTheme(this.signal);
     this.theme = computed(() => {
       const chosen = this.synced.theme.value;
-      return chosen === "light" || chosen === "dark" ? chosen : host.value;
+      return chosen === "light" || chosen === "dark" ? chosen : notebook.value;
     });
     this.commands = new Commands(
       actions,

@@ -9,6 +9,7 @@ import { whole } from "../../src/masks/geometry";
 import type { MaskLayer } from "../../src/masks/mask-layer";
 import { Masks } from "../../src/masks/mask-store";
 import { decodeRuns, encodeRuns } from "../../src/masks/runs";
+import { Activity } from "../../src/ui/activity";
 import type { RequestKind } from "../../src/wire/catalogue";
 import { isGone, KernelError } from "../../src/wire/channel";
 import { fakeModel } from "./fake-model";
@@ -33,6 +34,8 @@ let objects: ReturnType<typeof signal<ObjectInfo[]>>;
 let store: Store;
 let masks: Masks;
 let editor: Editor;
+let activity: Activity;
+let time: number;
 
 const object = (id: number, locked = false): ObjectInfo => ({
   id,
@@ -73,7 +76,10 @@ beforeEach(() => {
   );
   const synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
   const layer = { width: WIDTH, height: HEIGHT, all: whole(WIDTH, HEIGHT) } as MaskLayer;
-  editor = new Editor(patientKernel(), synced, store, masks, { layer, changed: () => {} });
+  const host = { layer, changed: () => {} };
+  time = 0;
+  activity = new Activity(() => time);
+  editor = new Editor(patientKernel(), synced, store, masks, host, activity);
 });
 
 /** Lets everything happen that waits for nothing from outside. */
@@ -295,6 +301,36 @@ describe("a commit that would take pixels from others", () => {
     expect(editor.annotations.question.value).not.toBeNull();
     store.shown.value = 3;
     expect(editor.annotations.question.value).toBeNull();
+  });
+});
+
+describe("the seconds of a commit", () => {
+  it("are those of work: of a pause ten seconds count", async () => {
+    const spent = async () => {
+      dab(1, 1);
+      await settle();
+      const done = editor.annotations.commit(false);
+      await settle();
+      const { fields, answer } = last("mask.commit");
+      answer({ revision: 2, saved: true, takes: {} });
+      await done;
+      return fields.seconds;
+    };
+    for (const at of [4_000, 8_000, 200_000, 203_000]) {
+      time = at;
+      activity.note();
+    }
+    expect(await spent()).toBe(4 + 4 + 10 + 3);
+    time += 90_000;
+    expect(await spent()).toBe(10);
+    expect(await spent()).toBe(0);
+    time += 60_000;
+    store.shown.value = 3;
+    time += 2_000;
+    expect(await spent()).toBe(0);
+    activity.note();
+    time += 2_000;
+    expect(await spent()).toBe(2);
   });
 });
 

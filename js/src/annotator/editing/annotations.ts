@@ -3,6 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { Masks } from "../../masks/mask-store";
 import { encodeRuns } from "../../masks/runs";
+import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { Others } from "../messages";
 import type { Store } from "../store";
@@ -30,7 +31,7 @@ export interface Question {
 export class Annotations {
   private readonly asked = signal<(Question & { draft: Draft; step: object }) | null>(null);
   private committed = Number.NEGATIVE_INFINITY;
-  private since = performance.now();
+  private since: number;
   private readonly stop: () => void;
 
   constructor(
@@ -40,10 +41,12 @@ export class Annotations {
     private readonly objects: Objects,
     private readonly drafts: Drafts,
     private readonly previews: Previews,
+    private readonly activity: Activity,
   ) {
+    this.since = activity.worked;
     this.stop = effect(() => {
       store.shown.value;
-      this.since = performance.now();
+      this.since = activity.worked;
     });
   }
 
@@ -169,9 +172,9 @@ export class Annotations {
     this.announce("This would take pixels from other objects; nothing is saved yet");
   }
 
-  /** Seconds since the frame was shown or the last annotation; they count once. */
+  /** Seconds of work since the frame was shown or the last annotation; they count once. */
   private measured(): number {
-    const now = performance.now();
+    const now = this.activity.worked;
     const seconds = (now - this.since) / 1000;
     this.since = now;
     return seconds;

@@ -8,6 +8,7 @@ import { regionAt } from "../../masks/flood";
 import { type Point, whole } from "../../masks/geometry";
 import type { Masks } from "../../masks/mask-store";
 import { closesAt, vertexNear } from "../../masks/polygon";
+import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { Box, ObjectInfo, Tool } from "../messages";
 import type { Store } from "../store";
@@ -37,6 +38,7 @@ export class Editor {
     private readonly store: Store,
     masks: Masks,
     private readonly host: DraftHost,
+    activity: Activity,
   ) {
     this.objects = new Objects(kernel, synced, store);
     this.drafts = new Drafts(this.objects, store, masks, host);
@@ -48,6 +50,7 @@ export class Editor {
       this.objects,
       this.drafts,
       this.previews,
+      activity,
     );
     this.history = new History(kernel, store, this.drafts, this.previews);
   }
