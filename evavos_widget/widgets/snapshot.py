@@ -76,7 +76,15 @@ def capabilities(session: Session) -> dict[str, Any]:
         "clicks": True,
         "box": True,
         "ground_truth": session.ground_truth is not None,
+        "session": _name(session),
     }
+
+
+def _name(session: Session) -> str:
+    """Its folder, or what it is about where nothing is kept."""
+    video = session.video
+    about = f"{video.name}, {video.n_frames} frames of {video.width} x {video.height}"
+    return about if session.path is None else str(session.path)
 
 
 def ranges(frames: Iterable[int]) -> list[list[int]]:

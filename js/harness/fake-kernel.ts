@@ -82,6 +82,8 @@ export class FakeKernel {
   readOnly = false;
   /** Milliseconds the predictor takes. */
   thinking = 60;
+  /** The messages go nowhere, as after a kill: the host still takes them. */
+  dead = false;
   /** No answer at all while it is true, as in a busy notebook. */
   frozen = false;
   /** What the next request of a kind fails with. */
@@ -118,7 +120,8 @@ export class FakeKernel {
 
   async receive(content: Incoming, buffers: Uint8Array[]): Promise<void> {
     const request = content as Request;
-    this.received.push(request.kind);
+    if (this.dead) return;
+    if (request.kind !== "ping") this.received.push(request.kind);
     if (request.kind === "ack") {
       const view = this.views.get(String(request.view));
       if (view) view.acknowledged = Number(request.push);
@@ -287,6 +290,7 @@ export class FakeKernel {
       clicks: true,
       box: true,
       ground_truth: true,
+      session: "/clips/clip.evavos",
     };
   }
 
@@ -512,6 +516,7 @@ export class FakeKernel {
   }
 
   private push(kind: string, fields: object, buffers: Uint8Array[] = []): void {
+    if (this.dead) return;
     for (const [name, credit] of this.views) {
       if (credit.sent - credit.acknowledged >= CREDIT_WINDOW) {
         throw new Error(`view ${name} left ${CREDIT_WINDOW} pushes unacknowledged.`);

@@ -455,6 +455,29 @@ def test_a_commit_that_takes_from_another_object_is_decided_by_one_key(open_anno
         annotator.after_revision(revision)
 
 
+def test_a_kernel_that_dies_in_mid_pass_is_told_at_once_and_the_place_is_kept(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    press(annotator, *["ArrowRight"] * 7, "e")
+    annotator.expect().to_have_attribute("data-frame", "7")
+    annotator.page.evaluate("harness.kernel.pace = 200")
+    press(annotator, "t")
+    annotator.phase("running")
+    annotator.page.evaluate("harness.kernel.dead = true")
+    notice = annotator.root.locator("[data-notice]")
+    annotator.page.wait_for_selector('[data-notice="silent"]', timeout=2_500)
+    annotator.page.evaluate("harness.model.disconnect()")
+    annotator.page.wait_for_selector('[data-notice="gone"]', timeout=1_000)
+    annotator.phase("idle")
+    annotator.expect(notice).to_be_in_viewport()
+    assert axe_violations(annotator.page) == []
+    annotator.page.reload()
+    annotator.ready()
+    annotator.expect().to_have_attribute("data-frame", "7")
+    annotator.expect().to_have_attribute("data-tool", "eraser")
+    annotator.expect(notice).to_have_count(0)
+
+
 def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
     annotator = open_annotator()
     undo = annotator.action("undo")

@@ -9,7 +9,7 @@ import { Masks } from "../masks/mask-store";
 import { type Outlines, outlinesOf } from "../masks/outlines";
 import { decodeRuns } from "../masks/runs";
 import type { ActionTable } from "../ui/actions";
-import { Activity } from "../ui/activity";
+import { Activity, PAUSE } from "../ui/activity";
 import { Commands } from "../ui/commands";
 import { hostTheme, type Theme } from "../ui/theme";
 import type { Canvas } from "../video/canvas";
@@ -20,6 +20,7 @@ import type { Incoming } from "../wire/channel";
 import { AnnotatorKernel } from "./annotator-kernel";
 import { Editor } from "./editing/editor";
 import type { Surface } from "./editing/surface";
+import { recallPlace, rememberPlace } from "./memory";
 import type { Display, ObjectInfo } from "./messages";
 import { createStore, type Store } from "./store";
 import { type SyncedTraits, syncAnnotator, type Traits } from "./traits";
@@ -127,6 +128,10 @@ export class App {
       (error) => this.kernel.fail(error),
       this.signal,
     );
+    // A host tells of a lost connection before anything is asked of it.
+    const reconsider = () => this.kernel.reconsider();
+    model.on("comm_live_update", reconsider);
+    this.signal.addEventListener("abort", () => model.off("comm_live_update", reconsider));
     this.follow();
   }
 
@@ -136,7 +141,8 @@ export class App {
 
   /** Asks the kernel for everything the view shows. */
   start(): void {
-    this.attempt(this.kernel.hello());
+    this.attempt(this.kernel.hello().then(() => this.goOn()));
+    this.kernel.listen(() => this.activity.idle < PAUSE || this.kernel.job.peek().phase !== "idle");
     this.seek(this.navigation.frame.peek());
   }
 
@@ -152,6 +158,26 @@ export class App {
     this.thumbs.close();
     this.kernel.close();
     this.synced.close();
+  }
+
+  /** Where the person was in this session, before the page or the kernel began anew. */
+  private goOn(): void {
+    const session = this.kernel.capabilities.peek()?.session;
+    if (!session || this.signal.aborted) return;
+    const { synced, navigation, editor } = this;
+    const begins = synced.frame.value === 0 && synced.tool.value === "auto";
+    const place = begins ? recallPlace(session) : null;
+    if (place) {
+      navigation.jump(place.frame);
+      const known = this.kernel.objects.peek().some(({ id }) => id === place.object);
+      if (known) synced.activeObject.set(place.object);
+      if (!synced.readOnly.value) synced.tool.set(place.tool);
+    }
+    const stop = effect(() => {
+      const object = editor.objects.active.value?.id ?? 0;
+      rememberPlace(session, { frame: navigation.frame.value, object, tool: synced.tool.value });
+    });
+    this.signal.addEventListener("abort", stop);
   }
 
   /** Lets something go on by itself; what goes wrong is shown in the log. */
@@ -207,6 +233,10 @@ export class App {
       },
       () => {
         root.dataset.frame = String(store.shown.value);
+      },
+      () => {
+        const { gone, silent } = kernel;
+        root.dataset.kernel = gone.value ? "gone" : silent.value ? "silent" : "here";
       },
       () => {
         root.dataset.phase = kernel.job.value.phase;

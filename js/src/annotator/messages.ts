@@ -90,6 +90,8 @@ export interface Capabilities {
   clicks: boolean;
   box: boolean;
   ground_truth: boolean;
+  /** Which session it is, the same when it is opened again. */
+  session: string;
 }
 
 /** Column, row in image pixels (pixel centres at integers), and 1 for "belongs to the object". */
