@@ -38,6 +38,10 @@ export interface FakeOptions {
   /** Address that takes the prompts of a preview and gives runs back; discs without it. */
   predictor: string | null;
   learned: boolean;
+  /** How many objects there are from the beginning. */
+  objects: number;
+  /** A frame that has a mask of the first from the beginning; -1 for none. */
+  drawn: number;
 }
 
 interface Snapshot {
@@ -116,6 +120,12 @@ export class FakeKernel {
       quality: Array(count).fill(null),
       fresh: new Set(),
     };
+    for (let i = 0; i < options.objects; i++)
+      this.now.objects = [...this.now.objects, newObject(i + 1)];
+    if (options.drawn >= 0) {
+      const mask = new Uint8Array(width * height).fill(1, 0, 99 * width);
+      this.annotate(options.drawn, 1, mask, "mask");
+    }
   }
 
   async receive(content: Incoming, buffers: Uint8Array[]): Promise<void> {
@@ -217,10 +227,8 @@ export class FakeKernel {
       }
       case "object.add": {
         const id = Math.max(0, ...this.now.objects.map((o) => o.id)) + 1;
-        const color = COLORS[(id - 1) % COLORS.length];
-        const added = { id, name: `object ${id}`, color, visible: true, locked: false };
         this.change("added object", () => {
-          this.now.objects = [...this.now.objects, added];
+          this.now.objects = [...this.now.objects, newObject(id)];
         });
         this.publish([]);
         return { fields: { object: id } };
@@ -556,6 +564,14 @@ export class FakeKernel {
     return new Uint8Array(await blob.arrayBuffer());
   }
 }
+
+const newObject = (id: number): ObjectInfo => ({
+  id,
+  name: `object ${id}`,
+  color: COLORS[(id - 1) % COLORS.length],
+  visible: true,
+  locked: false,
+});
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -478,6 +478,30 @@ def test_a_kernel_that_dies_in_mid_pass_is_told_at_once_and_the_place_is_kept(op
     annotator.expect(notice).to_have_count(0)
 
 
+def test_a_draft_is_there_after_a_reload_unless_its_frame_is_another(open_annotator):
+    annotator = open_annotator(objects=1)
+    press(annotator, "ArrowRight")
+    annotator.on_frame(1)
+    dab(annotator)
+    # The page's kernel begins anew with every load, with empty masks.
+    annotator.page.reload()
+    annotator.ready()
+    annotator.on_frame(1)
+    annotator.draft("brush")
+    wait_for_mask(annotator, 0.5, 0.5)
+    says(annotator, "Unfinished work is back, on frame 1")
+    annotator.page.evaluate("void harness.mount()")
+    annotator.expect(annotator.page.locator(".evavos")).to_have_count(2)
+    annotator.draft("brush")
+    annotator.page.goto(f"{annotator.page.url}&drawn=1")
+    annotator.ready()
+    annotator.on_frame(1)
+    wait_for_mask(annotator, 0.5, 0.1)
+    annotator.draft("none")
+    annotator.action("log").click()
+    annotator.expect(annotator.root.locator(".ev-log")).to_contain_text("draft on frame 1 is gone")
+
+
 def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
     annotator = open_annotator()
     undo = annotator.action("undo")

@@ -19,6 +19,7 @@ import { THUMB_WIDTH, Thumbs } from "../video/thumbs";
 import type { Incoming } from "../wire/channel";
 import { AnnotatorKernel } from "./annotator-kernel";
 import { Editor } from "./editing/editor";
+import { KeptDrafts } from "./editing/kept-drafts";
 import type { Surface } from "./editing/surface";
 import { recallPlace, rememberPlace } from "./memory";
 import type { Display, ObjectInfo } from "./messages";
@@ -53,6 +54,7 @@ export class App {
   readonly signal: AbortSignal;
   /** Null before the picture is on the screen. */
   surface: Surface | null = null;
+  private kept: KeptDrafts | null = null;
   /** Outlines by the runs they were drawn from, and gone with them. */
   private readonly onion = new WeakMap<Uint32Array, Outlines>();
   private readonly abort = new AbortController();
@@ -66,10 +68,11 @@ export class App {
   constructor(
     model: AnyModel<Traits>,
     readonly root: HTMLElement,
-    view: string,
+    private readonly view: string,
     actions: ActionTable<App>,
   ) {
     this.signal = this.abort.signal;
+    root.dataset.view = view;
     this.synced = syncAnnotator(model);
     this.display = computed(() => ({ ...DEFAULT_DISPLAY, ...this.synced.display.value }));
     const { width, height, n_frames } = this.synced.video.value;
@@ -153,6 +156,7 @@ export class App {
   close(): void {
     this.navigation.pause();
     this.abort.abort();
+    this.kept?.close();
     this.editor.close();
     this.frames.close();
     this.thumbs.close();
@@ -173,11 +177,21 @@ export class App {
       if (known) synced.activeObject.set(place.object);
       if (!synced.readOnly.value) synced.tool.set(place.tool);
     }
+    if (!synced.readOnly.value) this.keepDrafts(session);
     const stop = effect(() => {
       const object = editor.objects.active.value?.id ?? 0;
       rememberPlace(session, { frame: navigation.frame.value, object, tool: synced.tool.value });
     });
     this.signal.addEventListener("abort", stop);
+  }
+
+  private keepDrafts(session: string): void {
+    const others = () => [...document.querySelectorAll<HTMLElement>(".evavos[data-view]")];
+    const alive = (view: string) =>
+      others().some(({ dataset }) => dataset.view === view && dataset.kernel !== "gone");
+    const { kernel, store, masks, editor } = this;
+    this.kept = new KeptDrafts(session, this.view, kernel, store, masks, editor.drafts, alive);
+    window.addEventListener("pagehide", () => this.kept?.write(), { signal: this.signal });
   }
 
   /** Lets something go on by itself; what goes wrong is shown in the log. */

@@ -22,6 +22,35 @@ export function recallPlace(session: string): Place | null {
   return parsed<Place>(read(PLACE + session));
 }
 
+const DRAFTS = "evavos-widget.drafts:";
+
+/** Keeps the drafts of one view of a session. */
+export function rememberDrafts(session: string, view: string, drafts: readonly object[]): void {
+  const key = `${DRAFTS}${session}:${view}`;
+  if (drafts.length > 0) write(key, JSON.stringify(drafts));
+  else forget(key);
+}
+
+/** Takes the drafts of the views of a session that `mine` is true for; they are kept no more. */
+export function takeDrafts<T>(session: string, mine: (view: string) => boolean): T[] {
+  const start = `${DRAFTS}${session}:`;
+  return keys()
+    .filter((key) => key.startsWith(start) && mine(key.slice(start.length)))
+    .flatMap((key) => {
+      const drafts = parsed<T[]>(read(key));
+      forget(key);
+      return drafts ?? [];
+    });
+}
+
+function keys(): string[] {
+  try {
+    return Object.keys(sessionStorage);
+  } catch {
+    return [];
+  }
+}
+
 function parsed<T>(text: string | null): T | null {
   try {
     return JSON.parse(text ?? "null");

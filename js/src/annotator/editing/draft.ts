@@ -36,6 +36,15 @@ interface Prompt {
   score: number | null;
 }
 
+/** All that is drawn and said in a draft. */
+export interface Work {
+  readonly clicks: readonly Click[];
+  readonly box: Box | null;
+  readonly scribbles: readonly Scribble[];
+  readonly layers: readonly Layer[];
+  readonly path: Path | null;
+}
+
 interface State {
   /** The step that led here, in words. */
   readonly step: string;
@@ -72,7 +81,7 @@ export class Draft {
     readonly object: number,
     readonly width: number,
     readonly height: number,
-    private readonly start: { layers: readonly Layer[]; base: Uint8Array } | null = null,
+    readonly start: { layers: readonly Layer[]; base: Uint8Array } | null = null,
   ) {
     this.edit = new Uint8Array(width * height);
     if (!start) return;
@@ -159,6 +168,15 @@ export class Draft {
   /** What undo takes back next. */
   get lastStep(): string {
     return this.motion?.kind ?? this.state.step;
+  }
+
+  /** Takes up work from before in one step; its prompts are to be predicted anew. */
+  takeUp(work: Work): void {
+    const { clicks, box, scribbles, layers, path } = work;
+    const prompts = clicks.length > 0 || box !== null || scribbles.length > 0;
+    const answers = { before: null, predicted: null, score: null };
+    const prompt = prompts ? { clicks, box, scribbles, ...answers } : null;
+    this.push({ step: "draft from before", prompt, layers: [...this.layers, ...layers], path });
   }
 
   addClick(click: Click): void {

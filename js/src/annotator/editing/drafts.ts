@@ -4,7 +4,7 @@
  */
 
 import { computed, signal } from "@preact/signals";
-import type { Rect } from "../../masks/geometry";
+import type { Rect, Size } from "../../masks/geometry";
 import type { MaskLayer } from "../../masks/mask-layer";
 import type { Masks } from "../../masks/mask-store";
 import { decodeRuns } from "../../masks/runs";
@@ -38,8 +38,7 @@ export class Drafts {
     private readonly masks: Masks,
     private readonly host: DraftHost,
   ) {
-    const { width, height } = host.layer;
-    this.outlines = new CommittedOutlines(masks, { width, height });
+    this.outlines = new CommittedOutlines(masks, this.size);
   }
 
   /** The draft of the active object on the shown frame. */
@@ -118,6 +117,18 @@ export class Drafts {
       this.discarded = null;
     }
     return draft;
+  }
+
+  get size(): Size {
+    const { width, height } = this.host.layer;
+    return { width, height };
+  }
+
+  /** Takes a draft from before in, unless there is a newer one. */
+  adopt(draft: Draft): void {
+    if (this.kept.get(key(draft))?.isEmpty === false) return;
+    this.kept.set(key(draft), draft);
+    this.changed();
   }
 
   /** What was committed is a draft again; one that is in hand stays what it is. */

@@ -9,7 +9,7 @@ export function Notice({ app }: { app: App }) {
       {gone.value ? (
         <p data-notice="gone">
           <strong>The kernel is gone.</strong> It was restarted or shut down, and nothing is saved
-          any more. Run the cell again: you will be where you are now.
+          any more. Run the cell again: you will be where you are now, with what is unfinished.
         </p>
       ) : (
         silent.value && (
