@@ -139,7 +139,8 @@ class AnnotatorController:
     # What the views are told, on the worker -----------------------------------------
 
     def _state(self) -> dict[str, Any]:
-        return snapshot(self.session, self._masks.revisions, self._suggestions, self._passes.job)
+        masks, job = self._masks, self._passes.job
+        return snapshot(self.session, masks.revisions, masks.present, self._suggestions, job)
 
     def _remarks(self) -> list[tuple[str, str]]:
         return [

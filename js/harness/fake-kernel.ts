@@ -339,6 +339,7 @@ export class FakeKernel {
         ]),
       ),
       stale,
+      lost: this.lost(stale),
       suggestion: this.suggest(0),
       alternatives: [this.suggest(1), this.suggest(2)].filter((each) => each !== null),
       seconds: this.seconds,
@@ -348,6 +349,17 @@ export class FakeKernel {
       saved: this.saved,
       job: this.job,
     };
+  }
+
+  private lost(stale: [number, number][]): State["lost"] {
+    const waits = (f: number) => stale.some(([first, last]) => f >= first && f <= last);
+    const { masks, annotated, objects } = this.now;
+    const drawn = objects.filter(({ id }) => [...annotated.values()].some((here) => here.has(id)));
+    const empty = (id: number) =>
+      this.all()
+        .filter((f) => !waits(f) && !annotated.get(f)?.has(id) && !masks[f].includes(id))
+        .map((f): [number, number] => [f, f]);
+    return Object.fromEntries(drawn.map(({ id }) => [id, empty(id)]));
   }
 
   private suggest(rank: number): State["suggestion"] {

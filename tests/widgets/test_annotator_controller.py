@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,29 @@ def test_state_is_json_at_every_stage_of_the_work(outlined):
     assert state["stale"] == []
     assert len(state["quality"]) == N_FRAMES
     assert state["curve"][-1]["seconds"] == 2.5
+
+
+def test_a_lost_object_is_told_by_its_frames_and_an_absent_one_is_not(
+    outlined, session, propagator, monkeypatch
+):
+    def lose_the_second(*args, propagate=propagator.propagate):
+        for step in propagate(*args):
+            soft = step.probabilities.copy()
+            if step.frame in (2, 3, 5):
+                soft[0] += soft[2]
+                soft[2] = 0
+            yield replace(step, probabilities=soft)
+
+    monkeypatch.setattr(propagator, "propagate", lose_the_second)
+    outlined.ask("object.add", name="beside")
+    outlined.reply(outlined.commit(0, square(40, 20), 2))
+    assert outlined.ask("hello", view="before")["state"]["lost"] == {"1": [], "2": []}
+    outlined.ask("job.start", job="propagate")
+    outlined.wait_for_job("idle")
+    outlined.wait(lambda: outlined.last_state()["lost"] == {"1": [], "2": [[2, 3], [5, 5]]})
+    session.mark_absent(5, [2])
+    outlined.wait(lambda: outlined.last_state()["lost"]["2"][:1] == [[2, 2]])
+    assert all(first <= 2 for first, _ in outlined.last_state()["lost"]["2"])
 
 
 # Pictures and masks ---------------------------------------------------------------------

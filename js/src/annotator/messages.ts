@@ -70,6 +70,8 @@ export interface State {
   /** By object id. */
   object_quality: Record<string, (number | null)[]>;
   stale: [number, number][];
+  /** By object id, frames it was carried to and has no pixel on. */
+  lost: Record<string, [number, number][]>;
   suggestion: Suggestion | null;
   /** What instead, the best first. */
   alternatives: Suggestion[];
