@@ -502,6 +502,89 @@ def test_a_draft_is_there_after_a_reload_unless_its_frame_is_another(open_annota
     annotator.expect(annotator.root.locator(".ev-log")).to_contain_text("draft on frame 1 is gone")
 
 
+def test_the_picture_is_few_tabs_away_and_the_arrows_go_through_the_tools(open_annotator):
+    annotator = open_annotator()
+    annotator.root.evaluate("root => root.focus()")
+    press(annotator, "Tab")
+    annotator.expect(annotator.action("tool.clicks")).to_be_focused()
+    press(annotator, "ArrowRight", "ArrowRight")
+    annotator.expect(annotator.action("tool.box")).to_be_focused()
+    annotator.expect().to_have_attribute("data-frame", "0")
+    press(annotator, "Tab")
+    annotator.expect(annotator.stage).to_be_focused()
+    press(annotator, "Shift+Tab")
+    annotator.expect(annotator.action("tool.box")).to_be_focused()
+    press(annotator, "Home", "ArrowLeft")
+    annotator.expect(annotator.action("view.whole")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [960, 620, 420])
+def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
+    annotator = open_annotator(width=width, objects=2)
+    height = "() => document.querySelector('.ev-transport').getBoundingClientRect().height"
+    overflow = """() => {
+        const row = document.querySelector('.ev-transport');
+        return row.scrollWidth - row.clientWidth;
+    }"""
+    seen = {"start": annotator.page.evaluate(height)}
+    dab(annotator)
+    seen["draft"] = annotator.page.evaluate(height)
+    press(annotator, "Enter")
+    annotator.draft("none")
+    press(annotator, "2", "ArrowRight")
+    annotator.page.evaluate("harness.kernel.pace = 400")
+    press(annotator, "t")
+    annotator.phase("running")
+    seen["pass"] = annotator.page.evaluate(height)
+    dab(annotator)
+    seen["both"] = annotator.page.evaluate(height)
+    assert len(set(seen.values())) == 1, seen
+    assert annotator.page.evaluate(overflow) <= 0
+
+
+def test_a_portrait_video_and_its_commit_fit_on_the_screen_together(open_annotator):
+    annotator = open_annotator(w=480, h=854, width=1100)
+    annotator.page.set_viewport_size({"width": 1200, "height": 900})
+    dab(annotator)
+    for part in (annotator.stage, annotator.action("commit"), annotator.root.get_by_role("slider")):
+        box = part.last.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 900 - 110  # what a notebook has above a cell
+    field = annotator.root.locator(".ev-frame .ev-field")
+    box = annotator.root.locator(".ev-track").bounding_box()
+    annotator.page.mouse.move(box["x"] + 5, box["y"] + 10)
+    thumb = annotator.root.locator(".ev-thumb").bounding_box()
+    below = field.bounding_box()
+    assert thumb["y"] + thumb["height"] <= below["y"]
+
+
+def test_the_annotator_alone_on_the_screen(open_annotator):
+    annotator = open_annotator()
+    before = annotator.stage.bounding_box()["width"]
+    press(annotator, "w")
+    annotator.expect(annotator.action("view.whole")).to_have_attribute("aria-pressed", "true")
+    annotator.page.wait_for_function("document.fullscreenElement?.matches('.evavos')")
+    assert annotator.stage.bounding_box()["width"] > before
+    assert axe_violations(annotator.page) == []
+    press(annotator, "w")
+    annotator.expect(annotator.action("view.whole")).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_card_gives_way_to_the_hand(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    card = annotator.root.locator(".ev-next")
+    now = annotator.root.locator(".ev-now")
+    annotator.expect(now).to_contain_text("\u2013")
+    press(annotator, "t")
+    annotator.phase("idle")
+    annotator.expect(card).to_contain_text("three clicks")
+    annotator.expect(now).to_contain_text("0.")
+    dab(annotator)
+    annotator.expect(card).to_contain_text("not saved yet")
+    annotator.expect(card).not_to_contain_text("three clicks")
+
+
 def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
     annotator = open_annotator()
     undo = annotator.action("undo")

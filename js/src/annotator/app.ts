@@ -131,6 +131,10 @@ export class App {
       (error) => this.kernel.fail(error),
       this.signal,
     );
+    const screen = () => {
+      this.store.wholeScreen.value = root.matches(":fullscreen");
+    };
+    root.addEventListener("fullscreenchange", screen, { signal: this.signal });
     // A host tells of a lost connection before anything is asked of it.
     const reconsider = () => this.kernel.reconsider();
     model.on("comm_live_update", reconsider);
@@ -162,6 +166,13 @@ export class App {
     this.thumbs.close();
     this.kernel.close();
     this.synced.close();
+  }
+
+  /** The annotator alone on the screen, or in its cell again. */
+  async toggleWholeScreen(): Promise<void> {
+    if (this.store.wholeScreen.peek()) await document.exitFullscreen();
+    else await this.root.requestFullscreen();
+    this.canvas?.focus();
   }
 
   /** Where the person was in this session, before the page or the kernel began anew. */

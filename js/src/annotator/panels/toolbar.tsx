@@ -3,10 +3,12 @@
  * how the tool in hand is used and how the picture is shown.
  */
 
+import { useEffect, useRef } from "preact/hooks";
 import { ADDED, REMOVED } from "../../masks/label-paint";
 import { ActionButton } from "../../ui/action-button";
 import { Icon } from "../../ui/icons";
 import { display } from "../../ui/key-names";
+import { rove } from "../../ui/roving";
 import type { App } from "../app";
 import { PAINTED } from "../editing/layers";
 import type { Tool } from "../messages";
@@ -14,8 +16,10 @@ import { ExportMenu } from "./export-menu";
 
 export function Toolbar({ app }: { app: App }) {
   const editable = !app.synced.readOnly.value;
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => (element.current ? rove(element.current) : undefined), []);
   return (
-    <div class="ev-toolbar" role="toolbar" aria-label="Tools and view">
+    <div ref={element} class="ev-toolbar" role="toolbar" aria-label="Tools and view">
       {editable && (
         <div class="ev-segments" role="group" aria-label="Tool">
           <ActionButton app={app} id="tool.clicks" icon="points" text="Points" />
@@ -62,6 +66,7 @@ export function Toolbar({ app }: { app: App }) {
           <ActionButton app={app} id="view.fit" icon="fit" />
           <ActionButton app={app} id="view.actual" icon="actual" />
           <ActionButton app={app} id="crosshair" icon="crosshair" />
+          <ActionButton app={app} id="view.whole" icon="whole" />
         </div>
       </div>
     </div>
