@@ -292,6 +292,21 @@ describe("a commit that would take pixels from others", () => {
     expect(editor.drafts.kind.value).toBe("none");
   });
 
+  it("is one draft with what was drawn while it was on its way", async () => {
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    dab(4, 2);
+    await settle();
+    last("mask.commit").answer({ revision: 1, saved: false, takes: { "2": 40 } });
+    await done;
+    expect(editor.annotations.question.value).not.toBeNull();
+    const both = editor.drafts.current.value?.layers.length;
+    await editor.history.undo();
+    expect([both, editor.drafts.current.value?.layers.length]).toEqual([2, 1]);
+  });
+
   it("is asked about anew once the draft is another", async () => {
     await ask();
     dab(2, 1);

@@ -179,6 +179,18 @@ export class Draft {
     this.push({ step: "draft from before", prompt, layers: [...this.layers, ...layers], path });
   }
 
+  /** Takes in what was drawn on top of it meanwhile, in one step. */
+  append({ state }: Draft): void {
+    const layers = [...this.layers, ...state.layers];
+    const prompt = state.prompt ?? this.state.prompt;
+    this.push({ step: "drawn meanwhile", prompt, layers, path: state.path ?? this.path });
+  }
+
+  /** Whether something is under way that is not a step yet. */
+  get isBusy(): boolean {
+    return this.motion !== null;
+  }
+
   addClick(click: Click): void {
     this.prompt("click", { clicks: [...this.clicks, click] });
   }

@@ -157,8 +157,11 @@ export class Drafts {
   /** The kernel did not take it. */
   refused(draft: Draft): void {
     this.committing.delete(draft);
-    // Newer strokes on the same object lie on top of it already and are kept instead.
-    if (!this.kept.has(key(draft))) this.kept.set(key(draft), draft);
+    const newer = this.kept.get(key(draft));
+    // What is being drawn goes on in the newer one, which lies on top of it already.
+    if (newer?.isBusy) return;
+    if (newer && !newer.isEmpty) draft.append(newer);
+    this.kept.set(key(draft), draft);
   }
 
   forget(draft: Draft): void {
