@@ -19,6 +19,10 @@ __all__ = ["costs_from", "measured_costs", "per_second", "read_costs", "write_co
 LEAST = 5
 """A type keeps its default cost with fewer annotations than this; our choice."""
 
+PAUSE = 10.0
+"""Seconds without pointer or key that count as work at most, as the page measures them
+(``js/src/ui/activity.ts``): looking before the next click takes seconds, more is a pause."""
+
 
 def per_second(gain: Any, seconds: Any) -> Any:
     """Gain per second, numbers or arrays; what costs nothing counts as a millisecond."""
@@ -73,6 +77,8 @@ def measured_costs(
     Every annotation counts, whether it was undone later or not, since it took its time. A
     cost is the median over annotations of one object; that of clicks is a line through
     the number of clicks (Theil-Sen), so that a break that somebody took does not count.
+    Older sessions measured pauses as work: what took longer than its clicks can explain
+    (`PAUSE` before each, and before the commit) says nothing of its cost and is only counted.
 
     Parameters
     ----------
@@ -106,7 +112,8 @@ def measured_costs(
                 each = event["seconds"] / len(event["objects"])
                 seconds[event["type"]].append((each, len(event["clicks"])))
     costs = Costs()
-    for kind, made in seconds.items():
+    for kind, every in seconds.items():
+        made = [(s, n) for s, n in every if s <= _longest(kind, n)]
         if len(made) < least:
             continue
         if kind == "clicks":
@@ -116,6 +123,11 @@ def measured_costs(
             name = "point" if kind == "points" else kind
             costs = replace(costs, **{name: float(np.median([s for s, _ in made]))})
     return costs, {kind: len(made) for kind, made in seconds.items()}
+
+
+def _longest(kind: str, clicks: int) -> float:
+    """Seconds that an annotation can take without a pause; any number where strokes are drawn."""
+    return PAUSE * (clicks + 1) if kind in ("clicks", *STATEMENTS) else float("inf")
 
 
 def _line(seconds: np.ndarray, clicks: np.ndarray) -> tuple[float, float]:

@@ -100,8 +100,9 @@ class SessionView(SessionCore):
 
     def __repr__(self) -> str:
         return (
-            f"<Session of {self.video.name!r}: {self.video.n_frames} frames, "
-            f"{len(self.objects)} objects, {len(self.annotations)} annotated frames, "
+            f"<Session of {self.video.name!r}: {_counted(self.video.n_frames, 'frame')}, "
+            f"{_counted(len(self.objects), 'object')}, "
+            f"{_counted(len(self.annotations), 'annotated frame')}, "
             f"{self.seconds:.0f} s>"
         )
 
@@ -178,3 +179,7 @@ class SessionView(SessionCore):
             path,
             **options,
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -14,7 +14,15 @@ from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host, Pushed, Send
 from evavos_widget.widgets.mask_runs import unpack_mask
 from evavos_widget.widgets.pass_runner import PassRunner
-from evavos_widget.widgets.requests import Handler, Reply, Request, Runs, Urgency, sentence
+from evavos_widget.widgets.requests import (
+    Handler,
+    Reply,
+    Request,
+    RequestError,
+    Runs,
+    Urgency,
+    sentence,
+)
 from evavos_widget.widgets.session_masks import SessionMasks
 from evavos_widget.widgets.snapshot import capabilities, snapshot
 
@@ -29,10 +37,12 @@ _log = logging.getLogger(__name__)
 PROPOSALS = 3
 """How many suggestions are offered: the best one, and what instead."""
 
+_OTHERS = ("ask", "take", "leave")
+
 LONGEST_ANNOTATION = 300.0
-"""The most that one annotation made in a page counts, in seconds. The page measures from the
-moment the frame is shown, so a lunch in between would be paid for as work; five minutes are
-nearly four times what drawing a whole mask takes on average (80 s, EVA-VOS Sec. 3)."""
+"""The most that one annotation made in a page counts, in seconds. The page leaves pauses out, but
+not everybody whose mouse moves over it works; five minutes are nearly four times what drawing a
+whole mask takes on average (80 s, EVA-VOS Sec. 3)."""
 
 
 class AnnotatorController:
@@ -129,7 +139,8 @@ class AnnotatorController:
     # What the views are told, on the worker -----------------------------------------
 
     def _state(self) -> dict[str, Any]:
-        return snapshot(self.session, self._masks.revisions, self._suggestions, self._passes.job)
+        masks, job = self._masks, self._passes.job
+        return snapshot(self.session, masks.revisions, masks.present, self._suggestions, job)
 
     def _remarks(self) -> list[tuple[str, str]]:
         return [
@@ -190,17 +201,47 @@ class AnnotatorController:
 
     def _commit(self, request: Request) -> Reply:
         fields, video = request.fields, self.session.video
+        frame, obj = self._frame(request), fields.integer("object")
+        mask = unpack_mask(request.buffers, video.height, video.width)
+        others = fields.text_or_none("others") or "ask"
+        if others not in _OTHERS:
+            raise RequestError("invalid", f"others is {others!r}; send one of {list(_OTHERS)}.")
+        taken = self._taken(frame, obj, mask) if others != "take" else None
+        if taken is not None and taken.any():
+            if others == "ask":
+                ids, pixels = np.unique(taken[taken > 0], return_counts=True)
+                takes = dict(zip(map(str, ids.tolist()), pixels.tolist(), strict=True))
+                return {"revision": self.session.revision, "saved": False, "takes": takes}, []
+            mask &= taken == 0
+            if not mask.any():
+                raise RequestError(
+                    "invalid",
+                    f"nothing is left of the mask for frame {frame}: all of it belongs to other "
+                    "objects; take their pixels, or mark the object absent.",
+                )
         revision = self.session.annotate(
-            self._frame(request),
-            unpack_mask(request.buffers, video.height, video.width),
-            objects=[fields.integer("object")],
+            frame,
+            mask,
+            objects=[obj],
             kind=fields.text("annotation_type"),
             seconds=min(fields.number("seconds"), LONGEST_ANNOTATION),
             clicks=fields.clicks("clicks"),
         )
         if fields.flag("propagate"):
             self._passes.want()
-        return {"revision": revision, "saved": True}, []
+        return {"revision": revision, "saved": True, "takes": {}}, []
+
+    def _taken(self, frame: int, obj: int, mask: np.ndarray) -> np.ndarray | None:
+        """Ids of the other annotated objects that lose pixels to a mask, (H, W), 0 elsewhere.
+
+        Locked ones lose none, whatever is committed.
+        """
+        annotation = self.session.annotations.get(frame)
+        if annotation is None:
+            return None
+        open_to_it = [o.id for o in self.session.objects if not o.locked and o.id != obj]
+        labels = annotation.labels
+        return np.where(mask & np.isin(labels, open_to_it), labels, 0)
 
     def _add_object(self, request: Request) -> Reply:
         return {"object": self.session.add_object(request.fields.text_or_none("name"))}, []

@@ -87,7 +87,7 @@ class Curves(HostedWidget):
     """
 
     drawing = traitlets.Dict().tag(sync=True)
-    progress = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    progress = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     target = traitlets.Float(None, allow_none=True, min=0.0, max=1.0).tag(sync=True)
     logarithmic = traitlets.Bool(False).tag(sync=True)
     hidden = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -87,7 +87,7 @@ class Host:
     """Serves any number of views of one widget.
 
     A widget says what it answers and pushes with `serve`, and then begins with `start`. Every
-    widget has *hello*, *bye*, *ack*, *cancel* and ``frame.get`` from here, and a log.
+    widget has *hello*, *bye*, *ack*, *ping*, *cancel* and ``frame.get`` from here, and a log.
 
     Parameters
     ----------
@@ -143,6 +143,7 @@ class Host:
             "hello": Handler(self._hello),
             "bye": Handler(self._bye, runs=Runs.AT_ONCE),
             "ack": Handler(self._ack, runs=Runs.AT_ONCE),
+            "ping": Handler(lambda request: ({}, []), runs=Runs.AT_ONCE),
             "cancel": Handler(self._cancel, runs=Runs.AT_ONCE),
             "frame.get": Handler(lambda request: serve_frame(video, request), Urgency.FETCH),
         }

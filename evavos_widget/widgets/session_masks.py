@@ -27,6 +27,8 @@ class SessionMasks:
     ----------
     revisions : list of int
         Per frame, a number that grows whenever its mask changes.
+    present : list of set of int
+        Per frame, the objects that have a pixel there.
     """
 
     def __init__(self, session: Session) -> None:
@@ -35,6 +37,7 @@ class SessionMasks:
         self._masks = session.masks
         self._before: dict[int, tuple[int, np.ndarray]] = {}
         self.revisions = list(session.revisions)
+        self.present = [self._masks.ids(i) for i in range(len(self._masks))]
 
     def catch_up(self) -> list[int]:
         """The frames whose masks changed since the last time."""
@@ -45,6 +48,7 @@ class SessionMasks:
         for i in frames:
             if not np.array_equal(old.runs(i), self._masks.runs(i)):
                 self._before[i] = self.revisions[i], old.runs(i)
+                self.present[i] = self._masks.ids(i)
             # Undo brings a frame's old revision back; to a view numbers only ever grow.
             self.revisions[i] = max(self._session.revision, self.revisions[i] + 1)
         return frames

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ __all__ = ["capabilities", "ranges", "snapshot"]
 def snapshot(
     session: Session,
     revisions: Sequence[int],
+    present: Sequence[Collection[int]],
     suggestions: Sequence[Suggestion],
     job: dict[str, Any],
 ) -> dict[str, Any]:
@@ -29,6 +30,8 @@ def snapshot(
     session : Session
     revisions : sequence of int
         Per frame, a number that grows whenever its mask changes.
+    present : sequence of collections of int
+        Per frame, the objects that have a pixel there.
     suggestions : sequence of Suggestion
         What to do next, and what instead.
     job : dict
@@ -46,6 +49,7 @@ def snapshot(
             str(obj): _numbers_or_none(quality[:, k]) for k, obj in enumerate(state.objects)
         },
         "stale": ranges(session.stale),
+        "lost": _lost(session, present),
         "suggestion": _suggestion(suggestions[0]) if suggestions else None,
         "alternatives": [_suggestion(s) for s in suggestions[1:]],
         "seconds": session.seconds,
@@ -76,7 +80,15 @@ def capabilities(session: Session) -> dict[str, Any]:
         "clicks": True,
         "box": True,
         "ground_truth": session.ground_truth is not None,
+        "session": _name(session),
     }
+
+
+def _name(session: Session) -> str:
+    """Its folder, or what it is about where nothing is kept."""
+    video = session.video
+    about = f"{video.name}, {video.n_frames} frames of {video.width} x {video.height}"
+    return about if session.path is None else str(session.path)
 
 
 def ranges(frames: Iterable[int]) -> list[list[int]]:
@@ -88,6 +100,20 @@ def ranges(frames: Iterable[int]) -> list[list[int]]:
         else:
             result.append([frame, frame])
     return result
+
+
+def _lost(session: Session, present: Sequence[Collection[int]]) -> dict[str, list[list[int]]]:
+    """Frames to which an object was carried and has no pixel, and nobody said that it is absent.
+
+    An empty mask is a state and no quality: it may be right, or the object was lost.
+    """
+    marks, stale = session.marks, session.stale
+    drawn = {obj for (frame, obj), mark in marks.items() if mark != "absent"}
+    carried = [frame for frame in range(len(present)) if frame not in stale]
+    return {
+        str(obj): ranges(f for f in carried if obj not in present[f] and (f, obj) not in marks)
+        for obj in sorted(drawn)
+    }
 
 
 def _suggestion(suggestion: Suggestion) -> dict[str, Any]:

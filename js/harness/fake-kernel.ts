@@ -38,6 +38,10 @@ export interface FakeOptions {
   /** Address that takes the prompts of a preview and gives runs back; discs without it. */
   predictor: string | null;
   learned: boolean;
+  /** How many objects there are from the beginning. */
+  objects: number;
+  /** A frame that has a mask of the first from the beginning; -1 for none. */
+  drawn: number;
 }
 
 interface Snapshot {
@@ -82,12 +86,14 @@ export class FakeKernel {
   readOnly = false;
   /** Milliseconds the predictor takes. */
   thinking = 60;
+  /** The messages go nowhere, as after a kill: the host still takes them. */
+  dead = false;
   /** No answer at all while it is true, as in a busy notebook. */
   frozen = false;
   /** What the next request of a kind fails with. */
   readonly failures = new Map<RequestKind, string>();
 
-  private readonly held: [Request, Uint8Array[]][] = [];
+  private readonly waiting: [Request, Uint8Array[]][] = [];
   private readonly views = new Map<string, { sent: number; acknowledged: number }>();
   private readonly cancelled = new Set<string>();
   private revision = 1;
@@ -114,18 +120,25 @@ export class FakeKernel {
       quality: Array(count).fill(null),
       fresh: new Set(),
     };
+    for (let i = 0; i < options.objects; i++)
+      this.now.objects = [...this.now.objects, newObject(i + 1)];
+    if (options.drawn >= 0) {
+      const mask = new Uint8Array(width * height).fill(1, 0, 99 * width);
+      this.annotate(options.drawn, 1, mask, "mask");
+    }
   }
 
   async receive(content: Incoming, buffers: Uint8Array[]): Promise<void> {
     const request = content as Request;
-    this.received.push(request.kind);
+    if (this.dead) return;
+    if (request.kind !== "ping") this.received.push(request.kind);
     if (request.kind === "ack") {
       const view = this.views.get(String(request.view));
       if (view) view.acknowledged = Number(request.push);
       return;
     }
     if (this.frozen) {
-      this.held.push([request, buffers]);
+      this.waiting.push([request, buffers]);
       return;
     }
     if (request.kind === "cancel") this.cancelled.add(String(request.target));
@@ -148,7 +161,7 @@ export class FakeKernel {
 
   thaw(): void {
     this.frozen = false;
-    for (const [request, buffers] of this.held.splice(0)) void this.receive(request, buffers);
+    for (const [request, buffers] of this.waiting.splice(0)) void this.receive(request, buffers);
   }
 
   log(level: string, message: string): void {
@@ -197,19 +210,25 @@ export class FakeKernel {
         const runs = new Uint32Array(buffers[0].slice().buffer);
         const mask = decodeRuns(runs, new Uint8Array(width * height));
         const type = String(request.annotation_type);
+        const takes = this.taken(frame, object, mask);
+        if (request.others === "ask" && Object.keys(takes).length > 0) {
+          return { fields: { revision: this.revision, saved: false, takes } };
+        }
+        if (request.others === "leave") {
+          const held = this.held(frame, object);
+          for (let i = 0; i < mask.length; i++) if (held[i]) mask[i] = 0;
+        }
         this.change(`${type} on frame ${frame}`, () => this.annotate(frame, object, mask, type));
         this.seconds += Number(request.seconds) + 1;
         this.measure();
         this.publish([frame]);
         if (request.propagate) void this.propagate();
-        return { fields: { revision: this.revision, saved: true } };
+        return { fields: { revision: this.revision, saved: true, takes: {} } };
       }
       case "object.add": {
         const id = Math.max(0, ...this.now.objects.map((o) => o.id)) + 1;
-        const color = COLORS[(id - 1) % COLORS.length];
-        const added = { id, name: `object ${id}`, color, visible: true, locked: false };
         this.change("added object", () => {
-          this.now.objects = [...this.now.objects, added];
+          this.now.objects = [...this.now.objects, newObject(id)];
         });
         this.publish([]);
         return { fields: { object: id } };
@@ -279,6 +298,7 @@ export class FakeKernel {
       clicks: true,
       box: true,
       ground_truth: true,
+      session: "/clips/clip.evavos",
     };
   }
 
@@ -319,6 +339,7 @@ export class FakeKernel {
         ]),
       ),
       stale,
+      lost: this.lost(stale),
       suggestion: this.suggest(0),
       alternatives: [this.suggest(1), this.suggest(2)].filter((each) => each !== null),
       seconds: this.seconds,
@@ -328,6 +349,17 @@ export class FakeKernel {
       saved: this.saved,
       job: this.job,
     };
+  }
+
+  private lost(stale: [number, number][]): State["lost"] {
+    const waits = (f: number) => stale.some(([first, last]) => f >= first && f <= last);
+    const { masks, annotated, objects } = this.now;
+    const drawn = objects.filter(({ id }) => [...annotated.values()].some((here) => here.has(id)));
+    const empty = (id: number) =>
+      this.all()
+        .filter((f) => !waits(f) && !annotated.get(f)?.has(id) && !masks[f].includes(id))
+        .map((f): [number, number] => [f, f]);
+    return Object.fromEntries(drawn.map(({ id }) => [id, empty(id)]));
   }
 
   private suggest(rank: number): State["suggestion"] {
@@ -386,6 +418,20 @@ export class FakeKernel {
     this.now.masks[frame] = merge(this.now.masks[frame], object, mask);
     this.now.fresh = new Set([frame]);
     this.now.quality[frame] = 1;
+  }
+
+  /** Which other objects were annotated where on a frame. */
+  private held(frame: number, object: number): Uint8Array {
+    const others = [...(this.now.annotated.get(frame)?.keys() ?? [])].filter((o) => o !== object);
+    return this.now.masks[frame].map((label) => (others.includes(label) ? label : 0));
+  }
+
+  private taken(frame: number, object: number, mask: Uint8Array): Record<string, number> {
+    const takes: Record<string, number> = {};
+    this.held(frame, object).forEach((label, i) => {
+      if (label && mask[i]) takes[label] = (takes[label] ?? 0) + 1;
+    });
+    return takes;
   }
 
   private measure(): void {
@@ -490,6 +536,7 @@ export class FakeKernel {
   }
 
   private push(kind: string, fields: object, buffers: Uint8Array[] = []): void {
+    if (this.dead) return;
     for (const [name, credit] of this.views) {
       if (credit.sent - credit.acknowledged >= CREDIT_WINDOW) {
         throw new Error(`view ${name} left ${CREDIT_WINDOW} pushes unacknowledged.`);
@@ -529,6 +576,14 @@ export class FakeKernel {
     return new Uint8Array(await blob.arrayBuffer());
   }
 }
+
+const newObject = (id: number): ObjectInfo => ({
+  id,
+  name: `object ${id}`,
+  color: COLORS[(id - 1) % COLORS.length],
+  visible: true,
+  locked: false,
+});
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -68,7 +68,17 @@ export class FakeModel extends PlainModel<Traits> {
     kernel.send = (content, buffers) => this.emit("msg:custom", content, buffers);
   }
 
+  /** The host gave the connection up. */
+  cut = false;
+
+  /** As a host does once it knows that the kernel is no more. */
+  disconnect(): void {
+    this.cut = true;
+    this.emit("comm_live_update");
+  }
+
   override send(content: object, _callbacks: unknown, buffers: ArrayBufferView[] = []): void {
+    if (this.cut) throw new Error("Cannot send");
     const copies = buffers.map((b) => new Uint8Array(b.buffer, b.byteOffset, b.byteLength).slice());
     queueMicrotask(() => this.kernel.receive(structuredClone(content) as Incoming, copies));
   }

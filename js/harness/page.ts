@@ -2,7 +2,8 @@
  * Shows the widget in a plain page, with a kernel that lives in the browser.
  *
  * `?theme=dark`, `?width=480`, `?w=1920&h=1080` (of the picture), `?learned=1`, `?readonly=1`,
- * `?frames=/clip/{}.jpg&count=60` (numbers padded to five digits), `?predictor=/predict`. Tests
+ * `?frames=/clip/{}.jpg&count=60` (numbers padded to five digits), `?predictor=/predict`,
+ * `?objects=2`, `?drawn=1` (a frame that has a mask already). Tests
  * reach the parts through `window.harness`.
  */
 
@@ -23,6 +24,8 @@ const kernel = new FakeKernel({
   frames: options.get("frames"),
   predictor: options.get("predictor"),
   learned: options.has("learned"),
+  objects: Number(options.get("objects") ?? 0),
+  drawn: Number(options.get("drawn") ?? -1),
 });
 kernel.readOnly = options.has("readonly");
 const model = new FakeModel(kernel, { read_only: options.has("readonly") });

@@ -404,6 +404,187 @@ def test_opacity_and_place_of_the_picture_by_keys(open_annotator):
     wait_for_mask(annotator, 0.5, 0.5, covered=False)
 
 
+def test_a_polygon_of_close_corners_is_committed_and_moved_after_that(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    press(annotator, "t")
+    annotator.phase("idle")
+    annotator.expect(annotator.action("suggestion.go")).to_be_enabled()
+    press(annotator, "p")
+    left, top = at(annotator, 0.1, 0.1)
+    mouse = annotator.page.mouse
+    ring = [(left + 5 * i, top) for i in range(20)]
+    ring += [(left + 95 - 5 * i, top + 60) for i in range(20)]
+    for corner in ring:
+        mouse.click(*corner)
+    annotator.expect(annotator.root.locator(".ev-tool-hint")).to_contain_text("adds to the mask")
+    assert annotator.action("undo").get_attribute("aria-label") == "Undo: vertex"
+    press(annotator, "Enter")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
+    press(annotator, "Enter", "Enter", "Enter")
+    annotator.draft("none")
+    says(annotator, "saved")
+    annotator.expect().to_have_attribute("data-frame", "0")
+    annotator.expect().to_have_attribute("data-tool", "polygon")
+    mouse.move(*ring[19])
+    mouse.down()
+    mouse.move(left + 300, top, steps=4)
+    mouse.up()
+    annotator.draft("polygon")
+
+
+def test_a_commit_that_takes_from_another_object_is_decided_by_one_key(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    press(annotator, "a")
+    annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
+    for answer in ("Enter", "Shift+Enter"):
+        dab(annotator)
+        press(annotator, "Enter")
+        asked = annotator.root.locator(".ev-asked")
+        annotator.expect(asked).to_contain_text("from object 1")
+        assert axe_violations(annotator.page) == []
+        press(annotator, "Escape")
+        annotator.expect(asked).to_have_count(0)
+        annotator.draft("brush")
+        press(annotator, "b", "k", "Shift+ArrowRight", "Enter", "Escape", "Enter")
+        annotator.expect(asked).to_contain_text("from object 1")
+        revision = annotator.revision()
+        press(annotator, answer)
+        annotator.draft("none")
+        annotator.after_revision(revision)
+
+
+def test_a_kernel_that_dies_in_mid_pass_is_told_at_once_and_the_place_is_kept(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    press(annotator, *["ArrowRight"] * 7, "e")
+    annotator.expect().to_have_attribute("data-frame", "7")
+    annotator.page.evaluate("harness.kernel.pace = 200")
+    press(annotator, "t")
+    annotator.phase("running")
+    annotator.page.evaluate("harness.kernel.dead = true")
+    notice = annotator.root.locator("[data-notice]")
+    annotator.page.wait_for_selector('[data-notice="silent"]', timeout=2_500)
+    annotator.page.evaluate("harness.model.disconnect()")
+    annotator.page.wait_for_selector('[data-notice="gone"]', timeout=1_000)
+    annotator.phase("idle")
+    annotator.expect(notice).to_be_in_viewport()
+    assert axe_violations(annotator.page) == []
+    annotator.page.reload()
+    annotator.ready()
+    annotator.expect().to_have_attribute("data-frame", "7")
+    annotator.expect().to_have_attribute("data-tool", "eraser")
+    annotator.expect(notice).to_have_count(0)
+
+
+def test_a_draft_is_there_after_a_reload_unless_its_frame_is_another(open_annotator):
+    annotator = open_annotator(objects=1)
+    press(annotator, "ArrowRight")
+    annotator.on_frame(1)
+    dab(annotator)
+    # The page's kernel begins anew with every load, with empty masks.
+    annotator.page.reload()
+    annotator.ready()
+    annotator.on_frame(1)
+    annotator.draft("brush")
+    wait_for_mask(annotator, 0.5, 0.5)
+    says(annotator, "Unfinished work is back, on frame 1")
+    annotator.page.evaluate("void harness.mount()")
+    annotator.expect(annotator.page.locator(".evavos")).to_have_count(2)
+    annotator.draft("brush")
+    annotator.page.goto(f"{annotator.page.url}&drawn=1")
+    annotator.ready()
+    annotator.on_frame(1)
+    wait_for_mask(annotator, 0.5, 0.1)
+    annotator.draft("none")
+    annotator.action("log").click()
+    annotator.expect(annotator.root.locator(".ev-log")).to_contain_text("draft on frame 1 is gone")
+
+
+def test_the_picture_is_few_tabs_away_and_the_arrows_go_through_the_tools(open_annotator):
+    annotator = open_annotator()
+    annotator.root.evaluate("root => root.focus()")
+    press(annotator, "Tab")
+    annotator.expect(annotator.action("tool.clicks")).to_be_focused()
+    press(annotator, "ArrowRight", "ArrowRight")
+    annotator.expect(annotator.action("tool.box")).to_be_focused()
+    annotator.expect().to_have_attribute("data-frame", "0")
+    press(annotator, "Tab")
+    annotator.expect(annotator.stage).to_be_focused()
+    press(annotator, "Shift+Tab")
+    annotator.expect(annotator.action("tool.box")).to_be_focused()
+    press(annotator, "Home", "ArrowLeft")
+    annotator.expect(annotator.action("view.whole")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [960, 620, 420])
+def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
+    annotator = open_annotator(width=width, objects=2)
+    height = "() => document.querySelector('.ev-transport').getBoundingClientRect().height"
+    overflow = """() => {
+        const row = document.querySelector('.ev-transport');
+        return row.scrollWidth - row.clientWidth;
+    }"""
+    seen = {"start": annotator.page.evaluate(height)}
+    dab(annotator)
+    seen["draft"] = annotator.page.evaluate(height)
+    press(annotator, "Enter")
+    annotator.draft("none")
+    press(annotator, "2", "ArrowRight")
+    annotator.page.evaluate("harness.kernel.pace = 400")
+    press(annotator, "t")
+    annotator.phase("running")
+    seen["pass"] = annotator.page.evaluate(height)
+    dab(annotator)
+    seen["both"] = annotator.page.evaluate(height)
+    assert len(set(seen.values())) == 1, seen
+    assert annotator.page.evaluate(overflow) <= 0
+
+
+def test_a_portrait_video_and_its_commit_fit_on_the_screen_together(open_annotator):
+    annotator = open_annotator(w=480, h=854, width=1100)
+    annotator.page.set_viewport_size({"width": 1200, "height": 900})
+    dab(annotator)
+    for part in (annotator.stage, annotator.action("commit"), annotator.root.get_by_role("slider")):
+        box = part.last.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 900 - 110  # what a notebook has above a cell
+    field = annotator.root.locator(".ev-frame .ev-field")
+    box = annotator.root.locator(".ev-track").bounding_box()
+    annotator.page.mouse.move(box["x"] + 5, box["y"] + 10)
+    thumb = annotator.root.locator(".ev-thumb").bounding_box()
+    below = field.bounding_box()
+    assert thumb["y"] + thumb["height"] <= below["y"]
+
+
+def test_the_annotator_alone_on_the_screen(open_annotator):
+    annotator = open_annotator()
+    before = annotator.stage.bounding_box()["width"]
+    press(annotator, "w")
+    annotator.expect(annotator.action("view.whole")).to_have_attribute("aria-pressed", "true")
+    annotator.page.wait_for_function("document.fullscreenElement?.matches('.evavos')")
+    assert annotator.stage.bounding_box()["width"] > before
+    assert axe_violations(annotator.page) == []
+    press(annotator, "w")
+    annotator.expect(annotator.action("view.whole")).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_card_gives_way_to_the_hand(open_annotator):
+    annotator = open_annotator()
+    dab_and_commit(annotator)
+    card = annotator.root.locator(".ev-next")
+    now = annotator.root.locator(".ev-now")
+    annotator.expect(now).to_contain_text("\u2013")
+    press(annotator, "t")
+    annotator.phase("idle")
+    annotator.expect(card).to_contain_text("three clicks")
+    annotator.expect(now).to_contain_text("0.")
+    dab(annotator)
+    annotator.expect(card).to_contain_text("not saved yet")
+    annotator.expect(card).not_to_contain_text("three clicks")
+
+
 def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
     annotator = open_annotator()
     undo = annotator.action("undo")

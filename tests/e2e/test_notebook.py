@@ -250,14 +250,16 @@ def test_a_restarted_kernel_opens_the_session_where_it_was(start, clip):
     notebook.restart_kernel()
     # The view of the kernel that is no more says so, and keeps what was not committed.
     annotator.press("commit")
-    annotator.expect(annotator.root.get_by_role("alert")).to_have_text(
+    annotator.expect(annotator.root.locator(".ev-trouble")).to_have_text(
         "Disconnected: run the cell again."
     )
+    annotator.expect(annotator.root.locator('[data-notice="gone"]')).to_be_in_viewport()
     annotator.draft("brush")
     annotator.expect(annotator.root.locator(".ev-busy")).to_have_text("")
     notebook.run_cell(0)
     annotator.expect(notebook.page.locator(".evavos[data-old]")).to_have_count(0)
     annotator = notebook.annotator().ready()
+    annotator.on_frame(2)
     assert annotator.phase_when_painted() == "idle"
     annotator.expect(annotator.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(1)
     assert notebook.value("len(annotator.session.stale)") == 0
@@ -375,7 +377,7 @@ def test_a_broken_predictor_is_shown_and_the_brush_still_works(open_notebook, cl
     annotator.press("tool.clicks")
     truth = clip.truth[0]
     annotator.click(truth.shape[1] / 2, truth.shape[0] / 2, truth)
-    alert = annotator.root.get_by_role("alert")
+    alert = annotator.root.locator(".ev-trouble")
     annotator.expect(alert).to_contain_text("the weights are for another model")
     annotator.draft("none")
     annotator.show(2)

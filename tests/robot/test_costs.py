@@ -48,6 +48,27 @@ def test_costs_are_those_of_the_journal(worked: Path) -> None:
     assert measured_costs([worked], least=1)[0].box == 99
 
 
+def test_pauses_that_an_older_session_took_for_work_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "older.evavos"
+    frames = np.zeros((40, H, W, 3), np.uint8)
+    mask = np.ones((H, W), bool)
+    with Session(frames, propagator=NearestCopy(), predictor=Disks(), path=path) as session:
+        session.add_object()
+        for frame in range(24):
+            clicks = [(5, 5, True)] * (1 + frame % 3)
+            paused = frame % 2 == 0  # every other time somebody read for minutes
+            seconds = 100 + 16.8 * len(clicks) if paused else 2 + 3 * len(clicks)
+            args = {"objects": [1], "clicks": clicks, "seconds": seconds}
+            session.annotate(frame, mask, kind="clicks", **args)
+        for frame in range(24, 30):
+            session.annotate(frame, mask, objects=[1], kind="verified", seconds=[3, 276][frame % 2])
+    costs, counts = measured_costs([path], least=3)
+    assert costs.click == pytest.approx(3)
+    assert costs.locate == pytest.approx(2)
+    assert costs.verified == 3
+    assert (counts["clicks"], counts["verified"]) == (24, 6)
+
+
 def test_a_file_says_what_was_written(tmp_path: Path) -> None:
     costs = Costs(mask=31.5, absent=0)
     write_costs(costs, tmp_path / "mine.toml")

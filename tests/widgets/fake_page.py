@@ -73,7 +73,13 @@ class Page:
         return self.ask("hello", view=self.view)
 
     def commit(self, frame: int, mask: np.ndarray, obj: int = 1, **fields: Any) -> str:
-        fields = {"annotation_type": "mask", "seconds": 2.5, "clicks": [], **fields}
+        fields = {
+            "annotation_type": "mask",
+            "seconds": 2.5,
+            "clicks": [],
+            "others": "ask",
+            **fields,
+        }
         return self.post("mask.commit", [runs_of(mask)], frame=frame, object=obj, **fields)
 
     def wait(self, true: Callable[[], bool]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,29 @@ def test_state_is_json_at_every_stage_of_the_work(outlined):
     assert state["stale"] == []
     assert len(state["quality"]) == N_FRAMES
     assert state["curve"][-1]["seconds"] == 2.5
+
+
+def test_a_lost_object_is_told_by_its_frames_and_an_absent_one_is_not(
+    outlined, session, propagator, monkeypatch
+):
+    def lose_the_second(*args, propagate=propagator.propagate):
+        for step in propagate(*args):
+            soft = step.probabilities.copy()
+            if step.frame in (2, 3, 5):
+                soft[0] += soft[2]
+                soft[2] = 0
+            yield replace(step, probabilities=soft)
+
+    monkeypatch.setattr(propagator, "propagate", lose_the_second)
+    outlined.ask("object.add", name="beside")
+    outlined.reply(outlined.commit(0, square(40, 20), 2))
+    assert outlined.ask("hello", view="before")["state"]["lost"] == {"1": [], "2": []}
+    outlined.ask("job.start", job="propagate")
+    outlined.wait_for_job("idle")
+    outlined.wait(lambda: outlined.last_state()["lost"] == {"1": [], "2": [[2, 3], [5, 5]]})
+    session.mark_absent(5, [2])
+    outlined.wait(lambda: outlined.last_state()["lost"]["2"][:1] == [[2, 2]])
+    assert all(first <= 2 for first, _ in outlined.last_state()["lost"]["2"])
 
 
 # Pictures and masks ---------------------------------------------------------------------
@@ -330,6 +354,47 @@ def test_what_went_wrong_while_no_page_was_open_is_told_to_the_next(outlined, co
     late.wait(lambda: len(late.of_kind("log")) == MAX_LOG)
     told = [line["message"] for line in late.of_kind("log")]
     assert told == [f"trouble {number}" for number in range(20, MAX_LOG + 20)]
+
+
+def takes_of(page, mask, others, frame=0, obj=2):
+    reply, _ = page.reply(page.commit(frame, mask, obj, others=others))
+    return reply
+
+
+def test_a_commit_that_takes_pixels_from_others_says_so_first(outlined, session):
+    outlined.ask("object.add", name="beside")
+    revision, before = session.revision, session.masks[0]
+    # 3 x 12 pixels of the square of object 1 at (10, 8).
+    reply = takes_of(outlined, square(19, 8), "ask")
+    assert (reply["saved"], reply["takes"]) == (False, {"1": 36})
+    assert session.revision == revision
+    reply = takes_of(outlined, square(19, 8), "leave")
+    assert (reply["saved"], reply["takes"]) == (True, {})
+    assert np.array_equal(session.masks[0] == 1, before == 1)
+    assert (session.masks[0] == 2).sum() == 9 * 12
+    assert takes_of(outlined, square(19, 8), "take")["saved"]
+    assert (session.masks[0] == 1).sum() == 9 * 12
+
+
+def test_what_nobody_held_by_hand_is_taken_without_a_question(outlined, session):
+    outlined.ask("object.add", name="beside")
+    outlined.ask("job.start", job="propagate")
+    outlined.wait_for_job("idle")
+    assert (session.masks[3] == 1).any()
+    assert takes_of(outlined, square(), "ask", frame=3)["saved"]
+    outlined.ask("object.update", object=1, locked=True)
+    assert takes_of(outlined, square(18, 8), "ask")["saved"]
+
+
+def test_nothing_left_of_a_mask_is_refused_and_no_absence(outlined, session):
+    outlined.ask("object.add", name="beside")
+    revision = session.revision
+    request = outlined.commit(0, square(12, 10, 4), 2, others="leave")
+    error = outlined.reply(request)[0]["error"]
+    assert "nothing is left" in error["message"]
+    error = outlined.reply(outlined.commit(0, square(12, 10, 4), 2, others="half"))[0]["error"]
+    assert "'half'" in error["message"]
+    assert session.revision == revision
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,12 @@ def experiment(tmp_path) -> Experiment:
 # What travels ------------------------------------------------------------------------------
 
 
+def test_curves_of_finished_runs_have_no_progress(no_page):
+    curves = Curves(summarise(rows("a", "b")))
+    assert curves.progress is None
+    assert curves.get_state("progress") == {"progress": None}
+
+
 def test_a_summary_travels_as_it_is(no_page):
     summary = summarise(rows("mask", "clicks"))
     lines = sent(Curves(json.loads(json.dumps(summary))))

@@ -2,12 +2,14 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal } from "@preact/signals";
+import type { Rect } from "../masks/geometry";
 import { davisColor } from "../masks/label-paint";
 import { MaskLayer } from "../masks/mask-layer";
 import { Masks } from "../masks/mask-store";
 import { type Outlines, outlinesOf } from "../masks/outlines";
 import { decodeRuns } from "../masks/runs";
 import type { ActionTable } from "../ui/actions";
+import { Activity, PAUSE } from "../ui/activity";
 import { Commands } from "../ui/commands";
 import { hostTheme, type Theme } from "../ui/theme";
 import type { Canvas } from "../video/canvas";
@@ -17,7 +19,9 @@ import { THUMB_WIDTH, Thumbs } from "../video/thumbs";
 import type { Incoming } from "../wire/channel";
 import { AnnotatorKernel } from "./annotator-kernel";
 import { Editor } from "./editing/editor";
+import { KeptDrafts } from "./editing/kept-drafts";
 import type { Surface } from "./editing/surface";
+import { recallPlace, rememberPlace } from "./memory";
 import type { Display, ObjectInfo } from "./messages";
 import { createStore, type Store } from "./store";
 import { type SyncedTraits, syncAnnotator, type Traits } from "./traits";
@@ -50,9 +54,11 @@ export class App {
   readonly signal: AbortSignal;
   /** Null before the picture is on the screen. */
   surface: Surface | null = null;
+  private kept: KeptDrafts | null = null;
   /** Outlines by the runs they were drawn from, and gone with them. */
   private readonly onion = new WeakMap<Uint32Array, Outlines>();
   private readonly abort = new AbortController();
+  private readonly activity = new Activity();
 
   /**
    * @param root element of the view; carries what tests and styles want to know
@@ -62,10 +68,11 @@ export class App {
   constructor(
     model: AnyModel<Traits>,
     readonly root: HTMLElement,
-    view: string,
+    private readonly view: string,
     actions: ActionTable<App>,
   ) {
     this.signal = this.abort.signal;
+    root.dataset.view = view;
     this.synced = syncAnnotator(model);
     this.display = computed(() => ({ ...DEFAULT_DISPLAY, ...this.synced.display.value }));
     const { width, height, n_frames } = this.synced.video.value;
@@ -89,10 +96,12 @@ export class App {
       (error) => this.kernel.fail(error),
     );
     this.layer = new MaskLayer(width, height);
-    this.editor = new Editor(this.kernel, this.synced, this.store, this.masks, {
+    this.activity.follow(root, this.signal);
+    const host = {
       layer: this.layer,
-      changed: (rect) => this.canvas?.showLabels(rect),
-    });
+      changed: (rect?: Rect) => this.canvas?.showLabels(rect),
+    };
+    this.editor = new Editor(this.kernel, this.synced, this.store, this.masks, host, this.activity);
     this.navigation = new Navigation(this.synced, this.store, {
       request: (callback) => requestAnimationFrame(callback),
       cancel: (handle) => cancelAnimationFrame(handle),
@@ -110,10 +119,10 @@ export class App {
       (error) => this.kernel.fail(error),
       n_frames,
     );
-    const host = hostTheme(this.signal);
+    const notebook = hostTheme(this.signal);
     this.theme = computed(() => {
       const chosen = this.synced.theme.value;
-      return chosen === "light" || chosen === "dark" ? chosen : host.value;
+      return chosen === "light" || chosen === "dark" ? chosen : notebook.value;
     });
     this.commands = new Commands(
       actions,
@@ -122,6 +131,14 @@ export class App {
       (error) => this.kernel.fail(error),
       this.signal,
     );
+    const screen = () => {
+      this.store.wholeScreen.value = root.matches(":fullscreen");
+    };
+    root.addEventListener("fullscreenchange", screen, { signal: this.signal });
+    // A host tells of a lost connection before anything is asked of it.
+    const reconsider = () => this.kernel.reconsider();
+    model.on("comm_live_update", reconsider);
+    this.signal.addEventListener("abort", () => model.off("comm_live_update", reconsider));
     this.follow();
   }
 
@@ -131,7 +148,8 @@ export class App {
 
   /** Asks the kernel for everything the view shows. */
   start(): void {
-    this.attempt(this.kernel.hello());
+    this.attempt(this.kernel.hello().then(() => this.goOn()));
+    this.kernel.listen(() => this.activity.idle < PAUSE || this.kernel.job.peek().phase !== "idle");
     this.seek(this.navigation.frame.peek());
   }
 
@@ -142,11 +160,49 @@ export class App {
   close(): void {
     this.navigation.pause();
     this.abort.abort();
+    this.kept?.close();
     this.editor.close();
     this.frames.close();
     this.thumbs.close();
     this.kernel.close();
     this.synced.close();
+  }
+
+  /** The annotator alone on the screen, or in its cell again. */
+  async toggleWholeScreen(): Promise<void> {
+    if (this.store.wholeScreen.peek()) await document.exitFullscreen();
+    else await this.root.requestFullscreen();
+    this.canvas?.focus();
+  }
+
+  /** Where the person was in this session, before the page or the kernel began anew. */
+  private goOn(): void {
+    const session = this.kernel.capabilities.peek()?.session;
+    if (!session || this.signal.aborted) return;
+    const { synced, navigation, editor } = this;
+    const begins = synced.frame.value === 0 && synced.tool.value === "auto";
+    const place = begins ? recallPlace(session) : null;
+    if (place) {
+      navigation.jump(place.frame);
+      const known = this.kernel.objects.peek().some(({ id }) => id === place.object);
+      if (known) synced.activeObject.set(place.object);
+      if (!synced.readOnly.value) synced.tool.set(place.tool);
+    }
+    if (!synced.readOnly.value) this.keepDrafts(session);
+    const stop = effect(() => {
+      const object = editor.objects.active.value?.id ?? 0;
+      rememberPlace(session, { frame: navigation.frame.value, object, tool: synced.tool.value });
+    });
+    this.signal.addEventListener("abort", stop);
+  }
+
+  private keepDrafts(session: string): void {
+    const others = () => [...document.querySelectorAll<HTMLElement>(".evavos[data-view]")];
+    const alive = (view: string) =>
+      others().some(({ dataset }) => dataset.view === view && dataset.kernel !== "gone");
+    const { kernel, store, masks, editor } = this;
+    this.kept = new KeptDrafts(session, this.view, kernel, store, masks, editor.drafts, alive);
+    window.addEventListener("pagehide", () => this.kept?.write(), { signal: this.signal });
   }
 
   /** Lets something go on by itself; what goes wrong is shown in the log. */
@@ -202,6 +258,10 @@ export class App {
       },
       () => {
         root.dataset.frame = String(store.shown.value);
+      },
+      () => {
+        const { gone, silent } = kernel;
+        root.dataset.kernel = gone.value ? "gone" : silent.value ? "silent" : "here";
       },
       () => {
         root.dataset.phase = kernel.job.value.phase;

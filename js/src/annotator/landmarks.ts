@@ -1,5 +1,18 @@
 /** Frames worth going to, seen from where one is. Pure. */
 
+import type { State } from "./messages";
+
+/** Whether an object was carried to a frame and has no pixel there. */
+export const isLost = (state: State, object: number, frame: number): boolean =>
+  (state.lost[object] ?? []).some(([first, last]) => frame >= first && frame <= last);
+
+/** Quality per frame as far as it is in doubt: a frame on which an object is empty is the most. */
+export function doubts(state: State): (number | null)[] {
+  const quality = [...state.quality];
+  for (const [first, last] of Object.values(state.lost).flat()) quality.fill(0, first, last + 1);
+  return quality;
+}
+
 /** The nearest of `frames` ahead in a direction; past the end it begins again. Null without any. */
 export function following(
   frames: readonly number[],

@@ -70,6 +70,8 @@ export interface State {
   /** By object id. */
   object_quality: Record<string, (number | null)[]>;
   stale: [number, number][];
+  /** By object id, frames it was carried to and has no pixel on. */
+  lost: Record<string, [number, number][]>;
   suggestion: Suggestion | null;
   /** What instead, the best first. */
   alternatives: Suggestion[];
@@ -90,6 +92,8 @@ export interface Capabilities {
   clicks: boolean;
   box: boolean;
   ground_truth: boolean;
+  /** Which session it is, the same when it is opened again. */
+  session: string;
 }
 
 /** Column, row in image pixels (pixel centres at integers), and 1 for "belongs to the object". */
@@ -99,6 +103,8 @@ export interface Scribble {
   points: [x: number, y: number][];
   positive: boolean;
 }
+
+export type Others = "ask" | "take" | "leave";
 
 export interface AnnotatorCatalogue extends Catalogue {
   state: State;
@@ -129,6 +135,8 @@ interface Requests extends Record<keyof typeof annotator.requests, object> {
     seconds: number;
     clicks: readonly Click[];
     propagate: boolean;
+    /** What becomes of pixels that other objects were annotated with on this frame. */
+    others: Others;
   };
   "object.add": { name: string | null };
   "object.update": { object: number } & Partial<Omit<ObjectInfo, "id">>;
@@ -148,7 +156,8 @@ interface Requests extends Record<keyof typeof annotator.requests, object> {
 interface Replies {
   "mask.get": { masks: MaskPlace[] };
   "prompt.preview": { score: number; ms: number };
-  "mask.commit": { revision: number; saved: true };
+  /** Not saved where it would take pixels from others, by object id, and asks. */
+  "mask.commit": { revision: number; saved: boolean; takes: Record<string, number> };
   "object.add": { object: number };
   "history.undo": { label: string | null };
   "history.redo": { label: string | null };

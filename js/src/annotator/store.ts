@@ -29,6 +29,7 @@ export function createStore() {
     /** Which part of the video a pass shall cover. */
     passOpen: signal(false),
     logOpen: signal(false),
+    wholeScreen: signal(false),
     /** Said to screen readers, and shown for a while in the status line. */
     announcement: signal(""),
   };

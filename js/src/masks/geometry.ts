@@ -59,3 +59,5 @@ export function intersection(a: Rect, b: Rect): Rect {
   const y0 = Math.max(a.y0, b.y0);
   return { x0, y0, x1: Math.max(x0, Math.min(a.x1, b.x1)), y1: Math.max(y0, Math.min(a.y1, b.y1)) };
 }
+
+export const distance = (a: Point, b: Point): number => Math.hypot(a.x - b.x, a.y - b.y);

@@ -5,7 +5,7 @@
  */
 
 import { signal } from "@preact/signals";
-import { runsFromBuffer } from "./runs";
+import { equalRuns, runsFromBuffer } from "./runs";
 
 /** Where one frame's runs lie in a message's buffer, in uint32 units. */
 export interface MaskPlace {
@@ -106,10 +106,7 @@ export class Masks {
 
   private keep(frame: number, revision: number, runs: Uint32Array): void {
     const old = this.known.get(frame);
-    const before = !old ? null : equal(old.runs, runs) ? old.before : old.runs;
+    const before = !old ? null : equalRuns(old.runs, runs) ? old.before : old.runs;
     this.known.set(frame, { revision, runs, before });
   }
 }
-
-const equal = (a: Uint32Array, b: Uint32Array): boolean =>
-  a.length === b.length && a.every((run, i) => run === b[i]);

@@ -1,6 +1,6 @@
 /** Polygons: which pixels lie inside, and which vertex is near. Pure. */
 
-import { grow, isEmpty, type Point, type Rect, whole } from "./geometry";
+import { distance, grow, isEmpty, type Point, type Rect, whole } from "./geometry";
 
 /** A polygon of fewer vertices has no inside. */
 export const MIN_VERTICES = 3;
@@ -54,11 +54,20 @@ export function vertexNear(vertices: readonly Point[], at: Point, reach: number)
   let nearest = -1;
   let least = reach;
   vertices.forEach((vertex, index) => {
-    const distance = Math.hypot(vertex.x - at.x, vertex.y - at.y);
-    if (distance <= least) {
-      least = distance;
+    const far = distance(vertex, at);
+    if (far <= least) {
+      least = far;
       nearest = index;
     }
   });
   return nearest;
+}
+
+/**
+ * Whether a click closes an open outline: it is within `reach` of the first vertex, after the
+ * outline has been farther away. Corners may lie nearer to each other than that.
+ */
+export function closesAt(vertices: readonly Point[], at: Point, reach: number): boolean {
+  if (vertices.length < MIN_VERTICES || distance(vertices[0], at) > reach) return false;
+  return vertices.some((vertex) => distance(vertices[0], vertex) > reach);
 }

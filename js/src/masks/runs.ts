@@ -77,6 +77,9 @@ export function sampleRuns(
   return labels;
 }
 
+export const equalRuns = (a: Uint32Array, b: Uint32Array): boolean =>
+  a.length === b.length && a.every((run, i) => run === b[i]);
+
 /** A copy of the bytes of a message buffer as runs; a view may start at any byte. */
 export function runsFromBuffer(buffer: ArrayBufferView): Uint32Array {
   const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);

@@ -19,3 +19,7 @@ export function ago(value: number): string {
 
 /** A quality between 0 and 1 with two digits. */
 export const quality = (value: number): string => value.toFixed(2);
+
+/** What J&F is, for those who have not met it. */
+export const J_AND_F =
+  "J&F: the mean of J, how much of the masks overlaps (IoU), and F, how well their outlines agree; 0 to 1";

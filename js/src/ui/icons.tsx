@@ -33,6 +33,7 @@ const shapes = {
     </>
   ),
   pick: <path d="m3 2 9 5-4 1.200L6 12.500ZM8.5 9l3.5 4.5" />,
+  whole: <path d="M2.5 6V2.500H6M10 2.500h3.500V6M13.500 10v3.500H10M6 13.500H2.500V10" />,
   crosshair: (
     <>
       <circle cx="8" cy="8" r="4" />

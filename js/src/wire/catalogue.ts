@@ -60,6 +60,7 @@ interface CommonRequests extends Record<CommonKind, object> {
   hello: { view: string };
   bye: { view: string };
   ack: { view: string; push: number };
+  ping: object;
   cancel: { target: string };
   "frame.get": { frame: number; width?: number };
 }

@@ -27,6 +27,10 @@ const BUSY_AFTER = 1000;
 const WATCH_INTERVAL = 250;
 /** While it is busy, it is made sure so often that it still exists; milliseconds. */
 const PROBE_INTERVAL = 5000;
+/** How often it is made sure that the kernel listens, while somebody wants to know; milliseconds. */
+const BEAT = 1000;
+/** A kernel that has not answered for so long does not listen; milliseconds. */
+const SILENT_AFTER = 1500;
 /** Log lines kept. */
 const LOG_LENGTH = 200;
 
@@ -40,10 +44,17 @@ export class Kernel<C extends Catalogue> {
   /** Whether the kernel was restarted or shut down: this view hears of nothing any more. */
   readonly gone = signal(false);
 
+  /** Whether the kernel does not listen: it is busy with another cell, or no more. */
+  readonly silent = signal(false);
+
   private readonly handlers = new Map<string, PushHandler>();
   private readonly channel: Channel;
   private watch: ReturnType<typeof setInterval> | undefined;
   private probed = 0;
+  private heart: ReturnType<typeof setInterval> | undefined;
+  /** When the ping went out that has no answer yet, and when the host is asked about it next. */
+  private pinged: number | null = null;
+  private nextProbe = 0;
 
   /** @param view name of the view, unique over all pages */
   constructor(
@@ -80,6 +91,21 @@ export class Kernel<C extends Catalogue> {
       this.capabilities.value = capabilities;
       this.take(state);
     });
+  }
+
+  /**
+   * Finds out from now on whether the kernel listens, while there is somebody to be told. One ping
+   * waits at a time, and none is sent where nobody is: an idle kernel stays idle.
+   *
+   * @param wanted whether somebody wants to know
+   */
+  listen(wanted: () => boolean): void {
+    this.heart = setInterval(() => this.beat(wanted), BEAT / 2);
+  }
+
+  /** The host says that the connection is another now: is the kernel still there? */
+  reconsider(): void {
+    if (!this.gone.peek()) this.channel.probe();
   }
 
   /** The picture of a frame, at most `width` pixels wide where that is given. */
@@ -137,6 +163,7 @@ export class Kernel<C extends Catalogue> {
 
   close(): void {
     clearInterval(this.watch);
+    clearInterval(this.heart);
     this.channel.close();
   }
 
@@ -150,6 +177,35 @@ export class Kernel<C extends Catalogue> {
   /** The kernel is no more. */
   protected lost(): void {
     this.gone.value = true;
+    this.silent.value = false;
+  }
+
+  private beat(wanted: () => boolean): void {
+    if (this.gone.peek()) return;
+    const now = performance.now();
+    if (this.pinged !== null) {
+      const waited = now - this.pinged;
+      this.silent.value = waited >= SILENT_AFTER;
+      if (waited < this.nextProbe) return;
+      // Ever more seldom: a kernel that works for hours is not to find thousands of messages.
+      this.nextProbe *= 2;
+      this.reconsider();
+    } else if (wanted()) {
+      this.pinged = now;
+      this.nextProbe = BEAT;
+      this.channel.request("ping", {}, { slow: true }).then(
+        () => this.answered(),
+        (error) => {
+          this.answered();
+          this.fail(error);
+        },
+      );
+    }
+  }
+
+  private answered(): void {
+    this.pinged = null;
+    this.silent.value = false;
   }
 
   private async orNull<R>(reply: Promise<R>): Promise<R | null> {

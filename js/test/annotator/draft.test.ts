@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Draft } from "../../src/annotator/editing/draft";
-import { ERASED, PAINTED } from "../../src/annotator/editing/layers";
+import { ERASED, PAINTED, polygonLayer } from "../../src/annotator/editing/layers";
+import { digestOf, pack, unpack } from "../../src/annotator/editing/packed-drafts";
 import { whole } from "../../src/masks/geometry";
+import { encodeRuns } from "../../src/masks/runs";
 
 const WIDTH = 8;
 const HEIGHT = 6;
@@ -267,5 +269,72 @@ describe("a draft", () => {
         expect(composed()).toEqual(seen.at(-1));
       }),
     );
+  });
+});
+
+describe("a draft over a reload", () => {
+  const size = { width: WIDTH, height: HEIGHT };
+  const over = (packed: unknown) => unpack(JSON.parse(JSON.stringify(packed)), size);
+
+  it("is the same, whatever was drawn in it, and one step to take back", () => {
+    const committed = filled(at(4, 4), at(5, 4));
+    dab(1, 1);
+    dab(4, 4, ERASED);
+    for (const [x, y] of [
+      [1.5, 1.5],
+      [6.5, 1.5],
+      [6.5, 3.5],
+    ])
+      draft.addVertex({ x, y }, PAINTED);
+    draft.closePath();
+    draft.addVertex({ x: 2, y: 2 }, ERASED);
+    const shown = composed(committed);
+    const { polygons, path } = draft;
+    draft = over(pack(draft, 7));
+    expect(composed(committed)).toEqual(shown);
+    expect(draft.polygons).toEqual(polygons);
+    expect(draft.path).toEqual(path);
+    expect(draft.kind).toBe("brush");
+    draft.undo();
+    expect(composed(committed)).toEqual(committed);
+  });
+
+  it("asks for its prompts again", () => {
+    draft.addClick([1, 1, 1]);
+    draft.setPrediction(filled(at(1, 1)), 0.9);
+    draft.addClick([2, 1, 0]);
+    draft = over(pack(draft, 7));
+    expect(draft.clicks).toEqual([
+      [1, 1, 1],
+      [2, 1, 0],
+    ]);
+    expect(draft.waiting).toBe(true);
+  });
+
+  it("goes on from what was committed before it", () => {
+    const layer = polygonLayer(WIDTH, HEIGHT, {
+      value: PAINTED,
+      vertices: [
+        { x: 0.5, y: 0.5 },
+        { x: 3.5, y: 0.5 },
+        { x: 3.5, y: 3.5 },
+      ],
+    });
+    draft = new Draft(3, 1, WIDTH, HEIGHT, { layers: [layer], base: filled(at(7, 5)) });
+    const committed = Uint8Array.from(composed(filled(at(7, 5))));
+    draft.beginMove({ polygon: 0, vertex: 1 });
+    draft.move({ x: 1.5, y: 0.5 });
+    draft.endMove();
+    const shown = composed(committed);
+    draft = over(pack(draft, 7));
+    expect(composed(committed)).toEqual(shown);
+    expect(shown[at(7, 5)]).toBe(1);
+  });
+
+  it("knows other masks by their digest", () => {
+    const digests = [filled(), filled(1), filled(2), filled(1, 2)].map((m) =>
+      digestOf(encodeRuns(m)),
+    );
+    expect(new Set(digests).size).toBe(4);
   });
 });

@@ -9,6 +9,7 @@ import { whole } from "../../src/masks/geometry";
 import type { MaskLayer } from "../../src/masks/mask-layer";
 import { Masks } from "../../src/masks/mask-store";
 import { decodeRuns, encodeRuns } from "../../src/masks/runs";
+import { Activity } from "../../src/ui/activity";
 import type { RequestKind } from "../../src/wire/catalogue";
 import { isGone, KernelError } from "../../src/wire/channel";
 import { fakeModel } from "./fake-model";
@@ -33,6 +34,8 @@ let objects: ReturnType<typeof signal<ObjectInfo[]>>;
 let store: Store;
 let masks: Masks;
 let editor: Editor;
+let activity: Activity;
+let time: number;
 
 const object = (id: number, locked = false): ObjectInfo => ({
   id,
@@ -73,7 +76,10 @@ beforeEach(() => {
   );
   const synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
   const layer = { width: WIDTH, height: HEIGHT, all: whole(WIDTH, HEIGHT) } as MaskLayer;
-  editor = new Editor(patientKernel(), synced, store, masks, { layer, changed: () => {} });
+  const host = { layer, changed: () => {} };
+  time = 0;
+  activity = new Activity(() => time);
+  editor = new Editor(patientKernel(), synced, store, masks, host, activity);
 });
 
 /** Lets everything happen that waits for nothing from outside. */
@@ -118,7 +124,7 @@ describe("a commit", () => {
     const commit = last("mask.commit");
     expect(commit.fields).toMatchObject({ frame: 2, object: 1, annotation_type: "clicks" });
     expect(sent(commit)).toEqual(filled(1, 2));
-    commit.answer({ revision: 2, saved: true });
+    commit.answer({ revision: 2, saved: true, takes: {} });
     await done;
     const labels = decodeRuns(masks.get(2) as Uint32Array, new Uint8Array(PIXELS));
     expect([...labels].flatMap((label, i) => (label ? [[i, label]] : []))).toEqual([
@@ -184,6 +190,176 @@ describe("a commit", () => {
     await editor.annotations.commit(false);
     expect(asked).toEqual([]);
     expect(store.announcement.value).toMatch(/three points/);
+  });
+});
+
+describe("an outline", () => {
+  const outline = async (...corners: [number, number][]) => {
+    for (const [x, y] of corners) await editor.vertex({ x, y }, false, 0.5);
+  };
+  const SQUARE: [number, number][] = [
+    [0.5, 0.5],
+    [3.5, 0.5],
+    [3.5, 2.5],
+    [0.5, 2.5],
+  ];
+  const commit = async () => {
+    const done = editor.annotations.commit(false);
+    await settle();
+    const { fields, answer } = last("mask.commit");
+    answer({ revision: 2, saved: true, takes: {} });
+    await done;
+    return { fields, mask: sent(last("mask.commit")) };
+  };
+  const drag = (from: [number, number], to: [number, number] | null) => {
+    const handle = editor.vertexAt({ x: from[0], y: from[1] }, 0.5);
+    if (!handle) return false;
+    editor.take(handle);
+    if (to) editor.moveVertex({ x: to[0], y: to[1] });
+    editor.endMove();
+    return true;
+  };
+
+  it("closes on its first vertex once it has been away from it", async () => {
+    for (const x of [1, 1.2, 1.4, 0.9]) await editor.vertex({ x, y: 1 }, false, 0.5);
+    expect(editor.drafts.current.value?.path?.vertices).toHaveLength(4);
+    await outline([4, 1], [4, 3], [1.1, 1.1]);
+    expect(editor.drafts.current.value?.path).toBeNull();
+    expect(editor.drafts.current.value?.polygons[0].vertices).toHaveLength(6);
+  });
+
+  it("can be moved after it was committed, on what was there before", async () => {
+    const before = encodeRuns(filled(0));
+    masks.accept([place(2, before.length)], before);
+    await outline(...SQUARE);
+    await editor.finishPolygon();
+    const { mask } = await commit();
+    expect(mask).toEqual(filled(0, 7, 8, 9, 13, 14, 15));
+    expect(editor.drafts.unfinished.value).toEqual([]);
+    expect(drag([3.5, 0.5], [1.5, 0.5])).toBe(true);
+    expect(drag([3.5, 2.5], [1.5, 2.5])).toBe(true);
+    expect(editor.drafts.kind.value).toBe("polygon");
+    expect((await commit()).mask).toEqual(filled(0, 7, 13));
+    expect(drag([1.5, 2.5], [2.5, 2.5])).toBe(true);
+  });
+
+  it("that was taken and let go where it was leaves nothing unfinished", async () => {
+    await outline(...SQUARE);
+    await editor.finishPolygon();
+    const none = encodeRuns(filled());
+    masks.accept([place(2, none.length)], none);
+    await commit();
+    drag([3.5, 0.5], null);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+    await editor.vertex({ x: 5, y: 1 }, false, 0.5);
+    expect(editor.drafts.current.value?.polygons).toEqual([]);
+  });
+
+  it("cannot be moved once something else changed the mask, until that is taken back", async () => {
+    await outline(...SQUARE);
+    await editor.finishPolygon();
+    const none = encodeRuns(filled());
+    masks.accept([place(2, none.length)], none);
+    const { mask } = await commit();
+    masks.assume(2, encodeRuns(filled(1)));
+    expect(editor.vertexAt({ x: 3.5, y: 0.5 }, 0.5)).toBeNull();
+    masks.assume(2, encodeRuns(mask));
+    expect(editor.vertexAt({ x: 3.5, y: 0.5 }, 0.5)).not.toBeNull();
+  });
+});
+
+describe("a commit that would take pixels from others", () => {
+  const ask = async () => {
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(true);
+    await settle();
+    expect(last("mask.commit").fields).toMatchObject({ others: "ask", propagate: true });
+    last("mask.commit").answer({ revision: 1, saved: false, takes: { "2": 40 } });
+    await done;
+  };
+
+  it("is asked about, and stays a draft until it is decided", async () => {
+    await ask();
+    expect(editor.annotations.question.value?.takes).toEqual([[2, 40]]);
+    expect(editor.drafts.kind.value).toBe("brush");
+    const done = editor.annotations.decide("leave");
+    await settle();
+    expect(last("mask.commit").fields).toMatchObject({ others: "leave", propagate: true });
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
+    await done;
+    expect(editor.annotations.question.value).toBeNull();
+    expect(editor.drafts.kind.value).toBe("none");
+  });
+
+  it("is one draft with what was drawn while it was on its way", async () => {
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    dab(4, 2);
+    await settle();
+    last("mask.commit").answer({ revision: 1, saved: false, takes: { "2": 40 } });
+    await done;
+    expect(editor.annotations.question.value).not.toBeNull();
+    const both = editor.drafts.current.value?.layers.length;
+    await editor.history.undo();
+    expect([both, editor.drafts.current.value?.layers.length]).toEqual([2, 1]);
+  });
+
+  it("is asked about anew once the draft is another", async () => {
+    await ask();
+    dab(2, 1);
+    await settle();
+    expect(editor.annotations.question.value).toBeNull();
+    await editor.history.undo();
+    expect(editor.annotations.question.value).not.toBeNull();
+    store.shown.value = 3;
+    expect(editor.annotations.question.value).toBeNull();
+  });
+});
+
+describe("the seconds of a commit", () => {
+  it("are those of work: of a pause ten seconds count", async () => {
+    const spent = async () => {
+      dab(1, 1);
+      await settle();
+      const done = editor.annotations.commit(false);
+      await settle();
+      const { fields, answer } = last("mask.commit");
+      answer({ revision: 2, saved: true, takes: {} });
+      await done;
+      return fields.seconds;
+    };
+    for (const at of [4_000, 8_000, 200_000, 203_000]) {
+      time = at;
+      activity.note();
+    }
+    expect(await spent()).toBe(4 + 4 + 10 + 3);
+    time += 90_000;
+    expect(await spent()).toBe(10);
+    expect(await spent()).toBe(0);
+    time += 60_000;
+    store.shown.value = 3;
+    time += 2_000;
+    expect(await spent()).toBe(0);
+    activity.note();
+    time += 2_000;
+    expect(await spent()).toBe(2);
+  });
+});
+
+describe("Enter after a commit", () => {
+  it("follows no suggestion at once", async () => {
+    expect(editor.annotations.justCommitted).toBe(false);
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    expect(editor.annotations.justCommitted).toBe(true);
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
+    await done;
+    expect(editor.annotations.justCommitted).toBe(true);
   });
 });
 

@@ -1,11 +1,11 @@
 import { signal } from "@preact/signals";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Editor } from "../../src/annotator/editing/editor";
-import { Gestures } from "../../src/annotator/editing/gestures";
+import { Gestures, reachOf } from "../../src/annotator/editing/gestures";
 import type { Tool } from "../../src/annotator/messages";
 
 const IMAGE = { width: 100, height: 80 };
-const REACH = 5;
+const REACH = reachOf(1);
 
 let said: unknown[][];
 let tool: ReturnType<typeof signal<Tool>>;
@@ -30,11 +30,12 @@ function listeningEditor(): Editor {
     vertex: say("vertex"),
     fill: say("fill"),
     pick: say("pick"),
-    closePolygon: say("close"),
+    finishPolygon: say("finish"),
+    take: say("take"),
     moveVertex: say("move"),
     endMove: say("end"),
     cancelMove: say("cancel"),
-    grab: (at: { x: number; y: number }, reach: number) => {
+    vertexAt: (at: { x: number; y: number }, reach: number) => {
       const vertex = vertices.findIndex((v) => Math.hypot(v.x - at.x, v.y - at.y) <= reach);
       return vertex < 0 ? null : { polygon: -1, vertex };
     },
@@ -107,21 +108,66 @@ describe("gestures", () => {
     expect(said).toEqual([["scribble", [{ x: 97, y: 10 }], true]]);
   });
 
-  it("closes an outline where it began, or where its last vertex is placed again", () => {
+  it("places corners however near they are to others", () => {
+    tool.value = "polygon";
+    const corners = Array.from(
+      { length: 40 },
+      (_, i) => [10 + 3 * (i % 20), 10 + (i % 2)] as const,
+    );
+    for (const [x, y] of corners) {
+      drag([x, y]);
+      vertices.push({ x, y });
+    }
+    expect(said.map(([what, at]) => [what, at])).toEqual(
+      corners.map(([x, y]) => ["vertex", { x, y }]),
+    );
+  });
+
+  it("ends an outline by a second click at the same place, and begins none by it", () => {
+    tool.value = "polygon";
+    drag([50, 50]);
+    drag([51, 50]);
+    drag([51, 50]);
+    expect(said.map(([what]) => what)).toEqual(["vertex", "finish", "vertex"]);
+  });
+
+  it("takes two clicks at the same place with a pause between them for two corners", () => {
+    vi.useFakeTimers();
+    tool.value = "polygon";
+    drag([50, 50]);
+    vi.advanceTimersByTime(500);
+    drag([50, 50]);
+    vi.useRealTimers();
+    expect(said.map(([what]) => what)).toEqual(["vertex", "vertex"]);
+  });
+
+  it("ends an outline by the crosshair at its last vertex again, however late", () => {
+    vi.useFakeTimers();
+    tool.value = "polygon";
+    place(50, 50);
+    vertices.push({ x: 50, y: 50 });
+    vi.advanceTimersByTime(5000);
+    place(50, 50);
+    vi.useRealTimers();
+    expect(said.map(([what]) => what)).toEqual(["vertex", "finish"]);
+  });
+
+  it("takes hold of a vertex where it is dragged only", () => {
     tool.value = "polygon";
     vertices.push({ x: 10, y: 10 }, { x: 50, y: 10 }, { x: 50, y: 50 });
-    drag([12, 12]);
-    place(50, 50);
-    drag([51, 11]);
-    place(70, 50);
-    expect(said.map(([what]) => what)).toEqual(["end", "close", "end", "close", "end", "vertex"]);
+    drag([52, 12], [53, 13]);
+    expect(said.map(([what]) => what)).toEqual(["vertex"]);
   });
 
   it("moves a vertex instead of closing, and keeps it in the picture", () => {
     tool.value = "polygon";
     vertices.push({ x: 10, y: 10 }, { x: 50, y: 10 }, { x: 50, y: 50 });
     drag([10, 10], [-40, 200]);
-    expect(said).toEqual([["move", { x: -0.5, y: 79.5 }], ["end"]]);
+    expect(said).toEqual([
+      ["take", { polygon: -1, vertex: 0 }],
+      ["move", { x: -0.5, y: 79.5 }],
+      ["end"],
+    ]);
   });
 
   it("takes a vertex in hand by the crosshair and puts it down where it is placed next", () => {
@@ -133,7 +179,12 @@ describe("gestures", () => {
     place(70, 14);
     expect(gestures.current).toBeNull();
     gestures.follow({ x: 90, y: 14 });
-    expect(said).toEqual([["move", { x: 60, y: 12 }], ["move", { x: 70, y: 14 }], ["end"]]);
+    expect(said).toEqual([
+      ["take", { polygon: -1, vertex: 1 }],
+      ["move", { x: 60, y: 12 }],
+      ["move", { x: 70, y: 14 }],
+      ["end"],
+    ]);
   });
 
   it("brushes straight on from where the crosshair was used last", () => {

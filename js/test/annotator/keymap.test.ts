@@ -52,7 +52,12 @@ describe("the keymap", () => {
 
   it("lets the crosshair and an open outline share keys, and asks them first", () => {
     const sharing = OWN_KEYS.bindings.get("Enter") ?? [];
-    expect(sharing.map((a) => a.id)).toEqual(["crosshair.place", "polygon.close", "confirm"]);
+    expect(sharing.map((a) => a.id)).toEqual([
+      "crosshair.place",
+      "question.leave",
+      "polygon.close",
+      "confirm",
+    ]);
     expect(OWN_KEYS.clash(action("polygon.close"), "Enter")).toBeNull();
   });
 

@@ -4,7 +4,10 @@ import type { Action } from "../../ui/actions";
 import { DIRECTIONS } from "../../video/actions";
 import type { App } from "../app";
 import { bigStep, stepped } from "../editing/crosshair";
-import { hasCrosshair } from "./conditions";
+import { hasCrosshair, hasQuestion } from "./conditions";
+
+/** A question has the keys that answer it. */
+const canPlace = (app: App) => hasCrosshair(app) && !hasQuestion(app);
 
 /** A step of the crosshair; a big one where `big`. */
 const crosshairStep = (where: string, key: string, dx: number, dy: number, big: boolean) => ({
@@ -38,7 +41,7 @@ export const CROSSHAIR_ACTIONS: readonly Action<App>[] = [
     label: "Use the tool here",
     keys: ["Enter"],
     run: (app) => app.surface?.place(false),
-    enabled: hasCrosshair,
+    enabled: canPlace,
     mode: "crosshair",
   },
   {
@@ -47,7 +50,7 @@ export const CROSSHAIR_ACTIONS: readonly Action<App>[] = [
     label: "Use it the other way: not the object, erase",
     keys: ["Shift+Enter"],
     run: (app) => app.surface?.place(true),
-    enabled: hasCrosshair,
+    enabled: canPlace,
     mode: "crosshair",
   },
   {

@@ -99,6 +99,15 @@ export const OPACITY_ACTIONS: readonly Action<App>[] = [
 
 export const PANEL_ACTIONS: readonly Action<App>[] = [
   {
+    id: "view.whole",
+    group: "View",
+    label: "Whole screen",
+    keys: ["w"],
+    run: (app) => app.toggleWholeScreen(),
+    enabled: () => document.fullscreenEnabled,
+    pressed: (app) => app.store.wholeScreen.value,
+  },
+  {
     id: "export",
     group: "View",
     label: "Export",

@@ -2,7 +2,7 @@
 
 import type { Action } from "../../ui/actions";
 import type { App } from "../app";
-import { following, leastCertain } from "../landmarks";
+import { doubts, following, leastCertain } from "../landmarks";
 import type { Suggestion } from "../messages";
 import { take } from "./loop";
 
@@ -24,8 +24,10 @@ function goToProposal(app: App, direction: 1 | -1): void {
   if (next) take(app, next);
 }
 
-const uncertain = (app: App, direction: 1 | -1): number | null =>
-  leastCertain(app.kernel.state.value?.quality ?? [], app.navigation.frame.value, direction);
+function uncertain(app: App, direction: 1 | -1): number | null {
+  const state = app.kernel.state.value;
+  return state ? leastCertain(doubts(state), app.navigation.frame.value, direction) : null;
+}
 
 const landmark = (
   id: string,

@@ -33,7 +33,10 @@ function goToSuggestion(app: App): void {
 export function take(app: App, next: Suggestion): void {
   app.navigation.jump(next.frame);
   app.synced.activeObject.set(next.object);
-  app.synced.tool.set(TOOL_FOR[next.annotation_type] ?? "brush");
+  // That an object is absent is said by no tool.
+  if (next.annotation_type !== "absent") {
+    app.synced.tool.set(TOOL_FOR[next.annotation_type] ?? "brush");
+  }
   app.canvas?.focus();
 }
 

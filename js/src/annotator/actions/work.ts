@@ -2,7 +2,7 @@
 
 import type { Action } from "../../ui/actions";
 import type { App } from "../app";
-import { changes, hasCrosshair, hasDraft, hasPath, jobRuns } from "./conditions";
+import { changes, hasCrosshair, hasDraft, hasPath, hasQuestion, jobRuns } from "./conditions";
 import { canGo } from "./loop";
 
 const say = (id: "verified" | "absent", label: string, key: string): Action<App> => ({
@@ -51,6 +51,7 @@ function escapes(app: App): Escape | null {
       },
     };
   }
+  if (hasQuestion(app)) return { does: () => editor.annotations.dropQuestion() };
   if (surface?.busy) return { does: () => surface.cancelGesture() };
   if (hasPath(app)) return { does: () => editor.leavePolygon() };
   if (hasCrosshair(app)) return { does: () => surface?.moveCrosshair(null) };
@@ -62,6 +63,24 @@ function escapes(app: App): Escape | null {
 const confirms = (app: App) => (hasDraft(app) ? "commit" : "suggestion.go");
 
 export const WORK_ACTIONS: readonly Action<App>[] = [
+  {
+    id: "question.leave",
+    group: "Work in progress",
+    label: "Commit, and leave other objects their pixels",
+    keys: ["Enter"],
+    run: (app) => app.editor.annotations.decide("leave"),
+    enabled: hasQuestion,
+    mode: "question",
+  },
+  {
+    id: "question.take",
+    group: "Work in progress",
+    label: "Commit, and take pixels from other objects",
+    keys: ["Shift+Enter"],
+    run: (app) => app.editor.annotations.decide("take"),
+    enabled: hasQuestion,
+    mode: "question",
+  },
   {
     id: "polygon.close",
     group: "Work in progress",
@@ -88,7 +107,7 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     keys: ["Enter"],
     run: (app) => app.commands.run(confirms(app)),
     leads: confirms,
-    enabled: (app) => hasDraft(app) || canGo(app),
+    enabled: (app) => hasDraft(app) || (canGo(app) && !app.editor.annotations.justCommitted),
   },
   {
     id: "commit",

@@ -1,10 +1,13 @@
 /** How a draft becomes an annotation, and what can be said of a mask without drawing. */
 
-import { effect } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { Masks } from "../../masks/mask-store";
 import { encodeRuns } from "../../masks/runs";
+import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
+import type { Others } from "../messages";
 import type { Store } from "../store";
+import type { Draft } from "./draft";
 import type { Drafts } from "./drafts";
 import type { Objects } from "./objects";
 import type { Previews } from "./previews";
@@ -12,8 +15,23 @@ import type { Previews } from "./previews";
 /** Said where an outline cannot be closed. */
 export const TOO_FEW_VERTICES = "An outline needs three points or more";
 
+/**
+ * Milliseconds after a commit in which Enter follows no suggestion: one press too many, of those
+ * that close an outline and commit it, must not take the person to another frame.
+ */
+const REST = 1000;
+
+/** A commit that waits for a word: it would take pixels that others were annotated with. */
+export interface Question {
+  /** Object ids and pixels. */
+  takes: readonly (readonly [object: number, pixels: number])[];
+  propagate: boolean;
+}
+
 export class Annotations {
-  private since = performance.now();
+  private readonly asked = signal<(Question & { draft: Draft; step: object }) | null>(null);
+  private committed = Number.NEGATIVE_INFINITY;
+  private since: number;
   private readonly stop: () => void;
 
   constructor(
@@ -23,18 +41,39 @@ export class Annotations {
     private readonly objects: Objects,
     private readonly drafts: Drafts,
     private readonly previews: Previews,
+    private readonly activity: Activity,
   ) {
+    this.since = activity.worked;
     this.stop = effect(() => {
       store.shown.value;
-      this.since = performance.now();
+      this.since = activity.worked;
     });
+  }
+
+  /** What was asked of the draft in hand, until it becomes another. */
+  readonly question = computed<Question | null>(() => {
+    this.drafts.version.value;
+    const asked = this.asked.value;
+    const here = asked?.draft === this.drafts.current.value && asked?.draft.now === asked?.step;
+    return here ? asked : null;
+  });
+
+  /** Takes the question back; the draft stays. */
+  dropQuestion(): void {
+    this.asked.value = null;
+  }
+
+  /** Answers the question, and commits. */
+  async decide(others: "take" | "leave"): Promise<void> {
+    const { question } = this;
+    if (question.value) await this.commit(question.value.propagate, others);
   }
 
   /**
    * Saves the draft in hand. It is the one that was in hand when this was asked for: while the
    * last preview is on its way, the person may look elsewhere.
    */
-  async commit(propagate: boolean): Promise<void> {
+  async commit(propagate: boolean, others: Others = "ask"): Promise<void> {
     const draft = this.drafts.current.value;
     if (!draft || draft.isEmpty) return;
     if (draft.path && !draft.closePath()) draft.leavePath();
@@ -44,15 +83,17 @@ export class Annotations {
       return;
     }
     const seconds = this.measured();
+    this.committed = performance.now();
     if (!(await this.previews.answered(draft)) || draft.isEmpty) return;
     const { frame, object, kind, clicks } = draft;
     if (kind === "none") return;
+    const held = this.drafts.labels(frame, []).map((label) => (label === object ? 1 : 0));
     const labels = this.drafts.labels(frame, [draft]);
     const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
     const before = this.masks.revision(frame);
     this.drafts.send(draft);
     try {
-      await this.kernel.request(
+      const { fields } = await this.kernel.request(
         "mask.commit",
         {
           frame,
@@ -61,17 +102,31 @@ export class Annotations {
           seconds,
           clicks,
           propagate,
+          others,
         },
         { buffers: [runs] },
       );
+      if (!fields.saved) {
+        this.drafts.refused(draft);
+        this.ask(draft, propagate, fields.takes);
+        return;
+      }
+      this.committed = performance.now();
       this.drafts.arrived(draft);
-      if (this.masks.revision(frame) === before) this.masks.assume(frame, encodeRuns(labels));
+      this.drafts.outlines.keep(draft, held, runs);
+      if (others !== "leave" && this.masks.revision(frame) === before)
+        this.masks.assume(frame, encodeRuns(labels));
       this.announce(`Frame ${frame} saved`);
     } catch (error) {
       this.drafts.refused(draft);
       this.kernel.fail(error);
     }
     this.drafts.changed();
+  }
+
+  /** Whether something is being committed, or was a moment ago. */
+  get justCommitted(): boolean {
+    return this.drafts.saving.peek() > 0 || performance.now() - this.committed < REST;
   }
 
   /** Whether the active object has a committed mask on the shown frame. */
@@ -97,6 +152,7 @@ export class Annotations {
         seconds: this.measured(),
         clicks: [],
         propagate: false,
+        others: "ask",
       },
       { buffers: [runs] },
     );
@@ -109,9 +165,16 @@ export class Annotations {
     this.stop();
   }
 
-  /** Seconds since the frame was shown or the last annotation; they count once. */
+  private ask(draft: Draft, propagate: boolean, takes: Record<string, number>): void {
+    const pairs = Object.entries(takes).map(([id, pixels]) => [Number(id), pixels] as const);
+    this.asked.value = { draft, step: draft.now, propagate, takes: pairs };
+    this.drafts.changed();
+    this.announce("This would take pixels from other objects; nothing is saved yet");
+  }
+
+  /** Seconds of work since the frame was shown or the last annotation; they count once. */
   private measured(): number {
-    const now = performance.now();
+    const now = this.activity.worked;
     const seconds = (now - this.since) / 1000;
     this.since = now;
     return seconds;

@@ -36,6 +36,15 @@ interface Prompt {
   score: number | null;
 }
 
+/** All that is drawn and said in a draft. */
+export interface Work {
+  readonly clicks: readonly Click[];
+  readonly box: Box | null;
+  readonly scribbles: readonly Scribble[];
+  readonly layers: readonly Layer[];
+  readonly path: Path | null;
+}
+
 interface State {
   /** The step that led here, in words. */
   readonly step: string;
@@ -64,17 +73,25 @@ export class Draft {
   private position = 0;
   private motion: Motion | null = null;
 
+  /**
+   * @param start what was drawn and committed before, on what its object's mask was without it
+   */
   constructor(
     readonly frame: number,
     readonly object: number,
     readonly width: number,
     readonly height: number,
+    readonly start: { layers: readonly Layer[]; base: Uint8Array } | null = null,
   ) {
     this.edit = new Uint8Array(width * height);
+    if (!start) return;
+    this.states = [{ ...NOTHING, layers: start.layers }];
+    drawLayers(this.edit, width, start.layers, rectOf(start.layers));
   }
 
   /** Named after what matters most in it. */
   get kind(): DraftKind {
+    if (this.position === 0 && !this.motion) return "none";
     const { layers, path, prompt } = this.state;
     if (this.motion?.kind === "stroke" || layers.some((l) => !l.vertices)) return "brush";
     if (path || layers.length > 0) return "polygon";
@@ -110,6 +127,25 @@ export class Draft {
     );
   }
 
+  /** Another value after every step. */
+  get now(): object {
+    return this.state;
+  }
+
+  get layers(): readonly Layer[] {
+    return this.state.layers;
+  }
+
+  /** Whether it goes on from what was committed. */
+  get isReopened(): boolean {
+    return this.start !== null;
+  }
+
+  /** What the object's mask is without the layers; null for the committed mask. */
+  get base(): Uint8Array | null {
+    return this.prediction ?? this.start?.base ?? null;
+  }
+
   /** Whether the latest prompt still waits for its prediction. */
   get waiting(): boolean {
     return this.state.prompt !== null && this.state.prompt.predicted === null;
@@ -132,6 +168,27 @@ export class Draft {
   /** What undo takes back next. */
   get lastStep(): string {
     return this.motion?.kind ?? this.state.step;
+  }
+
+  /** Takes up work from before in one step; its prompts are to be predicted anew. */
+  takeUp(work: Work): void {
+    const { clicks, box, scribbles, layers, path } = work;
+    const prompts = clicks.length > 0 || box !== null || scribbles.length > 0;
+    const answers = { before: null, predicted: null, score: null };
+    const prompt = prompts ? { clicks, box, scribbles, ...answers } : null;
+    this.push({ step: "draft from before", prompt, layers: [...this.layers, ...layers], path });
+  }
+
+  /** Takes in what was drawn on top of it meanwhile, in one step. */
+  append({ state }: Draft): void {
+    const layers = [...this.layers, ...state.layers];
+    const prompt = state.prompt ?? this.state.prompt;
+    this.push({ step: "drawn meanwhile", prompt, layers, path: state.path ?? this.path });
+  }
+
+  /** Whether something is under way that is not a step yet. */
+  get isBusy(): boolean {
+    return this.motion !== null;
   }
 
   addClick(click: Click): void {
@@ -300,18 +357,14 @@ export class Draft {
    * @param locked 1 at the label of every object that may not lose pixels
    */
   compose(labels: Uint8Array, locked: Uint8Array, rect: Rect): void {
-    const { object, edit, width } = this;
-    const predicted = this.prediction;
+    if (this.isEmpty) return;
+    const { object, edit, width, base } = this;
     for (let y = rect.y0; y < rect.y1; y++) {
       const end = y * width + rect.x1;
       for (let i = y * width + rect.x0; i < end; i++) {
         const label = labels[i];
         const touched = edit[i];
-        const inside = touched
-          ? touched === PAINTED
-          : predicted
-            ? predicted[i] === 1
-            : label === object;
+        const inside = touched ? touched === PAINTED : base ? base[i] === 1 : label === object;
         if (inside) {
           if (label === object || !locked[label]) labels[i] = object;
         } else if (label === object) labels[i] = 0;

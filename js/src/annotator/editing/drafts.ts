@@ -4,11 +4,12 @@
  */
 
 import { computed, signal } from "@preact/signals";
-import type { Rect } from "../../masks/geometry";
+import type { Rect, Size } from "../../masks/geometry";
 import type { MaskLayer } from "../../masks/mask-layer";
 import type { Masks } from "../../masks/mask-store";
 import { decodeRuns } from "../../masks/runs";
 import type { Store } from "../store";
+import { CommittedOutlines } from "./committed-outlines";
 import { Draft, type DraftKind } from "./draft";
 import type { Objects } from "./objects";
 
@@ -29,13 +30,16 @@ export class Drafts {
   /** Sent to the kernel and not acknowledged yet; shown until then. */
   private readonly committing = new Set<Draft>();
   private discarded: Draft | null = null;
+  readonly outlines: CommittedOutlines;
 
   constructor(
     private readonly objects: Objects,
     private readonly store: Store,
     private readonly masks: Masks,
     private readonly host: DraftHost,
-  ) {}
+  ) {
+    this.outlines = new CommittedOutlines(masks, this.size);
+  }
 
   /** The draft of the active object on the shown frame. */
   readonly current = computed<Draft | null>(() => {
@@ -43,6 +47,15 @@ export class Drafts {
     const object = this.objects.active.value?.id;
     const frame = this.store.shown.value;
     return object === undefined ? null : (this.kept.get(key({ frame, object })) ?? null);
+  });
+
+  /** What has the vertices that can be moved: the draft, else what was committed last. */
+  readonly movable = computed<Draft | null>(() => {
+    this.masks.version.value;
+    const draft = this.current.value;
+    const object = this.objects.active.value?.id;
+    if (object === undefined || (draft && !draft.isEmpty)) return draft;
+    return this.outlines.at({ frame: this.store.shown.value, object }) ?? draft;
   });
 
   readonly kind = computed<DraftKind>(() => {
@@ -97,13 +110,31 @@ export class Drafts {
     const object = this.objects.active.value?.id ?? (await this.objects.addFirst());
     if (object === null) return null;
     let draft = this.kept.get(key({ frame, object }));
-    if (!draft) {
+    if (!draft || (draft.isReopened && draft.isEmpty)) {
       const { width, height } = this.host.layer;
       draft = new Draft(frame, object, width, height);
       this.kept.set(key(draft), draft);
       this.discarded = null;
     }
     return draft;
+  }
+
+  get size(): Size {
+    const { width, height } = this.host.layer;
+    return { width, height };
+  }
+
+  /** Takes a draft from before in, unless there is a newer one. */
+  adopt(draft: Draft): void {
+    if (this.kept.get(key(draft))?.isEmpty === false) return;
+    this.kept.set(key(draft), draft);
+    this.changed();
+  }
+
+  /** What was committed is a draft again; one that is in hand stays what it is. */
+  reopen(draft: Draft): void {
+    this.kept.set(key(draft), draft);
+    this.version.value++;
   }
 
   /** Whether the draft is still the one of its object and frame. */
@@ -126,8 +157,11 @@ export class Drafts {
   /** The kernel did not take it. */
   refused(draft: Draft): void {
     this.committing.delete(draft);
-    // Newer strokes on the same object lie on top of it already and are kept instead.
-    if (!this.kept.has(key(draft))) this.kept.set(key(draft), draft);
+    const newer = this.kept.get(key(draft));
+    // What is being drawn goes on in the newer one, which lies on top of it already.
+    if (newer?.isBusy) return;
+    if (newer && !newer.isEmpty) draft.append(newer);
+    this.kept.set(key(draft), draft);
   }
 
   forget(draft: Draft): void {

@@ -7,7 +7,8 @@ import { computed } from "@preact/signals";
 import { regionAt } from "../../masks/flood";
 import { type Point, whole } from "../../masks/geometry";
 import type { Masks } from "../../masks/mask-store";
-import { vertexNear } from "../../masks/polygon";
+import { closesAt, vertexNear } from "../../masks/polygon";
+import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { Box, ObjectInfo, Tool } from "../messages";
 import type { Store } from "../store";
@@ -37,6 +38,7 @@ export class Editor {
     private readonly store: Store,
     masks: Masks,
     private readonly host: DraftHost,
+    activity: Activity,
   ) {
     this.objects = new Objects(kernel, synced, store);
     this.drafts = new Drafts(this.objects, store, masks, host);
@@ -48,6 +50,7 @@ export class Editor {
       this.objects,
       this.drafts,
       this.previews,
+      activity,
     );
     this.history = new History(kernel, store, this.drafts, this.previews);
   }
@@ -83,17 +86,21 @@ export class Editor {
   }
 
   /**
-   * Adds a vertex to the open outline; the first decides whether its inside is erased. While the
-   * first object was still being made, the outline may have come within `reach` of the point.
+   * Adds a vertex to the open outline; the first decides whether its inside is erased. Within
+   * `reach` of the first, the outline is closed instead.
    */
   async vertex(at: Point, erase: boolean, reach: number): Promise<void> {
     const draft = await this.drafts.open();
     if (!draft) return;
-    const { vertices } = draft.path ?? { vertices: [] };
-    const near = vertexNear(vertices, at, reach);
-    if (near >= 0 && (near === 0 || near === vertices.length - 1)) return this.closePolygon();
+    if (draft.path && closesAt(draft.path.vertices, at, reach)) return this.closePolygon();
     draft.addVertex(at, erase ? ERASED : PAINTED);
     this.drafts.changed(NOWHERE);
+  }
+
+  /** Closes the outline if one is open: after every vertex that was placed before. */
+  async finishPolygon(): Promise<void> {
+    const draft = await this.drafts.open();
+    if (draft?.path) this.closePolygon();
   }
 
   closePolygon(): void {
@@ -108,19 +115,25 @@ export class Editor {
     this.drafts.changed(NOWHERE);
   }
 
-  /** Takes the nearest vertex within `reach` in hand, of the open outline first. */
-  grab(at: Point, reach: number): Handle | null {
-    const draft = this.drafts.current.value;
+  /** The nearest vertex within `reach`, of the open outline first. */
+  vertexAt(at: Point, reach: number): Handle | null {
+    const draft = this.drafts.movable.value;
     if (!draft || !this.objects.canEdit.value) return null;
     const outlines = [draft.path, ...draft.polygons.toReversed()];
     for (const [index, outline] of outlines.entries()) {
       const vertex = outline ? vertexNear(outline.vertices, at, reach) : -1;
       if (vertex < 0) continue;
-      const handle = { polygon: index === 0 ? -1 : outlines.length - 1 - index, vertex };
-      draft.beginMove(handle);
-      return handle;
+      return { polygon: index === 0 ? -1 : outlines.length - 1 - index, vertex };
     }
     return null;
+  }
+
+  /** Takes a vertex in hand. */
+  take(handle: Handle): void {
+    const draft = this.drafts.movable.value;
+    if (!draft) return;
+    this.drafts.reopen(draft);
+    draft.beginMove(handle);
   }
 
   moveVertex(to: Point): void {

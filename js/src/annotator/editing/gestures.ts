@@ -4,7 +4,7 @@
  * no DOM.
  */
 
-import { contains, type Point, type Size } from "../../masks/geometry";
+import { contains, distance, type Point, type Size } from "../../masks/geometry";
 import type { Handle } from "./draft";
 import type { Editor } from "./editor";
 import type { Stroke } from "./stroke";
@@ -13,14 +13,39 @@ import type { Stroke } from "./stroke";
 const MIN_BOX = 3;
 /** Points of a scribble lie at least this far apart, in image pixels. */
 const SCRIBBLE_STEP = 3;
-/** The crosshair stands on whole pixels: this near is the same place. */
-const SAME_PLACE = 0.75;
+/** A second click comes within so many milliseconds of the first, as most systems have it. */
+const DOUBLE_CLICK = 400;
+
+/** What is near for the corners of outlines, in image pixels. */
+export interface Reach {
+  /** A press takes hold of a vertex, once it is dragged. */
+  vertex: number;
+  /** A click is on the first vertex, and closes the outline. */
+  first: number;
+  /** A press that moves farther is a drag. */
+  drag: number;
+  /** A second click is at the same place: far less than corners lie apart. */
+  again: number;
+}
+
+/** Of a pointer, whose pixels are finer or coarser than those of the picture. */
+export const reachOf = (scale: number): Reach => ({
+  vertex: 9 / scale,
+  first: 6 / scale,
+  drag: 3 / scale,
+  again: 2 / scale,
+});
+
+/** The crosshair stands on whole pixels. */
+const CROSSHAIR: Reach = { vertex: 0.75, first: 0.75, drag: 0, again: 0.75 };
 
 export type Gesture =
   | { kind: "stroke"; stroke: Stroke }
   | { kind: "box"; from: Point; to: Point }
   | { kind: "scribble"; points: Point[]; positive: boolean }
-  | { kind: "vertex"; handle: Handle; moved: boolean };
+  /** A press with the polygon in hand: a new corner, or a drag of the vertex that is there. */
+  | { kind: "corner"; at: Point; negative: boolean; handle: Handle | null; reach: Reach }
+  | { kind: "vertex" };
 
 export class Gestures {
   /** What is under way; null between two. */
@@ -29,6 +54,8 @@ export class Gestures {
   private keyed = false;
   /** Where the crosshair was used last. */
   private placed: { at: Point; negative: boolean } | null = null;
+  /** The latest click with the polygon in hand. */
+  private clicked: { at: Point; time: number } | null = null;
 
   constructor(
     private readonly editor: Editor,
@@ -40,9 +67,8 @@ export class Gestures {
    * The pointer goes down.
    *
    * @param negative the point is not the object's
-   * @param reach image pixels within which a vertex is taken hold of
    */
-  down(at: Point, negative: boolean, reach: number): void {
+  down(at: Point, negative: boolean, reach: Reach): void {
     if (this.current) this.cancel();
     const { editor } = this;
     switch (editor.tool.value) {
@@ -64,8 +90,10 @@ export class Gestures {
         }
         break;
       case "polygon":
-        this.current = this.takeVertex(at, reach);
-        if (!this.current) this.run(editor.vertex(this.within(at), negative, reach));
+        if (editor.objects.mayEdit()) {
+          const handle = editor.vertexAt(at, reach.vertex);
+          this.current = { kind: "corner", at, negative, handle, reach };
+        }
         break;
       case "brush":
       case "eraser": {
@@ -82,13 +110,14 @@ export class Gestures {
     if (gesture?.kind === "stroke") gesture.stroke.extend(at);
     if (gesture?.kind === "box") gesture.to = at;
     if (gesture?.kind === "scribble") extend(gesture.points, at);
-    if (gesture?.kind === "vertex") {
-      gesture.moved = true;
-      this.editor.moveVertex(this.within(at));
+    if (gesture?.kind === "corner" && gesture.handle) {
+      if (distance(gesture.at, at) > gesture.reach.drag) this.takeVertex(gesture.handle);
     }
+    if (this.current?.kind === "vertex") this.editor.moveVertex(this.within(at));
   }
 
   up(at: Point): void {
+    if (this.current?.kind === "corner") this.move(at);
     const { current: gesture } = this;
     this.current = null;
     this.keyed = false;
@@ -99,10 +128,8 @@ export class Gestures {
     }
     if (gesture?.kind === "box") this.finishBox(gesture.from, at);
     if (gesture?.kind === "scribble") this.finishScribble(gesture.points, gesture.positive);
-    if (gesture?.kind === "vertex") {
-      this.editor.endMove();
-      if (!gesture.moved && this.closes(gesture.handle)) this.editor.closePolygon();
-    }
+    if (gesture?.kind === "vertex") this.editor.endMove();
+    if (gesture?.kind === "corner") this.corner(gesture.at, gesture.negative, gesture.reach);
   }
 
   /**
@@ -116,18 +143,20 @@ export class Gestures {
       this.up(at);
       return;
     }
-    this.down(at, negative, SAME_PLACE);
+    this.down(at, negative, CROSSHAIR);
+    if (this.current?.kind === "corner") {
+      const { handle } = this.current;
+      if (handle && !this.ends(handle)) this.takeVertex(handle);
+    }
     const { current: gesture } = this;
-    const lasts =
-      gesture?.kind === "vertex" ? !this.closes(gesture.handle) : gesture?.kind !== "stroke";
-    if (gesture && lasts) this.keyed = true;
+    if (gesture && gesture.kind !== "stroke" && gesture.kind !== "corner") this.keyed = true;
     else this.up(at);
   }
 
   /** The brush goes on straight from where the crosshair was used last; a dab where it was not. */
   strokeTo(at: Point): void {
     const { at: from, negative } = this.placed ?? { at, negative: false };
-    this.down(from, negative, SAME_PLACE);
+    this.down(from, negative, CROSSHAIR);
     this.up(at);
     this.placed = { at, negative };
   }
@@ -141,6 +170,7 @@ export class Gestures {
   rest(): void {
     this.cancel();
     this.placed = null;
+    this.clicked = null;
   }
 
   /** Gives up what is under way. */
@@ -152,13 +182,24 @@ export class Gestures {
     if (gesture?.kind === "vertex") this.editor.cancelMove();
   }
 
-  private takeVertex(at: Point, reach: number): Gesture | null {
-    const handle = this.editor.grab(at, reach);
-    return handle && { kind: "vertex", handle, moved: false };
+  private takeVertex(handle: Handle): void {
+    this.editor.take(handle);
+    this.current = { kind: "vertex" };
   }
 
-  /** The first vertex of an open outline closes it, and so does its last, pressed twice. */
-  private closes({ polygon, vertex }: Handle): boolean {
+  /** A corner, or with a second click at the same place the end of the outline. */
+  private corner(at: Point, negative: boolean, reach: Reach): void {
+    const now = performance.now();
+    const last = this.clicked;
+    const soon = reach === CROSSHAIR || (last && now - last.time <= DOUBLE_CLICK);
+    const again = last && soon && distance(last.at, at) <= reach.again;
+    this.clicked = again ? null : { at, time: now };
+    if (again) this.run(this.editor.finishPolygon());
+    else this.run(this.editor.vertex(this.within(at), negative, reach.first));
+  }
+
+  /** Whether a vertex is the first or the last of the open outline, where it can be closed. */
+  private ends({ polygon, vertex }: Handle): boolean {
     const path = this.editor.drafts.current.value?.path;
     return polygon < 0 && (vertex === 0 || vertex === (path?.vertices.length ?? 0) - 1);
   }

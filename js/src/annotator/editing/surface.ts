@@ -13,11 +13,9 @@ import type { Display, ObjectInfo, Scribble } from "../messages";
 import type { Store } from "../store";
 import { onPixel } from "./crosshair";
 import type { Editor } from "./editor";
-import { type Gesture, Gestures } from "./gestures";
+import { type Gesture, Gestures, reachOf } from "./gestures";
 import { drawMarks } from "./marks";
 
-/** CSS pixels from a vertex within which the pointer takes hold of it. */
-const REACH = 9;
 /** CSS pixels around the crosshair that stay in sight. */
 const MARGIN = 24;
 
@@ -149,7 +147,7 @@ export class Surface {
   private down(at: Point, event: PointerEvent): void {
     const negative = event.button === 2 || event.shiftKey;
     if (event.altKey) this.model.editor.pick(at);
-    else this.gestures.down(at, negative, REACH / this.canvas.viewport.view.scale);
+    else this.gestures.down(at, negative, reachOf(this.canvas.viewport.view.scale));
   }
 
   private drawMarks(context: CanvasRenderingContext2D): void {
@@ -184,7 +182,7 @@ export class Surface {
       ],
       box: gesture?.kind === "box" ? gesture : boxOf(draft?.box ?? null),
       path: draft?.path ?? null,
-      polygons: tool === "polygon" ? (draft?.polygons ?? []) : [],
+      polygons: tool === "polygon" ? (editor.drafts.movable.value?.polygons ?? []) : [],
       towards: tool === "polygon" && !gesture ? edge : null,
       waiting: draft?.waiting ?? false,
       cursor:

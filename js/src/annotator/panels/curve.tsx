@@ -8,7 +8,7 @@ import type { Line } from "../../chart/lines";
 import { chartShapes, frameOf } from "../../chart/picture";
 import { Shapes } from "../../chart/shapes";
 import { TargetField } from "../../chart/target-field";
-import { quality, seconds } from "../../ui/format";
+import { J_AND_F, quality, seconds } from "../../ui/format";
 import type { Theme } from "../../ui/theme";
 import type { App } from "../app";
 import type { CurvePoint, State } from "../messages";
@@ -23,7 +23,7 @@ export function Curve({ app }: { app: App }) {
   const points = state.curve;
   const hasTruth = points.some((point) => point.true !== null);
   const target = app.synced.target.value;
-  const now = { seconds: state.seconds, quality: meanQuality(state) };
+  const now = { seconds: state.seconds, quality: isJudged(state) ? meanQuality(state) : null };
   return (
     <section class="ev-card ev-curve" aria-labelledby="ev-curve-title">
       <div class="ev-title-row">
@@ -33,7 +33,8 @@ export function Curve({ app }: { app: App }) {
         <TargetField value={target} onChange={(value) => app.synced.target.set(value)} />
       </div>
       <p class="ev-now">
-        <strong>{now.quality === null ? "–" : quality(now.quality)}</strong> predicted after{" "}
+        <strong>{now.quality === null ? "–" : quality(now.quality)}</strong>{" "}
+        <span title={J_AND_F}>predicted J&amp;F</span> after{" "}
         <strong>{seconds(Math.round(now.seconds))}</strong> of yours
       </p>
       {target !== null && <Way target={target} points={points} />}
@@ -49,6 +50,15 @@ export function Curve({ app }: { app: App }) {
         </>
       )}
     </section>
+  );
+}
+
+/** Whether anything was predicted: of frames drawn by hand alone there is nothing to say. */
+export function isJudged(state: State): boolean {
+  const drawn = new Set(state.annotated.map(({ frame }) => frame));
+  return (
+    drawn.size === state.quality.length ||
+    state.quality.some((value, frame) => value !== null && !drawn.has(frame))
   );
 }
 

@@ -9,8 +9,8 @@ import type { App } from "../app";
 const NAMES: Record<string, string> = {
   davis: "DAVIS palette PNG",
   "youtube-vos": "YouTube-VOS folder",
-  coco: "COCO, JSON with an image per frame",
-  "youtube-vis": "YouTube-VIS, JSON with a track per object",
+  coco: "COCO (one annotation per image)",
+  "youtube-vis": "YouTube-VIS (one track per object)",
   overlay: "Video with overlay, MP4",
   numpy: "NumPy array, NPZ",
 };

@@ -7,6 +7,7 @@ import { describe } from "../editing/crosshair";
 import { Surface } from "../editing/surface";
 import { Curve } from "./curve";
 import { NextCard } from "./next-card";
+import { Notice } from "./notice";
 import { Objects } from "./objects";
 import { Status } from "./status";
 import { Timeline } from "./timeline";
@@ -27,6 +28,7 @@ export function Layout({ app }: { app: App }) {
     <div class="ev-layout">
       <Toolbar app={app} />
       <Picture app={app} />
+      <Notice app={app} />
       <Transport app={app} />
       <Timeline app={app} />
       <aside class="ev-side" aria-label="Suggestion, objects and quality">

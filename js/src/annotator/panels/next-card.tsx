@@ -1,7 +1,7 @@
 /** What to do next, and why: the agent's suggestion in a few lines, or the first steps. */
 
 import { ActionButton } from "../../ui/action-button";
-import { quality, seconds } from "../../ui/format";
+import { J_AND_F, quality, seconds } from "../../ui/format";
 import { atSuggestion, take } from "../actions/loop";
 import type { App } from "../app";
 import type { Suggestion } from "../messages";
@@ -13,6 +13,7 @@ const TASKS: Record<string, string> = {
   box: "a box",
   scribble: "a scribble",
   points: "verify points",
+  absent: "say that it is absent",
 };
 
 /** What the hand does once the frame is there. */
@@ -20,6 +21,7 @@ const HOW: Record<string, string> = {
   clicks: "Click what is wrong.",
   mask: "Paint it right.",
   box: "Draw a box.",
+  absent: "If it is not in the picture, say so; else draw it.",
 };
 
 export function NextCard({ app }: { app: App }) {
@@ -30,12 +32,28 @@ export function NextCard({ app }: { app: App }) {
       <h2 id="ev-next-title" class="ev-title">
         Next
       </h2>
-      {suggestion ? (
+      {app.editor.drafts.kind.value !== "none" ? (
+        <UnderWay app={app} />
+      ) : suggestion ? (
         <SuggestionBody app={app} suggestion={suggestion} />
       ) : (
         <p class="ev-text">{firstSteps(app)}</p>
       )}
     </section>
+  );
+}
+
+/** The hand has begun something: what comes after it is not for now. */
+function UnderWay({ app }: { app: App }) {
+  const object = app.editor.objects.active.value;
+  return (
+    <>
+      <p class="ev-headline">
+        Frame {app.store.shown.value}
+        {object ? `, ${object.name}` : ""}: yours, not saved yet
+      </p>
+      <p class="ev-text">Commit it where it is right; what to do next is said after that.</p>
+    </>
   );
 }
 
@@ -53,7 +71,7 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
       <dl class="ev-facts">
         {predicted !== null && (
           <div>
-            <dt>predicted J&amp;F</dt>
+            <dt title={J_AND_F}>predicted J&amp;F</dt>
             <dd>{quality(predicted)}</dd>
           </div>
         )}
@@ -71,7 +89,7 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
       )}
       <div class="ev-group ev-fill">
         {atSuggestion(app) ? (
-          <ActionButton app={app} id="mark.verified" text="It is right" showKey />
+          <Agree app={app} kind={annotation_type} />
         ) : (
           <ActionButton app={app} id="suggestion.go" text="Go there" showKey class="ev-primary" />
         )}
@@ -81,6 +99,14 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
     </>
   );
 }
+
+/** What ends the suggestion at once: the mask is right as it is, or the object is absent. */
+const Agree = ({ app, kind }: { app: App; kind: string }) =>
+  kind === "absent" ? (
+    <ActionButton app={app} id="mark.absent" text="It is absent" showKey class="ev-primary" />
+  ) : (
+    <ActionButton app={app} id="mark.verified" text="It is right" showKey />
+  );
 
 /** Frames that would come next; the person knows better where to look at times. */
 function Alternatives({ app }: { app: App }) {

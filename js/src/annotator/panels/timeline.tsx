@@ -10,6 +10,7 @@ import { useRef } from "preact/hooks";
 import { quality } from "../../ui/format";
 import { useInSight } from "../../ui/in-sight";
 import type { App } from "../app";
+import { isLost } from "../landmarks";
 import type { AnnotatedFrame, ObjectInfo, State } from "../messages";
 import { MARK_NAMES, Mark, type MarkKind } from "./mark";
 import { LEVELS, levelOf, qualityRuns } from "./quality";
@@ -98,6 +99,10 @@ const Legend = () => (
       </span>
     ))}
     <span>
+      <span class="ev-lost ev-legend-lost" />
+      empty: lost or absent
+    </span>
+    <span>
       <svg class="ev-legend-bars" viewBox="0 0 18 12" aria-hidden="true">
         {[1, 4, 7].map((level, i) => (
           <rect
@@ -181,7 +186,17 @@ function Lane({ app, state, object, count }: LaneProps) {
       class={`ev-lane ${active ? "ev-lane-active" : ""}`}
       style={{ "--ev-object": object.color }}
     >
-      <Strip values={state.object_quality[id] ?? []} stale={state.stale} count={count} />
+      <Strip values={withoutLost(state, id)} stale={state.stale} count={count} />
+      {(state.lost[id] ?? []).map(([first, last]) => (
+        <div
+          key={`lost-${first}`}
+          class="ev-lost"
+          style={{
+            left: `${(first / count) * 100}%`,
+            width: `${((last - first + 1) / count) * 100}%`,
+          }}
+        />
+      ))}
       {state.annotated
         .filter((annotated) => annotated.objects.includes(id))
         .map((annotated) => (
@@ -207,6 +222,13 @@ function Lane({ app, state, object, count }: LaneProps) {
   );
 }
 
+/** An empty mask has no quality: it is right where the object is gone, and else the object is lost. */
+function withoutLost(state: State, object: number): (number | null)[] {
+  const values = [...(state.object_quality[object] ?? [])];
+  for (const [first, last] of state.lost[object] ?? []) values.fill(null, first, last + 1);
+  return values;
+}
+
 function kindOf(annotated: AnnotatedFrame, object: number): MarkKind {
   for (const kind of ["absent", "verified", "corrected"] as const) {
     if (annotated[kind].includes(object)) return kind;
@@ -225,8 +247,11 @@ function describe(state: State | null, frame: number): string {
       .map(({ name }) => name);
     if (names.length > 0) parts.push(`${MARK_NAMES[kind]}: ${names.join(", ")}`);
   }
+  const lost = state.objects.filter(({ id }) => isLost(state, id, frame));
+  if (lost.length > 0) parts.push(`empty, lost or absent: ${lost.map((o) => o.name).join(", ")}`);
   const value = state.quality[frame];
-  if (value !== null && value !== undefined && levelOf(value) !== null) {
+  const judged = lost.length < state.objects.length;
+  if (judged && value !== null && value !== undefined && levelOf(value) !== null) {
     parts.push(`predicted J&F ${quality(value)}`);
   }
   if (state.suggestion?.frame === frame) parts.push("suggested next");

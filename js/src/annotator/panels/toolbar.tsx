@@ -3,18 +3,23 @@
  * how the tool in hand is used and how the picture is shown.
  */
 
+import { useEffect, useRef } from "preact/hooks";
 import { ADDED, REMOVED } from "../../masks/label-paint";
 import { ActionButton } from "../../ui/action-button";
 import { Icon } from "../../ui/icons";
 import { display } from "../../ui/key-names";
+import { rove } from "../../ui/roving";
 import type { App } from "../app";
+import { PAINTED } from "../editing/layers";
 import type { Tool } from "../messages";
 import { ExportMenu } from "./export-menu";
 
 export function Toolbar({ app }: { app: App }) {
   const editable = !app.synced.readOnly.value;
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => (element.current ? rove(element.current) : undefined), []);
   return (
-    <div class="ev-toolbar" role="toolbar" aria-label="Tools and view">
+    <div ref={element} class="ev-toolbar" role="toolbar" aria-label="Tools and view">
       {editable && (
         <div class="ev-segments" role="group" aria-label="Tool">
           <ActionButton app={app} id="tool.clicks" icon="points" text="Points" />
@@ -61,6 +66,7 @@ export function Toolbar({ app }: { app: App }) {
           <ActionButton app={app} id="view.fit" icon="fit" />
           <ActionButton app={app} id="view.actual" icon="actual" />
           <ActionButton app={app} id="crosshair" icon="crosshair" />
+          <ActionButton app={app} id="view.whole" icon="whole" />
         </div>
       </div>
     </div>
@@ -74,7 +80,8 @@ const HINTS: Record<Tool, string> = {
   box: "Drag from corner to corner.",
   brush: "Drag to paint; with the right button to erase.",
   eraser: "Drag to erase.",
-  polygon: "Click the corners; the first one closes. Drag them until you commit.",
+  polygon:
+    "Click the corners; with the right button to take away. A double click closes; drag corners to move them.",
   fill: "Click a hole to fill it; right click a piece to take it away.",
   pick: "Click an object to take it in hand.",
 };
@@ -105,6 +112,11 @@ function hint(app: App) {
         {app.editor.brushes.value && <>, {key("crosshair.stroke")} draws a line</>}.
       </>
     );
+  }
+  const path = app.editor.drafts.current.value?.path;
+  if (path) {
+    const does = path.value === PAINTED ? "adds to the mask" : "takes away from the mask";
+    return `This outline ${does}, as its first corner says. Click that corner, double-click or press Enter to close.`;
   }
   return HINTS[app.editor.tool.value];
 }

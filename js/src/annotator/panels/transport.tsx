@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { ActionButton } from "../../ui/action-button";
 import { seconds } from "../../ui/format";
 import type { App } from "../app";
+import type { Question } from "../editing/annotations";
 import { PassMenu } from "./pass-menu";
 
 export function Transport({ app }: { app: App }) {
@@ -17,7 +18,33 @@ export function Transport({ app }: { app: App }) {
       </div>
       <span class="ev-spring" />
       {app.kernel.job.value.phase !== "idle" && <Running app={app} />}
-      {app.editor.drafts.kind.value !== "none" ? <Unfinished app={app} /> : <Finished app={app} />}
+      <Work app={app} />
+    </div>
+  );
+}
+
+function Work({ app }: { app: App }) {
+  const { drafts, annotations } = app.editor;
+  const question = annotations.question.value;
+  if (question) return <Asked app={app} question={question} />;
+  return drafts.kind.value !== "none" ? <Unfinished app={app} /> : <Finished app={app} />;
+}
+
+/** A commit would take pixels from other objects: the person says whether it may. */
+function Asked({ app, question }: { app: App; question: Question }) {
+  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? id;
+  const from = question.takes.map(
+    ([id, pixels]) =>
+      `${pixels.toLocaleString("en")} ${pixels === 1 ? "pixel" : "pixels"} from ${name(id)}`,
+  );
+  const words = `Takes ${from.join(", ")}`;
+  return (
+    <div class="ev-group ev-unfinished" role="group" aria-label="Pixels of other objects">
+      <strong class="ev-asked" role="alert" title={words}>
+        {words}
+      </strong>
+      <ActionButton app={app} id="question.leave" text="Leave them" showKey class="ev-primary" />
+      <ActionButton app={app} id="question.take" text="Take them" showKey />
     </div>
   );
 }

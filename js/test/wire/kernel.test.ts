@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { NothingMore } from "../../src/wire/catalogue";
+import { Kernel } from "../../src/wire/kernel";
+
+type Message = { id: string; kind: string };
+
+describe("a kernel that is listened for", () => {
+  let sent: Message[];
+  let cut: boolean;
+  let wanted: boolean;
+  let kernel: Kernel<NothingMore>;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    sent = [];
+    cut = false;
+    wanted = true;
+    kernel = new Kernel<NothingMore>("view", (content) => {
+      if (cut) throw new Error("Cannot send");
+      sent.push(content as Message);
+    });
+    kernel.listen(() => wanted);
+  });
+
+  afterEach(() => {
+    kernel.close();
+    vi.useRealTimers();
+  });
+
+  const pings = () => sent.filter(({ kind }) => kind === "ping");
+  const answer = async () => {
+    kernel.receive({ id: pings().at(-1)?.id, ok: true }, []);
+    await vi.advanceTimersByTimeAsync(0);
+  };
+
+  it("is silent within two seconds of its last answer, until it answers", async () => {
+    await vi.advanceTimersByTimeAsync(500);
+    await answer();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(kernel.silent.value).toBe(true);
+    expect(kernel.gone.value).toBe(false);
+    expect(pings()).toHaveLength(2);
+    await answer();
+    expect(kernel.silent.value).toBe(false);
+  });
+
+  it("is left alone where nobody wants to know", async () => {
+    wanted = false;
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(sent).toEqual([]);
+  });
+
+  it("finds few messages after an hour of other work", async () => {
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(pings()).toHaveLength(1);
+    expect(sent.length).toBeLessThan(20);
+  });
+
+  it("is gone once the host sends no more, and says it once", async () => {
+    cut = true;
+    kernel.reconsider();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(kernel.gone.value).toBe(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(kernel.log.value).toHaveLength(1);
+    expect(kernel.silent.value).toBe(false);
+  });
+});
