@@ -461,9 +461,10 @@ def nearest_annotated(annotated: Sequence[int], n_frames: int) -> np.ndarray:
     """
     if not len(annotated):
         return np.full(n_frames, -1, dtype=np.int64)
-    frames = np.arange(n_frames)
-    distance = np.abs(frames[:, None] - np.asarray(annotated)[None])
-    return np.asarray(annotated, dtype=np.int64)[distance.argmin(axis=1)]
+    sources = np.asarray(annotated, dtype=np.int64)
+    # From the frame after the middle between two of them on, the later one is nearer.
+    ends = (sources[:-1] + sources[1:]) // 2 + 1
+    return sources[np.searchsorted(ends, np.arange(n_frames), side="right")]
 
 
 def affected_frames(

@@ -21,6 +21,7 @@ from evavos_widget.mask_prediction.pixels import (
     prediction_of,
     start_of,
 )
+from evavos_widget.mask_prediction.replay import replayed
 from evavos_widget.networks.compact import CELL, CERTAIN, Features
 from evavos_widget.networks.ready import (
     compact_network,
@@ -121,16 +122,16 @@ class CompactPredictor(MaskPredictor):
         belief = _Belief.of(start)
         digest = hashlib.blake2b(belief.odds.tobytes(), digest_size=16)
         digest.update(repr(prompts.box).encode())
-        given: list[Point] = []
+        digests = []
         for step in steps:
-            given += step
             digest.update(repr(step).encode())
-            belief = self._remember(
-                (key, digest.digest()),
-                lambda b=belief, points=tuple(given): self._apply(
-                    image, key, b, points, prompts.box
-                ),
-            )
+            digests.append(digest.digest())
+
+        def after(n: int, before: _Belief) -> _Belief:
+            given = [point for step in steps[: n + 1] for point in step]
+            return self._apply(image, key, before, given, prompts.box)
+
+        belief = replayed(self._cache, key, digests, belief, after)
         probability = 1 / (1 + np.exp(-belief.odds))
         pin(probability, prompts)
         return prediction_of(probability)

@@ -190,6 +190,7 @@ class AnnotatorController:
 
     def _commit(self, request: Request) -> Reply:
         fields, video = request.fields, self.session.video
+        propagate = fields.flag("propagate")  # refused before anything is changed
         revision = self.session.annotate(
             self._frame(request),
             unpack_mask(request.buffers, video.height, video.width),
@@ -198,7 +199,7 @@ class AnnotatorController:
             seconds=min(fields.number("seconds"), LONGEST_ANNOTATION),
             clicks=fields.clicks("clicks"),
         )
-        if fields.flag("propagate"):
+        if propagate:
             self._passes.want()
         return {"revision": revision, "saved": True}, []
 
