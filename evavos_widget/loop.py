@@ -476,15 +476,14 @@ def affected_frames(
     before, or the same frame with another content.
     """
     affected: set[int] = set()
-    ids = {o for k in (before, after) for a in k.values() for o in a.objects}
+    other = {f for f in {*before, *after} if before.get(f) is not after.get(f)}
+    ids = {o for k in (before, after) for f in other if f in k for o in k[f].objects}
     for obj in ids:
         source_before = nearest_annotated(objects_annotated(before, obj), n_frames)
         source_after = nearest_annotated(objects_annotated(after, obj), n_frames)
         changed = source_before != source_after
-        for f in set(source_after[~changed].tolist()) - {-1}:
-            if before[f] is not after[f] and not np.array_equal(
-                before[f].labels == obj, after[f].labels == obj
-            ):
+        for f in other & set(source_after[~changed].tolist()):
+            if not np.array_equal(before[f].labels == obj, after[f].labels == obj):
                 changed |= source_after == f
         affected.update(np.flatnonzero(changed).tolist())
     return affected
