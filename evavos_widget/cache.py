@@ -7,15 +7,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["ByteBoundedCache"]
+__all__ = ["ByteBoundedCache", "Sized"]
 
 
-class _Sized(Protocol):
+class Sized(Protocol):
+    """What says its size in bytes."""
+
     @property
-    def nbytes(self) -> int: ...
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        ...
 
 
-T = TypeVar("T", bound=_Sized)
+T = TypeVar("T", bound=Sized)
 
 
 class ByteBoundedCache:
@@ -32,7 +36,7 @@ class ByteBoundedCache:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._items: OrderedDict[Hashable, _Sized] = OrderedDict()
+        self._items: OrderedDict[Hashable, Sized] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -51,7 +55,7 @@ class ByteBoundedCache:
         with self._lock:
             return self._items.get(key)
 
-    def put(self, key: Hashable, value: _Sized) -> None:
+    def put(self, key: Hashable, value: Sized) -> None:
         """Keep `value`, and drop what was used longest ago if that is too much."""
         with self._lock:
             self._items[key] = value

@@ -461,9 +461,10 @@ def nearest_annotated(annotated: Sequence[int], n_frames: int) -> np.ndarray:
     """
     if not len(annotated):
         return np.full(n_frames, -1, dtype=np.int64)
-    frames = np.arange(n_frames)
-    distance = np.abs(frames[:, None] - np.asarray(annotated)[None])
-    return np.asarray(annotated, dtype=np.int64)[distance.argmin(axis=1)]
+    sources = np.asarray(annotated, dtype=np.int64)
+    # From the frame after the middle between two of them on, the later one is nearer.
+    ends = (sources[:-1] + sources[1:]) // 2 + 1
+    return sources[np.searchsorted(ends, np.arange(n_frames), side="right")]
 
 
 def affected_frames(
@@ -475,15 +476,14 @@ def affected_frames(
     before, or the same frame with another content.
     """
     affected: set[int] = set()
-    ids = {o for k in (before, after) for a in k.values() for o in a.objects}
+    other = {f for f in {*before, *after} if before.get(f) is not after.get(f)}
+    ids = {o for k in (before, after) for f in other if f in k for o in k[f].objects}
     for obj in ids:
         source_before = nearest_annotated(objects_annotated(before, obj), n_frames)
         source_after = nearest_annotated(objects_annotated(after, obj), n_frames)
         changed = source_before != source_after
-        for f in set(source_after[~changed].tolist()) - {-1}:
-            if before[f] is not after[f] and not np.array_equal(
-                before[f].labels == obj, after[f].labels == obj
-            ):
+        for f in other & set(source_after[~changed].tolist()):
+            if not np.array_equal(before[f].labels == obj, after[f].labels == obj):
                 changed |= source_after == f
         affected.update(np.flatnonzero(changed).tolist())
     return affected

@@ -13,6 +13,7 @@ from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction.evidence import Stroke, gather, reconsider
 from evavos_widget.mask_prediction.pixels import checked, pin, prediction_of, scribbled, start_of
+from evavos_widget.mask_prediction.replay import replayed
 from evavos_widget.mask_prediction.superpixels import SuperpixelGraph
 from evavos_widget.mask_prediction.weights import FIRST_LOOK, SECOND_LOOK
 from evavos_widget.prompts import Box, Prediction, Prompts
@@ -91,12 +92,13 @@ class ClassicalPredictor(MaskPredictor):
         if prompts.box is not None:
             begun = _segment_box(graph, begun, _scaled_box(prompts.box, scale))
         digest = hashlib.blake2b(begun.tobytes(), digest_size=16)
-        belief = begun
-        for n in range(1, len(strokes) + 1):
-            digest.update(strokes[n - 1].points.tobytes() + bytes([strokes[n - 1].positive]))
-            belief = self._remember(
-                key, digest.digest(), lambda n=n, b=belief: _claim(graph, b, strokes[:n])
-            )
+        digests = []
+        for stroke in strokes:
+            digest.update(stroke.points.tobytes() + bytes([stroke.positive]))
+            digests.append(digest.digest())
+        belief = replayed(
+            self._cache, key, digests, begun, lambda n, b: _claim(graph, b, strokes[: n + 1])
+        )
         before = cv2.resize(start, graph.shape[::-1], interpolation=cv2.INTER_AREA)
         change = cv2.resize(belief - before, (width, height), interpolation=cv2.INTER_LINEAR)
         probability = np.clip(start + change, 0, 1)

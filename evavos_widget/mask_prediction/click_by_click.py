@@ -16,6 +16,7 @@ import torch
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction.pixels import checked, clicks_along, start_of
+from evavos_widget.mask_prediction.replay import replayed
 from evavos_widget.networks.devices import out_of_memory
 from evavos_widget.prompts import Box, Prediction, Prompts
 
@@ -173,13 +174,17 @@ class ClickByClick(MaskPredictor):
         low = self._low(start, embedding) if (start > 0.5).any() else None
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((prompts.box, None if low is None else low.tobytes())).encode())
-        answer: Answer | None = None
-        for n in range(min(first, len(points)), len(points) + 1):
-            digest.update(repr(points[:n]).encode())
-            make = self._asking(embedding, points[:n], prompts.box, low)
-            known = None if key is None else (key, digest.digest())
-            answer = make() if known is None else self._cache.get(known, make)
-            low = answer.low
+        counts = range(min(first, len(points)), len(points) + 1)
+        digests = []
+        for n in counts:
+            digest.update(repr(points[n - 1 : n] if digests else points[:n]).encode())
+            digests.append(digest.digest())
+
+        def after(step: int, before: Answer | None) -> Answer:
+            seen = low if before is None else before.low
+            return self._asked(embedding, points[: counts[step]], prompts.box, seen)
+
+        answer = replayed(self._cache, key, digests, None, after)
         assert answer is not None  # there is at least a box or a point
         return Prediction(
             mask=answer.logits > 0,
@@ -187,16 +192,16 @@ class ClickByClick(MaskPredictor):
             score=float(np.clip(answer.score, 0, 1)),
         )
 
-    def _asking(
+    def _asked(
         self,
         embedding: Any,
         points: list[tuple[float, float, int]],
         box: Box | None,
         low: np.ndarray | None,
-    ) -> Callable[[], Answer]:
+    ) -> Answer:
         places = np.array([[x, y] for x, y, _ in points]) if points else None
         signs = np.array([sign > 0 for _, _, sign in points]) if points else None
-        return lambda: self._ask(embedding, places, signs, box, low)
+        return self._ask(embedding, places, signs, box, low)
 
     def _embedding(self, image: np.ndarray, key: Hashable | None) -> Any:
         if key is None:

@@ -21,6 +21,7 @@ from evavos_widget.mask_prediction.pixels import (
     prediction_of,
     start_of,
 )
+from evavos_widget.mask_prediction.replay import replayed
 from evavos_widget.metrics import jaccard
 from evavos_widget.networks.compact import CELL, CERTAIN, Features
 from evavos_widget.networks.ready import (
@@ -141,18 +142,17 @@ class CompactPredictor(MaskPredictor):
         belief = _Belief.of(start)
         digest = hashlib.blake2b(belief.odds.tobytes(), digest_size=16)
         digest.update(repr(prompts.box).encode())
-        given: list[Point] = []
-        before = belief
+        digests = []
         for step in steps:
-            given += step
-            before = belief
             digest.update(repr(step).encode())
-            belief = self._remember(
-                (key, digest.digest()),
-                lambda b=belief, points=tuple(given): self._apply(
-                    image, key, b, points, prompts.box
-                ),
-            )
+            digests.append(digest.digest())
+
+        def after(n: int, before: _Belief) -> _Belief:
+            given = [point for step in steps[: n + 1] for point in step]
+            return self._apply(image, key, before, given, prompts.box)
+
+        before = replayed(self._cache, key, digests[:-1], belief, after) if steps else belief
+        belief = replayed(self._cache, key, digests, belief, after)
         probability = 1 / (1 + np.exp(-belief.odds))
         pin(probability, prompts)
         found = prediction_of(probability)

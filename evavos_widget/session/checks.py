@@ -119,12 +119,14 @@ def as_labels(
     state: State, mask: Any, objects: Collection[int] | None, what: str
 ) -> tuple[np.ndarray, set[int]]:
     """A mask as label map, and whom it speaks for; `what` is how sentences call it."""
+    for obj in sorted(objects or ()):
+        check_object(state, obj)
     labels = as_label_map(mask, *state.masks.shape[1:], what)
     if np.asarray(mask).dtype == bool and objects is not None and len(objects) == 1:
         labels = labels * np.uint8(next(iter(objects)))
     present = set(np.unique(labels).tolist()) - {0}
     spoken = present if objects is None else set(objects)
-    for obj in sorted(spoken | present):
+    for obj in sorted(present):
         check_object(state, obj)
     if stray := present - spoken:
         raise ValueError(

@@ -7,11 +7,14 @@ named by a digest of the journal's lines, and are read from the file when they a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,14 +48,17 @@ def save_masks(folder: Path, states: Sequence[State], lines: int, digest: bytes)
     OSError
         The disk refused; what was saved before is as it was.
     """
-    pool: dict[int, np.ndarray] = {}
+    pool: dict[bytes, np.ndarray] = {}
+    numbers: dict[bytes, int] = {}
+    places: dict[int, int] = {}  # of arrays by identity, which spares looking into most of them
     where: list[list[int]] = []
-    places: dict[int, int] = {}
     for state in states:
         row = [state.masks.runs(frame) for frame in range(len(state.masks))]
-        for runs in row:
-            pool.setdefault(id(runs), runs)
-            places.setdefault(id(runs), len(places))
+        for runs in {id(r): r for r in row}.values():
+            if id(runs) not in places:
+                content = hashlib.blake2b(np.ascontiguousarray(runs), digest_size=16).digest()
+                pool.setdefault(content, runs)
+                places[id(runs)] = numbers.setdefault(content, len(numbers))
         where.append([places[id(runs)] for runs in row])
     arrays: dict[str, np.ndarray] = {
         "lines": np.array(lines),
@@ -146,12 +152,14 @@ class SavedMasks:
             stale=frozenset(saved[f"stale{suffix}"].tolist()),
             curve=tuple(_curve(saved[f"curve{suffix}"])),
         )
-        offsets = saved["offsets"].tolist()
-        masks = {
-            frame: self._runs[offsets[place] : offsets[place + 1]]
-            for frame, place in enumerate(self._places(number).tolist())
-        }
+        masks = {frame: self._views[p] for frame, p in enumerate(self._places(number).tolist())}
         return adopted.with_runs(masks, revision)
+
+    @cached_property
+    def _views(self) -> list[np.ndarray]:
+        """The runs of each mask: one object, however many states and frames share it."""
+        ends = self._arrays["offsets"].tolist()
+        return [self._runs[a:b] for a, b in pairwise(ends)]
 
     def _places(self, number: int) -> np.ndarray:
         """For each frame, which of the saved runs are its mask."""

@@ -137,6 +137,8 @@ class State:
 
     def with_masks(self, changed: Mapping[int, np.ndarray], revision: int) -> State:
         """Replace the label maps of some frames."""
+        if not changed:
+            return self
         revisions = list(self.revisions)
         for frame in changed:
             revisions[frame] = revision

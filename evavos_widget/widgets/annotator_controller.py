@@ -201,6 +201,7 @@ class AnnotatorController:
 
     def _commit(self, request: Request) -> Reply:
         fields, video = request.fields, self.session.video
+        propagate = fields.flag("propagate")  # refused before anything is changed
         frame, obj = self._frame(request), fields.integer("object")
         mask = unpack_mask(request.buffers, video.height, video.width)
         others = fields.text_or_none("others") or "ask"
@@ -227,7 +228,7 @@ class AnnotatorController:
             seconds=min(fields.number("seconds"), LONGEST_ANNOTATION),
             clicks=fields.clicks("clicks"),
         )
-        if fields.flag("propagate"):
+        if propagate:
             self._passes.want()
         return {"revision": revision, "saved": True, "takes": {}}, []
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import reprlib
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -18,15 +20,36 @@ MAX_ITEMS = 100_000
 """Items of the longest list that is taken: frames of nearly an hour of video, or the corners of any
 stroke, and little enough that checking it keeps nobody waiting."""
 
+MAX_INTEGER = 2**53 - 1
+"""The largest whole number that JavaScript tells from the next one."""
+
+_NOT_WRITTEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+"""What no name, path or kind has in it: no file system or encoding takes all of these."""
+
 _SHOWN = 60
 """Characters of a wrong value that its error shows."""
 
 
+class _Shortened(reprlib.Repr):
+    """What a value looks like without looking at all of it, however long or deep it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxstring = self.maxother = self.maxlong = _SHOWN
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python itself refuses to write numbers of more than 4,300 digits."""
+        return repr(x) if x.bit_length() <= 10_000 else f"<a number of {x.bit_length()} bits>"
+
+
+_shortened = _Shortened()
+
+
 def shortened(value: object) -> str:
     """A value as an error shows it: in one line that can be read."""
-    text = repr(value[:_SHOWN]) if isinstance(value, str | list) else repr(value)
-    cut = len(text) > _SHOWN or (isinstance(value, str | list) and len(value) > _SHOWN)
-    return f"{text[:_SHOWN]}..." if cut else text
+    text = _shortened.repr(value)
+    return text if len(text) <= _SHOWN + 2 else f"{text[:_SHOWN]}..."
 
 
 class Fields:
@@ -49,10 +72,12 @@ class Fields:
         return self._message.get(name) is not None
 
     def text(self, name: str) -> str:
-        """A text of at most `MAX_TEXT` characters."""
+        """A text of at most `MAX_TEXT` characters, all of which can be written and sent."""
         value = self._required(name)
         if not isinstance(value, str) or len(value) > MAX_TEXT:
             _refuse(f"{name} is", value, f"a text of at most {MAX_TEXT} characters")
+        if _NOT_WRITTEN.search(value):
+            _refuse(f"{name} is", value, "a text without control characters or lone surrogates")
         return value
 
     def text_or_none(self, name: str) -> str | None:
@@ -60,13 +85,16 @@ class Fields:
         return self.text(name) if self.has(name) else None
 
     def integer(self, name: str) -> int:
-        """A whole number."""
-        return _integer(name, self._required(name))
+        """A whole number of at most `MAX_INTEGER`, or at least its negative."""
+        value = _integer(name, self._required(name))
+        if abs(value) > MAX_INTEGER:
+            _refuse(f"{name} is", value, f"an integer of at most {MAX_INTEGER}")
+        return value
 
     def number(self, name: str) -> float:
         """A finite number."""
         value = self._required(name)
-        if not _is_number(value) or not math.isfinite(value):
+        if isinstance(value, bool) or not _is_finite(value):
             _refuse(f"{name} is", value, "a finite number")
         return float(value)
 
@@ -152,17 +180,17 @@ def _refuse(what: str, value: object, remedy: str) -> NoReturn:
     raise RequestError("malformed", f"{what} {shortened(value)}; send {remedy}.")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_finite(value: object) -> bool:
+    """Whether a value is a number that a float can hold; a bool counts as one."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _is_row(value: object, length: int) -> bool:
-    """Whether a value is a list of so many numbers; a bool counts as one."""
-    return (
-        isinstance(value, list)
-        and len(value) == length
-        and all(isinstance(v, int | float) for v in value)
-    )
+    """Whether a value is a list of so many finite numbers."""
+    return isinstance(value, list) and len(value) == length and all(map(_is_finite, value))
 
 
 def _integer(name: str, value: object) -> int:

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from evavos_widget.interruption import while_wanted
 from evavos_widget.widgets.catalogue import CREDIT_WINDOW, VERSION, Catalogue
 from evavos_widget.widgets.fields import Fields, shortened
 from evavos_widget.widgets.frames import serve_frame
@@ -360,7 +361,8 @@ class Host:
     def _answer(self, request: Request) -> None:
         reply, failure = None, None
         try:
-            reply = self._handlers[request.kind].answer(request)
+            with while_wanted(lambda: not self._abandoned):
+                reply = self._handlers[request.kind].answer(request)
         except Exception as error:
             failure = error
         with self.lock:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from evavos_widget.widgets.fields import Fields
 
 __all__ = [
+    "LONGEST_SENTENCE",
     "Handler",
     "Reply",
     "Request",
@@ -21,6 +22,9 @@ __all__ = [
     "error_code",
     "sentence",
 ]
+
+LONGEST_SENTENCE = 300
+"""Characters of an error as a page gets it; what is in the middle of a longer one is left out."""
 
 Reply = tuple[dict[str, Any], list[bytes]]
 """Fields and binary buffers."""
@@ -51,7 +55,12 @@ def sentence(error: Exception) -> str:
     """What a person is told of an error; its type too where its text was written for nobody."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     expected = isinstance(error, RequestError | ValueError | OSError | ImportError)
-    return text if text and expected else f"{type(error).__name__}: {text}".rstrip(": ")
+    said = text if text and expected else f"{type(error).__name__}: {text}".rstrip(": ")
+    if len(said) <= LONGEST_SENTENCE:
+        return said
+    # The end is kept as well, where the remedy is.
+    half = (LONGEST_SENTENCE - 5) // 2
+    return f"{said[:half]} ... {said[-half:]}"
 
 
 class Urgency(IntEnum):
