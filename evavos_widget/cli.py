@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--format",
         default="davis",
-        help="davis (default), youtube-vos, coco, youtube-vis, overlay or numpy",
+        help="davis (default), youtube-vos, coco, youtube-vis, overlay, numpy or pointvos",
     )
     export.add_argument("--video", help="where the video is now, if it moved")
     export.add_argument("--output", type=Path)

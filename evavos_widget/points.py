@@ -11,10 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LABELS", "Point", "as_points", "of_both", "with_points", "without_points"]
+__all__ = ["LABELS", "REGIONS", "Point", "as_points", "of_both", "with_points", "without_points"]
 
 LABELS = ("positive", "negative", "unknown")
 """What a pixel can be said to be: of the object, not of it, or one cannot tell."""
+
+REGIONS = ("foreground", "background", "uncertain")
+"""Where a proposed point was taken from (Point-VOS Sec. 3.2), in the order of verification."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,19 +29,22 @@ class Point:
     x, y : int
         Column and row, from 0 at the top left.
     label : {'positive', 'negative', 'unknown'}
+    region : str
+        One of `REGIONS`, what it was proposed as; empty where nobody proposed it.
     """
 
     x: int
     y: int
     label: str = "positive"
+    region: str = ""
 
 
 def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ...]:
-    """Check points, given as `Point` or as (x, y, label).
+    """Check points, given as `Point` or as (x, y, label) with or without a region.
 
     Parameters
     ----------
-    points : iterable of Point or (x, y, label)
+    points : iterable of Point or (x, y, label) or (x, y, label, region)
     height, width : int
         Of the picture, in pixels.
 
@@ -58,12 +64,14 @@ def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ..
 
 def _as_point(number: int, given: Any, height: int, width: int) -> Point:
     try:
-        x, y, label = (given.x, given.y, given.label) if isinstance(given, Point) else given
-        x, y = operator.index(x), operator.index(y)
+        point = given if isinstance(given, Point) else Point(*given)
+        x, y, label = operator.index(point.x), operator.index(point.y), point.label
     except (TypeError, ValueError):
         raise ValueError(
             f"point {number} is {given!r}; give (x, y, label) with whole columns and rows."
         ) from None
+    if point.region not in ("", *REGIONS):
+        raise ValueError(f"point {number} is of region {point.region!r}; choose from {REGIONS}.")
     if label not in LABELS:
         raise ValueError(f"point {number} is labelled {label!r}; choose from {list(LABELS)}.")
     if not (0 <= x < width and 0 <= y < height):
@@ -71,7 +79,7 @@ def _as_point(number: int, given: Any, height: int, width: int) -> Point:
             f"point {number} at ({x}, {y}) is outside the {width} x {height} picture; "
             f"give 0 <= x <= {width - 1} and 0 <= y <= {height - 1}."
         )
-    return Point(x, y, label)
+    return Point(x, y, label, point.region)
 
 
 def with_points(old: Sequence[Point], new: Sequence[Point]) -> tuple[Point, ...]:
