@@ -11,7 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LABELS", "REGIONS", "Point", "as_points", "of_both", "with_points", "without_points"]
+__all__ = [
+    "LABELS",
+    "REGIONS",
+    "Candidate",
+    "Point",
+    "as_points",
+    "of_both",
+    "with_points",
+    "without_points",
+]
 
 LABELS = ("positive", "negative", "unknown")
 """What a pixel can be said to be: of the object, not of it, or one cannot tell."""
@@ -37,6 +46,28 @@ class Point:
     y: int
     label: str = "positive"
     region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pixel that somebody is to be asked about.
+
+    Parameters
+    ----------
+    frame : int
+    x, y : int
+        Column and row.
+    region : str
+        One of `REGIONS`, what it is proposed as.
+    effect : float
+        Pixels that the answer is expected to decide; 0 where the selector does not say.
+    """
+
+    frame: int
+    x: int
+    y: int
+    region: str
+    effect: float = 0.0
 
 
 def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ...]:
