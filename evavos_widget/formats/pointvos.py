@@ -278,8 +278,14 @@ def _as_object(key: str, value: Any, tell: Report) -> PointObject:
         else:
             points[point.frame_id, point.x, point.y] = point
     extra = {name: v for name, v in value.items() if name not in _OBJECT_FIELDS}
-    texts = (value[name] for name in ("question", "object_name", "video_name"))
-    return PointObject(key, *texts, tuple(points.values()), extra)
+    return PointObject(
+        question_hash=key,
+        question=value["question"],
+        object_name=value["object_name"],
+        video_name=value["video_name"],
+        points=tuple(points.values()),
+        extra=extra,
+    )
 
 
 def _as_point(given: Any) -> PointRecord:
@@ -298,7 +304,7 @@ def _as_point(given: Any) -> PointRecord:
     if not isinstance(given["is_fg_candidate"], bool):
         raise ValueError(f"its is_fg_candidate is {given['is_fg_candidate']!r}")
     extra = {name: value for name, value in given.items() if name not in _POINT_FIELDS}
-    return PointRecord(*(given[name] for name in _POINT_FIELDS), extra)
+    return PointRecord(**{name: given[name] for name in _POINT_FIELDS}, extra=extra)
 
 
 def objects_of(job: Job) -> Iterator[PointObject]:

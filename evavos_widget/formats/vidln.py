@@ -12,6 +12,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -212,9 +213,7 @@ def spacy_nouns(caption: str, model: str = "en_core_web_sm") -> tuple[Span, ...]
         spaCy or the pipeline is not installed.
     """
     try:
-        import spacy
-
-        pipeline = spacy.load(model)
+        pipeline = import_module("spacy").load(model)
     except (ImportError, OSError) as error:
         raise ImportError(
             f"nouns are found by spaCy and its pipeline {model!r}, which are not both installed; "

@@ -54,7 +54,7 @@ class Random(PointSelector):
         found: list[Candidate] = []
         for frame, probability in sorted(probabilities.items()):
             rng = np.random.default_rng([self.seed, crc32(video.name.encode()), frame])
-            spaced = Spaced(*probability.shape, rng, self.distance, self.scaled)
+            spaced = Spaced(probability.shape, rng, self.distance, self.scaled)
             masks = self.regions.masks(probability)
             for region in sorted(REGIONS, key=lambda r: int(masks[r].sum())):
                 pixels = spaced.draw(masks[region], self.regions.counts[region])

@@ -83,12 +83,12 @@ class LargestEffect(PointSelector):
         columns = ((np.arange(size[0]) + 0.5) * width / size[0]).astype(int)
         rows = ((np.arange(size[1]) + 0.5) * height / size[1]).astype(int)
         unused = np.random.default_rng(0)
-        spaced = Spaced(height, width, unused, self.distance, self.scaled)
+        spaced = Spaced((height, width), unused, self.distance, self.scaled)
         pixels = height * width / wrong.size
         found: list[Candidate] = []
         while len(found) < self.per_frame:
             open_effect = np.where(spaced.free()[np.ix_(rows, columns)], effect, 0)
-            row, column = np.unravel_index(open_effect.argmax(), effect.shape)
+            row, column = divmod(int(open_effect.argmax()), size[0])
             if open_effect[row, column] <= 0:
                 break
             x, y = int(columns[column]), int(rows[row])

@@ -37,7 +37,8 @@ class Spaced:
 
     Parameters
     ----------
-    height, width : int
+    shape : (int, int)
+        Height and width of the picture.
     rng : numpy.random.Generator
     distance : float
         Pixels; two points may be exactly so far apart.
@@ -48,8 +49,7 @@ class Spaced:
 
     def __init__(
         self,
-        height: int,
-        width: int,
+        shape: tuple[int, ...],
         rng: np.random.Generator,
         distance: float = DISTANCE,
         scaled: bool = False,
@@ -58,8 +58,8 @@ class Spaced:
             raise ValueError(f"the distance is {distance}; give pixels, 0 or more.")
         self._rng = rng
         # Two points never share a pixel.
-        self._distance = max(1.0, distance * (min(height, width) / DISTANCE_AT if scaled else 1.0))
-        self._squared = np.full((height, width), np.inf, dtype=np.float32)
+        self._distance = max(1.0, distance * (min(shape) / DISTANCE_AT if scaled else 1.0))
+        self._squared = np.full(shape, np.inf, dtype=np.float32)
 
     def draw(self, region: np.ndarray, n: int, how: Sampling = "random") -> list[tuple[int, int]]:
         """Up to `n` pixels of a region, as many as fit.

@@ -58,7 +58,7 @@ def simulated_points(
         labels = masks[frame]
         for obj in objects:
             rng = np.random.default_rng([seed, frame, obj])
-            spaced = Spaced(*labels.shape, rng, distance, scaled)
+            spaced = Spaced(labels.shape, rng, distance, scaled)
             points = [Point(x, y, "positive") for x, y in spaced.draw(labels == obj, n, how)]
             others = spaced.draw(labels != obj, background, how)
             points += [Point(x, y, "negative") for x, y in others]

@@ -169,7 +169,7 @@ def test_farthest_points_are_spread_wider_than_random_ones():
     region[40:200, 40:280] = True
 
     def spread(how: str) -> float:
-        return apart(Spaced(H, W, np.random.default_rng(0), 20).draw(region, 8, how))
+        return apart(Spaced((H, W), np.random.default_rng(0), 20).draw(region, 8, how))
 
     assert spread("farthest-point") > 1.5 * spread("random")
     with pytest.raises(ValueError, match="choose from"):
