@@ -95,14 +95,16 @@ def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ..
 
 def _as_point(number: int, given: Any, height: int, width: int) -> Point:
     try:
-        point = given if isinstance(given, Point) else Point(*given)
-        x, y, label = operator.index(point.x), operator.index(point.y), point.label
+        if not isinstance(given, Point):
+            x, y, label, *rest = given  # what is said of it has no default here
+            given = Point(x, y, label, *rest)
+        x, y, label = operator.index(given.x), operator.index(given.y), given.label
     except (TypeError, ValueError):
         raise ValueError(
             f"point {number} is {given!r}; give (x, y, label) with whole columns and rows."
         ) from None
-    if point.region not in ("", *REGIONS):
-        raise ValueError(f"point {number} is of region {point.region!r}; choose from {REGIONS}.")
+    if given.region not in ("", *REGIONS):
+        raise ValueError(f"point {number} is of region {given.region!r}; choose from {REGIONS}.")
     if label not in LABELS:
         raise ValueError(f"point {number} is labelled {label!r}; choose from {list(LABELS)}.")
     if not (0 <= x < width and 0 <= y < height):
@@ -110,7 +112,7 @@ def _as_point(number: int, given: Any, height: int, width: int) -> Point:
             f"point {number} at ({x}, {y}) is outside the {width} x {height} picture; "
             f"give 0 <= x <= {width - 1} and 0 <= y <= {height - 1}."
         )
-    return Point(x, y, label, point.region)
+    return Point(x, y, label, given.region)
 
 
 def with_points(old: Sequence[Point], new: Sequence[Point]) -> tuple[Point, ...]:

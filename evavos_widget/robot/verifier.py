@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BORDER", "Verifier"]
 
-BORDER = 2.0
-"""Pixels from the object's border within which one cannot tell; our choice. People called 1.0 %
-(PV-Oops) and 1.4 % (PV-Kinetics) of the points ambiguous (Point-VOS, Table 1)."""
+BORDER = 1.0
+"""Pixels from one that is on the other side of the object's border within which one cannot tell:
+pixels at the border itself. Our choice: people called 1.0 % (PV-Oops) and 1.4 % (PV-Kinetics) of
+the points ambiguous (Point-VOS, Table 1), and this gives 3.6 % (docs/point_vos.md)."""
 
 
 class Verifier:
@@ -29,7 +30,7 @@ class Verifier:
     error_rate : float in [0, 1]
         Share of the answers that are wrong, where it does not say that it cannot tell.
     border : float
-        Pixels from the border of the object within which it cannot tell; 0 always tells.
+        Pixels to the nearest one on the other side within which it cannot tell; 0 always tells.
     seed : int
         An answer depends on it, the pixel and the object, not on what was asked before.
     """
