@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--format",
         default="davis",
-        help="davis (default), youtube-vos, coco, youtube-vis, overlay or numpy",
+        help="davis (default), youtube-vos, coco, youtube-vis, overlay, numpy or pointvos",
     )
     export.add_argument("--video", help="where the video is now, if it moved")
     export.add_argument("--output", type=Path)
@@ -106,6 +106,34 @@ def _parser() -> argparse.ArgumentParser:
     clicks.add_argument("--frames-per-sequence", type=int, default=10, metavar="M")
     clicks.add_argument("--seed", type=int, default=0)
     clicks.set_defaults(run=_evaluate_clicks)
+
+    points = commands.add_parser("pointvos", help="points in place of masks, as in Point-VOS")
+    doing = points.add_subparsers(required=True, metavar="what")
+    scored = doing.add_parser(
+        "benchmark", parents=[data], help="masks from 1, 2, 5 and 10 points on one frame"
+    )
+    scored.add_argument("--propagator", default="compact")
+    scored.add_argument("--predictor", default="compact")
+    scored.add_argument(
+        "--frames", default="davis", help="davis (default), after-first, all, evavos"
+    )
+    scored.add_argument(
+        "--points", type=Path, help="a .jsonl file of point sets, read or else written"
+    )
+    verified = doing.add_parser(
+        "verify", parents=[data], help="propose points, and let a robot verify them"
+    )
+    verified.add_argument("--propagator", default="flow")
+    verified.add_argument("--predictor", default="classical")
+    verified.add_argument(
+        "--localisation", default="clicks", help="clicks (default), box, scribble, mask"
+    )
+    verified.add_argument("--selector", default="random", help="random (default), largest-effect")
+    verified.add_argument("--error-rate", type=float, default=0.0, help="of the robot's answers")
+    verified.add_argument("--out", type=Path, help="folder for the points of each sequence")
+    for one, run in ((scored, _pointvos_benchmark), (verified, _pointvos_verify)):
+        one.add_argument("--seed", type=int, default=0)
+        one.set_defaults(run=run)
 
     order = argparse.ArgumentParser(add_help=False)
     order.add_argument(
@@ -238,6 +266,46 @@ def _evaluate_propagation(args: argparse.Namespace) -> None:
             f"{'' if again is None else f', a second round {again:.2f} of the first'})"
         )
     _write(results[0] if len(results) == 1 else {"runs": results}, args.json)
+
+
+def _pointvos_benchmark(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.evaluation.pointvos_benchmark import evaluate_benchmark
+
+    points = args.points or (args.json and args.json.with_suffix(".points.jsonl"))
+    result = evaluate_benchmark(
+        args.data,
+        read_sequence_names(args.sequences, args.data),
+        propagator=args.propagator,
+        predictor=args.predictor,
+        frames=args.frames,
+        seed=args.seed,
+        points=points,
+    )
+    print("  ".join(f"{n}: {jf:.3f}" for n, jf in result["jf"].items()))
+    _write(result, args.json)
+
+
+def _pointvos_verify(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.evaluation.pointvos import evaluate_points
+
+    result = evaluate_points(
+        args.data,
+        read_sequence_names(args.sequences, args.data),
+        propagator=args.propagator,
+        predictor=args.predictor,
+        localisation=args.localisation,
+        selector=args.selector,
+        error_rate=args.error_rate,
+        seed=args.seed,
+        export=args.out,
+    )
+    print(
+        f"{result['points']:.0f} points and {result['seconds']:.0f} s per object; a mask on every "
+        f"frame takes {result['masks_over_points']:.0f} times as long"
+    )
+    _write(result, args.json)
 
 
 def _evaluate_clicks(args: argparse.Namespace) -> None:

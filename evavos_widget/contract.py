@@ -16,6 +16,7 @@ from evavos_widget.loop import (
     AnnotationSelector,
     FrameSelector,
     MaskPredictor,
+    PointSelector,
     Propagator,
     Stage,
 )
@@ -28,6 +29,7 @@ BASES: Mapping[str, type] = {
     "predictor": MaskPredictor,
     "frame_selector": FrameSelector,
     "annotation_selector": AnnotationSelector,
+    "point_selector": PointSelector,
 }
 """Stage -> its protocol, which is also the base to derive from."""
 
@@ -37,7 +39,8 @@ def require(stage: str, engine: object) -> None:
 
     Parameters
     ----------
-    stage : {'propagator', 'predictor', 'frame_selector', 'annotation_selector'}
+    stage : str
+        A key of `BASES`.
     engine : object
 
     Raises

@@ -52,6 +52,7 @@ STAGES = {
     "predictor": f"{PACKAGE}.mask_prediction",
     "frame_selector": f"{PACKAGE}.frame_selection",
     "annotation_selector": f"{PACKAGE}.annotation_selection",
+    "point_selector": f"{PACKAGE}.point_selection",
 }
 """By stage, the package that has its table ``ENGINES``: name -> ``"module:Class"``."""
 
@@ -115,7 +116,8 @@ def register(stage: str, name: str, engine: str | type) -> None:
 
     Parameters
     ----------
-    stage : {'propagator', 'predictor', 'frame_selector', 'annotation_selector'}
+    stage : str
+        A key of `STAGES`.
     name : str
         Without a colon; none of the package's own.
     engine : str or class
@@ -157,7 +159,8 @@ def create(stage: str, engine: Any, *, robot: Any = None, **options: Any) -> Any
 
     Parameters
     ----------
-    stage : {'propagator', 'predictor', 'frame_selector', 'annotation_selector'}
+    stage : str
+        A key of `STAGES`.
     engine : str or object
         A name such as ``"flow"``, ``"compact:free"`` or ``"package.module:Class"``, see the top
         of this module, or an object that follows the stage's protocol.

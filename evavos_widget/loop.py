@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from evavos_widget.masks import LabelMaps
+    from evavos_widget.points import Candidate
     from evavos_widget.prompts import Click, Costs, Prediction, Prompts
     from evavos_widget.video import Video
 
@@ -37,6 +38,7 @@ __all__ = [
     "FrameSelector",
     "LoopState",
     "MaskPredictor",
+    "PointSelector",
     "PropagationStep",
     "Propagator",
     "Round",
@@ -422,6 +424,29 @@ class AnnotationSelector(Stage, Protocol):
 
         Its seconds come from `state.costs`. The same state and choice always give the same
         answer; chance comes from a seed.
+        """
+        ...
+
+
+@runtime_checkable
+class PointSelector(Stage, Protocol):
+    """Point-VOS Sec. 3.2: the probabilities of an object -> points to verify."""
+
+    @abstractmethod
+    def select(self, video: Video, probabilities: Mapping[int, np.ndarray]) -> list[Candidate]:
+        """The points to ask about, in the order in which to ask.
+
+        Parameters
+        ----------
+        video : Video
+        probabilities : mapping of frame -> (H, W) float32 array in [0, 1]
+            Of one object, on the frames that points may be on; not to be changed.
+
+        Returns
+        -------
+        list of Candidate
+            On each frame no pixel twice. The same input always gives the same points; chance
+            comes from a seed.
         """
         ...
 

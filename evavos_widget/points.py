@@ -11,10 +11,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LABELS", "Point", "as_points", "of_both", "with_points", "without_points"]
+__all__ = [
+    "LABELS",
+    "REGIONS",
+    "Candidate",
+    "Point",
+    "as_points",
+    "of_both",
+    "with_points",
+    "without_points",
+]
 
 LABELS = ("positive", "negative", "unknown")
 """What a pixel can be said to be: of the object, not of it, or one cannot tell."""
+
+REGIONS = ("foreground", "background", "uncertain")
+"""Where a proposed point was taken from (Point-VOS Sec. 3.2), in the order of verification."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,19 +38,44 @@ class Point:
     x, y : int
         Column and row, from 0 at the top left.
     label : {'positive', 'negative', 'unknown'}
+    region : str
+        One of `REGIONS`, what it was proposed as; empty where nobody proposed it.
     """
 
     x: int
     y: int
     label: str = "positive"
+    region: str = ""
 
 
-def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ...]:
-    """Check points, given as `Point` or as (x, y, label).
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pixel that somebody is to be asked about.
 
     Parameters
     ----------
-    points : iterable of Point or (x, y, label)
+    frame : int
+    x, y : int
+        Column and row.
+    region : str
+        One of `REGIONS`, what it is proposed as.
+    effect : float
+        Pixels that the answer is expected to decide; 0 where the selector does not say.
+    """
+
+    frame: int
+    x: int
+    y: int
+    region: str
+    effect: float = 0.0
+
+
+def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ...]:
+    """Check points, given as `Point` or as (x, y, label) with or without a region.
+
+    Parameters
+    ----------
+    points : iterable of Point or (x, y, label) or (x, y, label, region)
     height, width : int
         Of the picture, in pixels.
 
@@ -58,12 +95,16 @@ def as_points(points: Iterable[Any], height: int, width: int) -> tuple[Point, ..
 
 def _as_point(number: int, given: Any, height: int, width: int) -> Point:
     try:
-        x, y, label = (given.x, given.y, given.label) if isinstance(given, Point) else given
-        x, y = operator.index(x), operator.index(y)
+        if not isinstance(given, Point):
+            x, y, label, *rest = given  # what is said of it has no default here
+            given = Point(x, y, label, *rest)
+        x, y, label = operator.index(given.x), operator.index(given.y), given.label
     except (TypeError, ValueError):
         raise ValueError(
             f"point {number} is {given!r}; give (x, y, label) with whole columns and rows."
         ) from None
+    if given.region not in ("", *REGIONS):
+        raise ValueError(f"point {number} is of region {given.region!r}; choose from {REGIONS}.")
     if label not in LABELS:
         raise ValueError(f"point {number} is labelled {label!r}; choose from {list(LABELS)}.")
     if not (0 <= x < width and 0 <= y < height):
@@ -71,7 +112,7 @@ def _as_point(number: int, given: Any, height: int, width: int) -> Point:
             f"point {number} at ({x}, {y}) is outside the {width} x {height} picture; "
             f"give 0 <= x <= {width - 1} and 0 <= y <= {height - 1}."
         )
-    return Point(x, y, label)
+    return Point(x, y, label, given.region)
 
 
 def with_points(old: Sequence[Point], new: Sequence[Point]) -> tuple[Point, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evavos_widget.testing.point_selectors import POINT_PROMISES
 from evavos_widget.testing.predictors import PROMISES as PREDICTOR
 from evavos_widget.testing.propagators import PROMISES as PROPAGATOR
 from evavos_widget.testing.selectors import ANNOTATION_PROMISES, FRAME_PROMISES
@@ -29,5 +30,5 @@ def test_the_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_promise_is_there_and_no_other() -> None:
     table = CONTRACT.partition("## What is promised")[2]
     told = set(re.findall(r"`([a-z]+(?:-[a-z]+)+|repeatable|deterministic)`", table))
-    stages = (PROPAGATOR, PREDICTOR, FRAME_PROMISES, ANNOTATION_PROMISES)
+    stages = (PROPAGATOR, PREDICTOR, FRAME_PROMISES, ANNOTATION_PROMISES, POINT_PROMISES)
     assert told == {name for stage in stages for name in stage.sentences}

@@ -1,4 +1,4 @@
-"""Masks out, in the formats people train with, and masks in: one file per format.
+"""Masks and points out, in the formats people train with, and masks in: one file per format.
 
 Every export is written beside its target and moved there at the end, so that one that
 fails or is killed leaves nothing half-written.
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.files import exclusive, is_regular, plain_name, replacing, tidy
-from evavos_widget.formats import coco, davis, numpy, overlay, youtube_vis, youtube_vos
+from evavos_widget.formats import coco, davis, numpy, overlay, pointvos, youtube_vis, youtube_vos
 from evavos_widget.formats.base import Format, Job, MaskSource
 from evavos_widget.formats.protection import check_target, remember_given
 from evavos_widget.label_ids import IDS
 from evavos_widget.masks import LabelMaps
+from evavos_widget.points import Point
 from evavos_widget.video import Video
 
 __all__ = ["FORMATS", "Format", "export", "export_name", "import_masks"]
@@ -32,6 +33,7 @@ FORMATS: dict[str, Format] = {
     "youtube-vis": youtube_vis.FORMAT,
     "overlay": overlay.FORMAT,
     "numpy": numpy.FORMAT,
+    "pointvos": pointvos.FORMAT,
 }
 """Formats by the name that `export` takes."""
 
@@ -49,10 +51,11 @@ def export(
     format: str,
     path: str | os.PathLike[str],
     *,
+    points: Mapping[tuple[int, int], Sequence[Point]] | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write masks in one of `FORMATS`.
+    """Write masks, or points, in one of `FORMATS`.
 
     Parameters
     ----------
@@ -62,10 +65,14 @@ def export(
     objects : sequence of mappings with 'id', 'name' and 'color' ('#rrggbb')
     annotated : collection of int
         Frames that the annotator stands behind.
-    format : {'davis', 'youtube-vos', 'coco', 'youtube-vis', 'overlay', 'numpy'}
+    format : str
+        ``'davis'``, ``'youtube-vos'``, ``'coco'``, ``'youtube-vis'``, ``'overlay'``, ``'numpy'``
+        or ``'pointvos'``.
     path : path-like
         The folder or file to make; a file gets the suffix of its format if it lacks it.
         The folder it lies in is made if needed.
+    points : mapping of (frame, object) -> points, optional
+        What was said of single pixels, which ``'pointvos'`` writes in place of masks.
     overwrite : bool
         Replace an earlier export. What the video or its masks were read from is never
         replaced, nor a folder that holds anything but masks of an export.
@@ -102,7 +109,7 @@ def export(
             progress(done, video.n_frames)
 
     plain = [{**o, "id": operator.index(o["id"])} for o in objects]  # JSON takes no NumPy
-    job = Job(video, masks, plain, sorted(map(operator.index, annotated)), step)
+    job = Job(video, masks, plain, sorted(map(operator.index, annotated)), step, points or {})
     check_target(path, video, is_folder=not suffix, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(path) as alone:

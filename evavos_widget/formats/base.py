@@ -9,6 +9,7 @@ from typing import Any
 
 from evavos_widget.files import plain_name
 from evavos_widget.masks import LabelMaps
+from evavos_widget.points import Point
 from evavos_widget.video import Video
 
 __all__ = ["Format", "Job", "MaskSource"]
@@ -27,6 +28,8 @@ class Job:
         Ascending.
     step : callable
         Called with the number of frames that are written, after each.
+    points : mapping of (frame, object) -> points
+        What was said of single pixels.
     """
 
     video: Video
@@ -34,6 +37,7 @@ class Job:
     objects: Sequence[Mapping[str, Any]]
     annotated: Sequence[int]
     step: Callable[[int], None]
+    points: Mapping[tuple[int, int], Sequence[Point]] = field(default_factory=dict)
 
     @property
     def video_name(self) -> str:
@@ -65,7 +69,7 @@ class MaskSource:
 
 @dataclass(frozen=True)
 class Format:
-    """A way to write masks.
+    """A way to write masks or points.
 
     Parameters
     ----------

@@ -151,8 +151,8 @@ class CompactPredictor(MaskPredictor):
             given = [point for step in steps[: n + 1] for point in step]
             return self._apply(image, key, before, given, prompts.box)
 
-        before = replayed(self._cache, key, digests[:-1], belief, after) if steps else belief
-        belief = replayed(self._cache, key, digests, belief, after)
+        before = replayed(self._cache, key, digests[:-1], belief, after)
+        belief = self._remember((key, digests[-1]), lambda: after(len(steps) - 1, before))
         probability = 1 / (1 + np.exp(-belief.odds))
         pin(probability, prompts)
         found = prediction_of(probability)

@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evavos_widget import engines
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
 from evavos_widget.robot.hand import Hand
+from evavos_widget.robot.verifier import Verifier
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import Suggestion
+    from evavos_widget.loop import PointSelector, Suggestion
+    from evavos_widget.points import Candidate
     from evavos_widget.session import Session
 
-__all__ = ["RobotAnnotator"]
+__all__ = ["VERIFICATIONS", "RobotAnnotator"]
+
+VERIFICATIONS = 10
+"""Proposed points that are verified in one annotation of type ``'points'``; our choice."""
 
 
 class RobotAnnotator:
@@ -35,6 +41,10 @@ class RobotAnnotator:
         See `evavos_widget.robot.clicks.corrective_click`.
     hand : Hand, optional
         An exact one by default.
+    verifier : Verifier, optional
+        Verifies proposed points; one that errs only by not telling at borders, by default.
+    selector : str or PointSelector, optional
+        Proposes them; by default those with the largest effect, `VERIFICATIONS` of them.
     """
 
     def __init__(
@@ -44,22 +54,31 @@ class RobotAnnotator:
         clicks: int = 3,
         placement: Placement = "distance",
         hand: Hand | None = None,
+        verifier: Verifier | None = None,
+        selector: str | PointSelector = f"largest-effect:{VERIFICATIONS}",
     ) -> None:
         self.ground_truth = ground_truth
         self.clicks = clicks
         self.placement: Placement = placement
         self.hand = hand or Hand()
+        self.verifier = verifier or Verifier(ground_truth)
+        self.selector: PointSelector = engines.create("point_selector", selector)
 
     def answer(self, session: Session, suggestion: Suggestion) -> None:
         """Annotate what the suggestion asks for and commit it to the session."""
         frame, obj, kind = suggestion.frame, suggestion.object, suggestion.kind
         truth = self.ground_truth[frame] == obj
         clicks: list[Click] = []
+        proposed = self._proposed(session, frame, obj) if kind == "points" else []
         if not truth.any():
             mask, kind = truth, "absent"
+        elif proposed:
+            self._verify(session, frame, obj, proposed)
+            return
         elif kind == "mask":
             mask = self.hand.draw(truth, frame, obj)
-        elif kind == "clicks":
+        elif kind in ("clicks", "points"):  # nothing is proposed where nothing was propagated
+            kind = "clicks"
             mask, clicks = self.click(session, frame, obj)
         elif kind == "box":
             mask = session.predict(frame, obj, box=self.hand.box(truth, frame, obj)).mask
@@ -67,7 +86,8 @@ class RobotAnnotator:
             mask = self._scribble(session, frame, obj)
         else:
             raise ValueError(
-                f"the robot cannot give {kind!r}; it gives masks, clicks, boxes and scribbles."
+                f"the robot cannot give {kind!r}; it gives masks, clicks, boxes, scribbles "
+                "and answers to proposed points."
             )
         made = [(c.x, c.y, c.positive) for c in clicks]
         session.annotate(frame, mask, objects=[obj], kind=kind, clicks=made)
@@ -84,6 +104,24 @@ class RobotAnnotator:
             clicks.append(self.hand.click(click, truth.shape, frame, obj, n))
             mask = session.predict(frame, obj, clicks=clicks).mask
         return mask, clicks
+
+    def _proposed(self, session: Session, frame: int, obj: int) -> list[Candidate]:
+        probabilities = session.probabilities(frame, obj)
+        if probabilities is None:
+            return []
+        return self.selector.select(session.video, {frame: probabilities})
+
+    def _verify(self, session: Session, frame: int, obj: int, proposed: list[Candidate]) -> None:
+        """Label the points, and commit the mask that the answers lead to as clicks."""
+        self.verifier.answer(session, obj, proposed)
+        said = session.points[frame, obj]
+        clicks = [Click(p.x, p.y, p.label == "positive") for p in said if p.label != "unknown"]
+        mask = session.masks[frame] == obj
+        if clicks:
+            mask = session.predict(frame, obj, clicks=clicks).mask
+        made = [(c.x, c.y, c.positive) for c in clicks]
+        # The answers were paid for as they were given.
+        session.annotate(frame, mask, objects=[obj], kind="clicks", clicks=made, seconds=0)
 
     def _scribble(self, session: Session, frame: int, obj: int) -> np.ndarray:
         """A stroke through what is missed most, and one through what is wrong most."""

@@ -397,7 +397,9 @@ class AnnotatedSession(SessionView):
                     "kind": "points.label",
                     "frame": frame,
                     "object": obj,
-                    "points": [[p.x, p.y, p.label] for p in labelled],
+                    "points": [
+                        [p.x, p.y, p.label, *([p.region] if p.region else [])] for p in labelled
+                    ],
                     "seconds": checks.as_seconds(seconds),
                 }
             )

@@ -106,7 +106,7 @@ class RemoveAnnotation(TypedDict):
 
 
 class LabelPoints(TypedDict):
-    """``points``: ``[x, y, label]`` each."""
+    """``points``: ``[x, y, label]`` each, and what it was proposed as, where it was."""
 
     kind: Literal["points.label"]
     frame: int

@@ -110,10 +110,14 @@ class Session(AnnotatedSession):
         opened = video if isinstance(video, Video) else Video.open(video)
         self.costs = costs or Costs()
         self.ground_truth = ground_truth
-        given = (propagator, predictor, frame_selector, annotation_selector)
+        given = {
+            "propagator": propagator,
+            "predictor": predictor,
+            "frame_selector": frame_selector,
+            "annotation_selector": annotation_selector,
+        }
         engine_names = {
-            stage: engine if isinstance(engine, str) else None
-            for stage, engine in zip(engines.STAGES, given, strict=True)
+            stage: engine if isinstance(engine, str) else None for stage, engine in given.items()
         }
         self.propagator: Propagator
         self.predictor: MaskPredictor

@@ -364,7 +364,7 @@ def _remove_annotation(
 
 def _label_points(state: State, event: LabelPoints, affected: Affected, revision: int) -> State:
     where = (event["frame"], event["object"])
-    new = tuple(Point(x, y, label) for x, y, label in event["points"])
+    new = tuple(Point(*given) for given in event["points"])
     points = {**state.points, where: with_points(state.points.get(where, ()), new)}
     paid = Round((where[0],), (where[1],), "points", event["seconds"])
     return replace(state, points=points, rounds=(*state.rounds, paid))

@@ -152,7 +152,7 @@ class SessionView(SessionCore):
     def export(
         self, format: str, path: str | os.PathLike[str] | None = None, **options: Any
     ) -> Path:
-        """Write the masks in a format people train with.
+        """Write the masks, or the points, in a format people train with.
 
         Parameters
         ----------
@@ -177,6 +177,7 @@ class SessionView(SessionCore):
             sorted(state.annotations),
             format,
             path,
+            points=state.points,
             **options,
         )
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from evavos_widget.testing.point_selectors import check_point_selector
 from evavos_widget.testing.predictors import check_predictor
 from evavos_widget.testing.promises import BrokenPromiseError
 from evavos_widget.testing.propagators import check_propagator
@@ -18,6 +19,7 @@ __all__ = [
     "NearestCopy",
     "check_annotation_selector",
     "check_frame_selector",
+    "check_point_selector",
     "check_predictor",
     "check_propagator",
 ]

@@ -9,12 +9,14 @@ from scipy import ndimage
 
 from evavos_widget.loop import Suggestion
 from evavos_widget.metrics import jaccard
+from evavos_widget.point_selection.largest_effect import LargestEffect
 from evavos_widget.prompts import Box, Click, Prompts
-from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.robot.annotator import VERIFICATIONS, RobotAnnotator
 from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.robot.hand import Hand, middle_line
 from evavos_widget.session import Session
 from evavos_widget.testing import Disks, NearestCopy
+from evavos_widget.testing.scenes import Scene
 
 masks = arrays(bool, (9, 11))
 
@@ -83,7 +85,7 @@ class TestAnswers:
             truth[8:15, x : x + 7] = 1
         RobotAnnotator({1: truth}).answer(session, self.asked("clicks"))
         made = session.rounds[-1].clicks
-        assert {(x, y, p) for x, y, p in made} == {(7, 11, 1), (17, 11, 1), (27, 11, 1)}
+        assert {(c.x, c.y, c.positive) for c in made} == {(7, 11, 1), (17, 11, 1), (27, 11, 1)}
         assert session.rounds[-1].seconds == 5.5
 
     def test_mask_is_the_truth(self, session):
@@ -103,6 +105,29 @@ class TestAnswers:
         assert session.rounds[-1].kind == kind
         assert session.rounds[-1].seconds == {"box": 7, "scribble": 30}[kind]
         assert jaccard(session.masks[1] == 1, truth == 1) > 0.7
+
+    def test_points_are_verified_and_lead_to_a_mask(self):
+        scene = Scene(6, 96, 160, (1, 2))
+        truth = {f: (labels == 1).astype(np.uint8) for f, labels in enumerate(scene.labels)}
+        session = Session(scene.video, propagator="flow", predictor="classical", path=None)
+        session.add_object()
+        robot = RobotAnnotator(truth, selector=LargestEffect(VERIFICATIONS, distance=4))
+        # Where nothing was propagated there is nothing to propose, so it clicks.
+        robot.answer(session, Suggestion(0, 1, "points", "", None, 0.1, 1.0))
+        assert session.rounds[-1].kind == "clicks"
+        assert not session.points
+        session.annotate(0, truth[0], objects=[1])
+        session.propagate()
+        before, paid = jaccard(session.masks[5] == 1, truth[5] == 1), session.seconds
+        robot.answer(session, Suggestion(5, 1, "points", "", None, 0.1, 1.0))
+        said = session.points[5, 1]
+        assert 0 < len(said) <= VERIFICATIONS
+        assert session.seconds - paid == pytest.approx(0.95 * len(said))
+        assert 1 in session.annotations[5].objects
+        assert all(p.region for p in said)
+        for p in said:
+            assert p.label == "unknown" or (p.label == "positive") == truth[5][p.y, p.x]
+        assert jaccard(session.masks[5] == 1, truth[5] == 1) > before - 0.05
 
     def test_absent_object_is_said_to_be_absent(self, session):
         RobotAnnotator({1: np.zeros((24, 32), np.uint8)}).answer(session, self.asked("clicks"))

@@ -203,6 +203,7 @@ def test_merging_says_only_what_holds_of_both():
         ([(1.5, 1, "positive")], "whole columns"),
         ([(1, 1)], "give"),
         ([7], "point 0 is 7"),
+        ([(1, 1, "positive", "border")], "region 'border'"),
     ],
 )
 def test_what_is_no_point_is_refused(points, says):

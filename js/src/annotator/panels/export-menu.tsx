@@ -13,6 +13,7 @@ const NAMES: Record<string, string> = {
   "youtube-vis": "YouTube-VIS (one track per object)",
   overlay: "Video with overlay, MP4",
   numpy: "NumPy array, NPZ",
+  pointvos: "Verified points, JSON of Point-VOS",
 };
 
 export function ExportMenu({ app }: { app: App }) {

@@ -1,0 +1,54 @@
+"""The Point-VOS chain from a localisation to a file, on the generated clip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
+from evavos_widget.datasets.davis import write_sequence
+from evavos_widget.evaluation.pointvos import LOCALISATIONS, evaluate_points
+from evavos_widget.formats.pointvos import read
+from evavos_widget.testing.scenes import Scene
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    scene = Scene(12, 120, 200, (1, 2))
+    truth = dict(enumerate(scene.labels))
+    write_sequence(folder, AnnotatedVideo("two", scene.video, truth))
+    return folder
+
+
+@pytest.mark.parametrize("localisation", LOCALISATIONS)
+def test_every_localisation_leads_to_points(root, tmp_path, localisation):
+    found = evaluate_points(
+        root, ["two"], localisation=localisation, export=tmp_path, report=lambda line: None
+    )
+    objects = list(read(tmp_path / "two.json", pytest.fail))
+    assert len(objects) == len(found["sequences"]) == 2
+    assert sum(len(o.points) for o in objects) == sum(
+        r["points"] for r in found["sequences"].values()
+    )
+    assert found["seconds"] == pytest.approx(0.95 * found["points"])
+    assert found["regions"]["foreground"]["inside"] > found["regions"]["background"]["inside"]
+    for region in found["regions"].values():
+        assert region["label_accuracy"] in (None, 1.0)
+
+
+def test_an_error_rate_shows_and_the_seed_settles_the_rest(root):
+    def run(**options):
+        return evaluate_points(
+            root, ["two"], localisation="mask", report=lambda line: None, **options
+        )
+
+    noisy = run(error_rate=0.3)
+    right = [r["label_accuracy"] for r in noisy["regions"].values() if r["points"] > 20]
+    assert np.mean(right) == pytest.approx(0.7, abs=0.15)
+    assert run(error_rate=0.3) == noisy
+    assert run(error_rate=0.3, seed=1)["regions"] != noisy["regions"]
+    ordered = run(selector="largest-effect")
+    assert list(ordered["found"].values()) == sorted(ordered["found"].values())
+    with pytest.raises(ValueError, match="choose from"):
+        evaluate_points(root, ["two"], localisation="shout", report=lambda line: None)

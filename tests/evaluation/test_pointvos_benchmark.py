@@ -1,0 +1,92 @@
+"""The Point-VOS benchmark: its point sets, its pseudo-masks, its figures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from evavos_widget import cli
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
+from evavos_widget.datasets.davis import write_sequence
+from evavos_widget.evaluation.pointvos_benchmark import (
+    draw_points,
+    evaluate_benchmark,
+    pseudo_masks,
+)
+from evavos_widget.formats.pointvos import NAMESPACE, read
+from evavos_widget.testing import Disks
+from evavos_widget.testing.scenes import Scene
+
+DISKS, COPY = "evavos_widget.testing:Disks", "evavos_widget.testing:NearestCopy"
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return Scene(6, 120, 200, (1, 2))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, scene):
+    folder = tmp_path_factory.mktemp("data")
+    truth = dict(enumerate(scene.labels))
+    write_sequence(folder, AnnotatedVideo("two", scene.video, truth))
+    return folder
+
+
+def test_points_are_on_the_object_where_it_first_appears_and_sets_are_nested(scene):
+    truth = {
+        f: np.where((labels == 2) & (f < 3), 0, labels) for f, labels in enumerate(scene.labels)
+    }
+    drawn = draw_points("two", scene.video, truth, [1, 2], 0)
+    for of, frame in zip(drawn, (0, 3), strict=True):
+        obj = of.extra[NAMESPACE]["object"]
+        assert {p.frame_id for p in of.points} == {scene.video.frame_names[frame]}
+        assert all(truth[frame][p.y, p.x] == obj for p in of.points)
+    given = pseudo_masks(scene.video, drawn, 1, Disks())
+    assert {f: a.objects for f, a in given.items()} == {0: {1}, 3: {2}}
+    for frame, of in ((0, drawn[0]), (3, drawn[1])):
+        p = of.points[0]
+        assert given[frame].labels[p.y, p.x] == of.extra[NAMESPACE]["object"]
+
+
+def test_figures_and_point_sets_that_are_kept(root, tmp_path):
+    file = tmp_path / "sets" / "points.jsonl"
+    options = {"propagator": COPY, "predictor": DISKS, "report": quiet, "points": file}
+    first = evaluate_benchmark(root, ["two"], seed=3, **options)
+    assert list(first["jf"]) == ["1", "2", "5", "10", "mean"]
+    assert first["jf"]["mean"] == pytest.approx(
+        np.mean([first["jf"][n] for n in ("1", "2", "5", "10")])
+    )
+    assert all(0 < v < 1 for v in first["jf"].values())
+    kept = file.read_bytes()
+    again = evaluate_benchmark(root, ["two"], seed=99, **options)
+    assert again["jf"] == first["jf"]
+    assert file.read_bytes() == kept
+    drawn_anew = evaluate_benchmark(root, ["two"], seed=99, **{**options, "points": None})
+    assert drawn_anew["jf"] != first["jf"]
+    file.write_text(kept.decode().splitlines()[0])
+    with pytest.raises(ValueError, match=r"objects \[1\] of 'two'"):
+        evaluate_benchmark(root, ["two"], **options)
+    file.write_text(kept.decode().replace("ACCEPTED", "MAYBE", 1))
+    with pytest.raises(ValueError, match="Mend the file"):
+        evaluate_benchmark(root, ["two"], **options)
+
+
+def test_the_command_line(root, tmp_path, capsys):
+    given = ["--data", str(root), "--sequences", "two", "--propagator", COPY, "--seed", "1"]
+    out = tmp_path / "out.json"
+    assert (
+        cli.main(["pointvos", "benchmark", *given, "--predictor", DISKS, "--json", str(out)]) == 0
+    )
+    assert set(json.loads(out.read_text())["jf"]) == {"1", "2", "5", "10", "mean"}
+    assert len(list(read(tmp_path / "out.points.jsonl", pytest.fail))) == 2
+    given += ["--localisation", "mask", "--out", str(tmp_path / "points")]
+    assert cli.main(["pointvos", "verify", *given]) == 0
+    assert "times as long" in capsys.readouterr().out
+    assert len(list(read(tmp_path / "points" / "two.json", pytest.fail))) == 2
