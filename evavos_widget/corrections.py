@@ -74,7 +74,7 @@ def as_told(prediction: Prediction, prompts: Prompts) -> Prediction:
 def _in_ruins(mask: np.ndarray) -> bool:
     _, pieces = _pieces(mask)
     sizes = np.bincount(pieces.ravel())[1:]
-    return np.count_nonzero(sizes >= LEAST_LEFT * sizes.sum()) > MOST_PIECES
+    return bool(np.count_nonzero(sizes >= LEAST_LEFT * sizes.sum()) > MOST_PIECES)
 
 
 def _near_the_clicks(mask: np.ndarray, before: np.ndarray, prompts: Prompts) -> np.ndarray:

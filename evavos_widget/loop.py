@@ -380,7 +380,7 @@ class Suggestion:
     frame, object : int
         Where.
     kind : str
-        Annotation type, a key of `ANNOTATION_TYPES`.
+        Annotation type, a key of `ANNOTATION_TYPES`, or absent.
     reason : str
         One line for a person.
     predicted : float or None

@@ -75,7 +75,8 @@ class RobotAnnotator:
         elif proposed:
             self._verify(session, frame, obj, proposed)
             return
-        elif kind == "mask":
+        elif kind in ("mask", "absent"):  # asked whether it is absent where it is not
+            kind = "mask"
             mask = self.hand.draw(truth, frame, obj)
         elif kind in ("clicks", "points"):  # nothing is proposed where nothing was propagated
             kind = "clicks"

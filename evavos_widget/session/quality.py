@@ -14,6 +14,11 @@ from evavos_widget.session.state import CurvePoint, State
 __all__ = ["TrueQuality", "curve_point", "quality_of_frame"]
 
 
+QUALITY_OF_NOTHING = 0.5
+"""Predicted J&F of an object that a pass leaves without a pixel: it is gone, and that is right, or
+it was lost, and all is wrong. An empty mask does not say which."""
+
+
 def quality_of_frame(
     state: State,
     frame: int,
@@ -36,11 +41,14 @@ def quality_of_frame(
     annotation = state.annotations.get(frame)
     spoken = annotation.objects if annotation else frozenset()
     quality = dict(state.quality)
+    winners = probabilities.argmax(axis=0)
     for k, obj in enumerate(ids, start=1):
         quality[obj] = quality[obj].copy()
         annotated = objects_annotated(state.annotations, obj)
         if obj in spoken:
             quality[obj][frame] = 1.0
+        elif annotated and not (winners == k).any():
+            quality[obj][frame] = QUALITY_OF_NOTHING
         elif annotated:
             distance = min(abs(frame - f) for f in annotated)
             quality[obj][frame] = predicted_quality(probabilities[k], distance, weights)

@@ -52,7 +52,7 @@ ANNOTATION_PROMISES = Promises(
     "annotation_selector",
     {
         "gives-a-choice": "select returns an AnnotationChoice, its reason one line",
-        "known-type": f"the kind is one of {', '.join(ANNOTATION_TYPES)}",
+        "known-type": f"the kind is one of {', '.join(ANNOTATION_TYPES)}, or absent",
         "costs-time": "the seconds are finite and not negative",
         "follows-the-costs": "the seconds come from `state.costs`, which may be measured ones",
         "gain-is-a-difference": "the expected gain is a difference of J&F, from -1 to 1",
@@ -291,7 +291,7 @@ def _ask(engine: Any, state: LoopState, choice: FrameChoice, where: str) -> Anno
     if not isinstance(how, AnnotationChoice):
         fail("gives-a-choice", f"it returned a {type(how).__name__}.")
     _check_reason(how.reason)
-    if how.kind not in ANNOTATION_TYPES:
+    if how.kind not in (*ANNOTATION_TYPES, "absent"):
         fail("known-type", f"it chose {how.kind!r} ({where}).")
     if not _is_finite(how.seconds) or how.seconds < 0:
         fail("costs-time", f"{how.kind!r} is said to take {how.seconds!r} s ({where}).")
