@@ -49,7 +49,9 @@ def fastest_type(device: str) -> torch.dtype:
             multiplied = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if multiplied else torch.float16
     fast = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    multiplied = any(getattr(torch.cpu, name, lambda: False)() for name in fast)
+    # What PyTorch was told to do without (ATEN_CPU_CAPABILITY), the processor still reports.
+    wide = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2")
+    multiplied = wide and any(getattr(torch.cpu, name, lambda: False)() for name in fast)
     return torch.bfloat16 if multiplied else torch.float32
 
 
