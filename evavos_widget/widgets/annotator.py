@@ -68,7 +68,7 @@ class Annotator(HostedWidget):
     target : float or None
         J&F to reach, 0 to 1: a line in the curve, and how long it may still take.
     read_only : bool
-        Show everything, change nothing.
+        Show everything, change nothing; so it is where the session can only be looked at.
     theme : {'auto', 'light', 'dark'}
         ``'auto'`` follows the notebook.
     video : dict
@@ -109,6 +109,7 @@ class Annotator(HostedWidget):
         code = page("annotator")
         self._owns_session = not isinstance(source, Session)
         self.session = Session(source, **session_options) if self._owns_session else source
+        own["read_only"] = own.get("read_only", False) or self.session.read_only
         self._callbacks: dict[str, list[Callable[[Any], object]]] = {}
         try:
             super().__init__(

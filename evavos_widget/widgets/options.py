@@ -35,7 +35,7 @@ class Display(TypedDict, total=False):
 
 
 class SessionOptions(TypedDict, total=False):
-    """What `Session` takes beside the video."""
+    """What `Session` takes beside the video; to be read-only is the annotator's own."""
 
     propagator: str | Propagator
     predictor: str | MaskPredictor
@@ -44,6 +44,7 @@ class SessionOptions(TypedDict, total=False):
     path: str | os.PathLike[str] | None
     ground_truth: Mapping[int, np.ndarray] | None
     costs: Costs | None
+    budget: float | None
     device: str | None
 
 

@@ -271,7 +271,7 @@ def test_a_view_for_looking_only_offers_nothing_that_fails(open_annotator):
     says(annotator, "looking only")
     pressed = annotator.root.evaluate(
         """root => [...root.querySelectorAll("button:enabled")]
-            .filter(({ dataset }) => !["export", "help"].includes(dataset.action))
+            .filter(({ dataset }) => !["export", "help", "view.whole"].includes(dataset.action))
             .map((button) => (button.click(), button.title)).length"""
     )
     assert pressed > 10
@@ -443,6 +443,8 @@ def test_a_commit_that_takes_from_another_object_is_decided_by_one_key(open_anno
         press(annotator, "Enter")
         asked = annotator.root.locator(".ev-asked")
         annotator.expect(asked).to_contain_text("from object 1")
+        keys = annotator.root.locator(".ev-asked ~ .ev-button .ev-key:visible")
+        annotator.expect(keys).to_have_text(["Enter", "Shift+Enter"])
         assert axe_violations(annotator.page) == []
         press(annotator, "Escape")
         annotator.expect(asked).to_have_count(0)
@@ -518,7 +520,7 @@ def test_the_picture_is_few_tabs_away_and_the_arrows_go_through_the_tools(open_a
     annotator.expect(annotator.action("view.whole")).to_be_focused()
 
 
-@pytest.mark.parametrize("width", [960, 620, 420])
+@pytest.mark.parametrize("width", [1240, 960, 620, 420])
 def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     annotator = open_annotator(width=width, objects=2)
     height = "() => document.querySelector('.ev-transport').getBoundingClientRect().height"
@@ -570,6 +572,43 @@ def test_the_annotator_alone_on_the_screen(open_annotator):
     annotator.expect(annotator.action("view.whole")).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_lost_object_is_seen_told_and_gone_to(open_annotator):
+    annotator = open_annotator(objects=1)
+    dab_and_commit(annotator)
+    press(annotator, "t")
+    annotator.phase("running")
+    annotator.phase("idle")
+    lost = annotator.root.locator(".ev-lane .ev-lost")
+    annotator.expect(lost).to_have_count(0)
+    annotator.page.evaluate(
+        """() => {
+            const { kernel } = harness;
+            for (const frame of [40, 41]) kernel.now.masks[frame].fill(0);
+            kernel.suggest = (rank) => rank > 0 ? null : {
+                frame: 41, object: 1, annotation_type: "absent", reason: "nothing of it is left",
+                predicted: null, expected_gain: 0.1, seconds: 2,
+            };
+            kernel.publish([40, 41]);
+        }"""
+    )
+    annotator.expect(lost).to_have_count(2)
+    press(annotator, "u")
+    annotator.on_frame(40)
+    words = annotator.root.get_by_role("slider", name="Frame").get_attribute("aria-valuetext")
+    assert "empty, lost or absent: object 1" in words
+    assert "predicted" not in words
+    card = annotator.root.locator(".ev-next")
+    annotator.expect(card).to_contain_text("say that it is absent")
+    tool = annotator.root.get_attribute("data-tool")
+    press(annotator, "Enter")
+    annotator.on_frame(41)
+    annotator.expect().to_have_attribute("data-tool", tool)
+    card.locator('[data-action="mark.absent"]').click()
+    annotator.expect(annotator.root.locator(".ev-lane .ev-mark-absent")).to_have_count(1)
+    annotator.expect(lost).to_have_count(0)  # the frames beside it wait for a pass
+    assert axe_violations(annotator.page) == []
+
+
 def test_the_card_gives_way_to_the_hand(open_annotator):
     annotator = open_annotator()
     dab_and_commit(annotator)
@@ -605,6 +644,7 @@ def test_a_straight_stroke_and_a_moved_vertex_by_keys(open_annotator):
 
 def test_the_wheel_keeps_the_pixel_under_the_pointer(open_annotator):
     annotator = open_annotator()
+    annotator.page.set_viewport_size({"width": 1280, "height": 1100})  # the picture fills its place
     press(annotator, "b")
     click(annotator, 0.25, 0.25)
     annotator.draft("brush")

@@ -115,6 +115,17 @@ def test_an_annotator_of_a_session_leaves_it_open(session):
     session.add_object("still here")
 
 
+def test_an_annotator_of_a_session_to_be_looked_at_is_for_looking_only(
+    frames, propagator, predictor, tmp_path
+):
+    options = {"propagator": propagator, "predictor": predictor, "path": tmp_path / "one.evavos"}
+    Session(frames, **options).close()
+    with Session(frames, read_only=True, **options) as session:
+        annotator = Annotator(session)
+        assert annotator.read_only
+        annotator.close()
+
+
 def test_several_annotators_of_one_session_agree(session, annotator):
     other = Annotator(session)
     try:
@@ -133,7 +144,7 @@ def test_an_unknown_keyword_is_named(frames, options, name):
 
 
 def test_every_keyword_that_is_taken_is_one_that_an_editor_knows(annotator):
-    session_options = set(inspect.signature(Session).parameters) - {"video"}
+    session_options = set(inspect.signature(Session).parameters) - {"video", "read_only"}
     assert SessionOptions.__optional_keys__ == session_options
     traits = {name for name in annotator.trait_names(sync=True) if not name.startswith("_")}
     assert AnnotatorOptions.__optional_keys__ - session_options == traits - {"video"}
