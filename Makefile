@@ -22,7 +22,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test unit e2e lint vitest front-end format build chromium clean
+.PHONY: help demo lab test unit e2e torture lint vitest front-end format build chromium clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,6 +42,9 @@ unit: $(TOOLS)  ## the Python tests that need no browser and build no wheel
 
 e2e: $(TOOLS) $(NODE_MODULES) chromium  ## the browser tests, RUNS=10 times in a row
 	for run in $$(seq $(RUNS)); do python -m pytest -m e2e || exit 1; done
+
+torture: $(TOOLS)  ## kills, malformed messages and full disks as often as docs/reliability.md says
+	EVAVOS_KILLS=200 EVAVOS_MESSAGES=100000 EVAVOS_FILLS=40 python -m pytest tests/torture -s --timeout 7200
 
 lint: $(TOOLS) $(NODE_MODULES)  ## format, lint, types and the import contract, without changing a file
 	ruff format --check

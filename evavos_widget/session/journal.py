@@ -17,10 +17,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from evavos_widget.files import is_regular
+
 __all__ = ["Journal", "Line", "Lines", "read_events", "read_journal"]
 
 LOCK_SECONDS = 2.0
 """How long to wait for another process that is just ending."""
+
+LONGEST_LINE = 128 * 2**20
+"""Bytes of one change, twice those of masks on each of 5,000 frames of 1080p at once. What is
+longer was written by nobody, and is not read into memory."""
 
 NAME = "journal.jsonl"
 """Of the file in the session's folder."""
@@ -193,24 +199,34 @@ class Journal:
 def read_journal(path: str | os.PathLike[str]) -> Lines:
     """What a journal file holds; nothing where there is none. It may be open in a session."""
     path = Path(path)
-    data = path.read_bytes() if path.exists() else b""
-    *whole, last = data.split(b"\n")
-    unended = bool(last) and _content(last) is not None
-    if unended:
-        whole.append(last)
+    if not path.exists():
+        return Lines()
+    if not is_regular(path):
+        raise ValueError(f"{str(path)!r} is a folder or a pipe, no journal; put the file back.")
     read: list[Line] = []
     damaged: list[int] = []
     digests: list[bytes] = []
-    digest = b""
-    for number, line in enumerate(whole, start=1):
-        digest = _digest(digest, line)
-        digests.append(digest)
-        content = _content(line)
-        if content is None:
-            damaged.append(number)
-        else:
-            read.append(Line(number, content))
-    end = len(data) if unended else len(data) - len(last)
+    digest, end, unended = b"", 0, False
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
+            if len(line) > LONGEST_LINE:
+                raise ValueError(
+                    f"line {number} of {str(path)!r} is longer than any that a session writes "
+                    f"({LONGEST_LINE >> 20} MiB); put back a copy of the file, or cut it before "
+                    "that line."
+                )
+            whole = line.endswith(b"\n")
+            line = line.removesuffix(b"\n")
+            content = _content(line)
+            if not whole and content is None:
+                break  # torn
+            digest = _digest(digest, line)
+            digests.append(digest)
+            end, unended = file.tell(), not whole
+            if content is None:
+                damaged.append(number)
+            else:
+                read.append(Line(number, content))
     return Lines(tuple(read), tuple(damaged), tuple(digests), end, unended)
 
 
@@ -221,6 +237,11 @@ def read_events(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 def _coded(content: dict[str, Any]) -> bytes:
     text = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+    if len(text) > LONGEST_LINE - 10:
+        raise ValueError(
+            f"one change takes {len(text) >> 20} MiB, and the journal takes {LONGEST_LINE >> 20} "
+            "MiB at most; make it in parts, such as some frames at a time."
+        )
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 

@@ -8,6 +8,7 @@ named by a digest of the journal's lines, and are read from the file when they a
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zipfile
 import zlib
@@ -20,6 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from evavos_widget.files import is_regular
 from evavos_widget.masks import MAX_RUN
 from evavos_widget.session.state import CurvePoint, State
 
@@ -179,8 +181,12 @@ def read_saved_masks(folder: Path, height: int, width: int) -> SavedMasks | None
     path = folder / NAME
     if not path.exists():
         return None
+    if not is_regular(path):
+        raise ValueError("it is no file")
     try:
         with zipfile.ZipFile(path) as archive:
+            if any(m.compress_type != zipfile.ZIP_STORED for m in archive.infolist()):
+                raise ValueError("it is compressed")
             if damaged := archive.testzip():
                 raise ValueError(f"{damaged} is damaged")
             arrays = {
@@ -197,21 +203,44 @@ def read_saved_masks(folder: Path, height: int, width: int) -> SavedMasks | None
             raise ValueError("it is of pictures of another size")
         if "digest" not in arrays:
             return SavedMasks(int(arrays["events"]), None, arrays, runs)
+        if not _fit_together(arrays):
+            raise ValueError("its parts do not fit together")
         return SavedMasks(int(arrays["lines"]), arrays["digest"].tobytes(), arrays, runs)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, IndexError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, LookupError, TypeError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
 def _small_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """An array, if there is as much of it as it says: memory is taken for what is there."""
+    with archive.open(name) as member:
+        np.lib.format.read_magic(member)
+        shape, _, kind = np.lib.format.read_array_header_1_0(member)
+        said = math.prod(shape) * kind.itemsize
+        if kind.hasobject or said != archive.getinfo(name).file_size - member.tell():
+            raise ValueError(f"{name} is not as long as it says")
     with archive.open(name) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _fit_together(arrays: dict[str, np.ndarray]) -> bool:
+    """Whether every state has its masks, and what belongs to them, of as many frames."""
+    where, n_masks = arrays["where"], len(arrays["offsets"]) - 1
+    if where.ndim != 2 or where.min() < 0 or where.max() >= n_masks:
+        return False
+    n_frames = where.shape[1]
+    for i in range(len(where)):
+        stale, ids = arrays[f"stale{i}"], arrays[f"ids{i}"]
+        whole = arrays[f"quality{i}"].shape == (n_frames, len(ids))
+        if not whole or arrays[f"curve{i}"].shape[1:] != (3,):
+            return False
+        if len(stale) and not 0 <= stale.min() <= stale.max() < n_frames:
+            return False
+    return True
 
 
 def _array_in_place(path: Path, archive: zipfile.ZipFile) -> np.ndarray:
     """The runs, left in the file: memory is taken for what is looked at only."""
     member = archive.getinfo("runs.npy")
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise ValueError("its runs are compressed")
     with path.open("rb") as file:
         file.seek(member.header_offset + 26)  # where a member says how long its name is
         name, extra = np.frombuffer(file.read(4), "<u2").tolist()

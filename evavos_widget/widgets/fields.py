@@ -94,7 +94,7 @@ class Fields:
     def number(self, name: str) -> float:
         """A finite number."""
         value = self._required(name)
-        if isinstance(value, bool) or not _is_finite(value):
+        if isinstance(value, bool) or not _is_number(value) or not math.isfinite(value):
             _refuse(f"{name} is", value, "a finite number")
         return float(value)
 
@@ -180,17 +180,18 @@ def _refuse(what: str, value: object, remedy: str) -> NoReturn:
     raise RequestError("malformed", f"{what} {shortened(value)}; send {remedy}.")
 
 
-def _is_finite(value: object) -> bool:
+def _is_number(value: object) -> bool:
     """Whether a value is a number that a float can hold; a bool counts as one."""
     try:
-        return isinstance(value, int | float) and math.isfinite(value)
+        float(value) if isinstance(value, int) else None
     except OverflowError:
         return False
+    return isinstance(value, int | float)
 
 
 def _is_row(value: object, length: int) -> bool:
-    """Whether a value is a list of so many finite numbers."""
-    return isinstance(value, list) and len(value) == length and all(map(_is_finite, value))
+    """Whether a value is a list of so many numbers."""
+    return isinstance(value, list) and len(value) == length and all(map(_is_number, value))
 
 
 def _integer(name: str, value: object) -> int:

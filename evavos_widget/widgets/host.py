@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from evavos_widget.interruption import while_wanted
 from evavos_widget.widgets.catalogue import CREDIT_WINDOW, VERSION, Catalogue
 from evavos_widget.widgets.fields import Fields, shortened
-from evavos_widget.widgets.frames import serve_frame
+from evavos_widget.widgets.frames import Frames
 from evavos_widget.widgets.outbox import LOG, MAX_LOG, Outbox
 from evavos_widget.widgets.requests import (
     Handler,
@@ -30,7 +30,6 @@ from evavos_widget.widgets.requests import (
     RequestError,
     RequestQueue,
     Runs,
-    Urgency,
     error_code,
     sentence,
 )
@@ -139,6 +138,7 @@ class Host:
         self._remarks = remarks
         self._on_change = catch_up
 
+        self._frames = Frames(video, self._busy)
         self._pushed: dict[str, Pushed] = {}
         self._handlers = {
             "hello": Handler(self._hello),
@@ -146,20 +146,24 @@ class Host:
             "ack": Handler(self._ack, runs=Runs.AT_ONCE),
             "ping": Handler(lambda request: ({}, []), runs=Runs.AT_ONCE),
             "cancel": Handler(self._cancel, runs=Runs.AT_ONCE),
-            "frame.get": Handler(lambda request: serve_frame(video, request), Urgency.FETCH),
+            "frame.get": self._frames.handler,
         }
 
         # Only touched under the lock.
         self._queue = RequestQueue()
         self._running: Request | None = None
         self._abandoned = False
+        self._newest_quick: dict[str, Request] = {}
         self._views: dict[str, Outbox] = {}
         self._lines: deque[dict[str, Any]] = deque(maxlen=MAX_LOG)
         self._changed = True
         self._closing = False
 
         self._worker = threading.Thread(target=self._work, name="evavos-host", daemon=True)
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="evavos-aside")
+        self._aside = {
+            runs: ThreadPoolExecutor(1, thread_name_prefix=f"evavos-{runs.name.lower()}")
+            for runs in (Runs.ASIDE, Runs.QUICKLY)
+        }
 
     def serve(
         self, handlers: Mapping[str, Handler], pushed: Mapping[str, Pushed] | None = None
@@ -190,6 +194,7 @@ class Host:
                 wrong = "is not in the catalogue" if odd[0] in served else "is not served"
                 raise ValueError(f"the {what} {odd[0]!r} {wrong}; let `serve` and it agree.")
         self._worker.start()
+        self._frames.start()
         return self
 
     # From any thread ---------------------------------------------------------------
@@ -229,7 +234,8 @@ class Host:
             )
         if self.read_only and handler.changes:
             raise RequestError("read_only", "this widget is read-only; nothing was changed.")
-        if handler.runs is Runs.AT_ONCE:
+        place = handler.place(request)
+        if place is Runs.AT_ONCE:
             self._give(request, handler.answer(request))
             return
         request.fields.text("id")
@@ -237,8 +243,10 @@ class Host:
         with self.lock:
             if self._closing:
                 raise RequestError("closed", _CLOSED)
-            if handler.runs is Runs.ASIDE:
-                self._aside.submit(self._answer_aside, request)
+            if place in self._aside:
+                if place is Runs.QUICKLY:
+                    self._newest_quick[request.view] = request
+                self._aside[place].submit(self._answer_aside, request)
                 return
             if handler.newest_only:
                 superseded = self._queue.remove(
@@ -250,8 +258,10 @@ class Host:
             self._fail(old.id, "superseded", "a newer one was asked for.")
 
     def _bye(self, request: Request) -> Reply:
+        view = request.fields.text("view")
         with self.lock:
-            self._views.pop(request.fields.text("view"), None)
+            self._views.pop(view, None)
+            self._newest_quick.pop(view, None)
         return {}, []
 
     def _ack(self, request: Request) -> None:
@@ -310,14 +320,18 @@ class Host:
         self.stop()
         if self._worker.is_alive() and threading.current_thread() is not self._worker:
             self._worker.join()
-        self._aside.shutdown()
+        self._frames.close()
+        for thread in self._aside.values():
+            thread.shutdown()
 
     def stop(self) -> None:
         """Let the worker end after what it is doing; every request is refused from here on."""
+        self._frames.stop()
         with self.lock:
             self._closing = True
             left = self._queue.remove(lambda r: True)
-            self._aside.shutdown(wait=False)
+            for thread in self._aside.values():
+                thread.shutdown(wait=False)
             self.lock.notify()
         for request in left:
             self._fail(request.id, "closed", _CLOSED)
@@ -344,6 +358,12 @@ class Host:
                 self.write_log("error", f"this view may be out of date: {sentence(error)}")
         if self.background is not None:
             self.background.drop()
+
+    def _busy(self) -> bool:
+        """Whether somebody waits, or the widget works; from any thread."""
+        with self.lock:
+            at_work = self.background is not None and self.background.due()
+            return self._closing or at_work or self._running is not None or bool(self._queue)
 
     def _anything_to_do(self) -> bool:
         return bool(
@@ -375,7 +395,12 @@ class Host:
             self._refuse(request, failure)
 
     def _answer_aside(self, request: Request) -> None:
-        """On the thread aside."""
+        """On a thread aside."""
+        with self.lock:
+            newest = self._newest_quick.get(request.view, request)
+        if self._handlers[request.kind].place(request) is Runs.QUICKLY and newest is not request:
+            self._fail(request.id, "superseded", "a newer one was asked for.")
+            return
         try:
             self._give(request, self._handlers[request.kind].answer(request))
         except Exception as error:

@@ -82,6 +82,9 @@ class Runs(Enum):
     ASIDE = auto()
     """On a thread for what takes long and changes nothing, one after the other."""
 
+    QUICKLY = auto()
+    """On a thread for what must not wait for the worker, of each view only the newest."""
+
 
 @dataclass(eq=False)
 class Request:
@@ -118,7 +121,8 @@ class Handler:
         Takes the `Request`, returns the `Reply`; None where there is none. What it raises
         is answered as an error.
     urgency : Urgency
-    runs : Runs
+    runs : Runs or callable
+        Where, or what says it of a request.
     changes : bool
         It changes what the widget shows: refused where that is read-only, and never given
         up half-way.
@@ -128,9 +132,13 @@ class Handler:
 
     answer: Callable[[Request], Reply | None]
     urgency: Urgency = Urgency.INTERACTIVE
-    runs: Runs = Runs.WORKER
+    runs: Runs | Callable[[Request], Runs] = Runs.WORKER
     changes: bool = False
     newest_only: bool = False
+
+    def place(self, request: Request) -> Runs:
+        """Where a request is answered."""
+        return self.runs if isinstance(self.runs, Runs) else self.runs(request)
 
 
 class RequestQueue:

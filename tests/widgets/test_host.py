@@ -13,6 +13,7 @@ from fake_page import DRAWN_ON_0, HEIGHT, N_FRAMES, WIDTH, Page, square
 from PIL import Image
 from small_engines import gate
 
+from evavos_widget.interruption import stop_unless_wanted
 from evavos_widget.session import Session
 from evavos_widget.video import Video
 from evavos_widget.widgets.annotator_controller import AnnotatorController
@@ -368,3 +369,35 @@ def test_a_closed_session_ends_the_worker_and_answers_what_waits(
     assert outlined.error("frame.get", frame=1)["code"] == "closed"
     assert outlined.error("export.run", format="numpy")["code"] == "closed"
     outlined.ask("bye", view="page")
+
+
+def test_a_preview_that_is_given_up_stops_between_its_clicks(outlined, predictor, monkeypatch):
+    stopped, entered = threading.Event(), threading.Event()
+
+    def click_after_click(image, prompts, *, key=None):
+        entered.set()
+        try:
+            while True:  # a row of clicks that never ends
+                stop_unless_wanted()
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr(predictor, "predict", click_after_click)
+    running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
+    assert entered.wait(20)
+    outlined.ask("cancel", target=running)
+    assert outlined.reply(running)[0]["error"]["code"] == "cancelled"
+    assert stopped.wait(20)
+    monkeypatch.undo()
+    assert outlined.ask("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
+
+
+def test_a_commit_that_is_refused_has_changed_nothing(outlined, session):
+    before = session.revision
+    for wrong in ({"propagate": "yes"}, {"clicks": [[10**400, 1, 1]]}, {"seconds": 10**400}):
+        content, _ = outlined.reply(outlined.commit(3, square(), **wrong))
+        assert content["error"]["code"] == "malformed"
+        assert len(content["error"]["message"]) < 200
+    content, _ = outlined.reply(outlined.commit(3, square(), obj=256))
+    assert "no object 256" in content["error"]["message"]
+    assert session.revision == before

@@ -62,12 +62,12 @@ interface CommonRequests extends Record<CommonKind, object> {
   ack: { view: string; push: number };
   ping: object;
   cancel: { target: string };
-  "frame.get": { frame: number; width?: number };
+  "frame.get": { frame: number; width?: number; quick?: boolean };
 }
 
 export interface CommonReplies<C extends Catalogue> {
   hello: { state: C["state"]; capabilities: C["capabilities"] };
-  "frame.get": { frame: number; mime: string };
+  "frame.get": { frame: number; mime: string; exact: boolean; index: number };
 }
 
 interface CommonPushes<C extends Catalogue> extends Record<keyof typeof common.pushes, object> {
