@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evavos_widget.loop import Annotation, affected_frames, nearest_annotated
+from evavos_widget.loop import Annotation, affected_frames, nearest_annotated, objects_annotated
 from evavos_widget.testing import NearestCopy
 from evavos_widget.video import Video
 
@@ -51,3 +51,25 @@ def test_nearest_annotated_is_nearest(annotated):
 
 def test_no_annotation_no_source():
     assert (nearest_annotated([], N) == -1).all()
+
+
+@given(annotated=st.sets(st.integers(0, 39), max_size=12).map(sorted), n_frames=st.just(40))
+def test_the_nearest_annotated_frame_and_of_two_the_earlier(annotated, n_frames):
+    found = nearest_annotated(annotated, n_frames).tolist()
+    for i, nearest in enumerate(found):
+        assert nearest == min(annotated, key=lambda f, i=i: (abs(f - i), f), default=-1)
+
+
+@given(before=annotations(), more=annotations(), gone=st.sets(st.integers(0, N - 1), max_size=2))
+def test_affected_frames_are_those_whose_nearest_annotation_differs(before, more, gone):
+    """Most frames keep the very same annotation, as in a session."""
+    after = {f: a for f, a in {**before, **more}.items() if f not in gone}
+    expected = set()
+    for obj in (1, 2):
+        a, b = (nearest_annotated(objects_annotated(k, obj), N).tolist() for k in (before, after))
+        for i in range(N):
+            same = a[i] == b[i] and (
+                a[i] < 0 or np.array_equal(before[a[i]].labels == obj, after[b[i]].labels == obj)
+            )
+            expected |= set() if same else {i}
+    assert affected_frames(before, after, N) == expected
