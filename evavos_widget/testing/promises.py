@@ -84,7 +84,7 @@ class Promises:
         try:
             first = make()
             require(self.stage, first)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:  # the latter of names that make no engine
             raise BrokenPromiseError(str(error), "offers-all") from error
         for promise, scene in self._scenes:
             try:
