@@ -22,6 +22,12 @@ from evavos_widget.experiments.run import run_experiment
 from evavos_widget.experiments.table import read_rows
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
+from evavos_widget.testing import (
+    BrokenPromiseError,
+    check_frame_selector,
+    check_predictor,
+    check_propagator,
+)
 
 HERE = Path(__file__).parent
 MODULES = ("my_selector", "my_propagator", "my_predictor")
@@ -128,6 +134,36 @@ def test_a_session_takes_modules_of_the_working_directory_by_name_and_keeps_the_
     with Session.open(tmp_path / "mine.evavos", video=video) as session:
         chosen = session.propagator, session.predictor, session.frame_selector
         assert [engine.name for engine in chosen] == ["hold", "flood-fill", "largest-change"]
+
+
+def test_they_keep_every_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(HERE)
+    check_propagator(NAMES["propagator"])
+    check_predictor(NAMES["predictor"])
+    check_frame_selector(NAMES["frame_selector"])
+
+
+def test_a_broken_one_is_told_which_promise_it_breaks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (HERE / "my_selector.py").read_text()
+    broken = text.replace("if frame in annotated or", "if")
+    assert broken != text
+    (tmp_path / "broken_selector.py").write_text(broken)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BrokenPromiseError) as error:
+        check_frame_selector("broken_selector:LargestChange")
+    assert error.value.promise in str(error.value)
+    assert "annotated" in str(error.value)
+
+
+@pytest.mark.parametrize("stage", ["propagator", "predictor", "frame_selector"])
+def test_what_offers_too_little_is_refused_by_the_session(video: np.ndarray, stage: str) -> None:
+    class Little:
+        name = "little"
+
+    with pytest.raises(TypeError, match=r"it lacks .*derive it from evavos_widget\.loop\."):
+        Session(video, path=None, **{**NO_OTHERS, stage: Little()})
 
 
 def test_an_experiment_in_two_processes_runs_them(expected: list[str], data: Path) -> None:

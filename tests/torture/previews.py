@@ -1,4 +1,4 @@
-"""What a preview costs as clicks are added one by one: python tests/torture/previews.py [ENGINE]."""
+"""What a preview costs as clicks are added one by one: `python tests/torture/previews.py`."""
 
 from __future__ import annotations
 
