@@ -76,7 +76,7 @@ class TrueQuality:
     """
 
     def __init__(self, ground_truth: Mapping[int, np.ndarray]) -> None:
-        self._truth = ground_truth
+        self.ground_truth = ground_truth
         self._ids = {int(i) for truth in ground_truth.values() for i in np.unique(truth)}
         self._scorer: SequenceScorer | None = None
 
@@ -86,5 +86,5 @@ class TrueQuality:
         if not known:
             return None
         if self._scorer is None or self._scorer.objects != known:
-            self._scorer = SequenceScorer(self._truth, frames="all", objects=known)
+            self._scorer = SequenceScorer(self.ground_truth, frames="all", objects=known)
         return self._scorer.score(state.masks).jf

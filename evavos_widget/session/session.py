@@ -35,6 +35,7 @@ from evavos_widget.prompts import Costs
 from evavos_widget.session import checks
 from evavos_widget.session.annotating import AnnotatedSession
 from evavos_widget.session.quality import TrueQuality, curve_point, quality_of_frame
+from evavos_widget.session.state import State
 from evavos_widget.session.storage import folder_of, read_header
 from evavos_widget.video import Video
 
@@ -136,7 +137,7 @@ class Session(AnnotatedSession):
         self.budget = budget
         self._features = FeatureStore()
         self._scores = {}
-        self._truth = TrueQuality(ground_truth) if ground_truth else None
+        self._true_quality: TrueQuality | None = None
         super().__init__(opened, self.propagator.affected, engine_names, path, read_only)
         for sentence in self._storage.warnings:
             warnings.warn(sentence, stacklevel=2)
@@ -267,11 +268,18 @@ class Session(AnnotatedSession):
     def _end_pass(self) -> None:
         """What a finished pass brings: a point of the curve, and the end of what was put off."""
         state = self._state
-        point = curve_point(state, self._truth.of(state) if self._truth else None)
+        point = curve_point(state, self._true_quality_of(state))
         kept = tuple(p for p in state.curve if p.seconds < point.seconds)
         self._timeline.state = replace(state, curve=(*kept, point))
         if state.snoozed and not self.read_only:
             self._do({"kind": "snooze.end"}, undoable=False)
+
+    def _true_quality_of(self, state: State) -> float | None:
+        if not self.ground_truth:
+            return None
+        if self._true_quality is None or self._true_quality.ground_truth is not self.ground_truth:
+            self._true_quality = TrueQuality(self.ground_truth)
+        return self._true_quality.of(state)
 
     def suggest(self) -> Suggestion | None:
         """What to annotate next, or None when nothing is left to ask."""
