@@ -39,6 +39,7 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert process.stdin is not None
     yield process
     process.stdin.close()
     process.wait(20)
@@ -47,6 +48,8 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
 def killed(nursery: subprocess.Popen[str], folder: Path, log: Path, chance: random.Random) -> None:
     """Let a process work on a session for a while, and kill it."""
     ready = log.read_text().count("ready")
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
     nursery.stdin.write(json.dumps([str(folder), str(log), chance.randrange(2**32)]) + "\n")
     nursery.stdin.flush()
     child = int(nursery.stdout.readline())
