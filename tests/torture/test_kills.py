@@ -89,6 +89,7 @@ def test_nothing_is_lost_and_nothing_is_extra(nursery, tmp_path: Path):
         folder, log = tmp_path / f"{number}.evavos", tmp_path / f"{number}.log"
         if kill % KILLS_PER_SESSION == 0:
             log.write_text("")
+        before = len(log.read_text().splitlines())
         killed(nursery, folder, log, chance)
         *whole, torn = log.read_text().split("\n")
         model, begun = read_log(whole)
@@ -105,6 +106,8 @@ def test_nothing_is_lost_and_nothing_is_extra(nursery, tmp_path: Path):
             assert not list(folder.glob("*.tmp")), "a killed process leaves nothing behind"
         with log.open("a") as file:
             file.write(json.dumps(line or {"void": begun}) + "\n")
-        acts.update(json.loads(text)["done"]["do"] for text in whole if '"done"' in text[:8])
+        acts.update(
+            json.loads(text)["done"]["do"] for text in whole[before:] if '"done"' in text[:8]
+        )
     print(f"\n{KILLS} kills, seed {SEED}; {unspoken} between disk and word; {dict(acts)}")
-    assert sum(acts.values()) > 10 * KILLS
+    assert sum(acts.values()) > 2 * KILLS
