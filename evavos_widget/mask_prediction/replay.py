@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from evavos_widget.cache import ByteBoundedCache, Sized
 from evavos_widget.interruption import stop_unless_wanted
@@ -17,8 +17,8 @@ def replayed(
     cache: ByteBoundedCache,
     key: Hashable | None,
     digests: Sequence[bytes],
-    start: S,
-    step: Callable[[int, S], S],
+    start: S | None,
+    step: Callable[[int, Any], S],
 ) -> S:
     """What all steps lead to, worked out from the last of them that was before.
 
@@ -32,12 +32,12 @@ def replayed(
         Names the image; None: nothing is kept.
     digests : sequence of bytes
         One for each step: of it and everything before it.
-    start : S
+    start : S or None
         What is there before the first step.
     step : callable
         ``step(n, state)`` gives what step `n`, counted from 0, makes of a state.
     """
-    done, state = 0, start
+    done, state = 0, cast("S", start)
     if key is not None:
         # From the last step back: a long row of clicks may not fit into the cache.
         for n in range(len(digests), 0, -1):
