@@ -58,7 +58,7 @@ def save_masks(folder: Path, states: Sequence[State], lines: int, digest: bytes)
         row = [state.masks.runs(frame) for frame in range(len(state.masks))]
         for runs in {id(r): r for r in row}.values():
             if id(runs) not in places:
-                content = hashlib.blake2b(np.ascontiguousarray(runs).data, digest_size=16).digest()
+                content = hashlib.blake2b(runs.tobytes(), digest_size=16).digest()
                 pool.setdefault(content, runs)
                 places[id(runs)] = numbers.setdefault(content, len(numbers))
         where.append([places[id(runs)] for runs in row])

@@ -6,11 +6,13 @@ import base64
 import json
 import random
 import zlib
-from typing import Any
+from collections.abc import Generator
+from typing import Any, cast
 
 import numpy as np
 from model import HEIGHT, N_FRAMES, WIDTH, Model, Said, square
 
+from evavos_widget.loop import PropagationStep
 from evavos_widget.session import Session
 from evavos_widget.testing import Disks, NearestCopy
 
@@ -91,7 +93,7 @@ def do(session: Session, act: Act) -> Act:
         session.merge_objects(obj, act["into"])
         return {"k": packed(session)}
     else:
-        steps = session.propagation()
+        steps = cast("Generator[PropagationStep]", session.propagation())
         for _ in zip(range(act["steps"]), steps, strict=False):
             pass
         steps.close()

@@ -1,4 +1,7 @@
-"""What a preview costs as clicks are added one by one: `python tests/torture/previews.py`."""
+"""What a preview costs as clicks are added one by one.
+
+python tests/torture/previews.py [ENGINE ...]
+"""
 
 from __future__ import annotations
 

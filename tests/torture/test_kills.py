@@ -39,6 +39,7 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert process.stdin is not None
     yield process
     process.stdin.close()
     process.wait(20)
@@ -47,6 +48,8 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
 def killed(nursery: subprocess.Popen[str], folder: Path, log: Path, chance: random.Random) -> None:
     """Let a process work on a session for a while, and kill it."""
     ready = log.read_text().count("ready")
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
     nursery.stdin.write(json.dumps([str(folder), str(log), chance.randrange(2**32)]) + "\n")
     nursery.stdin.flush()
     child = int(nursery.stdout.readline())
@@ -86,6 +89,7 @@ def test_nothing_is_lost_and_nothing_is_extra(nursery, tmp_path: Path):
         folder, log = tmp_path / f"{number}.evavos", tmp_path / f"{number}.log"
         if kill % KILLS_PER_SESSION == 0:
             log.write_text("")
+        before = len(log.read_text().splitlines())
         killed(nursery, folder, log, chance)
         *whole, torn = log.read_text().split("\n")
         model, begun = read_log(whole)
@@ -102,6 +106,8 @@ def test_nothing_is_lost_and_nothing_is_extra(nursery, tmp_path: Path):
             assert not list(folder.glob("*.tmp")), "a killed process leaves nothing behind"
         with log.open("a") as file:
             file.write(json.dumps(line or {"void": begun}) + "\n")
-        acts.update(json.loads(text)["done"]["do"] for text in whole if '"done"' in text[:8])
+        acts.update(
+            json.loads(text)["done"]["do"] for text in whole[before:] if '"done"' in text[:8]
+        )
     print(f"\n{KILLS} kills, seed {SEED}; {unspoken} between disk and word; {dict(acts)}")
-    assert sum(acts.values()) > 10 * KILLS
+    assert sum(acts.values()) > 2 * KILLS

@@ -243,7 +243,7 @@ class Sender:
 
 def follow(model: Model, message: dict[str, Any], buffers: Any, reply: dict[str, Any]) -> None:
     """What a request that was granted has changed."""
-    kind, frame, obj = message["kind"], message.get("frame"), message.get("object")
+    kind, frame, obj = message["kind"], message.get("frame", -1), message.get("object", -1)
     if kind == "mask.commit":
         mask = np.frombuffer(buffers[0], "<u4")
         assert int((mask & 0xFFFFFF).sum(dtype=np.int64)) == HEIGHT * WIDTH
