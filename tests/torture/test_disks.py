@@ -210,4 +210,4 @@ def test_saved_masks_that_are_none(tmp_path: Path, harm):
     harm(folder / "masks.npz")
     found, told, _ = opened(folder)
     assert found == 1, "every annotation is there"
-    assert any("computed again" in sentence for sentence in told)
+    assert any("computes the masks again" in sentence for sentence in told)

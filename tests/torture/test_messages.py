@@ -165,6 +165,7 @@ class Sender:
                 "seconds": 1.5,
                 "clicks": [click],
                 "propagate": chance.random() < 0.3,
+                **chance.choice([{}, {"others": "ask"}, {"others": "take"}, {"others": "take"}]),
             },
             "object.add": {"name": f"name {chance.randrange(99)}"},
             "object.update": {"object": obj, "name": "other", "visible": chance.random() < 0.5},
@@ -245,6 +246,8 @@ def follow(model: Model, message: dict[str, Any], buffers: Any, reply: dict[str,
     """What a request that was granted has changed."""
     kind, frame, obj = message["kind"], message.get("frame", -1), message.get("object", -1)
     if kind == "mask.commit":
+        if not reply["saved"]:  # it would have taken pixels from others, and asks first
+            return
         mask = np.frombuffer(buffers[0], "<u4")
         assert int((mask & 0xFFFFFF).sum(dtype=np.int64)) == HEIGHT * WIDTH
         labels = np.repeat(mask >> 24, mask & 0xFFFFFF).reshape(HEIGHT, WIDTH)
