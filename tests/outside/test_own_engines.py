@@ -289,7 +289,12 @@ def test_oracles_are_for_experiments_only_those_of_others_too(
     tmp_path: Path, video: np.ndarray
 ) -> None:
     (tmp_path / "seer.py").write_text(
-        "from evavos_widget.engines import Oracle\nclass Seer(Oracle):\n    name = 'seer'\n"
+        "from evavos_widget.engines import Oracle\n"
+        "from evavos_widget.loop import FrameSelector\n"
+        "class Seer(Oracle, FrameSelector):\n"
+        "    name = 'seer'\n"
+        "    def select(self, state):\n"
+        "        return None\n"
     )
     robot = RobotAnnotator({})
     for name in ("oracle-worst", "seer:Seer"):
