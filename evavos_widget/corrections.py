@@ -32,10 +32,8 @@ MIDDLE = 0.6
 distance to the border of the piece, or more. Of clicks on what juts out of an object, 19 of 20
 are at 0.41 or less (docs/corrections.md)."""
 
-
 LEAST_LEFT = 0.05
 """What stays has at least this share of what goes: beside a speck, a piece is the object."""
-
 
 MOST_PIECES = 4
 """A mask in more pieces than this, specks aside, is no object beside another but in ruins; which

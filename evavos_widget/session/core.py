@@ -14,7 +14,7 @@ from evavos_widget.probabilities import ProbabilityCache
 from evavos_widget.session import checks
 from evavos_widget.session.events import VERSION, Event, Group, Step
 from evavos_widget.session.state import Affected, State
-from evavos_widget.session.storage import Storage, default_folder, folder_of, take_over
+from evavos_widget.session.storage import Storage, default_folder, folder_of, let_go, take_over
 from evavos_widget.session.timeline import Timeline
 from evavos_widget.video import Video, check_frame
 
@@ -149,7 +149,11 @@ class SessionCore:
         """
         with self._lock:
             self._check_open()
-            self._storage.move_to(folder_of(path))
+            before, folder = self.path, folder_of(path)
+            self._storage.move_to(folder)
+            if before is not None:
+                let_go(before, self)
+            take_over(folder, self)
             self._save_masks()
 
     def __enter__(self) -> Self:

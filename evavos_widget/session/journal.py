@@ -160,7 +160,9 @@ class Journal:
 
     def fill(self, content: bytes) -> None:
         """Begin with the content of another journal."""
-        self._file.write(content)
+        if self._file.write(content) != len(content):
+            self._file.truncate(0)
+            raise OSError(f"{self.path} could not be written in full; is the disk full?")
         os.fsync(self._file.fileno())
         self.lines = read_journal(self.path)
         self._end = self.lines.end

@@ -13,7 +13,6 @@ from evavos_widget.session.state import CurvePoint, State
 
 __all__ = ["TrueQuality", "curve_point", "quality_of_frame"]
 
-
 QUALITY_OF_NOTHING = 0.5
 """Predicted J&F of an object that a pass leaves without a pixel: it is gone, and that is right, or
 it was lost, and all is wrong. An empty mask does not say which."""

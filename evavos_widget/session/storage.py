@@ -24,7 +24,7 @@ from evavos_widget.session.timeline import Timeline, replay
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["Storage", "default_folder", "folder_of", "read_header", "take_over"]
+__all__ = ["Storage", "default_folder", "folder_of", "let_go", "read_header", "take_over"]
 
 
 class _Session(Protocol):
@@ -85,7 +85,8 @@ class Storage:
         self.warnings: list[str] = []
         self._journal: Journal | None = None
         self._lines = Lines()
-        self._n_lines = 0
+        self._n_changes = 0  # where no journal counts lines
+        self._version = VERSION
         self._header = header
         self._video = video
         self._failed_to_save = False
@@ -99,7 +100,6 @@ class Storage:
             self._check_same_video(folder)
             if self._journal is not None and not self._lines.digests:
                 self.write(self._header)
-            self._n_lines = max(self._n_lines, len(self._lines.digests))
         except BaseException:
             self.close()
             raise
@@ -120,7 +120,7 @@ class Storage:
             self.read_only = True
             self.warnings.append(
                 f"{str(folder)!r} may only be read, so this session can be looked at and exported "
-                "but not changed; to go on, copy the folder."
+                "but not changed; to go on elsewhere: session.save_as(path)."
             )
             return
         self._lines = self._journal.lines
@@ -135,7 +135,7 @@ class Storage:
         made, video = header.get("video", {}), self._video
         known = made.get("fingerprint")
         same = known == video.fingerprint() or (
-            self.version == 1 and known == video.first_fingerprint()
+            header.get("version", 1) == 1 and known == video.first_fingerprint()
         )
         if not same:
             raise ValueError(
@@ -158,13 +158,13 @@ class Storage:
                 "is there, and propagating computes the masks again."
             )
         self.warnings += replay(timeline, self._lines, saved, str(self.path / NAME))
-        self._lines = Lines(self._lines.read[:1])  # the rest is the timeline's now
-
-    @property
-    def version(self) -> int:
-        """Of the journal as it was opened."""
-        header = self._lines.header or {}
-        return int(header.get("version", VERSION))
+        versions = [
+            line.content.get("version", 1)
+            for line in self._lines.read
+            if line.content.get("kind") in ("session", "version")
+        ]
+        self._version = max(versions, default=VERSION)
+        self._lines = Lines()  # they are the timeline's now
 
     def write(self, content: Mapping[str, Any]) -> int:
         """Write one line and return its number once it is on disk.
@@ -177,21 +177,18 @@ class Storage:
         if self.read_only:
             raise PermissionError(
                 f"the session in {str(self.path)!r} was opened to be looked at only; "
-                "copy its folder and open the copy to go on."
+                "to go on elsewhere: session.save_as(path)."
             )
-        self._n_lines += 1
-        if self._journal is not None:
-            now = time.time()
-            try:
-                if self.version < VERSION and self._lines.read:
-                    self._journal.append({"kind": "version", "version": VERSION, "time": now})
-                    self._lines = Lines()
-                self._n_lines = self._journal.append({**content, "time": now})
-            except BaseException:
-                self._n_lines -= 1
-                raise
-            self.saved_at = now
-        return self._n_lines
+        if self._journal is None:
+            self._n_changes += 1
+            return self._n_changes
+        now = time.time()
+        if self._version < VERSION:
+            self._journal.append({"kind": "version", "version": VERSION, "time": now})
+            self._version = VERSION
+        number = self._journal.append({**content, "time": now})
+        self.saved_at = now
+        return number
 
     def save_masks(self, timeline: Timeline) -> str | None:
         """Save masks; a sentence, once, where the disk refuses, since they are not lost."""
@@ -213,18 +210,20 @@ class Storage:
 
     def move_to(self, folder: Path) -> None:
         """Go on in another folder, with a copy of the journal."""
-        if self._journal is None:
+        if self.path is None:
             raise ValueError("this session keeps nothing on disk, so there is nothing to copy.")
         if (folder / NAME).exists():
             raise FileExistsError(f"there is a session in {str(folder)!r}; give another path.")
+        before = self._journal
+        content = before.content() if before else (self.path / NAME).read_bytes()
         journal = Journal(folder)
         try:
-            journal.fill(self._journal.content())
+            journal.fill(content)
         except BaseException:
             journal.close()
             raise
-        self._journal.close()
-        self._journal, self.path = journal, folder
+        self.close()
+        self._journal, self.path, self.read_only = journal, folder, False
 
     def close(self) -> None:
         """Let the folder go, whatever the disk says."""
@@ -272,6 +271,12 @@ def read_header(folder: Path) -> dict[str, Any] | None:
     if header is not None:
         check_version(header, repr(str(folder)))
     return header
+
+
+def let_go(folder: Path, session: _Session) -> None:
+    """A session is on this folder no longer: who opens it does not close the session."""
+    if _open_sessions.get(folder.resolve()) is session:
+        del _open_sessions[folder.resolve()]
 
 
 def take_over(folder: Path, session: _Session | None = None) -> None:

@@ -123,6 +123,24 @@ class TestPlace:
         with again(tmp_path / "elsewhere", frames) as session:
             assert sorted(session.annotations) == [0, 3, 8]
 
+    def test_who_opens_the_first_folder_leaves_the_one_that_moved_alone(self, frames, tmp_path):
+        session = two_objects(frames, tmp_path / "s")
+        session.save_as(tmp_path / "copy")
+        with again(tmp_path / "s", frames):
+            assert not session.closed
+        with again(tmp_path / "copy", frames):  # the later one has it, as anywhere
+            assert session.closed
+
+    def test_what_may_only_be_looked_at_goes_on_elsewhere(self, frames, tmp_path):
+        two_objects(frames, tmp_path / "s").close()
+        with again(tmp_path / "s", frames, read_only=True) as session:
+            session.save_as(tmp_path / "copy")
+            session.annotate(3, square(5), objects=[1])
+        with again(tmp_path / "copy", frames) as session:
+            assert sorted(session.annotations) == [0, 3, 8]
+        with again(tmp_path / "s", frames) as session:
+            assert sorted(session.annotations) == [0, 8]
+
     def test_a_copy_does_not_touch_the_first(self, frames, tmp_path):
         session = two_objects(frames, tmp_path / "s")
         session.save_as(tmp_path / "copy")

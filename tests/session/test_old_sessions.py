@@ -61,5 +61,7 @@ def test_it_goes_on_in_the_present_version(old):
     with Session.open(folder, video=frames()) as session:
         assert sorted(session.annotations) == annotated
         assert session.can_undo == "mask on frame 5"
+        session.undo()
+        session.redo()
     lines = (folder / "journal.jsonl").read_text().splitlines()
     assert sum('"version":2' in line for line in lines) == 1
