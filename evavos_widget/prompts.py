@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -247,4 +246,3 @@ class Prediction:
     mask: np.ndarray
     probabilities: np.ndarray
     score: float
-    extra: Mapping[str, Any] = field(default_factory=dict)
