@@ -1,0 +1,45 @@
+"""Videos made small, so that many loops can be simulated on a processor."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
+from evavos_widget.video import Video
+
+__all__ = ["reduced"]
+
+
+def reduced(sequence: AnnotatedVideo, height: int, longest: int) -> AnnotatedVideo:
+    """A video at a smaller size, and of a long one every second or third frame.
+
+    Parameters
+    ----------
+    sequence : AnnotatedVideo
+        With the truth on every frame that is taken.
+    height : int
+        In pixels; a video that is no larger stays as it is.
+    longest : int
+        Frames at most.
+    """
+    video = sequence.video
+    step = math.ceil(video.n_frames / longest)
+    taken = range(0, video.n_frames, step)
+    if lacking := [f for f in taken if f not in sequence.ground_truth]:
+        raise ValueError(
+            f"sequence {sequence.name!r} has no mask on frame {lacking[0]}; leave it out, or give "
+            "one whose every frame has a mask."
+        )
+    scale = min(1.0, height / video.height)
+    size = round(video.width * scale), round(video.height * scale)
+    frames = np.stack(
+        [cv2.resize(video.frame(f), size, interpolation=cv2.INTER_AREA) for f in taken]
+    )
+    truth = {
+        i: cv2.resize(sequence.ground_truth[f], size, interpolation=cv2.INTER_NEAREST)
+        for i, f in enumerate(taken)
+    }
+    return AnnotatedVideo(sequence.name, Video.open(frames, name=sequence.name), truth)
