@@ -16,6 +16,9 @@ from evavos_widget import __version__
 
 __all__ = ["main"]
 
+AGENT_STEPS = ("clips", "collect", "qnet", "policy", "ivosw", "joint")
+"""Of ``evavos train``: what the agents need, and the agents."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
@@ -24,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from evavos_widget.training.compact import main as train_compact
 
         return train_compact(given[2:])
+    if given[:1] == ["train"] and set(given[1:2]) & {*AGENT_STEPS}:
+        from evavos_widget.training.agents.command import main as train_agents
+
+        return train_agents(given[1:])
     args = _parser().parse_args(given)
     try:
         args.run(args)
@@ -172,7 +179,9 @@ def _parser() -> argparse.ArgumentParser:
     experiment.set_defaults(run=_experiment)
 
     train = commands.add_parser("train", help="train the networks that come with the package")
-    train.add_argument("what", choices=["compact"], help="compact: see evavos train compact --help")
+    train.add_argument(
+        "what", choices=["compact", *AGENT_STEPS], help="see evavos train compact --help, and so on"
+    )
 
     costs = commands.add_parser("costs", help="what annotations cost in sessions of your own")
     costs.add_argument("sessions", type=Path, nargs="+", help="folders, NAME.evavos")
@@ -372,9 +381,16 @@ def _benchmark_propagation(args: argparse.Namespace) -> None:
 
 
 def _models_list(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, expected_sha256, place
+    from evavos_widget.checkpoints import (
+        AGENTS,
+        CHECKPOINTS,
+        DOWNLOADS,
+        HUB,
+        expected_sha256,
+        place,
+    )
 
-    for name, entry in CHECKPOINTS.items():
+    for name, entry in {**CHECKPOINTS, **AGENTS}.items():
         print(f"{name:15s} comes with the package; {entry.licence}")
     for name, entry in {**DOWNLOADS, **HUB}.items():
         there = "here" if place(name).exists() else "not here"
@@ -386,16 +402,22 @@ def _models_list(args: argparse.Namespace) -> None:
 
 
 def _models_download(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, HUB, download, find, hub_folder
+    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, HUB, download, find, hub_folder
 
-    get = find if args.name in CHECKPOINTS else hub_folder if args.name in HUB else download
+    get = (
+        find
+        if args.name in {**CHECKPOINTS, **AGENTS}
+        else hub_folder
+        if args.name in HUB
+        else download
+    )
     print(get(args.name))
 
 
 def _models_verify(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, place, verify
+    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, DOWNLOADS, HUB, place, verify
 
-    for name in [*CHECKPOINTS, *DOWNLOADS, *HUB]:
+    for name in [*CHECKPOINTS, *AGENTS, *DOWNLOADS, *HUB]:
         if place(name).exists():
             print(f"{name:15s} {verify(name)}")
 

@@ -6,7 +6,9 @@ __all__ = ["ENGINES"]
 
 ENGINES = {
     "clicks": "baselines:Clicks",
+    "joint": "joint:JointType",
     "mask": "baselines:Mask",
+    "policy": "policy:PolicySelector",
     "random": "baselines:Random",
     "rule": "baselines:Rule",
 }

@@ -137,4 +137,3 @@ def embedded_outcomes(n_frames: int = 6) -> Tried:
     session.propagate(frames=frames)
     cases = [(f, obj) for f in frames if truth[f].any()]
     return Tried(session, truth, cases)
-

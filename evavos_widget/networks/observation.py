@@ -8,8 +8,12 @@ They are computed once per frame (`features.FeatureStore`); the mask only says w
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from uuid import UUID
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -19,9 +23,11 @@ if TYPE_CHECKING:
     from evavos_widget.networks.compact import CompactNet
 
 __all__ = [
+    "APPEARANCE",
     "ENCODER",
     "FRAME_NUMBERS",
     "MASK_NUMBERS",
+    "ByFrame",
     "KeyEncoder",
     "frame_vector",
     "mask_vector",
@@ -48,7 +54,13 @@ FRAME_NUMBERS = CHANNELS * (2 + GRID[0] * GRID[1])
 """Length of `frame_vector`."""
 
 MASK_NUMBERS = 3 * CHANNELS + ROWS * COLUMNS + SHAPE
-"""Length of `mask_vector`."""
+"""Length of `mask_vector`: `APPEARANCE`, where it covers what (14 x 24), and its shape."""
+
+APPEARANCE = 3 * CHANNELS
+"""The first numbers of a `mask_vector`: the mean key inside, around, and how far apart they are."""
+
+KEPT = 20_000
+"""Frames of which numbers are kept; 80 MB where they are 1,000 each."""
 
 
 class KeyEncoder:
@@ -181,3 +193,36 @@ def observation(state: LoopState, frame: int, obj: int) -> np.ndarray:
     quality = float(state.quality[frame, state.objects.index(obj)])
     mask = state.masks[frame] == obj
     return np.concatenate([frame_vector(keys), mask_vector(keys, mask, quality)])
+
+
+class ByFrame:
+    """Numbers for each frame of an object, made anew only where its mask or quality changed.
+
+    Parameters
+    ----------
+    make : callable
+        Of a state, an object and some frames, an array for each frame.
+    """
+
+    def __init__(
+        self, make: Callable[[LoopState, int, Sequence[int]], Sequence[np.ndarray]]
+    ) -> None:
+        self._make = make
+        self._kept: OrderedDict[tuple[UUID, int, int, int, float], np.ndarray] = OrderedDict()
+
+    def of(self, state: LoopState, obj: int) -> np.ndarray:
+        """The numbers of all frames, (N, D)."""
+        # A quality of NaN is not equal to itself, and no key.
+        quality = np.nan_to_num(state.quality[:, state.objects.index(obj)], nan=-1.0)
+        token = state.video.token
+        keys = [
+            (token, obj, frame, crc32(state.masks.runs(frame).tobytes()), float(quality[frame]))
+            for frame in range(state.n_frames)
+        ]
+        new = [frame for frame, key in enumerate(keys) if key not in self._kept]
+        if new:
+            self._kept.update(zip((keys[f] for f in new), self._make(state, obj, new), strict=True))
+        found = np.stack([self._kept[key] for key in keys])
+        while len(self._kept) > max(KEPT, state.n_frames):
+            self._kept.popitem(last=False)
+        return found

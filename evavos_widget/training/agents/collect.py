@@ -29,7 +29,7 @@ from evavos_widget.networks.observation import ENCODER, KeyEncoder, frame_vector
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.training.agents.records import LoopRecord, record_file, write_record
-from evavos_widget.training.agents.small import reduced
+from evavos_widget.training.agents.small import mask_bits, reduced, small_jpeg
 
 __all__ = ["Simulation", "collect", "simulate"]
 
@@ -57,6 +57,8 @@ class Simulation:
         Frames of a video at most; of longer ones every second or third is taken.
     seeds : int
         Loops of each object.
+    pictures : bool
+        Keep frames and masks at 224 x 224 as well, which the presets `paper` see.
     """
 
     data: Path
@@ -70,6 +72,7 @@ class Simulation:
     height: int = 240
     longest: int = 40
     seeds: int = 1
+    pictures: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -117,6 +120,8 @@ def _one(simulation: Simulation, out: Path, loop: tuple[str, int, int]) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     name, obj, seed = loop
+    if record_file(out, name, obj, seed).exists():  # of another run beside this one
+        return
     sequence = reduced(open_sequence(simulation.data, name), simulation.height, simulation.longest)
     record = simulate(sequence, obj, seed, simulation)
     if record is not None:
@@ -143,7 +148,7 @@ def simulate(
     rng = np.random.default_rng([seed, crc32(sequence.name.encode()), obj])
     robot = RobotAnnotator(truth)
     scorer = SequenceScorer(truth, frames="all", objects=[1])
-    log = _Log(simulation.types)
+    log = _Log(simulation.types, simulation.pictures)
     with Session(
         sequence.video, propagator=simulation.propagator, predictor=simulation.predictor, path=None
     ) as session:
@@ -206,8 +211,9 @@ def _candidates(state: LoopState, n: int, rng: np.random.Generator) -> list[int]
 class _Log:
     """What becomes a `LoopRecord`."""
 
-    def __init__(self, types: Sequence[str]) -> None:
-        self.types = tuple(types)
+    def __init__(self, types: Sequence[str], pictures: bool) -> None:
+        self.types, self.pictures = tuple(types), pictures
+        self.bits: list[np.ndarray] = []
         self.states: list[tuple[np.ndarray, ...]] = []
         self.branches: list[tuple[int, int, int, float, float, float, np.ndarray]] = []
         self.outcomes: list[Recorded] = []
@@ -222,6 +228,8 @@ class _Log:
             trust[frame] = annotation.trust(1)
             drawn[frame] = annotation.sources[1].kind in ("drawn", "absent")
         self.states.append((np.stack(masks), predicted, true, trust, drawn))
+        if self.pictures:
+            self.bits.append(np.stack([mask_bits(mask == 1) for mask in state.masks]))
 
     def _vector(self, state: LoopState, frame: int, quality: float) -> np.ndarray:
         runs = state.masks.runs(frame)
@@ -268,4 +276,14 @@ class _Log:
             branch_gain=np.array([video, here], np.float32).T,
             branch_after=np.stack(after),
             outcomes=joined(self.outcomes),
+            **(self._pictures(state) if self.pictures else {}),
         )
+
+    def _pictures(self, state: LoopState) -> dict[str, np.ndarray]:
+        coded = [small_jpeg(state.video.frame(f)) for f in range(state.n_frames)]
+        ends = np.cumsum([len(c) for c in coded])
+        return {
+            "picture_bytes": np.concatenate(coded),
+            "picture_ends": ends,
+            "mask_bits": np.stack(self.bits),
+        }

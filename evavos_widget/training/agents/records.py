@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -54,6 +54,11 @@ class LoopRecord:
         Predicted J&F after it.
     outcomes : Recorded
         Of the frames that were tried, step by step.
+    picture_bytes, picture_ends : uint8 and int64 arrays
+        The frames as JPEG of 224 x 224 pixels, one after the other, and where each ends; empty
+        unless pictures were asked for.
+    mask_bits : (T, N, 6272) uint8 array
+        The masks at that size, eight pixels in a byte; empty likewise.
     """
 
     about: dict[str, Any]
@@ -70,6 +75,9 @@ class LoopRecord:
     branch_gain: np.ndarray
     branch_after: np.ndarray
     outcomes: Recorded
+    picture_bytes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
+    picture_ends: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    mask_bits: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
 
 
 def record_file(folder: Path, video: str, obj: int, seed: int) -> Path:
@@ -80,14 +88,14 @@ def record_file(folder: Path, video: str, obj: int, seed: int) -> Path:
 def write_record(record: LoopRecord, path: Path) -> None:
     """Write a record, whole or not at all."""
     arrays = {
-        field.name: getattr(record, field.name)
-        for field in fields(record)
-        if field.name not in ("about", "outcomes")
+        part.name: getattr(record, part.name)
+        for part in fields(record)
+        if part.name not in ("about", "outcomes")
     }
     arrays |= {
-        f"outcomes_{field.name}": getattr(record.outcomes, field.name)
-        for field in fields(Recorded)
-        if field.name != "types"
+        f"outcomes_{part.name}": getattr(record.outcomes, part.name)
+        for part in fields(Recorded)
+        if part.name != "types"
     }
     about = {**record.about, "version": VERSION}
     with replacing(path) as new:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
+from evavos_widget.networks.encoders_of_pairs import SIDE
 from evavos_widget.video import Video
 
-__all__ = ["reduced"]
+__all__ = ["mask_bits", "reduced", "small_jpeg"]
 
 
 def reduced(sequence: AnnotatedVideo, height: int, longest: int) -> AnnotatedVideo:
@@ -43,3 +44,16 @@ def reduced(sequence: AnnotatedVideo, height: int, longest: int) -> AnnotatedVid
         for i, f in enumerate(taken)
     }
     return AnnotatedVideo(sequence.name, Video.open(frames, name=sequence.name), truth)
+
+
+def small_jpeg(image: np.ndarray) -> np.ndarray:
+    """A frame, (H, W, 3) uint8 RGB, as the bytes of a JPEG that `paper` networks see."""
+    small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    _, coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    return np.asarray(coded, np.uint8).ravel()
+
+
+def mask_bits(mask: np.ndarray) -> np.ndarray:
+    """A mask, (H, W) bool, at that size, eight pixels in a byte."""
+    small = cv2.resize(mask.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    return np.packbits(small)
