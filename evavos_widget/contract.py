@@ -141,6 +141,7 @@ _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "device": (lambda v: isinstance(v, str) and bool(v), "a text such as 'cpu'"),
     "repeatable": (lambda v: isinstance(v, bool), "True or False"),
     "quality_weights": (_is_triple, "three finite numbers"),
+    "trust_weights": (_is_triple, "three finite numbers"),
     "accepts": (
         lambda v: isinstance(v, (set, frozenset)) and bool(v) and v <= ANNOTATION_TYPES.keys(),
         f"a set of some of {', '.join(map(repr, ANNOTATION_TYPES))}",
