@@ -16,8 +16,8 @@ from evavos_widget import __version__
 
 __all__ = ["main"]
 
-AGENT_STEPS = ("clips", "collect", "qnet", "policy", "ivosw", "joint")
-"""Of ``evavos train``: what the agents need, and the agents."""
+AGENT_STEPS = ("collect", "qnet", "policy", "ivosw", "joint")
+"""Of ``evavos train``: loops to learn from, and the agents that learn from them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -38,9 +38,14 @@ def record(video: str, seed: int = 0, n_frames: int = 8, states: int = 3) -> Loo
     after[np.arange(len(state)), frame] = 1
     return LoopRecord(
         about={
-            "video": video, "object": 1, "seed": seed, "propagator": "p", "predictor": "q",
-            "encoder": ENCODER, "types": TYPES,
-        },  # fmt: skip
+            "video": video,
+            "object": 1,
+            "seed": seed,
+            "propagator": "p",
+            "predictor": "q",
+            "encoder": ENCODER,
+            "types": TYPES,
+        },
         frames=frames.astype(np.float16),
         masks=masks.astype(np.float16),
         predicted=predicted.astype(np.float32),

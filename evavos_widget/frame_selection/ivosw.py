@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    in_doubt,
+    objects_annotated,
+)
 from evavos_widget.networks.ivosw import load_ivosw, seen_by
 
 __all__ = ["IVOSWSelector"]
@@ -41,7 +47,7 @@ class IVOSWSelector(FrameSelector):
             quality = torch.from_numpy(state.quality[:, column].copy())
             with torch.no_grad():
                 value = self._network(seen_by(quality, visits)[None])[0]
-            value[taken] = -torch.inf
+            value[sorted({*taken} - in_doubt(state, obj).keys())] = -torch.inf
             value[[f for f, o in state.snoozed if o == obj]] = -torch.inf
             frame = int(value.argmax())
             score = float(value[frame])

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    in_doubt,
+    objects_annotated,
+)
 from evavos_widget.networks.joint import JointModel
 
 __all__ = ["JointFrame"]
@@ -32,9 +38,10 @@ class JointFrame(FrameSelector):
         seconds = np.array([max(state.costs.seconds(k), 1e-3) for k in self._model.types])
         best: FrameChoice | None = None
         for obj in state.objects:
-            taken = {*objects_annotated(state.annotations, obj)}
+            annotated = objects_annotated(state.annotations, obj)
+            taken = {*annotated} - in_doubt(state, obj).keys()
             taken |= {frame for frame, o in state.snoozed if o == obj}
-            if len(taken) == state.n_frames or not objects_annotated(state.annotations, obj):
+            if len(taken) == state.n_frames or not annotated:
                 continue
             per_second = (self._model.gains(state, obj) / seconds).max(axis=1)
             per_second[sorted(taken)] = -np.inf

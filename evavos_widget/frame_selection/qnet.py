@@ -7,8 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from evavos_widget.frame_selection.baselines import DOUBTED, REVISIT
 from evavos_widget.frame_selection.embeddings import distances
-from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    in_doubt,
+    objects_annotated,
+)
 from evavos_widget.networks.encoders_of_pairs import pictures
 from evavos_widget.networks.observation import ByFrame, KeyEncoder, frame_vector, mask_vector
 from evavos_widget.networks.qnet import load_qnet
@@ -23,8 +30,9 @@ class QNetSelector(FrameSelector):
     """The frame with the largest distance to its closest annotated one, among embeddings of QNet.
 
     EVA-VOS Eq. 1: ``f* = arg max_i min_{j in K} d(E_i, E_j)``. A frame is embedded again only when
-    its mask or its predicted quality changed. Among objects the one whose frame is the farthest
-    goes first; ties go to the earlier frame.
+    its mask or its predicted quality changed. What is annotated and in doubt may be asked for
+    again. Among objects the one whose frame is the farthest goes first; ties go to the earlier
+    frame.
 
     Parameters
     ----------
@@ -51,10 +59,17 @@ class QNetSelector(FrameSelector):
             # What is like a frame that was put off is put off with it.
             known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
             distance = distances(self.embeddings(state, obj), known)
+            # As far as anything is, times the doubt, as of `farthest-in-time`.
+            extent = float(distance.max())
             distance[known] = -1
+            for frame, doubt in in_doubt(state, obj).items():
+                if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
+                    distance[frame] = REVISIT * doubt * extent
             frame = int(distance.argmax())
             if distance[frame] >= 0 and (best is None or distance[frame] > best.score):
                 reason = "least like what you annotated, in looks and quality"
+                if frame in annotated:
+                    reason = "what is annotated there is in doubt"
                 best = FrameChoice(frame, obj, reason, float(distance[frame]))
         return best
 

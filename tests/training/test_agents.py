@@ -75,9 +75,10 @@ def test_a_killed_run_goes_on_to_the_same_weights(trained, agent, tmp_path, monk
         written(*args, **state)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(module, "save_state", killed)
+    monkeypatch.setattr(module, "save_state", killed)
+    with pytest.raises(KeyboardInterrupt):
         LEARN[agent](tmp_path)
+    monkeypatch.setattr(module, "save_state", written)
     LEARN[agent](tmp_path)
     _same(trained[agent], tmp_path / f"{agent}.safetensors")
     with pytest.raises(ValueError, match="seed 0, not 7"):
@@ -97,7 +98,8 @@ def test_qnet_stops_at_the_last_good_weights(tmp_path, monkeypatch):
     with pytest.warns(fitting.Stopped, match="epoch 2; training ended with the weights of epoch 1"):
         about = LEARN["qnet"](tmp_path)
     assert about["epoch"] == 1
-    assert all(np.isfinite(a).all() for a in read_agent("qnet", str(tmp_path / "qnet.safetensors")).arrays.values())  # fmt: skip
+    kept = read_agent("qnet", str(tmp_path / "qnet.safetensors")).arrays
+    assert all(np.isfinite(array).all() for array in kept.values())
 
 
 def test_the_policy_stops_at_the_last_good_weights(tmp_path, monkeypatch):
@@ -158,7 +160,9 @@ def test_other_weights_are_refused_in_a_sentence(trained, tmp_path):
 
 def test_another_encoder_is_refused_in_a_sentence(trained, monkeypatch):
     monkeypatch.setattr("evavos_widget.networks.policy.ENCODER", "another")
-    with pytest.raises(WeightsError, match="encoder 'compact-free-keys-1', and here it is 'another'"):
+    with pytest.raises(
+        WeightsError, match="encoder 'compact-free-keys-1', and here it is 'another'"
+    ):
         load_policy(str(trained["policy"]))
 
 

@@ -23,7 +23,7 @@ from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.environments.outcomes import STEPS, TYPES, Recorded, Tried, joined
 from evavos_widget.environments.whatif import asked, tried
-from evavos_widget.loop import FrameChoice, LoopState, objects_annotated
+from evavos_widget.loop import FIRST_TYPES, FrameChoice, LoopState, in_doubt, objects_annotated
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.networks.observation import ENCODER, KeyEncoder, frame_vector, mask_vector
 from evavos_widget.robot.annotator import RobotAnnotator
@@ -32,6 +32,9 @@ from evavos_widget.training.agents.records import LoopRecord, record_file, write
 from evavos_widget.training.agents.small import mask_bits, reduced, small_jpeg
 
 __all__ = ["Simulation", "collect", "simulate"]
+
+FIRSTS = (0.6, 0.4)
+"""How often an object begins with a drawn mask, and with clicks; our choice."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class Simulation:
     height : int
         Of the frames in pixels; larger ones are made smaller, since time goes with their area.
     longest : int
-        Frames of a video at most; of longer ones every second or third is taken.
+        Frames of a video at most; of a longer one a stretch is taken, as chance has it.
+    every : int
+        Of so many frames one is taken, so that more happens in few.
     seeds : int
         Loops of each object.
     pictures : bool
@@ -71,13 +76,14 @@ class Simulation:
     steps: int = STEPS
     height: int = 240
     longest: int = 40
+    every: int = 1
     seeds: int = 1
     pictures: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (
             ("rounds", 1), ("candidates", 1), ("steps", 1), ("height", 32), ("longest", 2),
-            ("seeds", 1),
+            ("every", 1), ("seeds", 1),
         ):  # fmt: skip
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; give {least} or more.")
@@ -122,7 +128,9 @@ def _one(simulation: Simulation, out: Path, loop: tuple[str, int, int]) -> None:
     name, obj, seed = loop
     if record_file(out, name, obj, seed).exists():  # of another run beside this one
         return
-    sequence = reduced(open_sequence(simulation.data, name), simulation.height, simulation.longest)
+    rng = np.random.default_rng([seed, crc32(name.encode())])
+    whole = open_sequence(simulation.data, name)
+    sequence = reduced(whole, simulation.height, simulation.longest, simulation.every, rng)
     record = simulate(sequence, obj, seed, simulation)
     if record is not None:
         write_record(record, record_file(out, name, obj, seed))
@@ -146,13 +154,13 @@ def simulate(
     if len(shown) < 2:
         return None
     rng = np.random.default_rng([seed, crc32(sequence.name.encode()), obj])
-    robot = RobotAnnotator(truth)
+    robot = RobotAnnotator(truth, first=str(rng.choice(FIRST_TYPES, p=FIRSTS)))
     scorer = SequenceScorer(truth, frames="all", objects=[1])
     log = _Log(simulation.types, simulation.pictures)
     with Session(
         sequence.video, propagator=simulation.propagator, predictor=simulation.predictor, path=None
     ) as session:
-        session.annotate(shown[0], truth[shown[0]], objects=[session.add_object()])
+        robot.begin(session, shown[0], session.add_object())
         session.propagate()
         for n in range(simulation.rounds + 1):
             true = _quality(scorer, session)
@@ -196,8 +204,8 @@ def _candidates(state: LoopState, n: int, rng: np.random.Generator) -> list[int]
     """Frames to try: the worst as predicted, the farthest in time, and others at random."""
     from evavos_widget.frame_selection.baselines import FarthestInTime
 
-    taken = set(objects_annotated(state.annotations, 1))
-    left = [f for f in range(state.n_frames) if f not in taken]
+    known = set(objects_annotated(state.annotations, 1)) - set(in_doubt(state, 1))
+    left = [f for f in range(state.n_frames) if f not in known]
     if not left:
         return []
     farthest: FrameChoice | None = FarthestInTime().select(state)

@@ -1,6 +1,6 @@
-"""``evavos train clips|collect|qnet|policy|ivosw|joint``: the agents, step by step.
+"""``evavos train collect|qnet|policy|ivosw|joint``: the agents, step by step.
 
-Clips to work on, or videos of your own; loops simulated on them; and the agents that learn from
+Loops are simulated on videos with masks, ``evavos crowd`` or your own, and the agents learn from
 those.
 """
 
@@ -32,19 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _clips(args: argparse.Namespace) -> None:
-    from evavos_widget.training.agents.clips import write_clips
-
-    names = write_clips(args.data, args.out, args.count, args.seed)
-    print(f"{len(names)} clips are in {args.out}")
-
-
 def _collect(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.training.agents.collect import Simulation, collect
 
     options = (
-        "propagator", "predictor", "rounds", "candidates", "height", "longest", "seeds", "pictures",
+        "propagator", "predictor", "rounds", "candidates", "height", "longest", "every", "seeds",
+        "pictures",
     )  # fmt: skip
     if args.sequences is None:
         names = sorted(p.name for p in (args.data / "Annotations").iterdir() if p.is_dir())
@@ -96,11 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
     common.add_argument("--seed", type=int, default=0)
 
-    clips = steps.add_parser("clips", parents=[common], help="clips made of free photographs")
-    clips.add_argument("--data", type=Path, required=True, help="folder with stills/")
-    clips.add_argument("--count", type=int, default=60)
-    clips.set_defaults(run=_clips)
-
     collect = steps.add_parser("collect", parents=[common], help="simulate loops to learn from")
     collect.add_argument("--data", type=Path, required=True, help="has JPEGImages and Annotations")
     collect.add_argument("--sequences", help="A,B,... or @FILE with one name a line; all")
@@ -110,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--candidates", type=int, help="frames to try in each state (3)")
     collect.add_argument("--height", type=int, help="of the frames in pixels, at most (240)")
     collect.add_argument("--longest", type=int, help="frames of a video, at most (40)")
+    collect.add_argument("--every", type=int, help="only every so many frames (1)")
     collect.add_argument("--seeds", type=int, help="loops of each object (1)")
     collect.add_argument("--pictures", action="store_true", help="keep what preset paper sees")
     collect.add_argument("--workers", type=int, default=1, help="processes (1)")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
@@ -14,8 +12,10 @@ from evavos_widget.video import Video
 __all__ = ["mask_bits", "reduced", "small_jpeg"]
 
 
-def reduced(sequence: AnnotatedVideo, height: int, longest: int) -> AnnotatedVideo:
-    """A video at a smaller size, and of a long one every second or third frame.
+def reduced(
+    sequence: AnnotatedVideo, height: int, longest: int, every: int, rng: np.random.Generator
+) -> AnnotatedVideo:
+    """A video at a smaller size, and of a long one a stretch.
 
     Parameters
     ----------
@@ -25,10 +25,15 @@ def reduced(sequence: AnnotatedVideo, height: int, longest: int) -> AnnotatedVid
         In pixels; a video that is no larger stays as it is.
     longest : int
         Frames at most.
+    every : int
+        Of these many frames one is taken.
+    rng : Generator
+        Where the stretch begins.
     """
     video = sequence.video
-    step = math.ceil(video.n_frames / longest)
-    taken = range(0, video.n_frames, step)
+    frames = np.arange(0, video.n_frames, every)
+    begin = int(rng.integers(max(len(frames) - longest, 0) + 1))
+    taken = frames[begin : begin + longest].tolist()
     if lacking := [f for f in taken if f not in sequence.ground_truth]:
         raise ValueError(
             f"sequence {sequence.name!r} has no mask on frame {lacking[0]}; leave it out, or give "
@@ -36,14 +41,14 @@ def reduced(sequence: AnnotatedVideo, height: int, longest: int) -> AnnotatedVid
         )
     scale = min(1.0, height / video.height)
     size = round(video.width * scale), round(video.height * scale)
-    frames = np.stack(
+    pictures = np.stack(
         [cv2.resize(video.frame(f), size, interpolation=cv2.INTER_AREA) for f in taken]
     )
     truth = {
         i: cv2.resize(sequence.ground_truth[f], size, interpolation=cv2.INTER_NEAREST)
         for i, f in enumerate(taken)
     }
-    return AnnotatedVideo(sequence.name, Video.open(frames, name=sequence.name), truth)
+    return AnnotatedVideo(sequence.name, Video.open(pictures, name=sequence.name), truth)
 
 
 def small_jpeg(image: np.ndarray) -> np.ndarray:
