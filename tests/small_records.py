@@ -63,13 +63,13 @@ def record(video: str, seed: int = 0, n_frames: int = 8, states: int = 3) -> Loo
 
 
 def outcomes(rng: np.random.Generator, cases: int = 4) -> Recorded:
-    """Frames on which clicks help where the first number of the mask is above 0, else a mask."""
+    """Frames on which clicks help where the first numbers of the mask are above 0, and harm else."""
     frames, masks, qualities, nexts, roots = [], [], [], [], []
     for _ in range(cases):
         start, helps = float(rng.uniform(0.3, 0.6)), bool(rng.integers(2))
         clicked = start + (0.3 if helps else -0.1)
         seen = rng.normal(size=MASK_NUMBERS)
-        seen[0] = 2.0 if helps else -2.0
+        seen[:64] += 2.0 if helps else -2.0
         first = len(qualities)
         roots.append(first)
         qualities += [start, clicked, 1.0]

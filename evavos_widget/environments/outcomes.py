@@ -41,7 +41,10 @@ has 5 single clicks, about as many as two blocks of three."""
 class Outcomes(Protocol):
     """Where annotations lead to; nodes are numbers."""
 
-    types: tuple[str, ...]
+    @property
+    def types(self) -> tuple[str, ...]:
+        """A, the annotation types."""
+        ...
 
     def __len__(self) -> int:
         """How many frames there are to begin with."""
