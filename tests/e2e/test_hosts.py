@@ -92,7 +92,7 @@ def test_notebook_7(classic: Lab, browser: Any) -> None:
     try:
         notebook.run_cell(0)
         outline_and_propagate(notebook.annotator(), path)
-        # The host's own keys: Z takes a cell back, and must not while the annotator has the keyboard.
+        # Z is a key of the host too, which must not get it from the annotator.
         before = notebook.value("annotator.session.revision")
         notebook.annotator().stage.click()
         notebook.page.keyboard.press("Control+z")
