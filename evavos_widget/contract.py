@@ -33,9 +33,6 @@ BASES: Mapping[str, type] = {
 }
 """Stage -> its protocol, which is also the base to derive from."""
 
-OPTIONAL = frozenset({"explain"})
-"""Members that an engine may lack, since nothing that it does depends on them."""
-
 
 def require(stage: str, engine: object) -> None:
     """Refuse an object that does not offer what a stage needs.
@@ -59,15 +56,11 @@ def require(stage: str, engine: object) -> None:
         )
     members = _members(base)
     needed = [name for name in members if not _has_default(base, name)]
-    lacking = [
-        name
-        for name in dict.fromkeys([*needed, *members])
-        if name not in OPTIONAL and not hasattr(engine, name)
-    ]
+    lacking = [n for n in dict.fromkeys([*needed, *members]) if not hasattr(engine, n)]
     faults = [
         fault
         for name in members
-        if hasattr(engine, name) and (fault := _fault(base, name, getattr(engine, name)))
+        if name not in lacking and (fault := _fault(base, name, getattr(engine, name)))
     ]
     if lacking:
         faults.insert(0, f"it lacks {_and([_call(base, name) for name in lacking])}")

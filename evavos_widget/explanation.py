@@ -1,20 +1,28 @@
 """What a selector went by, for whoever looks into a policy; nothing of it changes a choice.
 
-A selector says it with ``explain``, an optional member of its protocol (`evavos_widget.loop`).
+A selector that has ``explain`` says it; none need have it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 if TYPE_CHECKING:
     from evavos_widget.loop import AnnotationSelector, FrameChoice, FrameSelector, LoopState
 
-__all__ = ["FrameExplanation", "GainOf", "TypeExplanation", "explained_frames", "explained_types"]
+__all__ = [
+    "ExplainsFrames",
+    "ExplainsTypes",
+    "FrameExplanation",
+    "GainOf",
+    "TypeExplanation",
+    "explained_frames",
+    "explained_types",
+]
 
 GainOf = Literal["frame", "video"]
 """What an expected gain is of: J&F of the annotated frame, or the mean over the video's frames."""
@@ -69,15 +77,31 @@ class TypeExplanation:
     gain_of: GainOf = "frame"
 
 
+@runtime_checkable
+class ExplainsFrames(Protocol):
+    """A frame selector that says what it goes by."""
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """What `select` goes by in this state; the choice is among the largest of its scores."""
+        ...
+
+
+@runtime_checkable
+class ExplainsTypes(Protocol):
+    """An annotation selector that says what it goes by."""
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation | None:
+        """What `select` thinks of each type on the chosen frame."""
+        ...
+
+
 def explained_frames(selector: FrameSelector, state: LoopState) -> FrameExplanation | None:
     """What a frame selector says of its scores; None where it says nothing."""
-    explain = getattr(selector, "explain", None)
-    return None if explain is None else explain(state)
+    return selector.explain(state) if isinstance(selector, ExplainsFrames) else None
 
 
 def explained_types(
     selector: AnnotationSelector, state: LoopState, choice: FrameChoice
 ) -> TypeExplanation | None:
     """What an annotation selector says of the types; None where it says nothing."""
-    explain = getattr(selector, "explain", None)
-    return None if explain is None else explain(state, choice)
+    return selector.explain(state, choice) if isinstance(selector, ExplainsTypes) else None

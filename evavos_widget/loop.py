@@ -24,7 +24,6 @@ from evavos_widget.probabilities import QUALITY_WEIGHTS
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from evavos_widget.explanation import FrameExplanation, TypeExplanation
     from evavos_widget.masks import LabelMaps
     from evavos_widget.points import Candidate
     from evavos_widget.prompts import Click, Costs, Prediction, Prompts
@@ -414,13 +413,6 @@ class FrameSelector(Stage, Protocol):
         """
         ...
 
-    def explain(self, state: LoopState) -> FrameExplanation | None:
-        """What `select` goes by in this state, for whoever looks into it; by default nothing.
-
-        Where it says something, the choice is among the largest of its scores.
-        """
-        return None
-
 
 @runtime_checkable
 class AnnotationSelector(Stage, Protocol):
@@ -434,10 +426,6 @@ class AnnotationSelector(Stage, Protocol):
         answer; chance comes from a seed.
         """
         ...
-
-    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation | None:
-        """What `select` thinks of each type on the chosen frame; by default nothing."""
-        return None
 
 
 @runtime_checkable
