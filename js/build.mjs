@@ -2,7 +2,7 @@
 //   --watch                 again whenever a file changes
 //   --serve [PORT]          the pages of harness/, which show the widgets without a notebook
 //   --bundle ENTRY FOLDER   a widget from elsewhere, into a folder of its own
-import { statSync } from "node:fs";
+import { fstatSync, statSync } from "node:fs";
 import { build, context } from "esbuild";
 
 const outdir = new URL("../evavos_widget/widgets/static/", import.meta.url).pathname;
@@ -38,6 +38,8 @@ if (mode === "--watch") {
   });
   const { port } = await served.serve({ servedir: harness, port: Number(process.argv[3] ?? 0) });
   console.log(`http://localhost:${port}/`);
+  // Whoever started it through a pipe is gone once that closes.
+  if (fstatSync(0).isFIFO()) process.stdin.resume().on("close", () => process.exit());
 } else if (mode === "--bundle") {
   const [entry, folder] = process.argv.slice(3);
   await build({ ...options, entryPoints: [entry], outdir: folder });

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evavos_widget.interruption import NotWantedError, while_wanted
 from evavos_widget.video import Video
 
 N, HEIGHT, WIDTH = 70, 48, 62
@@ -67,6 +68,7 @@ KINDS = {
     "b-frames": ("a.mp4", "libx264", {"bf": "3", "g": "12"}),
     "b-pyramid": ("a.mkv", "libx264", {"bf": "5", "b-pyramid": "normal", "g": "25"}),
     "one-gop": ("a.mp4", "libx264", {"bf": "2", "g": "1000"}),
+    "interlaced": ("a.mp4", "libx264", {"bf": "3", "g": "60", "x264-params": "tff=1"}),
     "intra-only": ("a.mp4", "libx264", {"g": "1"}),
     "open-gop-mp4": ("a.mp4", "libx264", {"bf": "3", "g": "12", "x264-params": "open-gop=1"}),
     "open-gop-mkv": ("a.mkv", "libx264", {"bf": "3", "g": "12", "x264-params": "open-gop=1"}),
@@ -121,6 +123,19 @@ def assert_exact(path: Path) -> None:
         frame = video.frame(i)
         assert np.array_equal(frame, expected[i]), f"frame {i}"
         assert frame.flags.c_contiguous
+
+
+def test_a_frame_that_nobody_waits_for_is_given_up_and_costs_no_other_one(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", options={"bf": "3", "g": "1000"})
+    expected = decode_all(path)
+    video = Video.open(path, cache_bytes=0)
+    rng = np.random.default_rng(2)
+    for given_up, read in rng.integers(40, N, size=(30, 2)):
+        asked = iter([True] * int(rng.integers(12)))
+        video.frame(0)
+        with while_wanted(lambda asked=asked: next(asked, False)), pytest.raises(NotWantedError):
+            video.frame(given_up)
+        assert np.array_equal(video.frame(read), expected[read]), f"frame {read}"
 
 
 def test_frames_at_uneven_times_count_one_by_one(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-/** What nobody may miss, over the picture: the kernel is no more, or does not listen. */
+/** What is said over the picture: that the kernel is no more, does not listen, or is not done. */
 
 interface Props {
   gone: boolean;
@@ -22,6 +22,19 @@ export function Notice({ gone, silent, after }: Props) {
           </p>
         )
       )}
+      <Awaited app={app} />
     </div>
+  );
+}
+
+/** What is on the screen until the exact picture has come. */
+function Awaited({ app }: { app: App }) {
+  const { shown, coarse } = app.store;
+  if (!coarse.value) return null;
+  const other = app.editor.objects.elsewhere.value;
+  return (
+    <p class="ev-awaited" data-awaited={app.navigation.frame.value} aria-hidden="true">
+      {other ? `frame ${shown.value}, near ${app.navigation.frame.value}` : "coarse"} …
+    </p>
   );
 }
