@@ -1,18 +1,22 @@
 /** What is said over the picture: that the kernel is no more, does not listen, or is not done. */
 
-import type { App } from "../app";
+interface Props {
+  gone: boolean;
+  silent: boolean;
+  /** What is there after the cell was run again, as in "you will be where you are now". */
+  after: string;
+}
 
-export function Notice({ app }: { app: App }) {
-  const { gone, silent } = app.kernel;
+export function Notice({ gone, silent, after }: Props) {
   return (
     <div class="ev-notice">
-      {gone.value ? (
+      {gone ? (
         <p role="alert" data-notice="gone">
           <strong>The kernel is gone.</strong> It was restarted or shut down, and nothing is saved
-          any more. Run the cell again: you will be where you are now, with what is unfinished.
+          any more. Run the cell again: {after}.
         </p>
       ) : (
-        silent.value && (
+        silent && (
           <p role="alert" data-notice="silent">
             <strong>The kernel does not answer.</strong> It works on something else, or is gone.
           </p>
