@@ -240,7 +240,7 @@ def _export(args: argparse.Namespace) -> None:
     with Session.open(args.session, video=args.video) as session:
         if session.stale:
             print(f"{len(session.stale)} frames wait for a pass; propagating first")
-            session.propagate()
+            session.propagate(progress=sys.stderr.isatty())
         options = {"overwrite": args.overwrite} if args.output is not None else {}
         print(session.export(args.format, args.output, **options))
 

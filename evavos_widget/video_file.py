@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -42,6 +43,9 @@ pictures are out of order is the one that it makes when it decodes everything.""
 _SKIPS = ("h264",)
 """Codecs of which what FFmpeg calls a non-reference picture is needed for no other one; in HEVC a
 picture of a higher temporal layer may need it."""
+
+_THREADS = 4
+"""At most so many decode, as each holds pictures of its own."""
 
 _KEY_PACKETS = 64
 """Packets after a seek among which the key frame must be, or it is not a quick one."""
@@ -198,6 +202,7 @@ class VideoFileReader:
         self._container, self._stream = _open_stream(self._path)
         if self._whole:  # of damaged pictures, several threads make other ones than one
             self._stream.thread_type = "AUTO"
+            self._stream.codec_context.thread_count = min(_THREADS, os.cpu_count() or 1)
         self._stand(self._packets(), first_right=0)
 
     def _stand(self, packets: Iterator[av.Packet], first_right: int) -> None:
@@ -287,7 +292,7 @@ class VideoFileReader:
         """(H, W, 3) uint8, upright, in the size of the first frame."""
         reformatter = reformatter or self._reformatter
         rgb = reformatter.reformat(frame, *self._coded_size, "rgb24", threads=1).to_ndarray()
-        matrix = _display_matrix(frame)
+        matrix = self._matrix if frame.rotation == self._rotation else _display_matrix(frame)
         if matrix is not None:
             rgb = _upright(rgb, matrix)
         return np.array(rgb, order="C")  # FFmpeg's own memory has padded rows
@@ -303,6 +308,8 @@ class VideoFileReader:
                 f"no frame of {self._path} can be decoded; repair the file or give another."
             )
         self._coded_size = head[0].width, head[0].height
+        # PyAV never frees a frame that was asked for its side data, so this is done once.
+        self._matrix, self._rotation = _display_matrix(head[0]), head[0].rotation
         self._first_picture = self._rgb(head[0])
         self._first_picture.flags.writeable = False
         self.height, self.width = self._first_picture.shape[:2]

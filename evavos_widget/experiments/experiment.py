@@ -198,7 +198,7 @@ def run_loop(
         frame = min(f for f, m in truth.items() if m.any())
         first = robot.hand.draw(truth[frame] == 1, frame, 1)
         session.annotate(frame, first, objects=[session.add_object()])
-        session.propagate()
+        session.propagate(progress=False)
         before: Row | None = None
         for n in range(experiment.rounds + 1):
             if n:
