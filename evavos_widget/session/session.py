@@ -275,8 +275,8 @@ class Session(AnnotatedSession):
         labels = np.array([0, *ids], dtype=np.uint8)[probabilities.argmax(axis=0)]
         revision = self.revision + 1
         self._probabilities.put(frame, revision, ids, probabilities)
-        weights = self.propagator.quality_weights
-        quality = quality_of_frame(self._state, frame, ids, probabilities, weights)
+        weights, merge = self.propagator.quality_weights, self.propagator.merge
+        quality = quality_of_frame(self._state, frame, ids, probabilities, weights, merge)
         changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
         self._timeline.show(changed.with_masks({frame: labels}, revision))
         self._emit("frame", {"frame": frame})
