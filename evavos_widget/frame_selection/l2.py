@@ -21,8 +21,8 @@ __all__ = ["L2"]
 class L2(FrameSelector):
     """The frame farthest from every annotated one in the space of an image encoder.
 
-    EVA-VOS Eq. 1 without the mask: ``argmax_i min_{j in K} |E_i - E_j|``. Ties go to the
-    earlier frame.
+    EVA-VOS Eq. 1 without the mask: ``argmax_i min_{j in K} |E_i - E_j|``. A frame that is
+    annotated counts as the farther away the less it is trusted. Ties go to the earlier frame.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class L2(FrameSelector):
             frame = int(np.nanargmax(distance))
             if best is None or distance[frame] > best.score:
                 reason = "looks least like what you annotated"
-                if frame in state.annotations and obj in state.annotations[frame].objects:
+                if frame in objects_annotated(state.annotations, obj):
                     reason = "what is annotated there is in doubt"
                 best = FrameChoice(frame, obj, reason, float(distance[frame]))
         return best
