@@ -31,7 +31,7 @@ KNOTS = 5
 EXPOSURE = 0.5
 """Of the time between two frames that the shutter is open, at strength 1."""
 
-SAMPLES = 3
+SAMPLES = 5
 """Moments that a frame's colours are averaged over."""
 
 NOISE = 2.2
