@@ -58,7 +58,7 @@ def played(data: Path, name: str, merge: str, kind: str, args: argparse.Namespac
             passed = session.propagate()
             cost = time.process_time() - started
             predicted = session.curve[-1].predicted
-            true = scorer.score(session.masks)[0].jf
+            true = scorer.score(session.masks).jf
             found["rounds"].append([session.seconds, true, predicted, cost, passed])
     return found
 

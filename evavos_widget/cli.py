@@ -142,6 +142,12 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--seed", type=int, default=0)
         one.set_defaults(run=run)
 
+    compared = doing.add_parser("compare", help="how far two annotators' points agree")
+    compared.add_argument("first", type=Path, metavar="A", help="a .json or .jsonl file of points")
+    compared.add_argument("second", type=Path, metavar="B")
+    compared.add_argument("--json", type=Path, help="file for the result")
+    compared.set_defaults(run=_pointvos_compare)
+
     order = argparse.ArgumentParser(add_help=False)
     order.add_argument(
         "--schedule",
@@ -275,7 +281,7 @@ def _export(args: argparse.Namespace) -> None:
     with Session.open(args.session, video=args.video) as session:
         if session.stale:
             print(f"{len(session.stale)} frames wait for a pass; propagating first")
-            session.propagate()
+            session.propagate(progress=sys.stderr.isatty())
         options = {"overwrite": args.overwrite} if args.output is not None else {}
         print(session.export(args.format, args.output, **options))
 
@@ -346,6 +352,28 @@ def _pointvos_verify(args: argparse.Namespace) -> None:
         f"{result['points']:.0f} points and {result['seconds']:.0f} s per object; a mask on every "
         f"frame takes {result['masks_over_points']:.0f} times as long"
     )
+    _write(result, args.json)
+
+
+def _pointvos_compare(args: argparse.Namespace) -> None:
+    from evavos_widget.formats.agreement import compare
+
+    result = {}
+    for name, found in compare(args.first, args.second).items():
+        share, kappa = found.agreement, found.kappa
+        said = "nothing in common" if share is None else f"{share:.1%} the same"
+        chance = "" if kappa is None else f", kappa {kappa:.2f}"
+        print(
+            f"{name:12s} {found.both} points of both: {said}{chance}; {found.only_a} only in A, "
+            f"{found.only_b} only in B"
+        )
+        result[name] = {
+            "agreement": share,
+            "kappa": kappa,
+            "only_a": found.only_a,
+            "only_b": found.only_b,
+            "table": {f"{a} {b}": n for (a, b), n in found.table.items() if n},
+        }
     _write(result, args.json)
 
 

@@ -217,6 +217,9 @@ class Propagator(Stage, Protocol):
     """What its probabilities say about quality, see `probabilities.QUALITY_WEIGHTS`; fitted by
     ``evavos evaluate quality``."""
 
+    merge: str = "nearest"
+    """How it makes one mask of what arrives from several annotations, see `sources.MERGES`."""
+
     accepts: frozenset[str] = frozenset({"mask"})
     """What annotations may consist of: ``'mask'``, ``'points'`` (`ANNOTATION_TYPES`)."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "expected_iou",
     "predicted_quality",
     "predicted_trust",
+    "quality_of",
 ]
 
 QUALITY_WEIGHTS = (1.57, 0.53, -0.34)
@@ -69,8 +70,17 @@ def predicted_quality(
     -------
     float in (0, 1)
     """
+    return quality_of(expected_iou(probability), distance, weights)
+
+
+def quality_of(
+    expected: float,
+    distance: int,
+    weights: tuple[float, float, float] = QUALITY_WEIGHTS,
+) -> float:
+    """As `predicted_quality`, of a mask that expects an IoU of `expected` of itself."""
     constant, per_logit, per_distance = weights
-    iou = min(max(expected_iou(probability), 0.02), 0.98)  # certainty is never that good
+    iou = min(max(expected, 0.02), 0.98)  # certainty is never that good
     logit = constant + per_logit * math.log(iou / (1 - iou)) + per_distance * math.log1p(distance)
     return 1 / (1 + math.exp(-logit))
 

@@ -243,7 +243,7 @@ def run_loop(
                 selector.scored = frozenset(counting)
         frame = min(f for f, m in truth.items() if m.any())
         _begin(session, robot, frame, session.add_object(), method.first)
-        session.propagate()
+        session.propagate(progress=False)
         before: Row | None = None
         for n in range(experiment.most_rounds + 1):
             if n:

@@ -270,7 +270,7 @@ def _merge(
             for need in needs_of(obj, frame, reached)
         }
         if arrived:
-            alone = _mixed(reached, arrived, shape)
+            alone = _mixed(frame, reached, arrived, shape)
             np.minimum(alone, MOST_CERTAIN, out=alone)
             np.divide(alone, 1 - alone, out=out[k])
     out /= out.sum(axis=0)
@@ -281,11 +281,14 @@ def _merge(
 
 
 def _mixed(
-    reached: Sequence[Reached], arrived: Mapping[int, np.ndarray], shape: tuple[int, int]
+    frame: int,
+    reached: Sequence[Reached],
+    arrived: Mapping[int, np.ndarray],
+    shape: tuple[int, int],
 ) -> np.ndarray:
     """One mask of those that arrive, (H, W), each as far as it is believed."""
     mixed = np.zeros(shape, np.float32)
-    for r, share in zip(reached, shares_of(reached, arrived), strict=True):
+    for r, share in zip(reached, shares_of(frame, reached, arrived), strict=True):
         if not r.absent:
             full = cv2.resize(arrived[r.source], shape[::-1], interpolation=cv2.INTER_LINEAR)
             mixed += np.float32(share) * full

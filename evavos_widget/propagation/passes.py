@@ -464,4 +464,4 @@ def _shares(
     for need in needs:
         log_odds = passes[need].log_odds(need.obj, frame).astype(np.float32)
         arrived[need.source] = 1 / (1 + np.exp(-log_odds.clip(-60, 60)))
-    return shares_of(reached, arrived)
+    return shares_of(frame, reached, arrived)

@@ -32,6 +32,7 @@ from evavos_widget.loop import (
     Suggestion,
     suggest,
 )
+from evavos_widget.notebook import in_notebook
 from evavos_widget.prompts import Costs
 from evavos_widget.session import checks
 from evavos_widget.session.annotating import AnnotatedSession
@@ -261,10 +262,28 @@ class Session(AnnotatedSession):
         on_step: Callable[[PropagationStep], None] | None = None,
         *,
         frames: Collection[int] | None = None,
+        progress: bool | None = None,
     ) -> int:
-        """Run a whole pass, or one over `frames`; returns how many were propagated."""
+        """Run a whole pass.
+
+        Parameters
+        ----------
+        on_step : callable, optional
+            Told of every step.
+        frames : collection of int, optional
+            As for `propagation`.
+        progress : bool, optional
+            Show a bar. By default in a notebook, where there is no `on_step` to show something.
+
+        Returns
+        -------
+        int
+            How many frames were propagated.
+        """
         n = 0
-        for step in self.propagation(frames):
+        shown = on_step is None and in_notebook() if progress is None else progress
+        steps = self.propagation(frames)
+        for step in _with_bar(steps) if shown else steps:
             n += step.frame is not None
             if on_step is not None:
                 on_step(step)
@@ -275,8 +294,8 @@ class Session(AnnotatedSession):
         labels = np.array([0, *ids], dtype=np.uint8)[probabilities.argmax(axis=0)]
         revision = self.revision + 1
         self._probabilities.put(frame, revision, ids, probabilities)
-        weights = self.propagator.quality_weights
-        quality = quality_of_frame(self._state, frame, ids, probabilities, weights)
+        weights, merge = self.propagator.quality_weights, self.propagator.merge
+        quality = quality_of_frame(self._state, frame, ids, probabilities, weights, merge)
         changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
         self._timeline.show(changed.with_masks({frame: labels}, revision))
         self._emit("frame", {"frame": frame})
@@ -381,3 +400,13 @@ def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:
     labels = np.where(shown == obj, shown, old.labels if old else 0).astype(np.uint8)
     annotations = {**state.annotations, frame: Annotation(labels, spoken)}
     return replace(state, annotations=annotations, snoozed=state.snoozed | {(frame, obj)})
+
+
+def _with_bar(steps: Iterator[PropagationStep]) -> Iterator[PropagationStep]:
+    from tqdm.auto import tqdm
+
+    with tqdm(desc="propagating", unit="step") as bar:
+        for step in steps:
+            bar.total = step.total
+            bar.update(step.done - bar.n)
+            yield step

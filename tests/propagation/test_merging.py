@@ -17,7 +17,7 @@ Given = Mapping[int, Annotation]
 
 def propagated(engine: FlowPropagator, clip: Clip, given: Given, frames: range | None = None):
     steps = engine.propagate(clip, given, [1, 2], frames or range(clip.n_frames))  # type: ignore
-    return {s.frame: s.probabilities for s in steps if s.frame is not None}
+    return {s.frame: s.probabilities for s in steps if s.probabilities is not None}
 
 
 def doubted(clip: Clip, frame: int, trust: float, *objects: int) -> Annotation:
