@@ -292,10 +292,11 @@ def joined(tables: Sequence[Recorded]) -> Recorded:
         for table, start in zip(tables, starts, strict=True)
     ]
     return Recorded(
-        next(iter(kinds)),
-        np.concatenate([roots for roots, _ in shifted]).astype(np.int32),
-        *(np.concatenate([getattr(t, what) for t in tables]) for what in ("frames", "masks")),
-        np.concatenate([table.qualities for table in tables]),
-        np.concatenate([nexts for _, nexts in shifted]).astype(np.int32),
-        np.concatenate([table.seconds for table in tables]),
+        types=next(iter(kinds)),
+        roots=np.concatenate([roots for roots, _ in shifted]).astype(np.int32),
+        frames=np.concatenate([table.frames for table in tables]),
+        masks=np.concatenate([table.masks for table in tables]),
+        qualities=np.concatenate([table.qualities for table in tables]),
+        nexts=np.concatenate([nexts for _, nexts in shifted]).astype(np.int32),
+        seconds=np.concatenate([table.seconds for table in tables]),
     )

@@ -70,7 +70,8 @@ class QNetSelector(FrameSelector):
                 reason = "least like what you annotated, in looks and quality"
                 if frame in annotated:
                     reason = "what is annotated there is in doubt"
-                best = FrameChoice(frame, obj, reason, float(distance[frame]))
+                expected = float(self.quality(state, obj)[frame])
+                best = FrameChoice(frame, obj, reason, float(distance[frame]), expected)
         return best
 
     def embeddings(self, state: LoopState, obj: int) -> np.ndarray:

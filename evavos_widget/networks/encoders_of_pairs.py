@@ -101,8 +101,9 @@ class TwoEncoders(nn.Module):
     def fit(self, frames: np.ndarray, masks: np.ndarray) -> None:
         """Take scales from the training data, where the preset has any."""
         for encoder, numbers in ((self.frame, frames), (self.mask, masks)):
-            if isinstance(encoder, nn.Sequential) and isinstance(encoder[0], Standardise):
-                encoder[0].fit(numbers)
+            scale = next(encoder.children())
+            if isinstance(scale, Standardise):
+                scale.fit(numbers)
 
 
 def _perceptron(numbers: int, width: int, dropout: float) -> nn.Sequential:
@@ -141,7 +142,8 @@ def pictures(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarra
         The mask is there three times, as it is: 0 and 1.
     """
     small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) / np.float32(255)
-    frame = ((small - np.float32(MEAN)) / np.float32(DEVIATION)).transpose(2, 0, 1)
+    scaled = (small - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
+    frame = scaled.transpose(2, 0, 1)
     bits = cv2.resize(mask.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     return np.ascontiguousarray(frame), np.repeat(bits[None].astype(np.float32), 3, axis=0)
 

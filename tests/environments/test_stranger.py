@@ -13,7 +13,7 @@ from evavos_widget.testing.scenes import Scene
 from evavos_widget.testing.stand_ins import Disks, NearestCopy
 from tests.small_records import outcomes
 
-MODULE = '''
+MODULE = """
 from stable_baselines3 import PPO
 
 from evavos_widget.environments import observation
@@ -32,7 +32,7 @@ class MyPolicy(AnnotationSelector):
         action, _ = self.model.predict(seen, deterministic=True)
         kind = self.types[int(action)]
         return AnnotationChoice(kind, state.costs.seconds(kind), 0.0, "my policy says so")
-'''
+"""
 
 
 def test_a_strangers_policy(tmp_path, monkeypatch: pytest.MonkeyPatch):

@@ -104,8 +104,8 @@ def train_policy(
         )
     tables = [joined([r.outcomes for r in side]) for side in sides]
     learner = _learner(tables[0], settings, seed, released)
-    encoders = learner.policy.features_extractor.encoders  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
-    encoders.fit(tables[0].frames, tables[0].masks)
+    seeing: Any = learner.policy.features_extractor
+    seeing.encoders.fit(tables[0].frames, tables[0].masks)
     total = settings["steps"] if steps is None else steps
     look = _Look(learner, tables[1], out / "state.pt", seed)
     done = look.restore()

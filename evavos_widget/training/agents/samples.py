@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -89,6 +90,7 @@ class FramesAndMasks:
         found = self._records[record]
         start = int(found.picture_ends[frame - 1]) if frame else 0
         coded = found.picture_bytes[start : found.picture_ends[frame]]
-        image = cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)  # pyright: ignore[reportArgumentType]
+        image: Any = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         bits = np.unpackbits(found.mask_bits[state, frame]).reshape(SIDE, SIDE)
         return pictures(image, bits.astype(bool))

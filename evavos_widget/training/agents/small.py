@@ -61,4 +61,4 @@ def small_jpeg(image: np.ndarray) -> np.ndarray:
 def mask_bits(mask: np.ndarray) -> np.ndarray:
     """A mask, (H, W) bool, at that size, eight pixels in a byte."""
     small = cv2.resize(mask.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
-    return np.packbits(small)
+    return np.packbits(small.astype(bool))
