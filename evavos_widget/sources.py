@@ -31,7 +31,7 @@ MERGES = ("trust", "nearest")
 """How masks from several annotations become one: all count that may matter, each as far as it is
 believed; or the nearest takes all."""
 
-ERROR_POWER = 1.0
+ERROR_POWER = 2.0
 """A source counts by one over the error that is expected of what arrives, to this power,"""
 
 DISTANCE_POWER = 0.5
