@@ -147,9 +147,7 @@ class ChainedPropagator(Propagator):
             An annotation has another size than the video.
         """
         check_request(video, annotations, frames)
-        if self._video is not video:
-            self._video, self._frames = video, self._open(video)
-            self._chains = ByteBoundedCache(CHAIN_BYTES)
+        self._watch(video)
         sources = {o: _sources_of(annotations, o, video.n_frames) for o in objects}
         reach = _reach(sources, frames)
         chains = {link: self._chain(annotations, link) for link in reach}
@@ -172,6 +170,12 @@ class ChainedPropagator(Propagator):
         finally:
             for chain in length:
                 chain.rest()
+
+    def _watch(self, video: Video) -> None:
+        """Turn to a video, and forget another one."""
+        if self._video is not video:
+            self._video, self._frames = video, self._open(video)
+            self._chains = ByteBoundedCache(CHAIN_BYTES)
 
     def _chain(self, annotations: Mapping[int, Annotation], link: Link) -> MaskChain:
         """The chain of an object from an annotation, as far as it was computed before."""
