@@ -190,7 +190,7 @@ def evaluate_benchmark(
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose from {list(METHODS)}.")
-    accepts = engines.engine_class("propagator", propagator).accepts  # type: ignore[attr-defined]
+    accepts = getattr(engines.engine_class("propagator", propagator), "accepts", frozenset())
     if method == "points" and "points" not in accepts:
         raise ValueError(
             f"the propagator {propagator!r} does not accept points; choose compact or stcn, or the "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -145,7 +145,7 @@ class PointObjective(nn.Module):
         self.carrier, self.supervision, self.tau = carrier, supervision, tau
 
     @property
-    def network(self) -> nn.Module:
+    def network(self) -> Any:
         """What learns."""
         return self.carrier.network
 
