@@ -7,6 +7,7 @@ from zlib import crc32
 
 import numpy as np
 
+from evavos_widget.explanation import TypeExplanation
 from evavos_widget.loop import (
     AnnotationChoice,
     AnnotationSelector,
@@ -40,6 +41,10 @@ class Clicks(AnnotationSelector):
         """Clicks, with what they are expected to gain on the chosen frame."""
         return _choice("clicks", state, choice, "the type you chose")
 
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """The one type, its expected gain and cost."""
+        return _explained(state, choice, {"clicks": 1.0})
+
 
 class Mask(AnnotationSelector):
     """A drawn mask on every frame."""
@@ -49,6 +54,10 @@ class Mask(AnnotationSelector):
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """A mask, with what it is expected to gain on the chosen frame."""
         return _choice("mask", state, choice, "the type you chose")
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """The one type, its expected gain and cost."""
+        return _explained(state, choice, {"mask": 1.0})
 
 
 class Random(AnnotationSelector):
@@ -74,6 +83,10 @@ class Random(AnnotationSelector):
         )
         return _choice(str(rng.choice(["clicks", "mask"])), state, choice, "drawn at random")
 
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """Either type, as likely; their expected gains and costs."""
+        return _explained(state, choice, {"clicks": 0.5, "mask": 0.5})
+
 
 class Rule(AnnotationSelector):
     """Clicks where a mask is to be corrected, drawing where there is none.
@@ -97,6 +110,12 @@ class Rule(AnnotationSelector):
             return _choice("mask", state, choice, "the mask is too far off for clicks")
         return _choice("clicks", state, choice, "clicks gain most per second")
 
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """What the rule chooses, beside what each type is expected to gain and cost."""
+        chosen = self.select(state, choice).kind
+        kinds = {"clicks": 0.0, "mask": 0.0, chosen: 1.0}
+        return _explained(state, choice, kinds)
+
 
 def _likely_absent(state: LoopState, choice: FrameChoice) -> bool:
     """Whether a pass found nothing of the object on the frame, nor on those around it."""
@@ -118,3 +137,14 @@ def _choice(kind: str, state: LoopState, choice: FrameChoice, reason: str) -> An
     quality = _predicted(state, choice) or 0.0
     gain = (1.0 - quality) * ERROR_REMOVED[kind]
     return AnnotationChoice(kind, state.costs.seconds(kind), gain, reason)
+
+
+def _explained(
+    state: LoopState, choice: FrameChoice, probabilities: dict[str, float]
+) -> TypeExplanation:
+    options = [_choice(kind, state, choice, "") for kind in probabilities]
+    return TypeExplanation(
+        probabilities,
+        gains={option.kind: option.expected_gain for option in options},
+        seconds={option.kind: option.seconds for option in options},
+    )

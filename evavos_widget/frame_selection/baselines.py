@@ -6,6 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
+from evavos_widget.explanation import FrameExplanation
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -32,13 +33,10 @@ class FarthestInTime(FrameSelector):
         best: tuple[int, float, int] | None = None
         choice: FrameChoice | None = None
         for column, obj in enumerate(state.objects):
-            annotated = objects_annotated(state.annotations, obj)
+            annotated, put_off = _known(state, obj)
             if not annotated:
                 continue
-            # Beside a frame that was put off, the next one would show the same.
-            put_off = {f for f, o in state.snoozed if o == obj} - set(annotated)
-            known = sorted({*annotated, *put_off})
-            distance = np.abs(np.arange(state.n_frames) - nearest_annotated(known, state.n_frames))
+            distance = _frames_away(state, obj)
             farthest = int(distance.max())
             if farthest == 0:
                 continue
@@ -55,6 +53,31 @@ class FarthestInTime(FrameSelector):
         if best is None and state.objects and not state.annotations:
             return FrameChoice(0, state.objects[0], "nothing is annotated yet", 0.0)
         return choice
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """How far every frame is; None while nothing is annotated."""
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        for column, obj in enumerate(state.objects):
+            if _known(state, obj)[0]:
+                away = _frames_away(state, obj)
+                scores[:, column] = np.where(away > 0, away, np.nan)
+        if np.isnan(scores).all():
+            return None
+        return FrameExplanation(scores, "frames from anything annotated or put off")
+
+
+def _known(state: LoopState, obj: int) -> tuple[list[int], set[int]]:
+    """Frames on which an object is annotated, and others on which it was put off."""
+    annotated = objects_annotated(state.annotations, obj)
+    return annotated, {f for f, o in state.snoozed if o == obj} - set(annotated)
+
+
+def _frames_away(state: LoopState, obj: int) -> np.ndarray:
+    """How far every frame is from the nearest one annotated or put off, (N,) int array."""
+    annotated, put_off = _known(state, obj)
+    # Beside a frame that was put off, the next one would show the same.
+    nearest = nearest_annotated(sorted({*annotated, *put_off}), state.n_frames)
+    return np.abs(np.arange(state.n_frames) - nearest)
 
 
 class Random(FrameSelector):
@@ -83,6 +106,16 @@ class Random(FrameSelector):
         )
         return FrameChoice(int(rng.choice(open_frames)), obj, "drawn at random")
 
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """The frames that are drawn from, all alike."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, _, open_frames = found
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        scores[open_frames, state.objects.index(obj)] = 1 / len(open_frames)
+        return FrameExplanation(scores, "chance to be drawn")
+
 
 class Uniform(FrameSelector):
     """Evenly spaced frames, ever more densely: the middle, the quarters, the eighths, ...
@@ -98,10 +131,25 @@ class Uniform(FrameSelector):
         if found is None:
             return None
         obj, annotated, open_frames = found
-        # The first annotation is where the annotator began, not a part of the sequence.
-        place = _van_der_corput(len(annotated)) * (state.n_frames - 1)
-        frame = int(open_frames[np.abs(open_frames - place).argmin()])
+        frame = int(open_frames[_frames_off(state, annotated, open_frames).argmin()])
         return FrameChoice(frame, obj, "evenly spaced")
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """How near the open frames of the object in turn are to the place in turn."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, annotated, open_frames = found
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        off = _frames_off(state, annotated, open_frames)
+        scores[open_frames, state.objects.index(obj)] = -off
+        return FrameExplanation(scores, "frames from the next evenly spaced place, negative")
+
+
+def _frames_off(state: LoopState, annotated: list[int], open_frames: np.ndarray) -> np.ndarray:
+    """How far the open frames are from the place in turn, (n,) float array."""
+    # The first annotation is where the annotator began, not a part of the sequence.
+    return np.abs(open_frames - _van_der_corput(len(annotated)) * (state.n_frames - 1))
 
 
 def _van_der_corput(n: int) -> float:
