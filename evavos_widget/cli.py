@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[order],
         help="compare methods on many videos, with the robot annotator",
     )
-    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types")
+    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types, points")
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
     experiment.add_argument("--data", help="has JPEGImages and Annotations")
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
@@ -207,6 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--placement", help="of clicks: distance (default), centroid")
     experiment.add_argument("--agreement", type=float, help="IoU of drawn masks with the truth")
     experiment.add_argument("--jitter", type=float, help="of clicks, in pixels")
+    experiment.add_argument("--error-rate", type=float, help="of answers to proposed points")
     experiment.add_argument("--costs", type=Path, help="a TOML file of seconds, see evavos costs")
     experiment.add_argument(
         "--workers",
@@ -558,7 +559,7 @@ def _experiment(args: argparse.Namespace) -> None:
 
     names = (
         "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "frames",
-        "placement", "agreement", "jitter",
+        "placement", "agreement", "jitter", "error_rate",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.costs is not None:

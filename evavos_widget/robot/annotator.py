@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
 from evavos_widget.robot.hand import Hand
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from evavos_widget.points import Candidate
     from evavos_widget.session import Session
 
-__all__ = ["VERIFICATIONS", "RobotAnnotator"]
-
-VERIFICATIONS = 10
-"""Proposed points that are verified in one annotation of type ``'points'``; our choice."""
+__all__ = ["RobotAnnotator"]
 
 
 class RobotAnnotator:
