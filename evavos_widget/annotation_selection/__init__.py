@@ -7,6 +7,7 @@ __all__ = ["ENGINES"]
 ENGINES = {
     "clicks": "baselines:Clicks",
     "mask": "baselines:Mask",
+    "points": "baselines:Points",
     "random": "baselines:Random",
     "rule": "baselines:Rule",
 }

@@ -100,10 +100,15 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("clicks", "farthest-in-time", "clicks"),
         Method("rule", "farthest-in-time", "rule"),
     ),
+    "points": (
+        Method("mask", "farthest-in-time", "mask"),
+        Method("clicks", "farthest-in-time", "clicks"),
+        Method("points", "farthest-in-time", "points"),
+    ),
 }
 """EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
 and both; image encoders for Equation 1 (the "L2" of Fig. 3a); and the types of annotation on the
-frames that the annotator asks for by default.
+frames that the annotator asks for by default, verified points (Point-VOS) in ``points``.
 ``farthest-rule`` is what it does by default."""
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.loop import FIRST_CLICKS, FIRST_TYPES
 from evavos_widget.metrics import jaccard
+from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
 from evavos_widget.robot.hand import Hand
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from evavos_widget.points import Candidate
     from evavos_widget.session import Session
 
-__all__ = ["MANNERS", "VERIFICATIONS", "Manner", "RobotAnnotator"]
+__all__ = ["MANNERS", "Manner", "RobotAnnotator"]
 
 Manner = Literal["paper", "person"]
 
@@ -35,9 +36,6 @@ MANNERS: tuple[Manner, ...] = get_args(Manner)
 
 LEAST_GAIN = 0.005
 """A person sees no use in a click that gains less IoU than this, and stops; our choice."""
-
-VERIFICATIONS = 10
-"""Proposed points that are verified in one annotation of type ``'points'``; our choice."""
 
 
 class RobotAnnotator:
