@@ -125,7 +125,7 @@ class VideoFileReader:
         first = max(0, index - room) if backwards else index
         nearest = bisect_right(self._keyframes, index, key=lambda k: k.first_frame) - 1
         skipped_to = self._packet_of(first) - _WHOLE_BEFORE
-        starts = [(nearest, skipped_to), (nearest, 0)]
+        starts: list[tuple[int | None, int]] = [(nearest, skipped_to), (nearest, 0)]
         if self._keyframes[nearest].first_frame <= self._next <= index:
             starts.insert(0, (None, skipped_to))  # going on from here is the shortest way
         # A keyframe may promise more than it holds; earlier ones are tried then.
