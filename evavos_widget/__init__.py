@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evavos_widget.version import VERSION
 
 if TYPE_CHECKING:
+    from evavos_widget.campaign import Campaign
     from evavos_widget.datasets.davis import open_sequence, write_sequence
     from evavos_widget.datasets.embedded import embedded_clip
     from evavos_widget.experiments.experiment import Experiment
@@ -27,6 +28,7 @@ __version__ = VERSION
 _HOMES = {
     "Annotator": "widgets.annotator",
     "Box": "prompts",
+    "Campaign": "campaign",
     "Click": "prompts",
     "Costs": "prompts",
     "Curves": "widgets.curves",
@@ -44,6 +46,7 @@ _HOMES = {
 __all__ = [
     "Annotator",
     "Box",
+    "Campaign",
     "Click",
     "Costs",
     "Curves",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.metrics import VOID
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
 from evavos_widget.robot.hand import Hand
@@ -63,6 +64,29 @@ class RobotAnnotator:
         self.hand = hand or Hand()
         self.verifier = verifier or Verifier(ground_truth)
         self.selector: PointSelector = engines.create("point_selector", selector)
+
+    def begin(self, session: Session) -> None:
+        """Add the objects of the truth to a new session and draw each where it is first seen.
+
+        Raises
+        ------
+        ValueError
+            The ids of the truth are not those that a session gives, 1, 2, 3, ...
+        """
+        first: dict[int, int] = {}
+        for frame in sorted(self.ground_truth):
+            for obj in np.unique(self.ground_truth[frame]).tolist():
+                first.setdefault(obj, frame)
+        for nothing in (0, VOID):
+            first.pop(nothing, None)
+        for obj, frame in sorted(first.items()):
+            if session.add_object() != obj:
+                raise ValueError(
+                    f"the truth has the objects {sorted(first)}, and a session numbers its own "
+                    "from 1 on; number them so."
+                )
+            drawn = self.hand.draw(self.ground_truth[frame] == obj, frame, obj)
+            session.annotate(frame, drawn, objects=[obj])
 
     def answer(self, session: Session, suggestion: Suggestion) -> None:
         """Annotate what the suggestion asks for and commit it to the session."""
