@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
     from evavos_widget.widgets.curves import Curves
+    from evavos_widget.widgets.verifier import Verifier
 
 __version__ = VERSION
 
@@ -37,6 +38,7 @@ _HOMES = {
     "Scribble": "prompts",
     "Session": "session",
     "Suggestion": "loop",
+    "Verifier": "widgets.verifier",
     "Video": "video",
     "embedded_clip": "datasets.embedded",
     "open_sequence": "datasets.davis",
@@ -55,6 +57,7 @@ __all__ = [
     "Scribble",
     "Session",
     "Suggestion",
+    "Verifier",
     "Video",
     "__version__",
     "embedded_clip",

@@ -135,12 +135,18 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--seed", type=int, default=0)
         one.set_defaults(run=run)
 
+    compared = doing.add_parser("compare", help="how far two annotators' points agree")
+    compared.add_argument("first", type=Path, metavar="A", help="a .json or .jsonl file of points")
+    compared.add_argument("second", type=Path, metavar="B")
+    compared.add_argument("--json", type=Path, help="file for the result")
+    compared.set_defaults(run=_pointvos_compare)
+
     order = argparse.ArgumentParser(add_help=False)
     order.add_argument(
         "--schedule",
-        default="round-robin",
-        choices=["round-robin", "value", "oracle"],
-        help="in which order objects get their annotations; round-robin by default",
+        choices=["equal-seconds", "round-robin", "value", "oracle"],
+        help="in which order objects get their annotations; by default equal-seconds where there "
+        "is a budget, round-robin where there is none",
     )
     experiment = commands.add_parser(
         "experiment",
@@ -153,10 +159,18 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
     experiment.add_argument("--propagator", help="a name, or package.module:Class")
     experiment.add_argument("--predictor", help="a name, or package.module:Class")
-    experiment.add_argument("--rounds", type=int)
+    experiment.add_argument("--rounds", type=int, help="annotations after the first, at most")
+    experiment.add_argument(
+        "--budget",
+        type=float,
+        metavar="SECONDS",
+        help="of the annotator, for each object, in place of --rounds",
+    )
+    experiment.add_argument("--first", choices=["mask", "clicks"], help="of all methods")
+    experiment.add_argument("--merge", help="of all methods: trust or nearest")
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
-    experiment.add_argument("--frames", help="davis (default), after-first, all, evavos")
+    experiment.add_argument("--frames", help="evavos (default), davis, after-first, all")
     experiment.add_argument("--placement", help="of clicks: distance (default), centroid")
     experiment.add_argument("--agreement", type=float, help="IoU of drawn masks with the truth")
     experiment.add_argument("--jitter", type=float, help="of clicks, in pixels")
@@ -173,6 +187,24 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train the networks that come with the package")
     train.add_argument("what", choices=["compact"], help="compact: see evavos train compact --help")
+
+    crowd = commands.add_parser(
+        "crowd", help="render synthetic videos that are hard to follow, from your photographs"
+    )
+    crowd.add_argument(
+        "--photographs",
+        nargs="+",
+        required=True,
+        metavar="FOLDER",
+        help="each with images and masks; FOLDER:whole where all labels of a mask are one object",
+    )
+    crowd.add_argument("--level", default="middle", help="easy, middle (default), hard")
+    crowd.add_argument("--side", default="test", help="of the photographs: train, test (default)")
+    crowd.add_argument("--seeds", default="0-9", help="A-B or A,B,...; a video each")
+    crowd.add_argument("--height", type=int, help="of the frames, in pixels")
+    crowd.add_argument("--width", type=int)
+    crowd.add_argument("--out", type=Path, required=True, help="a dataset, laid out as DAVIS")
+    crowd.set_defaults(run=_crowd)
 
     costs = commands.add_parser("costs", help="what annotations cost in sessions of your own")
     costs.add_argument("sessions", type=Path, nargs="+", help="folders, NAME.evavos")
@@ -201,6 +233,12 @@ def _parser() -> argparse.ArgumentParser:
         one = doing.add_parser(what, help=told)
         one.add_argument("name")
         one.set_defaults(run=run)
+
+    again = commands.add_parser(
+        "report", parents=[order], help="the tables and the picture of experiments again"
+    )
+    again.add_argument("folders", type=Path, nargs="+")
+    again.set_defaults(run=_report)
 
     plot = commands.add_parser(
         "plot", parents=[order], help="one picture of one or several experiments"
@@ -234,7 +272,7 @@ def _export(args: argparse.Namespace) -> None:
     with Session.open(args.session, video=args.video) as session:
         if session.stale:
             print(f"{len(session.stale)} frames wait for a pass; propagating first")
-            session.propagate()
+            session.propagate(progress=sys.stderr.isatty())
         options = {"overwrite": args.overwrite} if args.output is not None else {}
         print(session.export(args.format, args.output, **options))
 
@@ -305,6 +343,28 @@ def _pointvos_verify(args: argparse.Namespace) -> None:
         f"{result['points']:.0f} points and {result['seconds']:.0f} s per object; a mask on every "
         f"frame takes {result['masks_over_points']:.0f} times as long"
     )
+    _write(result, args.json)
+
+
+def _pointvos_compare(args: argparse.Namespace) -> None:
+    from evavos_widget.formats.agreement import compare
+
+    result = {}
+    for name, found in compare(args.first, args.second).items():
+        share, kappa = found.agreement, found.kappa
+        said = "nothing in common" if share is None else f"{share:.1%} the same"
+        chance = "" if kappa is None else f", kappa {kappa:.2f}"
+        print(
+            f"{name:12s} {found.both} points of both: {said}{chance}; {found.only_a} only in A, "
+            f"{found.only_b} only in B"
+        )
+        result[name] = {
+            "agreement": share,
+            "kappa": kappa,
+            "only_a": found.only_a,
+            "only_b": found.only_b,
+            "table": {f"{a} {b}": n for (a, b), n in found.table.items() if n},
+        }
     _write(result, args.json)
 
 
@@ -412,21 +472,19 @@ def _models_path(args: argparse.Namespace) -> None:
 
 
 def _experiment(args: argparse.Namespace) -> None:
+    from dataclasses import replace
+
     from tqdm.auto import tqdm
 
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.experiments.chart import Chart
     from evavos_widget.experiments.experiment import Experiment
-    from evavos_widget.experiments.plots import plot_chart
-    from evavos_widget.experiments.report import report
     from evavos_widget.experiments.run import run_experiment
-    from evavos_widget.experiments.summary import summarise
     from evavos_widget.experiments.table import Row
     from evavos_widget.robot.costs import read_costs
 
     names = (
-        "data", "propagator", "predictor", "rounds", "seeds", "clicks", "frames", "placement",
-        "agreement", "jitter",
+        "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "frames",
+        "placement", "agreement", "jitter",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.costs is not None:
@@ -443,6 +501,9 @@ def _experiment(args: argparse.Namespace) -> None:
         experiment = Experiment.preset(args.preset, **options)
     else:
         experiment = Experiment.from_toml(args.config, **options)
+    shared = {what: getattr(args, what) for what in ("first", "merge") if getattr(args, what)}
+    methods = tuple(replace(method, **shared) for method in experiment.methods)
+    experiment = replace(experiment, methods=methods)
 
     with tqdm(unit="loop") as bar:
 
@@ -453,7 +514,7 @@ def _experiment(args: argparse.Namespace) -> None:
             bar.update(done - bar.n)
 
         try:
-            table = run_experiment(
+            run_experiment(
                 experiment,
                 args.out,
                 workers=args.workers,
@@ -463,11 +524,55 @@ def _experiment(args: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             raise
-    summary = summarise(table.rows(), args.schedule)
-    _write(summary, args.out / "summary.json")
-    plot_chart(Chart.of_experiments({experiment.name: summary}), args.out / "curves.png")
-    (args.out / "report.md").write_text(report(summary))
-    print(report(summary) + f"All of it is in {args.out}/")
+    print(_write_report(args.out, args.schedule) + f"All of it is in {args.out}/")
+
+
+def _report(args: argparse.Namespace) -> None:
+    for folder in args.folders:
+        print(_write_report(folder, args.schedule), end="")
+
+
+def _write_report(folder: Path, schedule: str | None) -> str:
+    """Write what the rows in an experiment's folder say, and return it as text."""
+    from evavos_widget.experiments.chart import Chart
+    from evavos_widget.experiments.plots import plot_chart
+    from evavos_widget.experiments.report import report
+    from evavos_widget.experiments.summary import summarise_folder
+
+    summary = summarise_folder(folder, schedule)
+    _write(summary, folder / "summary.json")
+    plot_chart(Chart.of_experiments({folder.name: summary}), folder / "curves.png")
+    told = report(summary)
+    (folder / "report.md").write_text(told)
+    return told
+
+
+def _crowd(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.crowd_set import write_crowd
+    from evavos_widget.datasets.photographs import read_photographs
+
+    size = {name: getattr(args, name) for name in ("height", "width") if getattr(args, name)}
+    names = write_crowd(
+        args.out,
+        read_photographs(args.photographs),
+        _numbers(args.seeds),
+        side=args.side,
+        level=args.level,
+        on_video=print,
+        **size,
+    )
+    listed = f"ImageSets/{args.side}-{args.level}.txt"
+    print(f"{len(names)} videos; their names: --data {args.out} --sequences @{listed}")
+
+
+def _numbers(spec: str) -> list[int]:
+    """The whole numbers of ``"A-B"`` or ``"A,B,..."``."""
+    try:
+        first, _, last = spec.partition("-")
+        numbers = range(int(first), int(last) + 1) if last else map(int, spec.split(","))
+        return list(dict.fromkeys(numbers))
+    except ValueError as error:
+        raise ValueError(f"{spec!r} is no list of numbers; give A-B or A,B,...") from error
 
 
 def _costs(args: argparse.Namespace) -> None:
@@ -502,13 +607,13 @@ def _benchmark_scorer(args: argparse.Namespace) -> None:
 def _plot(args: argparse.Namespace) -> None:
     from evavos_widget.experiments.chart import Chart
     from evavos_widget.experiments.plots import plot_chart
-    from evavos_widget.experiments.summary import summarise
-    from evavos_widget.experiments.table import read_rows, short_names
+    from evavos_widget.experiments.summary import summarise_folder
+    from evavos_widget.experiments.table import short_names
 
     plot_chart(
         Chart.of_experiments(
             {
-                name: summarise(read_rows(folder), args.schedule)
+                name: summarise_folder(folder, args.schedule)
                 for name, folder in zip(short_names(args.folders), args.folders, strict=True)
             }
         ),

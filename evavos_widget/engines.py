@@ -99,6 +99,8 @@ class Oracle:
     ----------
     session : Session or None
         `evavos_widget.session.Session` of the loop, set before anything is asked.
+    scored : frozenset of int or None
+        The frames that count, set with it; None: all.
     """
 
     tries = False
@@ -107,6 +109,7 @@ class Oracle:
     def __init__(self, robot: Any) -> None:
         self.robot = robot
         self.session: Any = None
+        self.scored: frozenset[int] | None = None
 
 
 def register(stage: str, name: str, engine: str | type) -> None:

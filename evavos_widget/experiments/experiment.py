@@ -20,8 +20,8 @@ from evavos_widget.datasets.davis import read_sequence_names
 from evavos_widget.engines import Oracle
 from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
-from evavos_widget.loop import MaskPredictor, Propagator
-from evavos_widget.metrics import CONVENTIONS, SequenceScorer
+from evavos_widget.loop import MaskPredictor, PropagationStep, Propagator, Suggestion
+from evavos_widget.metrics import CONVENTIONS, SequenceScorer, scored_frames
 from evavos_widget.prompts import Costs
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.robot.clicks import PLACEMENTS, Placement
@@ -31,6 +31,19 @@ from evavos_widget.session import Session
 from evavos_widget.session.turn import turn
 
 __all__ = ["Experiment", "run_loop"]
+
+ROUNDS = 8
+"""Annotations after the first, where nothing else is said; our choice."""
+
+MOST_ROUNDS = 59
+"""And where there is a budget: 60 with the first (EVA-VOS's released code)."""
+
+ROUNDING = 1e-6
+"""Seconds by which a sum of costs may miss a budget that it was meant to be."""
+
+FIRST_CLICKS = 10
+"""Clicks of a first annotation that is clicked; our choice, after which masks of most objects
+are as good as they get."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +59,12 @@ class Experiment:
     sequences : sequence of str
     propagator, predictor : str
         Engines by name, see `evavos_widget.engines`.
-    rounds : int
-        Annotations after the first mask.
+    rounds : int, optional
+        Annotations after the first, at most: by default `ROUNDS`, or `MOST_ROUNDS` where there
+        is a budget.
+    budget : float, optional
+        Seconds of the annotator for each object, the first annotation included. The loop ends
+        with the last annotation that is finished within them.
     seeds : int
         Runs of each method that has chance in it; 15 (EVA-VOS Sec. 4). Every method has
         where the robot's hand is not exact.
@@ -69,10 +86,11 @@ class Experiment:
     sequences: Sequence[str]
     propagator: str = "compact"
     predictor: str = "compact"
-    rounds: int = 8
+    rounds: int | None = None
+    budget: float | None = None
     seeds: int = 15
     clicks: int = 3
-    frames: str = "davis"
+    frames: str = "evavos"
     placement: Placement = "distance"
     agreement: float = 1.0
     jitter: float = 0.0
@@ -83,8 +101,12 @@ class Experiment:
             raise ValueError("an experiment needs a method and a sequence; give at least one.")
         for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1)):
             value = getattr(self, what)
+            if value is None and what == "rounds":
+                continue
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"{what} is {value!r}; give a whole number, {least} or more.")
+        if self.budget is not None and not 0 < self.budget < float("inf"):
+            raise ValueError(f"budget is {self.budget!r}; give seconds, more than 0.")
         twice = [name for name, n in Counter(self.sequences).items() if n > 1]
         if twice:
             raise ValueError(f"the sequence {twice[0]!r} is given twice; give it once.")
@@ -96,6 +118,13 @@ class Experiment:
             raise ValueError(
                 f"unknown placement {self.placement!r}; choose from {list(PLACEMENTS)}."
             )
+        for method in self.methods:
+            least = self.costs.seconds(method.first, FIRST_CLICKS)
+            if self.budget is not None and self.budget < least:
+                raise ValueError(
+                    f"budget is {self.budget:g}, and the first annotation of {method.name!r} may "
+                    f"cost {least:g} s; give more."
+                )
         Hand(self.agreement, self.jitter)  # tells what is wrong with them
         names = [method.name for method in self.methods]
         if len(set(names)) < len(names):
@@ -106,6 +135,13 @@ class Experiment:
         """All that it names, as stage and name."""
         selectors = dict.fromkeys(pair for method in self.methods for pair in method.engines)
         return ("propagator", self.propagator), ("predictor", self.predictor), *selectors
+
+    @property
+    def most_rounds(self) -> int:
+        """Annotations of an object after the first, at most."""
+        if self.rounds is not None:
+            return self.rounds
+        return ROUNDS if self.budget is None else MOST_ROUNDS
 
     @property
     def unsteady(self) -> bool:
@@ -123,7 +159,8 @@ class Experiment:
     def from_toml(cls, path: Path, **options: Any) -> Experiment:
         """Read from a file with the options of the class and a list of ``[[methods]]``.
 
-        Options that are given here go before those of the file. Its ``costs`` are a table
+        Options that are given here go before those of the file. Its ``first`` and ``merge`` are
+        those of the methods that do not name their own. Its ``costs`` are a table
         of seconds, or the name of a file beside it that has them. ``sequences`` are a list, or
         what `evavos_widget.datasets.davis.read_sequence_names` takes.
         """
@@ -131,13 +168,14 @@ class Experiment:
             told = tomllib.loads(path.read_text())
             if not told.get("methods"):
                 raise ValueError(f"{path} has no methods; add a [[methods]] for each.")
-            known = {field.name for field in fields(cls)}
+            known = {field.name for field in fields(cls)} | {"first", "merge"}
             if unknown := sorted(told.keys() - known):
                 raise ValueError(
                     f"{path} has an option {unknown[0]!r}, which there is not; choose from "
                     f"{sorted(known)}."
                 )
-            methods = tuple(Method(**method) for method in told.pop("methods"))
+            shared = {what: told.pop(what) for what in ("first", "merge") if what in told}
+            methods = tuple(Method(**(shared | method)) for method in told.pop("methods"))
             costs = told.get("costs")
             if isinstance(costs, str):
                 told["costs"] = read_costs(path.parent / costs)
@@ -171,18 +209,24 @@ def run_loop(
     obj : int
         Id of the object in the ground truth; the session knows only this one, as its first.
     seed : int
+        Chance is another one for each object, also of the same video.
     propagator, predictor : str or object
         Engines that may be used again for the same video.
     """
     truth = {f: (m == obj).astype(np.uint8) for f, m in sequence.ground_truth.items()}
     scorer = SequenceScorer(truth, frames=experiment.frames, objects=[1])
+    chance = int(np.random.SeedSequence([seed, obj]).generate_state(1)[0])
     robot = RobotAnnotator(
         truth,
         clicks=experiment.clicks,
         placement=experiment.placement,
-        hand=Hand(experiment.agreement, experiment.jitter, seed),
+        hand=Hand(experiment.agreement, experiment.jitter, chance),
     )
-    frame_selector, annotation_selector = selectors(method, robot, seed)
+    frame_selector, annotation_selector = selectors(method, robot, chance)
+    budget = float("inf") if experiment.budget is None else experiment.budget
+    counting = scored_frames(sorted(truth), experiment.frames)
+    if experiment.frames == "evavos":
+        counting = [f for f in counting if truth[f].any()]
     with Session(
         sequence.video,
         propagator=propagator,
@@ -190,24 +234,28 @@ def run_loop(
         frame_selector=frame_selector,
         annotation_selector=annotation_selector,
         costs=experiment.costs,
+        budget=experiment.budget,
         path=None,
     ) as session:
         for selector in (frame_selector, annotation_selector):
             if isinstance(selector, Oracle):
                 selector.session = session
+                selector.scored = frozenset(counting)
         frame = min(f for f, m in truth.items() if m.any())
-        first = robot.hand.draw(truth[frame] == 1, frame, 1)
-        session.annotate(frame, first, objects=[session.add_object()])
-        session.propagate()
+        _begin(session, robot, frame, session.add_object(), method.first)
+        session.propagate(progress=False)
         before: Row | None = None
-        for n in range(experiment.rounds + 1):
+        for n in range(experiment.most_rounds + 1):
             if n:
-                asked = turn(session, robot)
-                if asked is None:
+                passed: list[PropagationStep] = []
+                asked = turn(session, robot, passed.append)
+                if asked is None or session.seconds > budget + ROUNDING:
                     break
                 frame = asked.frame
                 if before is not None:
-                    promised = per_second(asked.expected_gain, asked.seconds)
+                    followers = {step.frame for step in passed} - {None}
+                    share = len({frame} | followers) / session.video.n_frames
+                    promised = per_second(share * asked.expected_gain, asked.seconds)
                     yield replace(before, expected_gain=float(promised))
             score, done = scorer.score(session.masks), session.rounds[-1]
             before = Row(
@@ -225,6 +273,19 @@ def run_loop(
                 jf=score.jf,
                 expected_gain=0.0,
                 frames=experiment.frames,
+                budget=budget,
             )
         if before is not None:
             yield before
+
+
+def _begin(session: Session, robot: RobotAnnotator, frame: int, obj: int, first: str) -> None:
+    """Annotate an object for the first time."""
+    if first == "mask":
+        drawn = robot.hand.draw(robot.ground_truth[frame] == obj, frame, obj)
+        session.annotate(frame, drawn, objects=[obj])
+        return
+    patient = RobotAnnotator(
+        robot.ground_truth, clicks=FIRST_CLICKS, placement=robot.placement, hand=robot.hand
+    )
+    patient.answer(session, Suggestion(frame, obj, first, "the first annotation", None, 0.0, 0.0))

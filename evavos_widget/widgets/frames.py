@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from evavos_widget.previews import Previews
 from evavos_widget.widgets.requests import Handler, Reply, Request, RequestError, Runs, Urgency
 
@@ -92,11 +94,25 @@ class Frames:
         if quick:
             index, picture = self._pictures().quick(frame)
         elif request.fields.has("width"):
-            picture = _thumbnail(self._video, frame, request.fields.integer("width"))
+            picture = self._thumbnail(self._video, frame, request.fields.integer("width"))
         else:
             picture = self._video.jpeg(frame)
         reply = {"frame": frame, "mime": "image/jpeg", "exact": not quick, "index": index}
         return reply, [picture]
+
+    def _thumbnail(self, video: Video, frame: int, width: int) -> bytes:
+        """A frame as a JPEG file at most `width` pixels wide and at least one; height follows."""
+        import cv2
+
+        made = self._pictures().get(frame)
+        if made is not None:  # larger than a thumbnail, and much sooner there than the frame
+            image = cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR)
+        else:
+            image = cv2.cvtColor(video.frame(frame), cv2.COLOR_RGB2BGR)
+        width = min(max(1, width), image.shape[1])
+        size = width, max(1, round(video.height * width / video.width))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
 
     def _pictures(self) -> Previews:
         assert self._video is not None
@@ -117,15 +133,3 @@ class Frames:
                     return
             except (OSError, ValueError):  # the video or the cache is gone: it is only a help
                 return
-
-
-def _thumbnail(video: Video, frame: int, width: int) -> bytes:
-    """A frame as a JPEG file at most `width` pixels wide and at least one; height follows."""
-    import cv2
-
-    image = video.frame(frame)
-    width = min(max(1, width), video.width)
-    size = width, max(1, round(video.height * width / video.width))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

@@ -20,6 +20,8 @@ import type { Incoming } from "../src/wire/channel";
 type RequestKind = Kinds<AnnotatorCatalogue>;
 
 const COLORS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"];
+/** Frames from one that is decoded by itself to the next. */
+const KEY_EVERY = 10;
 const IDLE: Job = {
   phase: "idle",
   name: "",
@@ -84,6 +86,8 @@ export class FakeKernel {
   /** Milliseconds per propagated frame. */
   pace = 30;
   readOnly = false;
+  /** Milliseconds that a frame takes to be decoded, beside those that can be by themselves. */
+  decoding = 0;
   /** Milliseconds the predictor takes. */
   thinking = 60;
   /** The messages go nowhere, as after a kill: the host still takes them. */
@@ -180,7 +184,7 @@ export class FakeKernel {
         this.views.delete(String(request.view));
         return undefined;
       case "frame.get":
-        return { fields: { frame, mime: "image/jpeg" }, buffers: [await this.picture(frame)] }; // Thumbnails too: the browser makes them small.
+        return this.frame(frame, request.quick === true);
       case "mask.get": {
         const { places, buffer } = this.pack(request.frames as number[]);
         return { fields: { masks: places }, buffers: [buffer] };
@@ -544,6 +548,14 @@ export class FakeKernel {
       credit.sent++;
       this.send({ push: credit.sent, view: name, kind, ...fields }, buffers.map(view));
     }
+  }
+
+  /** Thumbnails too: the browser makes them small. */
+  private async frame(frame: number, quick: boolean): Promise<Answer> {
+    const index = quick && this.decoding > 0 ? frame - (frame % KEY_EVERY) : frame;
+    if (!quick) await sleep(this.decoding);
+    const fields = { frame, mime: "image/jpeg", exact: !quick, index };
+    return { fields, buffers: [await this.picture(index)] };
   }
 
   private async picture(frame: number): Promise<Uint8Array> {
