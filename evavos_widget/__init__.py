@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
     from evavos_widget.widgets.curves import Curves
+    from evavos_widget.widgets.policy import PolicyExplorer
     from evavos_widget.widgets.verifier import Verifier
 
 __version__ = VERSION
@@ -34,6 +35,7 @@ _HOMES = {
     "Costs": "prompts",
     "Curves": "widgets.curves",
     "Experiment": "experiments.experiment",
+    "PolicyExplorer": "widgets.policy",
     "RobotAnnotator": "robot.annotator",
     "Scribble": "prompts",
     "Session": "session",
@@ -53,6 +55,7 @@ __all__ = [
     "Costs",
     "Curves",
     "Experiment",
+    "PolicyExplorer",
     "RobotAnnotator",
     "Scribble",
     "Session",

@@ -99,8 +99,8 @@ class Inspection:
             ``expected_gain``, ``seconds``; or None); ``followed``, whether that was made;
             ``objects``, for each its ``predicted`` quality, ``true`` quality (None without truth),
             ``scores`` and ``trust``, lists over frames with None where there is nothing;
-            ``meaning`` of the scores; ``types``, for each its ``kind``, ``probability``, ``gain``, ``seconds``
-            and ``per_second``; ``value`` and ``gain_of``; ``reward``, see `reward`.
+            ``meaning`` of the scores; ``types``, for each its ``kind``, ``probability``, ``gain``,
+            ``seconds`` and ``per_second``; ``value`` and ``gain_of``; ``reward``, see `reward`.
         """
         key = self._key(n)
         if key not in self._rounds:

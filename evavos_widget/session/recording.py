@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import numpy as np
-
 from evavos_widget.loop import LoopState
 from evavos_widget.session.history import History
 from evavos_widget.session.journal import NAME, read_journal
@@ -57,12 +55,15 @@ class Recording:
             present, past = session._state, list(session._timeline.history.past())
         if not 0 <= n <= len(present.rounds):
             raise IndexError(f"there is no round {n}; give 0 to {len(present.rounds)}.")
+        if n == len(present.rounds):
+            return present
         # The last state with so many rounds is the one in which the next was chosen.
-        kept = {len(state.rounds): state for state in (*past, present)}
-        state = kept.get(n)
-        if state is None:
-            state = self._replayed(n)
-        return self._with_masks(n, state) if _was_never_passed(state) else state
+        state = {len(state.rounds): state for state in past}.get(n)
+        # A pass leaves a point on the curve, which is kept with the masks.
+        there = any(state.curve for state in (*past, present))
+        if state is not None and there:
+            return state
+        return self._with_masks(n, state or self._replayed(n))
 
     def _replayed(self, n: int) -> State:
         """From the journal, without masks but the annotated ones."""
@@ -85,7 +86,8 @@ class Recording:
             key = n, hash(tuple(state.annotations.items()))
             if key not in self._computed:
                 with branched(self.session, state) as branch:
-                    branch.propagate()
+                    for _ in branch.propagation():
+                        pass
                     self._computed[key] = branch._state
             return self._computed[key]
 
@@ -129,12 +131,3 @@ def branched(session: Session, state: State, **engines: Any) -> Session:
     for frame, revision in enumerate(state.revisions):
         branch._probabilities.take(session._probabilities, frame, revision)
     return branch
-
-
-def _was_never_passed(state: State) -> bool:
-    """Whether K says something, and nothing of it was carried on."""
-    if not state.stale or not state.annotations:
-        return False
-    quality = np.stack([state.quality[o] for o in state.ids])
-    quality[:, sorted(state.annotations)] = np.nan
-    return not np.isfinite(quality).any()

@@ -91,7 +91,7 @@ def test_a_past_round_is_what_was_seen_then(tmp_path, monkeypatch, how):
         inspection = Inspection(session)
         assert len(inspection) == len(states) - 1
         for n, expected in enumerate(states[2:], start=2):
-            if how == "masks lost" and n == len(inspection):
+            if how in ("masks lost", "longer ago than undo") and n == len(inspection):
                 continue  # the present is shown as it is, without a pass that nobody asked for
             assert same(inspection.recording.state(n), expected), n
         assert [inspection.choice(n) for n in range(2, len(inspection))] == chosen
