@@ -502,6 +502,11 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"{correlation['predicted']:.2f} (expected IoU alone {correlation['expected_iou']:.2f}); "
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
     )
+    mean = result["mean_error"]
+    print(
+        f"mean over a video, true less predicted: {mean['bias']:+.3f} with a standard deviation of "
+        f"{mean['deviation']:.3f} ({mean['n']} sequences)"
+    )
     _write(result, args.json)
 
 
