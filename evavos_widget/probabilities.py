@@ -27,7 +27,7 @@ logit of the predicted J&F, for a propagator without a ``quality_weights`` of it
 ``evavos evaluate quality`` for the engine `flow` on every other sequence of DAVIS-2016 train
 (docs/flow.md)."""
 
-TRUST_WEIGHTS = (0.0, 1.0, 0.0)
+TRUST_WEIGHTS = (0.0, 1.63, 0.0)
 """Weights of 1, logit of the predictor's score, and IoU of the masks before and after the last
 prompt in the logit of the IoU with the truth that is expected of a mask made from prompts."""
 
