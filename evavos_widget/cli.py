@@ -167,7 +167,8 @@ def _parser() -> argparse.ArgumentParser:
         help="of the annotator, for each object, in place of --rounds",
     )
     experiment.add_argument("--first", choices=["mask", "clicks"], help="of all methods")
-    experiment.add_argument("--merge", help="of all methods: trust or nearest")
+    experiment.add_argument("--merge", choices=["trust", "nearest"], help="of all methods")
+    experiment.add_argument("--manner", help="of the robot's clicks: paper (default), person")
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
     experiment.add_argument("--frames", help="evavos (default), davis, after-first, all")
@@ -479,7 +480,7 @@ def _experiment(args: argparse.Namespace) -> None:
 
     names = (
         "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "frames",
-        "placement", "agreement", "jitter",
+        "manner", "placement", "agreement", "jitter",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.costs is not None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from evavos_widget import engines
+from evavos_widget.loop import FIRST_TYPES
 from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.sources import check_merge
 
-__all__ = ["FIRSTS", "PRESETS", "Method", "baseline", "selectors"]
-
-FIRSTS = ("mask", "clicks")
-"""How an object can be annotated on its first frame."""
+__all__ = ["PRESETS", "Method", "baseline", "selectors"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,9 @@ class Method:
         An annotation selector by name, oracles among them: ``oracle``.
     first : {'mask', 'clicks'}
         How the object is annotated on its first frame: drawn, as in the paper, or clicked.
-    merge : str, optional
-        How the propagator merges what it carries from several annotations, passed to it as
-        ``merge``; by default as it does by itself.
+    merge : {'trust', 'nearest'}, optional
+        How the propagator merges what arrives from several annotations, see
+        `evavos_widget.sources`; by default as it does by itself.
     """
 
     name: str
@@ -45,10 +44,12 @@ class Method:
             value = getattr(self, what)
             if not isinstance(value, str):
                 raise ValueError(f"{what} of a method is {value!r}; give a name.")
-        if self.first not in FIRSTS:
-            raise ValueError(f"first of a method is {self.first!r}; choose from {list(FIRSTS)}.")
-        if not isinstance(self.merge, str | None):
-            raise ValueError(f"merge of a method is {self.merge!r}; give a name, or leave it out.")
+        if self.first not in FIRST_TYPES:
+            raise ValueError(
+                f"first of a method is {self.first!r}; choose from {list(FIRST_TYPES)}."
+            )
+        if self.merge is not None:
+            check_merge(self.merge)
 
     @property
     def engines(self) -> tuple[tuple[str, str], tuple[str, str]]:
