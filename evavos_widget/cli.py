@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[order],
         help="compare methods on many videos, with the robot annotator",
     )
-    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types")
+    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, encoders, first, room, types")
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
     experiment.add_argument("--data", help="has JPEGImages and Annotations")
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
@@ -239,6 +239,12 @@ def _parser() -> argparse.ArgumentParser:
         "report", parents=[order], help="the tables and the picture of experiments again"
     )
     again.add_argument("folders", type=Path, nargs="+")
+    again.add_argument(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help="put each report into a text, between <!-- report FOLDER --> and <!-- end -->",
+    )
     again.set_defaults(run=_report)
 
     plot = commands.add_parser(
@@ -524,8 +530,14 @@ def _experiment(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    from evavos_widget.experiments.report import insert
+
     for folder in args.folders:
-        print(_write_report(folder, args.schedule), end="")
+        told = _write_report(folder, args.schedule)
+        print(told, end="")
+        if args.into is not None:
+            text = insert(args.into.read_text(), folder.resolve().name, told)
+            args.into.write_text(text)
 
 
 def _write_report(folder: Path, schedule: str | None) -> str:

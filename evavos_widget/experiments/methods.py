@@ -96,6 +96,21 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("l2-compact", "l2:compact", "mask"),
         Method("l2-lite0", "l2:lite0", "mask"),
     ),
+    "first": tuple(
+        Method(f"{name}, {first} first", frame, kind, first)
+        for first in ("mask", "clicks")
+        for name, frame, kind in (
+            ("mask-only", "random", "mask"),
+            ("clicks-only", "random", "clicks"),
+            ("both", "farthest-in-time", "rule"),
+        )
+    ),
+    "room": (
+        Method("mask-only", "random", "mask"),
+        Method("farthest-rule", "farthest-in-time", "rule"),
+        Method("oracle", "oracle-worst", "oracle"),
+        Method("oracle-video", "oracle-video", "oracle-video"),
+    ),
     "types": (
         Method("mask", "farthest-in-time", "mask"),
         Method("clicks", "farthest-in-time", "clicks"),
@@ -103,8 +118,9 @@ PRESETS: Mapping[str, Sequence[Method]] = {
     ),
 }
 """EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
-and both; image encoders for Equation 1 (the "L2" of Fig. 3a); and the types of annotation on the
-frames that the annotator asks for by default.
+and both; image encoders for Equation 1 (the "L2" of Fig. 3a); objects that begin with a drawn mask
+or with clicks; the room that an oracle leaves; and the types of annotation on the frames that the
+annotator asks for by default.
 ``farthest-rule`` is what it does by default."""
 
 

@@ -327,3 +327,13 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     assert main(["report", str(out)]) == 0
     assert capsys.readouterr().out in told
     assert json.loads((out / "summary.json").read_text()) == summary
+    page = tmp_path / "results.md"
+    page.write_text("# Results\n<!-- report out -->\nold\n<!-- end -->\nthe end\n")
+    for _ in range(2):
+        assert main(["report", str(out), "--into", str(page)]) == 0
+    told = (out / "report.md").read_text()
+    assert page.read_text() == (
+        f"# Results\n<!-- report out -->\n\n{told}\n<!-- end -->\nthe end\n"
+    )
+    assert main(["report", str(out), "--into", str(config)]) == 1
+    assert "no place for the report of 'out'" in capsys.readouterr().err
