@@ -13,6 +13,7 @@ from evavos_widget.loop import (
     AnnotationSelector,
     FrameChoice,
     LoopState,
+    in_doubt,
     objects_annotated,
 )
 from evavos_widget.points import VERIFICATIONS
@@ -104,7 +105,7 @@ class Random(AnnotationSelector):
 
 
 class Rule(AnnotationSelector):
-    """Clicks where a mask is to be corrected, drawing where there is none.
+    """Clicks where a mask is to be corrected, drawing where there is none or clicks did not do.
 
     Where a pass found nothing on the frame nor around it, absence is asked about first.
 
@@ -120,6 +121,8 @@ class Rule(AnnotationSelector):
             if _likely_absent(state, choice):
                 return _choice("absent", state, choice, "nothing was found around here")
             return _choice("mask", state, choice, "there is no mask to correct: draw one")
+        if choice.frame in in_doubt(state, choice.object):
+            return _choice("mask", state, choice, "prompts did not do here: draw it")
         quality = _predicted(state, choice)
         if quality is not None and quality < TOO_BAD_FOR_CLICKS:
             return _choice("mask", state, choice, "the mask is too far off for clicks")

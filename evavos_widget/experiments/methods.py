@@ -88,6 +88,13 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("farthest-rule", "farthest-in-time", "rule"),
         Method("oracle", "oracle-worst", "oracle"),
     ),
+    "encoders": (
+        Method("random", "random", "mask"),
+        Method("farthest-in-time", "farthest-in-time", "mask"),
+        Method("l2-colour", "l2:colour", "mask"),
+        Method("l2-compact", "l2:compact", "mask"),
+        Method("l2-lite0", "l2:lite0", "mask"),
+    ),
     "types": (
         Method("mask", "farthest-in-time", "mask"),
         Method("clicks", "farthest-in-time", "clicks"),
@@ -100,8 +107,8 @@ PRESETS: Mapping[str, Sequence[Method]] = {
     ),
 }
 """EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
-and both; and the types of annotation on the frames that the annotator asks for by default,
-verified points (Point-VOS) in ``points``.
+and both; image encoders for Equation 1 (the "L2" of Fig. 3a); and the types of annotation on the
+frames that the annotator asks for by default, verified points (Point-VOS) in ``points``.
 ``farthest-rule`` is what it does by default."""
 
 

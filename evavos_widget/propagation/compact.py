@@ -106,6 +106,8 @@ class CompactPropagator(ChainedPropagator):
         that come with the package: ``davis`` (default) or ``free``.
     device : str, optional
         A GPU where there is one, by default.
+    merge : {'trust', 'nearest'}
+        As for `ChainedPropagator`.
     """
 
     name = "compact"
@@ -116,9 +118,13 @@ class CompactPropagator(ChainedPropagator):
     saw no video, on every other sequence of DAVIS-2016 train."""
 
     def __init__(
-        self, weights: str | os.PathLike[str] | None = None, device: str | None = None
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        *,
+        merge: str = "trust",
     ) -> None:
-        super().__init__()
+        super().__init__(merge=merge)
         self._network = compact_network(weights, device)
         self.notice = compact_notice(weights)
         self.device = str(self._network.to_key.weight.device)
