@@ -16,9 +16,13 @@ from evavos_widget import __version__
 
 __all__ = ["main"]
 
+AGENTS = ("collect", "qnet", "policy", "ivosw", "joint")
+"""Of ``evavos train``: loops to learn from, and the agents that learn from them."""
+
 TRAININGS = {
     "compact": "evavos_widget.training.compact",
     "stcn-points": "evavos_widget.training.stcn",
+    **dict.fromkeys(AGENTS, "evavos_widget.training.agents.command"),
 }
 """What ``evavos train`` trains, and whose command that is."""
 
@@ -28,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     if given[:1] == ["train"] and given[1:2] and given[1] in TRAININGS:
         # Their options are their own, and need PyTorch.
-        return import_module(TRAININGS[given[1]]).main(given[2:])
+        own = given[1:] if given[1] in AGENTS else given[2:]
+        return import_module(TRAININGS[given[1]]).main(own)
     args = _parser().parse_args(given)
     try:
         args.run(args)
@@ -497,6 +502,11 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"{correlation['predicted']:.2f} (expected IoU alone {correlation['expected_iou']:.2f}); "
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
     )
+    mean = result["mean_error"]
+    print(
+        f"mean over a video, true less predicted: {mean['bias']:+.3f} with a standard deviation of "
+        f"{mean['deviation']:.3f} ({mean['n']} sequences)"
+    )
     _write(result, args.json)
 
 
@@ -512,9 +522,16 @@ def _benchmark_propagation(args: argparse.Namespace) -> None:
 
 
 def _models_list(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, expected_sha256, place
+    from evavos_widget.checkpoints import (
+        AGENTS,
+        CHECKPOINTS,
+        DOWNLOADS,
+        HUB,
+        expected_sha256,
+        place,
+    )
 
-    for name, entry in CHECKPOINTS.items():
+    for name, entry in {**CHECKPOINTS, **AGENTS}.items():
         print(f"{name:15s} comes with the package; {entry.licence}")
     for name, entry in {**DOWNLOADS, **HUB}.items():
         there = "here" if place(name).exists() else "not here"
@@ -526,16 +543,22 @@ def _models_list(args: argparse.Namespace) -> None:
 
 
 def _models_download(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, HUB, download, find, hub_folder
+    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, HUB, download, find, hub_folder
 
-    get = find if args.name in CHECKPOINTS else hub_folder if args.name in HUB else download
+    get = (
+        find
+        if args.name in {**CHECKPOINTS, **AGENTS}
+        else hub_folder
+        if args.name in HUB
+        else download
+    )
     print(get(args.name))
 
 
 def _models_verify(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, place, verify
+    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, DOWNLOADS, HUB, place, verify
 
-    for name in [*CHECKPOINTS, *DOWNLOADS, *HUB]:
+    for name in [*CHECKPOINTS, *AGENTS, *DOWNLOADS, *HUB]:
         if place(name).exists():
             print(f"{name:15s} {verify(name)}")
 

@@ -156,8 +156,7 @@ class Annotation:
                 f"objects {sorted(self.objects)} of the annotation; list it there."
             )
         self.points: Mapping[int, tuple[Point, ...]] = {o: tuple(p) for o, p in told.items() if p}
-        drawn = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0}
-        self.present = drawn | self.points.keys()
+        self.present = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0} | {*self.points}
 
     @property
     def labels(self) -> np.ndarray:
@@ -391,12 +390,17 @@ class LoopState:
 
 @dataclass(frozen=True)
 class FrameChoice:
-    """f*, for one object, and why in a few words."""
+    """f*, for one object, and why in a few words.
+
+    `predicted` is the J&F that the selector expects of the mask there, where it has an opinion of
+    its own; else that of the propagator is told.
+    """
 
     frame: int
     object: int
     reason: str
     score: float = 0.0
+    predicted: float | None = None
 
 
 @dataclass(frozen=True)
@@ -499,7 +503,9 @@ def suggest(
         return None
     begun = any(choice.object in a.present for a in state.annotations.values())
     how = annotations.select(state, choice) if begun else _first(state)
-    predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
+    predicted = choice.predicted
+    if predicted is None:
+        predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
     return Suggestion(
         frame=choice.frame,
         object=choice.object,

@@ -15,7 +15,7 @@ import numpy as np
 
 from evavos_widget import engines
 from evavos_widget.loop import FIRST_CLICKS, FIRST_TYPES
-from evavos_widget.metrics import jaccard
+from evavos_widget.metrics import VOID, jaccard
 from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
@@ -88,6 +88,28 @@ class RobotAnnotator:
     def begin(self, session: Session, frame: int, obj: int) -> None:
         """Give an object its first annotation, on a frame that shows it."""
         self._annotate(session, frame, obj, self.first)
+
+    def begin_all(self, session: Session) -> None:
+        """Give all objects of the truth their first annotation, each where it is first seen.
+
+        Raises
+        ------
+        ValueError
+            The ids of the truth are not those that a session gives, 1, 2, 3, ...
+        """
+        first: dict[int, int] = {}
+        for frame in sorted(self.ground_truth):
+            for obj in np.unique(self.ground_truth[frame]).tolist():
+                first.setdefault(obj, frame)
+        for nothing in (0, VOID):
+            first.pop(nothing, None)
+        for obj, frame in sorted(first.items()):
+            if session.add_object() != obj:
+                raise ValueError(
+                    f"the truth has the objects {sorted(first)}, and a session numbers its own "
+                    "from 1 on; number them so."
+                )
+            self.begin(session, frame, obj)
 
     def answer(self, session: Session, suggestion: Suggestion) -> None:
         """Annotate what the suggestion asks for and commit it to the session."""
