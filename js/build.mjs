@@ -12,6 +12,7 @@ const options = {
   entryPoints: {
     annotator: "src/annotator/widget.tsx",
     curves: "src/curves/widget.tsx",
+    policy: "src/policy/widget.tsx",
     verifier: "src/verifier/widget.tsx",
   },
   outdir,

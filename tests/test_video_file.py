@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -136,6 +137,25 @@ def test_a_frame_that_nobody_waits_for_is_given_up_and_costs_no_other_one(tmp_pa
         with while_wanted(lambda asked=asked: next(asked, False)), pytest.raises(NotWantedError):
             video.frame(given_up)
         assert np.array_equal(video.frame(read), expected[read]), f"frame {read}"
+
+
+def test_memory_does_not_grow_with_the_frames_that_were_read(tmp_path: Path) -> None:
+    path, n = tmp_path / "a.mp4", 100
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for i in range(n):
+            frame = av.VideoFrame.from_ndarray(np.full((720, 1280, 3), i, np.uint8))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    video = Video.open(path, cache_bytes=0)
+    resident = psutil.Process().memory_info
+    for i in range(20):
+        video.frame(i)
+    before = resident().rss
+    for i in range(n):
+        video.frame(i)
+    assert resident().rss - before < n * 1280 * 720 / 2  # a third of what the frames take
 
 
 def test_frames_at_uneven_times_count_one_by_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ experiment, which has a robot annotator, can make them (`evavos_widget.engines.O
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
     LoopState,
-    objects_annotated,
 )
 from evavos_widget.metrics import score_frame
 from evavos_widget.robot.costs import per_second
@@ -31,11 +31,17 @@ if TYPE_CHECKING:
 __all__ = ["GainPerSecond", "LargestImpact", "WorstFrame"]
 
 
+VISITS = 3
+"""A frame is annotated so often at most: clicks that did not help twice are given up; our choice,
+as the paper's oracle may stay at one frame for ever."""
+
+
 class _Scores:
     """J&F of masks of one object, each mask of a frame scored once."""
 
-    def __init__(self, truth: Mapping[int, np.ndarray]) -> None:
-        self.truth = truth
+    def __init__(self, oracle: Oracle) -> None:
+        self.truth: Mapping[int, np.ndarray] = oracle.robot.ground_truth
+        self._oracle = oracle
         self._known: dict[tuple[int, int, bytes], float] = {}
 
     def jf(self, frame: int, mask: np.ndarray, obj: int) -> float:
@@ -45,10 +51,29 @@ class _Scores:
             self._known[key] = float(score_frame(mask.astype(np.uint8), true, [1])[0].mean())
         return self._known[key]
 
+    @property
+    def scored(self) -> list[int]:
+        """The frames that count."""
+        counting = self._oracle.scored
+        return sorted(self.truth if counting is None else self.truth.keys() & counting)
+
     def open(self, state: LoopState, obj: int) -> list[int]:
-        """Frames that show the object and are not annotated for it."""
-        taken = set(objects_annotated(state.annotations, obj))
-        return [f for f in sorted(self.truth) if f not in taken and (self.truth[f] == obj).any()]
+        """Frames that count and show the object, and where it was not drawn yet."""
+        visits = Counter(f for done in state.rounds if obj in done.objects for f in done.frames)
+        return [
+            frame
+            for frame in self.scored
+            if visits[frame] < VISITS and not self._settled(state, frame, obj)
+        ]
+
+    def _settled(self, state: LoopState, frame: int, obj: int) -> bool:
+        true, given = self.truth[frame] == obj, state.annotations.get(frame)
+        if not true.any():
+            return True
+        if given is None or obj not in given.objects:
+            return False
+        drawn = given.sources[obj].kind == "drawn"
+        return drawn or np.array_equal(given.labels == obj, true)
 
 
 class WorstFrame(Oracle, FrameSelector):
@@ -64,10 +89,10 @@ class WorstFrame(Oracle, FrameSelector):
 
     def __init__(self, robot: RobotAnnotator) -> None:
         super().__init__(robot)
-        self._scores = _Scores(robot.ground_truth)
+        self._scores = _Scores(self)
 
     def select(self, state: LoopState) -> FrameChoice | None:
-        """The worst frame that is not annotated; the earlier of equals."""
+        """The worst frame, annotated or not; the earlier of equals."""
         every = [
             (self._scores.jf(f, state.masks[f] == obj, obj), f, obj)
             for obj in state.objects
@@ -96,7 +121,7 @@ class LargestImpact(Oracle, FrameSelector):
 
     def __init__(self, robot: RobotAnnotator) -> None:
         super().__init__(robot)
-        self._scores = _Scores(robot.ground_truth)
+        self._scores = _Scores(self)
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The frame with the largest gain; the earlier of equals."""
@@ -118,7 +143,8 @@ class LargestImpact(Oracle, FrameSelector):
             labels = np.where(labels, labels, here.labels)
             others = here.objects
         more = {**given, frame: Annotation(labels, others | {obj})}
-        changed = engine.affected(given, more, state.n_frames) & self._scores.truth.keys()
+        scored = self._scores.scored
+        changed = engine.affected(given, more, state.n_frames) & set(scored)
         gain = 0.0
         for step in engine.propagate(state.video, more, [obj], changed):
             if step.frame is not None and step.probabilities is not None:
@@ -126,7 +152,7 @@ class LargestImpact(Oracle, FrameSelector):
                 before = state.masks[step.frame] == obj
                 gain += self._scores.jf(step.frame, after, obj)
                 gain -= self._scores.jf(step.frame, before, obj)
-        return gain / len(self._scores.truth)
+        return gain / len(scored)
 
 
 class GainPerSecond(Oracle, AnnotationSelector):
@@ -143,7 +169,7 @@ class GainPerSecond(Oracle, AnnotationSelector):
 
     def __init__(self, robot: RobotAnnotator) -> None:
         super().__init__(robot)
-        self._scores = _Scores(robot.ground_truth)
+        self._scores = _Scores(self)
 
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """Clicks or mask; clicks if both gain alike."""

@@ -10,21 +10,17 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
-from evavos_widget.points import Candidate, Point
+from evavos_widget.points import VERIFICATIONS, Candidate, Point
 from evavos_widget.prompts import Box, Click, Scribble
 from evavos_widget.session import Session
 
 __all__ = [
-    "VERIFICATIONS",
     "contradictions",
     "localise",
     "propagated_probabilities",
     "propose",
     "propose_on_frame",
 ]
-
-VERIFICATIONS = 10
-"""Proposed points that are verified in one annotation of type ``'points'``; our choice."""
 
 
 def localise(

@@ -10,7 +10,7 @@ from scipy import ndimage
 from evavos_widget.loop import Suggestion
 from evavos_widget.metrics import jaccard
 from evavos_widget.point_selection.largest_effect import LargestEffect
-from evavos_widget.point_selection.proposals import VERIFICATIONS
+from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Box, Click, Prompts
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.robot.clicks import corrective_click

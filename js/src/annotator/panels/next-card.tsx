@@ -145,7 +145,7 @@ function Alternatives({ app }: { app: App }) {
   const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? "";
   return (
     <div class="ev-instead">
-      <span class="ev-quiet">or instead</span>
+      <span class="ev-quiet">or</span>
       {offered && (
         <ActionButton app={app} id="points.verify" text="verify 10 points" class="ev-small" />
       )}
