@@ -110,7 +110,11 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
         </div>
       </dl>
       {atSuggestion(app) && (
-        <p class="ev-here">{HOW[annotation_type] ?? "Correct it and commit."}</p>
+        <p class="ev-here">
+          {annotation_type === "points" && !canVerify(app)
+            ? "There is no mask to ask about yet: click on it."
+            : (HOW[annotation_type] ?? "Correct it and commit.")}
+        </p>
       )}
       <div class="ev-group ev-fill">
         {atSuggestion(app) ? (
