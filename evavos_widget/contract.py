@@ -21,6 +21,7 @@ from evavos_widget.loop import (
     Stage,
 )
 from evavos_widget.prompts import ANNOTATION_TYPES
+from evavos_widget.sources import MERGES
 
 __all__ = ["BASES", "require"]
 
@@ -141,6 +142,8 @@ _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "device": (lambda v: isinstance(v, str) and bool(v), "a text such as 'cpu'"),
     "repeatable": (lambda v: isinstance(v, bool), "True or False"),
     "quality_weights": (_is_triple, "three finite numbers"),
+    "merge": (lambda v: v in MERGES, f"one of {', '.join(map(repr, MERGES))}"),
+    "trust_weights": (_is_triple, "three finite numbers"),
     "accepts": (
         lambda v: isinstance(v, (set, frozenset)) and bool(v) and v <= ANNOTATION_TYPES.keys(),
         f"a set of some of {', '.join(map(repr, ANNOTATION_TYPES))}",

@@ -209,7 +209,7 @@ def create(stage: str, engine: Any, *, robot: Any = None, **options: Any) -> Any
 
 
 def create_or_fall_back(
-    stage: str, engine: Any, device: str | None = None
+    stage: str, engine: Any, device: str | None = None, **options: Any
 ) -> tuple[Any, str | None]:
     """As `create`, but an engine that lacks usable weights or a package is replaced.
 
@@ -218,6 +218,8 @@ def create_or_fall_back(
     stage, engine : as for `create`
     device : str, optional
         Where it runs, if it is an engine that can choose.
+    **options
+        Passed to the engine's class, and to the fallback's, where they take them.
 
     Returns
     -------
@@ -227,16 +229,22 @@ def create_or_fall_back(
         Why the fallback does the work, if it does.
     """
     try:
-        options = {}
-        if device is not None and isinstance(engine, str) and accepts(stage, engine, "device"):
-            options = {"device": device}
-        return create(stage, engine, **options), None
+        if device is not None:
+            options["device"] = device
+        return create(stage, engine, **_taken(stage, engine, options)), None
     except (WeightsError, MissingExtraError) as error:
         fallback = import_module(STAGES[stage]).FALLBACK
         return (
-            create(stage, fallback),
+            create(stage, fallback, **_taken(stage, fallback, options)),
             f"the {_words(stage)} is {fallback!r}, not {engine!r}: {error}",
         )
+
+
+def _taken(stage: str, engine: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that the class of a name takes."""
+    if not isinstance(engine, str):
+        return {}
+    return {name: value for name, value in options.items() if accepts(stage, engine, name)}
 
 
 def engine_class(stage: str, engine: str, *, oracles: bool = True) -> type:

@@ -11,13 +11,25 @@ import numpy as np
 
 from evavos_widget.cache import ByteBoundedCache
 
-__all__ = ["QUALITY_WEIGHTS", "ProbabilityCache", "expected_iou", "predicted_quality"]
+__all__ = [
+    "QUALITY_WEIGHTS",
+    "TRUST_WEIGHTS",
+    "ProbabilityCache",
+    "expected_iou",
+    "predicted_quality",
+    "predicted_trust",
+    "quality_of",
+]
 
 QUALITY_WEIGHTS = (1.57, 0.53, -0.34)
 """Weights of 1, logit of the expected IoU, and log(1 + frames to the nearest annotation) in the
 logit of the predicted J&F, for a propagator without a ``quality_weights`` of its own. Fitted with
 ``evavos evaluate quality`` for the engine `flow` on every other sequence of DAVIS-2016 train
 (docs/flow.md)."""
+
+TRUST_WEIGHTS = (0.0, 1.0, 0.0)
+"""Weights of 1, logit of the predictor's score, and IoU of the masks before and after the last
+prompt in the logit of the IoU with the truth that is expected of a mask made from prompts."""
 
 
 def expected_iou(probability: np.ndarray) -> float:
@@ -58,9 +70,43 @@ def predicted_quality(
     -------
     float in (0, 1)
     """
+    return quality_of(expected_iou(probability), distance, weights)
+
+
+def quality_of(
+    expected: float,
+    distance: int,
+    weights: tuple[float, float, float] = QUALITY_WEIGHTS,
+) -> float:
+    """As `predicted_quality`, of a mask that expects an IoU of `expected` of itself."""
     constant, per_logit, per_distance = weights
-    iou = min(max(expected_iou(probability), 0.02), 0.98)  # certainty is never that good
+    iou = min(max(expected, 0.02), 0.98)  # certainty is never that good
     logit = constant + per_logit * math.log(iou / (1 - iou)) + per_distance * math.log1p(distance)
+    return 1 / (1 + math.exp(-logit))
+
+
+def predicted_trust(
+    score: float, stands: float, weights: tuple[float, float, float] = TRUST_WEIGHTS
+) -> float:
+    """Expected IoU with the truth of a mask that a predictor made from prompts.
+
+    Parameters
+    ----------
+    score : float in [0, 1]
+        What the predictor said of it.
+    stands : float in [0, 1]
+        IoU of the masks before and after the last prompt: what one prompt changed much may
+        change much with the next one.
+    weights : three floats
+        See `TRUST_WEIGHTS`; each predictor may have its own.
+
+    Returns
+    -------
+    float in (0, 1)
+    """
+    constant, per_logit, per_stands = weights
+    score = min(max(score, 0.02), 0.98)
+    logit = constant + per_logit * math.log(score / (1 - score)) + per_stands * stands
     return 1 / (1 + math.exp(-logit))
 
 

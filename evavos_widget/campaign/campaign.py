@@ -44,7 +44,7 @@ OPEN_SESSIONS = 2
 class CampaignAnswerer(Answerer, Protocol):
     """Who answers in a campaign, where no video has an object at first."""
 
-    def begin(self, session: Session) -> None:
+    def begin_all(self, session: Session) -> None:
         """Add the objects to a new session and give each its first mask."""
         ...
 
@@ -267,7 +267,7 @@ class Campaign:
         before = session.seconds
         suggestion = None if chosen.status == "new" else session.suggest()
         if suggestion is None:
-            answerer.begin(session)
+            answerer.begin_all(session)
         else:
             answerer.answer(session, suggestion)
         session.propagate()

@@ -31,7 +31,7 @@ KNOTS = 5
 EXPOSURE = 0.5
 """Of the time between two frames that the shutter is open, at strength 1."""
 
-SAMPLES = 3
+SAMPLES = 5
 """Moments that a frame's colours are averaged over."""
 
 NOISE = 2.2
@@ -218,13 +218,14 @@ class _Scene:
 
     def _backdrop(self, photographs: Sequence[Photograph], used: list[str]) -> Backdrop:
         rows, columns = round(1.3 * self.height), round(1.3 * self.width)
-        picture = np.zeros((1, 1, 3), np.uint8)
-        for _ in range(TRIES):
-            chosen = photographs[int(self.random.integers(len(photographs)))]
-            picture, name = chosen.picture(), chosen.name
+        for index in self.random.permutation(len(photographs)):
+            chosen = photographs[index]
+            picture = chosen.picture()
             if picture.shape[1] >= picture.shape[0]:  # one that is upright would be blurred
                 break
-        used.append(name)
+        else:
+            raise ValueError("no photograph is as wide as high, for a background; give one.")
+        used.append(chosen.name)
         scale = max(rows / picture.shape[0], columns / picture.shape[1])
         size = round(scale * picture.shape[1]), round(scale * picture.shape[0])
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)

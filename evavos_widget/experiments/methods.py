@@ -73,12 +73,20 @@ def _on_masks(*frames: str) -> tuple[Method, ...]:
 
 PRESETS: Mapping[str, Sequence[Method]] = {
     "fig3a": _on_masks(
-        "random", "uniform", "farthest-in-time", "l2", "oracle-worst", "oracle-impact"
+        "random",
+        "uniform",
+        "farthest-in-time",
+        "l2",
+        "ivosw",
+        "qnet",
+        "oracle-worst",
+        "oracle-impact",
     ),
     "fig3b": (
         Method("clicks", "oracle-worst", "clicks"),
         Method("mask", "oracle-worst", "mask"),
         Method("random", "oracle-worst", "random"),
+        Method("policy", "oracle-worst", "policy"),
         Method("oracle", "oracle-worst", "oracle"),
     ),
     "fig3c": (
@@ -86,17 +94,33 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("clicks-only", "random", "clicks"),
         Method("random", "random", "random"),
         Method("farthest-rule", "farthest-in-time", "rule"),
+        Method("evavos", "qnet", "policy"),
+        Method("joint", "joint", "joint"),
         Method("oracle", "oracle-worst", "oracle"),
+    ),
+    "encoders": (
+        Method("random", "random", "mask"),
+        Method("farthest-in-time", "farthest-in-time", "mask"),
+        Method("l2-colour", "l2:colour", "mask"),
+        Method("l2-compact", "l2:compact", "mask"),
+        Method("l2-lite0", "l2:lite0", "mask"),
     ),
     "types": (
         Method("mask", "farthest-in-time", "mask"),
         Method("clicks", "farthest-in-time", "clicks"),
         Method("rule", "farthest-in-time", "rule"),
     ),
+    "points": (
+        Method("mask", "farthest-in-time", "mask"),
+        Method("clicks", "farthest-in-time", "clicks"),
+        Method("points", "farthest-in-time", "points"),
+    ),
 }
 """EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
-and both; and the types of annotation on the frames that the annotator asks for by default.
-``farthest-rule`` is what it does by default."""
+and both; image encoders for Equation 1 (the "L2" of Fig. 3a); and the types of annotation on the
+frames that the annotator asks for by default, verified points (Point-VOS) in ``points``.
+``farthest-rule`` is what it does by default, ``evavos`` the paper's agent: QNet and the policy;
+``joint`` chooses frame and type together."""
 
 
 def baseline(methods: Iterable[Method]) -> str | None:

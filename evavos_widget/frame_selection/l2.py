@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from evavos_widget.explanation import FrameExplanation
-from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated
+from evavos_widget.frame_selection.baselines import DOUBTED, REVISIT
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    in_doubt,
+    objects_annotated,
+)
 from evavos_widget.networks.encoders import create_encoder
 
 __all__ = ["L2"]
@@ -14,8 +21,8 @@ __all__ = ["L2"]
 class L2(FrameSelector):
     """The frame farthest from every annotated one in the space of an image encoder.
 
-    EVA-VOS Eq. 1 without the mask: ``argmax_i min_{j in K} |E_i - E_j|``. Ties go to the
-    earlier frame.
+    EVA-VOS Eq. 1 without the mask: ``argmax_i min_{j in K} |E_i - E_j|``. A frame that is
+    annotated counts as the farther away the less it is trusted. Ties go to the earlier frame.
 
     Parameters
     ----------
@@ -39,6 +46,8 @@ class L2(FrameSelector):
             frame = int(np.nanargmax(distance))
             if best is None or distance[frame] > best.score:
                 reason = "looks least like what you annotated"
+                if frame in objects_annotated(state.annotations, obj):
+                    reason = "what is annotated there is in doubt"
                 best = FrameChoice(frame, obj, reason, float(distance[frame]))
         return best
 
@@ -64,5 +73,10 @@ def _distance(state: LoopState, obj: int, embeddings: np.ndarray) -> np.ndarray:
     known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
     apart = embeddings[:, None] - embeddings[known][None]
     distance = np.linalg.norm(apart, axis=2).min(axis=1)
+    # How far apart what is annotated lies from the rest of the video, at most.
+    extent = float(np.linalg.norm(apart, axis=2).max())
     distance[known] = np.nan
+    for frame, doubt in in_doubt(state, obj).items():
+        if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
+            distance[frame] = REVISIT * doubt * extent
     return distance

@@ -11,11 +11,13 @@ import numpy as np
 
 from evavos_widget.explanation import explained_frames, explained_types
 from evavos_widget.loop import (
+    Annotation,
     AnnotationChoice,
     FrameChoice,
     FrameSelector,
     LoopState,
     Round,
+    Source,
     objects_annotated,
 )
 from evavos_widget.masks import LabelMaps
@@ -41,7 +43,7 @@ FRAME_PROMISES = Promises(
         "one line",
         "frame-of-the-video": "the frame is one of the video, from 0 to N - 1",
         "object-to-ask-for": "the object is one of `state.objects`",
-        "not-annotated": "the frame is not annotated for that object yet",
+        "not-annotated": "the frame is not annotated for that object yet, or with a trust below 1",
         "not-snoozed": "the annotator did not put that frame and object off",
         "knows-when-to-stop": "where every frame is annotated or put off, the choice is None",
         "any-state": "it chooses in any state: no object, no annotation, no quality, one frame",
@@ -154,9 +156,22 @@ def _states() -> Iterator[tuple[str, LoopState]]:
     yield "a locked object", _state({0: (LOCKED, *IDS), 4: (LOCKED,)}, objects=(IDS[1],))
     yield "an object that nobody annotated", _state({0: (IDS[0],)})
     yield "one frame left", _state({f: IDS if f != 3 else (IDS[1],) for f in range(9)})
+    yield "annotations in doubt", _doubted(_state(some))
+    yield "every frame in doubt", _doubted(_state(dict.fromkeys(range(9), IDS)))
     yield "no annotation", _state({})
     yield "no budget, no rounds", replace(_state({0: IDS}), budget=None, rounds=(), seconds=0.0)
     yield "two frames", _state({1: IDS}, n_frames=2)
+
+
+def _doubted(state: LoopState) -> LoopState:
+    """The same with annotations that came of clicks, each trusted less than the one before."""
+    annotations = {
+        frame: Annotation(
+            a.labels, a.objects, {o: Source("clicked", 0.9 / (n + 1)) for o in a.objects}
+        )
+        for n, (frame, a) in enumerate(state.annotations.items())
+    }
+    return replace(state, annotations=annotations)
 
 
 def _ends() -> Iterator[tuple[str, LoopState]]:
@@ -215,10 +230,12 @@ def _select(engine: FrameSelector, state: LoopState, where: str) -> FrameChoice 
             "object-to-ask-for",
             f"it chose object {choice.object!r}, and there are {state.objects} ({where}).",
         )
-    if frame in objects_annotated(state.annotations, choice.object):
+    known = objects_annotated(state.annotations, choice.object)
+    if frame in known and state.annotations[frame].trust(choice.object) == 1:
         fail(
             "not-annotated",
-            f"it chose frame {frame}, which is annotated for object {choice.object} ({where}).",
+            f"it chose frame {frame}, which is annotated for object {choice.object} and not in "
+            f"doubt ({where}).",
         )
     if (frame, choice.object) in state.snoozed:
         fail("not-snoozed", f"it chose frame {frame} and object {choice.object} ({where}).")

@@ -104,10 +104,12 @@ class Frames:
         """A frame as a JPEG file at most `width` pixels wide and at least one; height follows."""
         import cv2
 
+        # A picture that was made before is larger than a thumbnail, and there much sooner.
         made = self._pictures().get(frame)
-        if made is not None:  # larger than a thumbnail, and much sooner there than the frame
-            image = cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR)
-        else:
+        image = (
+            None if made is None else cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR)
+        )
+        if image is None:
             image = cv2.cvtColor(video.frame(frame), cv2.COLOR_RGB2BGR)
         width = min(max(1, width), image.shape[1])
         size = width, max(1, round(video.height * width / video.width))

@@ -124,7 +124,7 @@ def test_few_sessions_are_open_at_a_time_and_a_held_one_stays(clips, tmp_path):
         for name in many:
             session = campaign.session(name)
             if session.state.annotations == {}:
-                robots[name].begin(session)
+                robots[name].begin_all(session)
             opened.append(session)
             assert sum(not s.closed for s in opened) <= 2
             assert not held.closed
@@ -143,7 +143,7 @@ def test_a_change_in_the_session_is_seen(clips, tmp_path):
         session = campaign.session("slow")
         assert campaign.standing("slow").status == "new"
         campaign.subscribe(lambda: told.append(1))
-        robots["slow"].begin(session)
+        robots["slow"].begin_all(session)
         session.propagate()
         assert told
         standing = campaign.standing("slow")
@@ -242,7 +242,7 @@ def test_paths_hold_wherever_the_process_goes(tmp_path, monkeypatch):
             Image.fromarray(frame).save(tmp_path / "clips" / name / f"{n:05d}.png")
     with Campaign("clips", "campaign", propagator="flow", predictor="classical") as campaign:
         monkeypatch.chdir("/")
-        RobotAnnotator(truth).begin(campaign.session("two"))
+        RobotAnnotator(truth).begin_all(campaign.session("two"))
     assert (tmp_path / "campaign" / "two.evavos" / "journal.jsonl").exists()
     content = json.loads((tmp_path / "campaign" / "campaign.json").read_text())
     assert content["options"]["propagator"] == "flow"

@@ -67,7 +67,7 @@ def outline_and_propagate(annotator: Annotator, path: Path) -> None:
     annotator.ready()
     annotator.press("tool.brush")
     annotator.paint(SQUARE, diameter=20)
-    annotator.draft("mask")
+    annotator.draft("brush")
     annotator.commit(propagate=True)
     annotator.phase("idle")
     deadline = time.monotonic() + PATIENCE_MS / 1000
@@ -123,6 +123,7 @@ def test_marimo(browser: Any, tmp_path: Path) -> None:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
         try:
+            page.get_by_test_id("run-button").first.click()
             outline_and_propagate(Annotator(page, 0), path)
             page.reload()
             annotator = Annotator(page, 0).ready()

@@ -39,7 +39,7 @@ FRAMES, TRUTH = clip()
 def recorded(path, rounds: int = 6, **options) -> Session:
     session = Session(FRAMES, path=path, **{**ENGINES, "annotation_selector": "mask", **options})
     robot = RobotAnnotator(TRUTH)
-    robot.begin(session)
+    robot.begin_all(session)
     session.propagate()
     for _ in range(rounds):
         turn(session, robot)
@@ -58,7 +58,7 @@ def seen(path) -> tuple[list, list]:
     with Session(FRAMES, path=path, **ENGINES, annotation_selector="mask") as session:
         robot = RobotAnnotator(TRUTH)
         states += [session.state, None]
-        robot.begin(session)
+        robot.begin_all(session)
         session.propagate()
         for _ in range(5):
             states.append(session.state)

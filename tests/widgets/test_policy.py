@@ -48,7 +48,7 @@ def session(truth, tmp_path) -> Iterator[Session]:
         frames, path=tmp_path / "s.evavos", annotation_selector="mask", **ENGINES
     ) as session:
         robot = RobotAnnotator(truth)
-        robot.begin(session)
+        robot.begin_all(session)
         session.propagate()
         for _ in range(4):
             turn(session, robot)

@@ -116,7 +116,7 @@ function Alternatives({ app }: { app: App }) {
   const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? "";
   return (
     <div class="ev-instead">
-      <span class="ev-quiet">or instead</span>
+      <span class="ev-quiet">or</span>
       {others.map((other) => (
         <button
           key={`${other.frame}:${other.object}`}

@@ -1,0 +1,119 @@
+"""How far clicked masks can be trusted in the loop: `python -m benchmarks.click_trust`.
+
+Plays the loop on DAVIS-2016 train with weights that saw no video: the first mask drawn, then three
+clicks on the frame that is farthest in time, from the mask that was propagated there. Keeps of each
+mask that a click led to what the predictor said of it, how much of the mask before stands, and the
+true IoU, a line of JSON for each sequence; what is there is not done again. Then fits
+`probabilities.TRUST_WEIGHTS` on every other sequence and prints on the others how the trust
+compares with the truth, in bins: before, as it is set, and as fitted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+from evavos_widget import engines
+from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.metrics import jaccard
+from evavos_widget.probabilities import TRUST_WEIGHTS, predicted_trust
+from evavos_widget.robot.clicks import corrective_click
+from evavos_widget.session import Session
+
+BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+AS_SCORED = (0.0, 1.0, 0.0)
+CLICKS = 3
+
+
+def clicked(data: Path, name: str, args: argparse.Namespace) -> list[list[float]]:
+    """Of each mask the score, the IoU with the mask before, and that with the truth."""
+    sequence = open_sequence(data, name)
+    truth = {f: m > 0 for f, m in sequence.ground_truth.items()}
+    propagator = engines.create("propagator", args.engine, merge=args.merge)
+    rows = []
+    with Session(
+        sequence.video, propagator=propagator, predictor=args.engine, path=None
+    ) as session:
+        obj = session.add_object()
+        session.annotate(0, truth[0], objects=[obj])
+        for _ in range(args.rounds):
+            session.propagate()
+            asked = session.suggest()
+            if asked is None:
+                break
+            frame = asked.frame
+            mask, clicks = session.masks[frame] == obj, []
+            for _ in range(CLICKS):
+                click = corrective_click(mask, truth[frame])
+                if click is None:
+                    break
+                clicks.append(click)
+                before, found = mask, session.predict(frame, obj, clicks=clicks)
+                mask = found.mask
+                iou = jaccard(mask, truth[frame])
+                rows.append([float(found.score), float(jaccard(before, mask)), float(iou)])
+            session.annotate(frame, mask, objects=[obj], kind="clicks", clicks=clicks)
+    return rows
+
+
+def fitted(rows: np.ndarray) -> tuple[float, float, float]:
+    """Weights with the least cross entropy."""
+
+    def loss(weights: np.ndarray) -> float:
+        told = np.array([predicted_trust(s, c, tuple(weights)) for s, c, _ in rows])
+        truth = rows[:, 2]
+        entropy = truth * np.log(told) + (1 - truth) * np.log(1 - told)
+        return float(-entropy.mean() + 1e-4 * (weights**2).sum())
+
+    found = minimize(loss, np.array(AS_SCORED), method="Nelder-Mead").x
+    return tuple(round(float(w), 2) for w in found)  # type: ignore[return-value]
+
+
+def report(title: str, rows: np.ndarray, weights: tuple[float, float, float]) -> None:
+    told = np.array([predicted_trust(s, c, weights) for s, c, _ in rows])
+    truth = rows[:, 2]
+    print(f"\n{title} {weights}: mean absolute error {np.abs(told - truth).mean():.3f}, "
+          f"mean error {(told - truth).mean():+.3f}, "
+          f"correlation {np.corrcoef(told, truth)[0, 1]:.2f}, n = {len(rows)}\n")  # fmt: skip
+    print("| trust | n | mean trust | mean true IoU | standard error |\n|---|---|---|---|---|")
+    for low, high in pairwise(BINS):
+        inside = (told >= low) & (told < high)
+        if inside.sum() > 1:
+            error = truth[inside].std(ddof=1) / np.sqrt(inside.sum())
+            print(f"| {low:g} to {high:g} | {inside.sum()} | {told[inside].mean():.3f} "
+                  f"| {truth[inside].mean():.3f} | {error:.3f} |")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="has JPEGImages, Annotations and ImageSets")
+    parser.add_argument("out", type=Path, help="a file, JSON Lines")
+    parser.add_argument("--engine", default="compact:free", help="propagator and predictor")
+    parser.add_argument("--merge", default="nearest")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--sequences", type=int, default=30, help="how many, drawn by lot")
+    args = parser.parse_args()
+    names = (args.data / "ImageSets" / "train.txt").read_text().split()
+    names = [names[i] for i in np.random.default_rng(3).permutation(len(names))]
+    told = args.out.read_text().splitlines() if args.out.exists() else []
+    each = {x["sequence"]: x["rows"] for x in map(json.loads, told)}
+    for name in names[: args.sequences]:
+        if name not in each:
+            each[name] = clicked(args.data, name, args)
+            with args.out.open("a") as file:
+                file.write(json.dumps({"sequence": name, "rows": each[name]}) + "\n")
+    rows = [np.array(each[name]).reshape(-1, 3) for name in names if name in each]
+    fit, held_out = np.concatenate(rows[::2]), np.concatenate(rows[1::2])
+    report("As scored", held_out, AS_SCORED)
+    report("As it is set", held_out, TRUST_WEIGHTS)
+    report("Fitted on the other sequences", held_out, fitted(fit))
+    print("\nTRUST_WEIGHTS =", fitted(np.concatenate(rows)))
+
+
+if __name__ == "__main__":
+    main()
