@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evavos_widget.video import Video
 
-__all__ = ["Frames", "describe"]
+__all__ = ["Frames", "describe", "thumbnail"]
 
 IDLE_SECONDS = 2.0
 """So long nobody must have asked for anything before pictures are made in advance, so that a
@@ -94,13 +94,13 @@ class Frames:
         if quick:
             index, picture = self._pictures().quick(frame)
         elif request.fields.has("width"):
-            picture = self._thumbnail(self._video, frame, request.fields.integer("width"))
+            picture = self.thumbnail(self._video, frame, request.fields.integer("width"))
         else:
             picture = self._video.jpeg(frame)
         reply = {"frame": frame, "mime": "image/jpeg", "exact": not quick, "index": index}
         return reply, [picture]
 
-    def _thumbnail(self, video: Video, frame: int, width: int) -> bytes:
+    def thumbnail(self, video: Video, frame: int, width: int) -> bytes:
         """A frame as a JPEG file at most `width` pixels wide and at least one; height follows."""
         import cv2
 
