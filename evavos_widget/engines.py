@@ -59,9 +59,13 @@ STAGES = {
 ORACLES = {
     "frame_selector": {
         "oracle-impact": f"{PACKAGE}.experiments.oracles:LargestImpact",
+        "oracle-video": f"{PACKAGE}.experiments.oracles:BestForVideo",
         "oracle-worst": f"{PACKAGE}.experiments.oracles:WorstFrame",
     },
-    "annotation_selector": {"oracle": f"{PACKAGE}.experiments.oracles:GainPerSecond"},
+    "annotation_selector": {
+        "oracle": f"{PACKAGE}.experiments.oracles:GainPerSecond",
+        "oracle-video": f"{PACKAGE}.experiments.oracles:BestTypeForVideo",
+    },
 }
 """By stage, the engines that know the truth, which live where there is one: name ->
 ``"package.module:Class"``."""
@@ -99,6 +103,8 @@ class Oracle:
     ----------
     session : Session or None
         `evavos_widget.session.Session` of the loop, set before anything is asked.
+    scored : frozenset of int or None
+        The frames that count, set with it; None: all.
     """
 
     tries = False
@@ -107,6 +113,7 @@ class Oracle:
     def __init__(self, robot: Any) -> None:
         self.robot = robot
         self.session: Any = None
+        self.scored: frozenset[int] | None = None
 
 
 def register(stage: str, name: str, engine: str | type) -> None:

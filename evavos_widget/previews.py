@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from evavos_widget.files import cache_folder
+from evavos_widget.interruption import NotWantedError, while_wanted
 from evavos_widget.video import Video
 
 __all__ = ["Previews"]
@@ -134,7 +135,7 @@ class Previews:
         Parameters
         ----------
         go_on : callable
-            Asked before each picture; False stops.
+            Asked before each picture, and while one is decoded; False stops.
         around : int
             Where to begin: from this frame to the end, then from the start.
 
@@ -155,7 +156,10 @@ class Previews:
                 if not go_on():
                     return False
                 try:
-                    image = video.frame(i)
+                    with while_wanted(go_on):
+                        image = video.frame(i)
+                except NotWantedError:
+                    return False
                 except OSError:
                     continue
                 if not self._room():

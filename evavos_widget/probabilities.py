@@ -163,3 +163,9 @@ class ProbabilityCache:
             return None
         values = np.frombuffer(zlib.decompress(kept.coded[obj]), dtype=np.uint8)
         return (values.reshape(kept.shape) / 255).astype(np.float32)
+
+    def take(self, other: ProbabilityCache, frame: int, revision: int) -> None:
+        """Keep what another cache has of a frame, if it has it still."""
+        kept: _SoftMasks | None = other._items.peek((frame, revision))
+        if kept is not None:
+            self._items.put((frame, revision), kept)

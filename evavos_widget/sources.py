@@ -239,9 +239,7 @@ def frames_affected(
         redrawn = {
             f
             for f in other
-            if f in old.trust
-            and f in new.trust
-            and not np.array_equal(before[f].labels == obj, after[f].labels == obj)
+            if f in old.trust and f in new.trust and not before[f].says_alike(after[f], obj)
         }
         same = (old.trust.keys() & new.trust.keys()) - redrawn
         for frame in set(range(n_frames)) - same:

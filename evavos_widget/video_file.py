@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice, pairwise
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ from av.error import FFmpegError
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
+
+from evavos_widget.interruption import NotWantedError, stop_unless_wanted
 
 __all__ = ["VideoFileReader"]
 
@@ -32,6 +36,16 @@ _DURATION_IN_HEADER = ("matroska,webm", "flv")
 _DURATION_SLACK = 0.25
 """Seconds by which a whole one of these may end before that."""
 
+_WHOLE_BEFORE = 16
+"""Packets before a wanted one from which on all are decoded, so that FFmpeg's guess how far the
+pictures are out of order is the one that it makes when it decodes everything."""
+
+_SKIPS = ("h264",)
+"""Codecs of which what FFmpeg calls a non-reference picture is needed for no other one; in HEVC a
+picture of a higher temporal layer may need it."""
+
+_THREADS = 4
+"""At most so many decode, as each holds pictures of its own."""
 
 _KEY_PACKETS = 64
 """Packets after a seek among which the key frame must be, or it is not a quick one."""
@@ -63,7 +77,8 @@ class VideoFileReader:
 
     Opening reads through the packets once, without decoding them, which gives the time
     stamp of every frame and the keyframes. A frame is then found by its time stamp,
-    decoding from the keyframe before it; reading forwards goes on where it stopped.
+    decoding from the keyframe before it what other frames need; reading forwards goes on
+    where it stopped.
 
     Two things are not taken on trust. That every packet gives one frame: the first frames
     are decoded and compared, and where they differ the whole file is decoded once to list
@@ -91,6 +106,9 @@ class VideoFileReader:
         self._broken_off: int | None = None  # where the packet starts that the file ends within
         self._reformatter = VideoReformatter()
         self._keys: tuple[InputContainer, av.VideoStream, VideoReformatter] | None = None
+        self._order: dict[int | None, int] = {}
+        self._whole = False
+        self._skipped_to = 0  # up to this packet, pictures that no other one needs are left out
         self._open()
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else default_fps
@@ -99,16 +117,20 @@ class VideoFileReader:
         self.warnings = () if problem is None else (problem,)
 
     def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
-        """Frame `index`; when reading backwards, `keep` gets up to `room` frames before it."""
+        """Frame `index`; when reading backwards, `keep` gets up to `room` frames before it.
+
+        It stops between two frames where nobody waits for the result any more.
+        """
         backwards = 0 < self._lowest_read - index <= _BACKWARDS
         first = max(0, index - room) if backwards else index
         nearest = bisect_right(self._keyframes, index, key=lambda k: k.first_frame) - 1
-        starts: list[int | None] = [nearest]
+        skipped_to = self._packet_of(first) - _WHOLE_BEFORE
+        starts: list[tuple[int | None, int]] = [(nearest, skipped_to), (nearest, 0)]
         if self._keyframes[nearest].first_frame <= self._next <= index:
-            starts.insert(0, None)  # going on from here is the shortest way
+            starts.insert(0, (None, skipped_to))  # going on from here is the shortest way
         # A keyframe may promise more than it holds; earlier ones are tried then.
-        starts += [max(nearest - 1, 0), 0]
-        for start in dict.fromkeys(starts):
+        starts += [(max(nearest - 1, 0), 0), (0, 0)]
+        for start, self._skipped_to in dict.fromkeys(starts):
             if start is not None:
                 self._seek(start)
             for i, frame in self._advance(first, index):
@@ -116,6 +138,10 @@ class VideoFileReader:
                 if i == index:
                     return frame
                 keep(i, frame)
+        if self._whole:
+            self._whole = False
+            self._rewind()
+            return self.read(index, room, keep)
         raise OSError(
             f"frame {index} of {self._path} cannot be decoded; "
             "replace the file to get it, the other frames stay usable."
@@ -154,12 +180,19 @@ class VideoFileReader:
         nearest = bisect_right(self._keyframes, index, key=lambda k: k.first_frame) - 1
         return self._keyframes[nearest].first_frame
 
+    def _packet_of(self, index: int) -> int:
+        """Which packet holds frame `index`, where others may be left out; else 0."""
+        if self._index is None or self._stream.codec_context.name not in _SKIPS:
+            return 0
+        return self._order[self._times[index]]
+
     def original_jpeg(self, index: int) -> None:
         """Return None: no frame of a video file is a JPEG file of its own."""
         return None
 
     def close(self) -> None:
         """Close the file; nobody may be in `read` or `quick`."""
+        self._stand(iter(()), first_right=0)  # what decodes knows the reader: both are let go now
         self._container.close()
         if self._keys is not None:
             self._keys[0].close()
@@ -168,6 +201,9 @@ class VideoFileReader:
     def _open(self) -> None:
         """Stand at the start of the file."""
         self._container, self._stream = _open_stream(self._path)
+        if self._whole:  # of damaged pictures, several threads make other ones than one
+            self._stream.thread_type = "AUTO"
+            self._stream.codec_context.thread_count = min(_THREADS, os.cpu_count() or 1)
         self._stand(self._packets(), first_right=0)
 
     def _stand(self, packets: Iterator[av.Packet], first_right: int) -> None:
@@ -190,9 +226,12 @@ class VideoFileReader:
 
     def _decode(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
         """Frames from `packets`; those that do not decode are left out."""
+        decoder = self._stream.codec_context
         for packet in chain(packets, [None]):  # None: hand out the frames still held back
+            skip = packet is not None and self._order.get(packet.pts, inf) < self._skipped_to
+            decoder.skip_frame = "NONREF" if skip else "DEFAULT"
             try:
-                frames = self._stream.codec_context.decode(packet)
+                frames = decoder.decode(packet)
             except FFmpegError:
                 continue
             yield from frames
@@ -234,6 +273,11 @@ class VideoFileReader:
     def _advance(self, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
         """Decode up to frame `last`; give the frames from `first` on that come up."""
         for frame in self._decoding:
+            try:
+                stop_unless_wanted()
+            except NotWantedError:
+                self._next = self.n_frames  # what was left out on the way may be wanted next
+                raise
             i = self._next if self._index is None else self._index.get(frame.pts, -1)
             if i < self._first_right:
                 continue
@@ -249,7 +293,7 @@ class VideoFileReader:
         """(H, W, 3) uint8, upright, in the size of the first frame."""
         reformatter = reformatter or self._reformatter
         rgb = reformatter.reformat(frame, *self._coded_size, "rgb24", threads=1).to_ndarray()
-        matrix = _display_matrix(frame)
+        matrix = self._matrix if frame.rotation == self._rotation else _display_matrix(frame)
         if matrix is not None:
             rgb = _upright(rgb, matrix)
         return np.array(rgb, order="C")  # FFmpeg's own memory has padded rows
@@ -258,20 +302,23 @@ class VideoFileReader:
         """List frames and keyframes; return a sentence if the file is cut short."""
         packets, counted, cut_short = self._scan()
         self._scanned = packets
-        self._order: dict[int | None, int] = {packet.pts: i for i, packet in enumerate(packets)}
-        head = list(islice(self._decoding, _COMPARED))
-        if not head:
+        self._order = {packet.pts: i for i, packet in enumerate(packets)}
+        first = next(self._decoding, None)
+        if first is None:
             raise ValueError(
                 f"no frame of {self._path} can be decoded; repair the file or give another."
             )
-        self._coded_size = head[0].width, head[0].height
-        self._first_picture = self._rgb(head[0])
+        self._coded_size = first.width, first.height
+        # PyAV never frees a frame that was asked for its side data, so this is done once.
+        self._matrix, self._rotation = _display_matrix(first), first.rotation
+        self._first_picture = self._rgb(first)
         self._first_picture.flags.writeable = False
         self.height, self.width = self._first_picture.shape[:2]
 
+        head = [first.pts, *(frame.pts for frame in islice(self._decoding, _COMPARED - 1))]
         times = _times_in_order(packets)
         left: list[int] = []
-        if times is not None and [frame.pts for frame in head] == times[:_COMPARED]:
+        if times is not None and head == times[:_COMPARED]:
             self._list(times, packets)
             lost = set() if counted else self._lost_at_the_end(times)
             left = [time for time in times if time not in lost]
@@ -284,6 +331,7 @@ class VideoFileReader:
                 decoded.pop()
                 cut_short = True
             self._list([time for time, _ in decoded], packets)
+        self._whole = not cut_short
         self._rewind()
         if not cut_short:
             return None
@@ -349,6 +397,7 @@ class VideoFileReader:
     def _list(self, times: Sequence[int | None], packets: list[_Packet]) -> None:
         """Set the frames, by their time stamps, and the keyframes among `packets`."""
         self.n_frames = len(times)
+        self._times = times
         self._keyframes = [_Keyframe(0, None, 0)]
         self._index: dict[int | None, int] | None = None
         known = [time for time in times if time is not None]

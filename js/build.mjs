@@ -2,14 +2,20 @@
 //   --watch                 again whenever a file changes
 //   --serve [PORT]          the pages of harness/, which show the widgets without a notebook
 //   --bundle ENTRY FOLDER   a widget from elsewhere, into a folder of its own
-import { statSync } from "node:fs";
+import { fstatSync, statSync } from "node:fs";
 import { build, context } from "esbuild";
 
 const outdir = new URL("../evavos_widget/widgets/static/", import.meta.url).pathname;
 const LIMIT_KB = 200; // The whole text travels once per widget; larger bundles stall some hosts.
 
 const options = {
-  entryPoints: { annotator: "src/annotator/widget.tsx", curves: "src/curves/widget.tsx" },
+  entryPoints: {
+    annotator: "src/annotator/widget.tsx",
+    campaign: "src/campaign/widget.tsx",
+    curves: "src/curves/widget.tsx",
+    policy: "src/policy/widget.tsx",
+    verifier: "src/verifier/widget.tsx",
+  },
   outdir,
   bundle: true,
   minify: true,
@@ -34,6 +40,8 @@ if (mode === "--watch") {
   });
   const { port } = await served.serve({ servedir: harness, port: Number(process.argv[3] ?? 0) });
   console.log(`http://localhost:${port}/`);
+  // Whoever started it through a pipe is gone once that closes.
+  if (fstatSync(0).isFIFO()) process.stdin.resume().on("close", () => process.exit());
 } else if (mode === "--bundle") {
   const [entry, folder] = process.argv.slice(3);
   await build({ ...options, entryPoints: [entry], outdir: folder });

@@ -33,8 +33,7 @@ def test_what_is_missing_is_answered_by_what_is_near(video: Video, tmp_path: Pat
     assert near == 30
     assert decoded(data).shape == (31, 40, 3)
     assert previews.frames == [30]  # it was kept on the way
-    made = iter([True] * 5 + [False])
-    assert not previews.fill(lambda: next(made), around=37)
+    assert not previews.fill(lambda: len(previews.frames) < 6, around=37)
     assert previews.frames == [30, 37, 38, 39, 40, 41]
     assert previews.quick(40)[0] == 40
     assert previews.quick(43)[0] == 41
@@ -44,6 +43,15 @@ def test_what_is_missing_is_answered_by_what_is_near(video: Video, tmp_path: Pat
         near, data = previews.quick(i)
         assert near == i
         assert np.abs(decoded(data).mean() - picture(i).mean()) < 6
+
+
+def test_who_waits_is_not_kept_waiting_by_a_picture_that_is_far_to_decode(
+    video: Video, tmp_path: Path
+) -> None:
+    previews = Previews(video, folder=tmp_path / "store")
+    asked = iter([True] * 5)
+    assert not previews.fill(lambda: next(asked, False), around=29)
+    assert previews.frames == []
 
 
 def test_pictures_are_there_the_next_time(video: Video, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
+from evavos_widget.interruption import NotWantedError, while_wanted
 from evavos_widget.video import Video
 
 N, HEIGHT, WIDTH = 70, 48, 62
@@ -67,6 +69,7 @@ KINDS = {
     "b-frames": ("a.mp4", "libx264", {"bf": "3", "g": "12"}),
     "b-pyramid": ("a.mkv", "libx264", {"bf": "5", "b-pyramid": "normal", "g": "25"}),
     "one-gop": ("a.mp4", "libx264", {"bf": "2", "g": "1000"}),
+    "interlaced": ("a.mp4", "libx264", {"bf": "3", "g": "60", "x264-params": "tff=1"}),
     "intra-only": ("a.mp4", "libx264", {"g": "1"}),
     "open-gop-mp4": ("a.mp4", "libx264", {"bf": "3", "g": "12", "x264-params": "open-gop=1"}),
     "open-gop-mkv": ("a.mkv", "libx264", {"bf": "3", "g": "12", "x264-params": "open-gop=1"}),
@@ -121,6 +124,38 @@ def assert_exact(path: Path) -> None:
         frame = video.frame(i)
         assert np.array_equal(frame, expected[i]), f"frame {i}"
         assert frame.flags.c_contiguous
+
+
+def test_a_frame_that_nobody_waits_for_is_given_up_and_costs_no_other_one(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", options={"bf": "3", "g": "1000"})
+    expected = decode_all(path)
+    video = Video.open(path, cache_bytes=0)
+    rng = np.random.default_rng(2)
+    for given_up, read in rng.integers(40, N, size=(30, 2)):
+        asked = iter([True] * int(rng.integers(12)))
+        video.frame(0)
+        with while_wanted(lambda asked=asked: next(asked, False)), pytest.raises(NotWantedError):
+            video.frame(given_up)
+        assert np.array_equal(video.frame(read), expected[read]), f"frame {read}"
+
+
+def test_memory_does_not_grow_with_the_frames_that_were_read(tmp_path: Path) -> None:
+    path, n = tmp_path / "a.mp4", 100
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for i in range(n):
+            frame = av.VideoFrame.from_ndarray(np.full((720, 1280, 3), i, np.uint8))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    video = Video.open(path, cache_bytes=0)
+    resident = psutil.Process().memory_info
+    for i in range(20):
+        video.frame(i)
+    before = resident().rss
+    for i in range(n):
+        video.frame(i)
+    assert resident().rss - before < n * 1280 * 720 / 2  # a third of what the frames take
 
 
 def test_frames_at_uneven_times_count_one_by_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
+from evavos_widget.explanation import FrameExplanation
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -40,18 +41,11 @@ class FarthestInTime(FrameSelector):
         """The frame and object to annotate next, or None when every frame is known."""
         best: tuple[int, float, int] | None = None
         choice: FrameChoice | None = None
-        snoozed = state.snoozed
         for column, obj in enumerate(state.objects):
-            annotated = objects_annotated(state.annotations, obj)
+            annotated, put_off = _known(state, obj)
             if not annotated:
                 continue
-            # Beside a frame that was put off, the next one would show the same.
-            put_off = {f for f, o in state.snoozed if o == obj} - set(annotated)
-            known = sorted({*annotated, *put_off})
-            distance = np.abs(np.arange(state.n_frames) - nearest_annotated(known, state.n_frames))
-            doubted = {f: d for f, d in in_doubt(state, obj).items() if (f, obj) not in snoozed}
-            for frame, doubt in doubted.items():
-                distance[frame] = int(REVISIT * doubt * state.n_frames)
+            distance = _frames_away(state, obj)
             farthest = int(distance.max())
             if farthest == 0:
                 continue
@@ -64,12 +58,41 @@ class FarthestInTime(FrameSelector):
                 unit = "frame" if farthest == 1 else "frames"
                 what = "annotated or put off" if put_off else "annotated"
                 reason = f"{farthest} {unit} from anything you {what}"
-                if frame in doubted:
+                if frame in annotated:
                     reason = "what is annotated there is in doubt"
                 choice = FrameChoice(frame, obj, reason, float(farthest))
         if best is None and state.objects and not state.annotations:
             return FrameChoice(0, state.objects[0], "nothing is annotated yet", 0.0)
         return choice
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """How far every frame is; None while nothing is annotated."""
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        for column, obj in enumerate(state.objects):
+            if _known(state, obj)[0]:
+                away = _frames_away(state, obj)
+                scores[:, column] = np.where(away > 0, away, np.nan)
+        if np.isnan(scores).all():
+            return None
+        return FrameExplanation(scores, "frames from anything annotated or put off")
+
+
+def _known(state: LoopState, obj: int) -> tuple[list[int], set[int]]:
+    """Frames on which an object is annotated, and others on which it was put off."""
+    annotated = objects_annotated(state.annotations, obj)
+    return annotated, {f for f, o in state.snoozed if o == obj} - set(annotated)
+
+
+def _frames_away(state: LoopState, obj: int) -> np.ndarray:
+    """How far every frame is from what is known of the object, (N,) int array."""
+    annotated, put_off = _known(state, obj)
+    # Beside a frame that was put off, the next one would show the same.
+    nearest = nearest_annotated(sorted({*annotated, *put_off}), state.n_frames)
+    away = np.abs(np.arange(state.n_frames) - nearest)
+    for frame, doubt in in_doubt(state, obj).items():
+        if (frame, obj) not in state.snoozed:
+            away[frame] = int(REVISIT * doubt * state.n_frames)
+    return away
 
 
 class Random(FrameSelector):
@@ -96,6 +119,16 @@ class Random(FrameSelector):
         rng = np.random.default_rng([self.seed, crc32(state.video.name.encode()), obj, annotations])
         return FrameChoice(int(rng.choice(open_frames)), obj, "drawn at random")
 
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """The frames that are drawn from, all alike."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, _, open_frames = found
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        scores[open_frames, state.objects.index(obj)] = 1 / len(open_frames)
+        return FrameExplanation(scores, "chance to be drawn")
+
 
 class Uniform(FrameSelector):
     """Evenly spaced frames, ever more densely: the middle, the quarters, the eighths, ...
@@ -111,10 +144,25 @@ class Uniform(FrameSelector):
         if found is None:
             return None
         obj, annotations, open_frames = found
-        # The first annotation is where the annotator began, not a part of the sequence.
-        place = _van_der_corput(annotations) * (state.n_frames - 1)
-        frame = int(open_frames[np.abs(open_frames - place).argmin()])
+        frame = int(open_frames[_frames_off(state, annotations, open_frames).argmin()])
         return FrameChoice(frame, obj, "evenly spaced")
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """How near the open frames of the object in turn are to the place in turn."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, annotations, open_frames = found
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        off = _frames_off(state, annotations, open_frames)
+        scores[open_frames, state.objects.index(obj)] = -off
+        return FrameExplanation(scores, "frames from the next evenly spaced place, negative")
+
+
+def _frames_off(state: LoopState, annotations: int, open_frames: np.ndarray) -> np.ndarray:
+    """How far the open frames are from the place in turn, (n,) float array."""
+    # The first annotation is where the annotator began, not a part of the sequence.
+    return np.abs(open_frames - _van_der_corput(annotations) * (state.n_frames - 1))
 
 
 def _van_der_corput(n: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from evavos_widget.explanation import FrameExplanation
 from evavos_widget.frame_selection.baselines import DOUBTED, REVISIT
 from evavos_widget.loop import (
     FrameChoice,
@@ -39,23 +40,43 @@ class L2(FrameSelector):
         embeddings = state.features.frames(state.video, self._encoder)
         best: FrameChoice | None = None
         for obj in state.objects:
-            annotated = objects_annotated(state.annotations, obj)
-            if not annotated:
+            distance = _distance(state, obj, embeddings)
+            if np.isnan(distance).all():
                 continue
-            # What looks like a frame that was put off is put off with it.
-            known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
-            apart = embeddings[:, None] - embeddings[known][None]
-            distance = np.linalg.norm(apart, axis=2).min(axis=1)
-            # How far apart what is annotated lies from the rest of the video, at most.
-            extent = float(np.linalg.norm(apart, axis=2).max())
-            distance[known] = -1
-            for frame, doubt in in_doubt(state, obj).items():
-                if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
-                    distance[frame] = REVISIT * doubt * extent
-            frame = int(distance.argmax())
-            if distance[frame] >= 0 and (best is None or distance[frame] > best.score):
+            frame = int(np.nanargmax(distance))
+            if best is None or distance[frame] > best.score:
                 reason = "looks least like what you annotated"
-                if frame in annotated:
+                if frame in objects_annotated(state.annotations, obj):
                     reason = "what is annotated there is in doubt"
                 best = FrameChoice(frame, obj, reason, float(distance[frame]))
         return best
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """The embeddings, and how far every frame is from the annotated ones."""
+        if not state.objects:
+            return None
+        embeddings = state.features.frames(state.video, self._encoder)
+        scores = [_distance(state, obj, embeddings) for obj in state.objects]
+        return FrameExplanation(
+            np.stack(scores, axis=1),
+            "distance to the most alike annotated frame",
+            embeddings=dict.fromkeys(state.objects, embeddings),
+        )
+
+
+def _distance(state: LoopState, obj: int, embeddings: np.ndarray) -> np.ndarray:
+    """To the nearest annotated frame's embedding, (N,) float array; NaN where none is asked."""
+    annotated = objects_annotated(state.annotations, obj)
+    if not annotated:
+        return np.full(state.n_frames, np.nan)
+    # What looks like a frame that was put off is put off with it.
+    known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
+    apart = embeddings[:, None] - embeddings[known][None]
+    distance = np.linalg.norm(apart, axis=2).min(axis=1)
+    # How far apart what is annotated lies from the rest of the video, at most.
+    extent = float(np.linalg.norm(apart, axis=2).max())
+    distance[known] = np.nan
+    for frame, doubt in in_doubt(state, obj).items():
+        if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
+            distance[frame] = REVISIT * doubt * extent
+    return distance

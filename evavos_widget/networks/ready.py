@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from evavos_widget import checkpoints
 from evavos_widget.networks.compact import SIDE, CompactNet
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.weights import fold_normalisation, load_weights
+from evavos_widget.notebook import note
 
 __all__ = [
     "compact_network",
@@ -59,7 +59,7 @@ def compact_network(
     loaded = _load.cache_info().misses
     network = _load(path.resolve(), path.stat().st_mtime_ns, device)
     if notice is not None and _load.cache_info().misses > loaded:  # once per process
-        warnings.warn(notice, UserWarning, stacklevel=2)
+        note(notice)
     return network
 
 

@@ -32,6 +32,7 @@ from evavos_widget.loop import (
     Suggestion,
     suggest,
 )
+from evavos_widget.notebook import in_notebook
 from evavos_widget.prompts import Costs
 from evavos_widget.session import checks
 from evavos_widget.session.annotating import AnnotatedSession
@@ -189,7 +190,10 @@ class Session(AnnotatedSession):
     @property
     def state(self) -> LoopState:
         """What the selectors see; a consistent picture of one moment."""
-        s = self._state
+        return self._seen(self._state)
+
+    def _seen(self, s: State) -> LoopState:
+        """What the selectors see of a state."""
         columns = [s.quality[o] for o in s.ids]
         quality = np.stack(columns, axis=1) if columns else np.zeros((self.video.n_frames, 0))
         return LoopState(
@@ -261,10 +265,28 @@ class Session(AnnotatedSession):
         on_step: Callable[[PropagationStep], None] | None = None,
         *,
         frames: Collection[int] | None = None,
+        progress: bool | None = None,
     ) -> int:
-        """Run a whole pass, or one over `frames`; returns how many were propagated."""
+        """Run a whole pass.
+
+        Parameters
+        ----------
+        on_step : callable, optional
+            Told of every step.
+        frames : collection of int, optional
+            As for `propagation`.
+        progress : bool, optional
+            Show a bar. By default in a notebook, where there is no `on_step` to show something.
+
+        Returns
+        -------
+        int
+            How many frames were propagated.
+        """
         n = 0
-        for step in self.propagation(frames):
+        shown = on_step is None and in_notebook() if progress is None else progress
+        steps = self.propagation(frames)
+        for step in _with_bar(steps) if shown else steps:
             n += step.frame is not None
             if on_step is not None:
                 on_step(step)
@@ -381,3 +403,13 @@ def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:
     labels = np.where(shown == obj, shown, old.labels if old else 0).astype(np.uint8)
     annotations = {**state.annotations, frame: Annotation(labels, spoken)}
     return replace(state, annotations=annotations, snoozed=state.snoozed | {(frame, obj)})
+
+
+def _with_bar(steps: Iterator[PropagationStep]) -> Iterator[PropagationStep]:
+    from tqdm.auto import tqdm
+
+    with tqdm(desc="propagating", unit="step") as bar:
+        for step in steps:
+            bar.total = step.total
+            bar.update(step.done - bar.n)
+            yield step

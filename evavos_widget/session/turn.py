@@ -41,5 +41,5 @@ def turn(
     suggestion = session.suggest()
     if suggestion is not None:
         answerer.answer(session, suggestion)
-        session.propagate(on_step)
+        session.propagate(on_step, progress=False)
     return suggestion

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from evavos_widget.explanation import explained_frames, explained_types
 from evavos_widget.loop import (
     Annotation,
     AnnotationChoice,
@@ -47,6 +48,8 @@ FRAME_PROMISES = Promises(
         "knows-when-to-stop": "where every frame is annotated or put off, the choice is None",
         "any-state": "it chooses in any state: no object, no annotation, no quality, one frame",
         "deterministic": "the same state gives the same choice, whoever else draws lots",
+        "explains-its-choice": "where explain says something, it has a score for every frame and "
+        "object, and the choice is among the largest",
     },
 )
 
@@ -60,6 +63,8 @@ ANNOTATION_PROMISES = Promises(
         "gain-is-a-difference": "the expected gain is a difference of J&F, from -1 to 1",
         "any-state": "it chooses in any state: no quality, no mask, one frame",
         "deterministic": "the same state and frame give the same choice, whoever else draws lots",
+        "explains-its-choice": "where explain says something, the types' probabilities sum to 1, "
+        "and the chosen type is among them",
     },
 )
 
@@ -286,6 +291,30 @@ def _same_frame(make: Make) -> None:
             fail("deterministic", f"with {where} it chose {told}.")
 
 
+@FRAME_PROMISES.scene("explains-its-choice")
+def _explained_frame(make: Make) -> None:
+    engine = make()
+    for where, state in _states():
+        before = _photograph(state)
+        told = explained_frames(engine, state)
+        if _photograph(state) != before:
+            fail("leaves-input-alone", f"explaining made another state of {where}.")
+        choice = engine.select(state)
+        if told is None or choice is None:
+            continue
+        shape = state.n_frames, len(state.objects)
+        for name, array in (("scores", told.scores), ("quality", told.quality)):
+            if array is not None and np.shape(array) != shape:
+                fail("explains-its-choice", f"{name} is {np.shape(array)}, not {shape} ({where}).")
+        score = told.scores[choice.frame, state.objects.index(choice.object)]
+        if not np.isclose(score, np.nanmax(told.scores)):
+            fail(
+                "explains-its-choice",
+                f"it chose frame {choice.frame} with a score of {score}, and the largest is "
+                f"{np.nanmax(told.scores)} ({where}).",
+            )
+
+
 def _choices() -> Iterator[tuple[str, LoopState, FrameChoice]]:
     """States and frames chosen in them, one of them without a mask."""
     for where, state in _states():
@@ -349,3 +378,20 @@ def _same_type(make: Make) -> None:
                 chosen += [_ask(engine, state, choice, where), _ask(make(), state, choice, where)]
         if len({(c.kind, c.seconds, c.expected_gain) for c in chosen}) > 1:
             fail("deterministic", f"with {where} it chose {[c.kind for c in chosen]}.")
+
+
+@ANNOTATION_PROMISES.scene("explains-its-choice")
+def _explained_type(make: Make) -> None:
+    engine = make()
+    for where, state, choice in _choices():
+        before = _photograph(state)
+        told = explained_types(engine, state, choice)
+        if _photograph(state) != before:
+            fail("leaves-input-alone", f"explaining made another state of {where}.")
+        if told is None:
+            continue
+        chosen, total = engine.select(state, choice).kind, sum(told.probabilities.values())
+        if not np.isclose(total, 1):
+            fail("explains-its-choice", f"the probabilities sum to {total} ({where}).")
+        if not told.probabilities.get(chosen, 0) > 0:
+            fail("explains-its-choice", f"it chose {chosen!r}, which is not among them ({where}).")

@@ -20,6 +20,8 @@ import type { Incoming } from "../src/wire/channel";
 type RequestKind = Kinds<AnnotatorCatalogue>;
 
 const COLORS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"];
+/** Frames from one that is decoded by itself to the next. */
+const KEY_EVERY = 10;
 const IDLE: Job = {
   phase: "idle",
   name: "",
@@ -84,6 +86,8 @@ export class FakeKernel {
   /** Milliseconds per propagated frame. */
   pace = 30;
   readOnly = false;
+  /** Milliseconds that a frame takes to be decoded, beside those that can be by themselves. */
+  decoding = 0;
   /** Milliseconds the predictor takes. */
   thinking = 60;
   /** The messages go nowhere, as after a kill: the host still takes them. */
@@ -92,6 +96,9 @@ export class FakeKernel {
   frozen = false;
   /** What the next request of a kind fails with. */
   readonly failures = new Map<RequestKind, string>();
+
+  /** Points that were verified, in order. */
+  readonly labelled: object[] = [];
 
   private readonly waiting: [Request, Uint8Array[]][] = [];
   private readonly views = new Map<string, { sent: number; acknowledged: number }>();
@@ -180,7 +187,7 @@ export class FakeKernel {
         this.views.delete(String(request.view));
         return undefined;
       case "frame.get":
-        return { fields: { frame, mime: "image/jpeg" }, buffers: [await this.picture(frame)] }; // Thumbnails too: the browser makes them small.
+        return this.frame(frame, request.quick === true);
       case "mask.get": {
         const { places, buffer } = this.pack(request.frames as number[]);
         return { fields: { masks: places }, buffers: [buffer] };
@@ -281,12 +288,30 @@ export class FakeKernel {
         this.snoozed.add(frame);
         this.publish([]);
         return undefined;
+      case "points.propose": {
+        const fresh = this.now.fresh.has(frame) || this.now.annotated.has(frame);
+        return { fields: { points: fresh ? this.points() : [] } };
+      }
+      case "point.label":
+        this.labelled.push({ x: Number(request.x), y: Number(request.y), label: request.label });
+        this.revision++;
+        return { fields: { revision: this.revision } };
       case "export.run":
         await sleep(300);
         return { fields: { path: `clip-${request.format}` } };
       default:
         return undefined;
     }
+  }
+
+  /** In two rows, all proposed as part of the object. */
+  private points(): number[][] {
+    const { width, height } = this.video;
+    return Array.from({ length: 10 }, (_, i) => [
+      Math.round((width * (1 + (i % 5))) / 6),
+      Math.round((height * (1 + Math.floor(i / 5))) / 3),
+      0,
+    ]);
   }
 
   private capabilities(): Capabilities {
@@ -544,6 +569,14 @@ export class FakeKernel {
       credit.sent++;
       this.send({ push: credit.sent, view: name, kind, ...fields }, buffers.map(view));
     }
+  }
+
+  /** Thumbnails too: the browser makes them small. */
+  private async frame(frame: number, quick: boolean): Promise<Answer> {
+    const index = quick && this.decoding > 0 ? frame - (frame % KEY_EVERY) : frame;
+    if (!quick) await sleep(this.decoding);
+    const fields = { frame, mime: "image/jpeg", exact: !quick, index };
+    return { fields, buffers: [await this.picture(index)] };
   }
 
   private async picture(frame: number): Promise<Uint8Array> {

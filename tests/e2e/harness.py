@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -25,8 +27,15 @@ def serve() -> Iterator[str]:
     node = shutil.which("node")
     if node is None or not AXE.is_file():
         raise UnavailableError("the page needs Node and `npm --prefix js ci`")
+    # Node may be a wrapper around another process, hence the group; and should this process be
+    # killed, the server notices that its input is closed.
     server = subprocess.Popen(
-        [node, "build.mjs", "--serve"], cwd=JS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [node, "build.mjs", "--serve"],
+        cwd=JS,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         assert server.stdout is not None
@@ -37,8 +46,12 @@ def serve() -> Iterator[str]:
         else:
             raise UnavailableError("`node build.mjs --serve` ended without an address")
     finally:
-        server.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+        for pipe in (server.stdin, server.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def open_page(context: Any, address: str, name: str = "", **options: Any) -> Any:

@@ -106,16 +106,21 @@ export class App {
       request: (callback) => requestAnimationFrame(callback),
       cancel: (handle) => cancelAnimationFrame(handle),
     });
+    const glimpse = (frame: number, signal: AbortSignal) => this.kernel.glimpse(frame, { signal });
     this.frames = new Frames<ImageBitmap>(
       {
         load: (frame, signal) => this.kernel.frame(frame, { signal }),
+        glimpse,
         loaded: (frame) => this.arrived(frame),
         failed: (_, error) => this.kernel.fail(error),
       },
       n_frames,
     );
     this.thumbs = new Thumbs(
-      (frame, signal) => this.kernel.frame(frame, { signal, width: THUMB_WIDTH }),
+      {
+        load: (frame, signal) => this.kernel.frame(frame, { signal, width: THUMB_WIDTH }),
+        glimpse,
+      },
       (error) => this.kernel.fail(error),
       n_frames,
     );
@@ -288,7 +293,7 @@ export class App {
     this.wantMasks(frame);
   }
 
-  /** A picture has come: the wanted one, or one that fast scrubbing passed on its way. */
+  /** A picture has come: the wanted one, one of about its moment, or one passed on the way. */
   private arrived(frame: number): void {
     const wanted = this.navigation.frame.peek();
     const shown = this.store.shown.peek();
@@ -298,6 +303,7 @@ export class App {
 
   private showFrame(frame: number): void {
     this.store.shown.value = frame;
+    this.store.coarse.value = !this.frames.isExact(frame);
     this.takeMasks(frame);
     this.canvas?.showFrame();
   }

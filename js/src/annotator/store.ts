@@ -10,6 +10,8 @@ export function createStore() {
   return {
     /** The frame whose picture is on the screen; -1 before the first. */
     shown: signal(-1),
+    /** That picture is a smaller one, until the exact one has come. */
+    coarse: signal(false),
     playing: signal(false),
     /** Diameter in image pixels. */
     brushSize: signal(24),

@@ -1,7 +1,7 @@
 /** Small pictures of frames for the timeline, fetched when the pointer rests over one. */
 
 import { signal } from "@preact/signals";
-import { Frames } from "./frames";
+import { type FrameSource, Frames, type Glimpse } from "./frames";
 
 /** In device pixels; shown at half of it. */
 export const THUMB_WIDTH = 320;
@@ -14,13 +14,13 @@ export class Thumbs {
   private readonly frames: Frames<ImageBitmap>;
 
   constructor(
-    load: (frame: number, signal: AbortSignal) => Promise<ImageBitmap>,
+    source: Pick<FrameSource<ImageBitmap>, "load" | "glimpse">,
     failed: (error: unknown) => void,
     count: number,
   ) {
     this.frames = new Frames<ImageBitmap>(
       {
-        load,
+        ...source,
         loaded: () => {
           this.version.value++;
         },
@@ -31,12 +31,13 @@ export class Thumbs {
     );
   }
 
-  get(frame: number): ImageBitmap | undefined {
-    return this.frames.get(frame);
+  /** What there is of the moment of a frame. */
+  near(frame: number): Glimpse<ImageBitmap> | null {
+    return this.frames.near(frame);
   }
 
   want(frame: number): void {
-    if (!this.frames.get(frame)) this.frames.want(frame, 1);
+    if (!this.frames.isExact(frame)) this.frames.want(frame, 1);
   }
 
   close(): void {

@@ -56,7 +56,7 @@ export interface NothingMore extends Catalogue {
 
 export type CommonKind = keyof typeof common.requests;
 
-interface CommonRequests extends Record<CommonKind, object> {
+export interface CommonRequests extends Record<CommonKind, object> {
   hello: { view: string };
   bye: { view: string };
   ack: { view: string; push: number };

@@ -4,6 +4,7 @@ import { batch, signal } from "@preact/signals";
 import type {
   Catalogue,
   CommonReplies,
+  CommonRequests,
   LogLine,
   Pushes,
   PushKind,
@@ -31,6 +32,8 @@ const PROBE_INTERVAL = 5000;
 const BEAT = 1000;
 /** A kernel that has not answered for so long does not listen; milliseconds. */
 const SILENT_AFTER = 1500;
+type FrameRequest = CommonRequests["frame.get"];
+
 /** Log lines kept. */
 const LOG_LENGTH = 200;
 
@@ -114,14 +117,15 @@ export class Kernel<C extends Catalogue> {
     { width, ...options }: RequestOptions & { width?: number } = {},
   ): Promise<ImageBitmap> {
     const wanted = width === undefined ? { frame } : { frame, width };
-    const { fields, buffers } = await this.channel.request("frame.get", wanted, options);
-    const { mime } = fields as CommonReplies<C>["frame.get"];
-    const bytes = new Uint8Array(
-      buffers[0].buffer as ArrayBuffer,
-      buffers[0].byteOffset,
-      buffers[0].byteLength,
-    );
-    return createImageBitmap(new Blob([bytes], { type: mime }));
+    return (await this.getFrame(wanted, options)).picture;
+  }
+
+  /** Something of the moment of a frame, at once: a view-sized picture, and whose it is. */
+  glimpse(
+    frame: number,
+    options?: RequestOptions,
+  ): Promise<{ frame: number; picture: ImageBitmap }> {
+    return this.getFrame({ frame, quick: true }, options);
   }
 
   receive(content: Incoming, buffers: DataView[]): void {
@@ -178,6 +182,15 @@ export class Kernel<C extends Catalogue> {
   protected lost(): void {
     this.gone.value = true;
     this.silent.value = false;
+  }
+
+  private async getFrame(wanted: FrameRequest, options?: RequestOptions) {
+    const { fields, buffers } = await this.channel.request("frame.get", wanted, options);
+    const { mime, index } = fields as CommonReplies<C>["frame.get"];
+    const { buffer, byteOffset, byteLength } = buffers[0];
+    const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+    const picture = await createImageBitmap(new Blob([bytes], { type: mime }));
+    return { frame: index, picture };
   }
 
   private beat(wanted: () => boolean): void {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Frames, type Picture } from "../../src/video/frames";
 
 class FakePicture implements Picture {
@@ -14,6 +14,7 @@ class FakePicture implements Picture {
 /** Pictures that come when the test says so. */
 function setup({ count = 100, pictures = 5, inFlight = 2, ahead = 3 } = {}) {
   const waiting = new Map<number, { signal: AbortSignal; resolve(): void; reject(): void }>();
+  const glimpsed: { frame: number; resolve(of: number): void; reject(): void }[] = [];
   const made: FakePicture[] = [];
   const loaded: number[] = [];
   const failed: number[] = [];
@@ -32,6 +33,18 @@ function setup({ count = 100, pictures = 5, inFlight = 2, ahead = 3 } = {}) {
             reject: () => reject(new Error(`frame ${frame} cannot be read`)),
           });
         }),
+      glimpse: (frame) =>
+        new Promise((resolve, reject) => {
+          glimpsed.push({
+            frame,
+            resolve: (of) => {
+              const picture = new FakePicture(of);
+              made.push(picture);
+              resolve({ frame: of, picture });
+            },
+            reject: () => reject(new Error("superseded")),
+          });
+        }),
       loaded: (frame) => loaded.push(frame),
       failed: (frame) => failed.push(frame),
     },
@@ -43,10 +56,17 @@ function setup({ count = 100, pictures = 5, inFlight = 2, ahead = 3 } = {}) {
     if (!flight) throw new Error(`frame ${frame} was not asked for`);
     waiting.delete(frame);
     flight[how]();
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await vi.advanceTimersByTimeAsync(0);
   };
-  return { frames, waiting, made, loaded, failed, settle };
+  return { frames, waiting, glimpsed, made, loaded, failed, settle };
 }
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe("frames", () => {
   it("asks for the wanted frame first, then for those ahead, a few at a time", async () => {
@@ -67,7 +87,7 @@ describe("frames", () => {
     expect([...waiting.keys()]).toEqual([1, 0]);
   });
 
-  it("gives up prefetches that a jump made useless, and lets wanted frames through", async () => {
+  it("gives up prefetches that a jump made useless, and lets wanted frames through for a moment", async () => {
     const { frames, waiting, loaded, settle } = setup();
     frames.want(10, 1);
     const { signal: wanted } = waiting.get(10) ?? {};
@@ -78,6 +98,10 @@ describe("frames", () => {
     expect(waiting.has(50)).toBe(true);
     await settle(10);
     expect(loaded).toEqual([10]);
+    const { signal: slow } = waiting.get(50) ?? {};
+    await vi.advanceTimersByTimeAsync(250);
+    frames.want(80, 1);
+    expect(slow?.aborted).toBe(true);
   });
 
   it("keeps within its bytes, closes what it drops, and keeps what was used last", async () => {
@@ -122,5 +146,70 @@ describe("frames", () => {
     frames.close();
     expect(made.every((p) => p.closed)).toBe(true);
     expect([...waiting.values()].every((flight) => flight.signal.aborted)).toBe(true);
+  });
+
+  describe("where the wanted one takes long", () => {
+    it("shows something of its moment until it has come", async () => {
+      const { frames, waiting, glimpsed, loaded, made, settle } = setup({ ahead: 0 });
+      frames.want(33, 1);
+      await vi.advanceTimersByTimeAsync(300);
+      expect(glimpsed.map((each) => each.frame)).toEqual([33]);
+      glimpsed[0].resolve(30);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(loaded).toEqual([30]);
+      expect(frames.get(33)).toBeUndefined();
+      expect(frames.near(33)?.frame).toBe(30);
+      expect(frames.isExact(30)).toBe(false);
+      expect(waiting.has(33)).toBe(true);
+      await settle(33);
+      expect(loaded).toEqual([30, 33]);
+      expect(frames.near(33)?.picture.closed).toBe(false);
+      expect(made.filter((p) => p.closed).map((p) => p.frame)).toEqual([30]);
+    });
+
+    it("asks for nothing more where the frame comes soon, or was there", async () => {
+      const { frames, glimpsed, settle } = setup({ ahead: 0 });
+      frames.want(33, 1);
+      await vi.advanceTimersByTimeAsync(30);
+      await settle(33);
+      frames.want(33, 1);
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(glimpsed).toEqual([]);
+    });
+
+    it("waits a little with another frame where the wanted one usually comes soon", async () => {
+      const { frames, glimpsed, loaded, settle } = setup({ ahead: 0 });
+      const ask = async (frame: number) => {
+        frames.want(frame, 1);
+        await vi.advanceTimersByTimeAsync(50);
+        glimpsed.at(-1)?.resolve(30);
+        await vi.advanceTimersByTimeAsync(60);
+      };
+      await ask(33);
+      expect(loaded).toEqual([]);
+      await vi.advanceTimersByTimeAsync(400);
+      expect(loaded).toEqual([30]);
+      await settle(33);
+      await ask(35); // by now it is known that they come late
+      expect(loaded).toEqual([30, 33, 30]);
+    });
+
+    it("has one on its way at a time, and goes on with what is wanted by then", async () => {
+      const { frames, glimpsed, loaded } = setup({ ahead: 0 });
+      for (const frame of [20, 40, 60]) {
+        frames.want(frame, 1);
+        await vi.advanceTimersByTimeAsync(60);
+      }
+      expect(glimpsed.map((each) => each.frame)).toEqual([20]);
+      glimpsed[0].reject();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(glimpsed.map((each) => each.frame)).toEqual([20, 60]);
+      glimpsed[1].resolve(60);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(loaded).toEqual([60]);
+      expect(frames.get(60)?.frame).toBe(60);
+      frames.close();
+      expect(frames.get(60)).toBeUndefined();
+    });
   });
 });

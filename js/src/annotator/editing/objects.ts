@@ -21,8 +21,17 @@ export class Objects {
     return objects.find((o) => o.id === this.synced.activeObject.value) ?? objects[0] ?? null;
   });
 
+  /** Another frame is on the screen until the wanted one has come: nothing is meant for it. */
+  readonly elsewhere = computed(
+    () => this.store.coarse.value && this.store.shown.value !== this.synced.frame.signal.value,
+  );
+
   readonly canEdit = computed(
-    () => !this.synced.readOnly.value && this.store.shown.value >= 0 && !this.active.value?.locked,
+    () =>
+      !this.synced.readOnly.value &&
+      this.store.shown.value >= 0 &&
+      !this.elsewhere.value &&
+      !this.active.value?.locked,
   );
 
   /** Whether the active object may be drawn on; says why where it may not. */
@@ -31,6 +40,7 @@ export class Objects {
     const object = this.active.value;
     if (this.synced.readOnly.value) this.announce("This view is for looking only");
     else if (object?.locked) this.announce(`${object.name} is locked`);
+    else if (this.elsewhere.value) this.announce("The picture of this frame is on its way");
     return false;
   }
 

@@ -19,6 +19,7 @@ export function Thumb({ app, frame, at, caption }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { width, height } = app.synced.video.value;
   const came = app.thumbs.version.value;
+  const other = app.thumbs.near(frame)?.frame ?? frame;
   const masked = app.masks.version.value;
   useEffect(() => {
     app.thumbs.want(frame);
@@ -40,21 +41,24 @@ export function Thumb({ app, frame, at, caption }: Props) {
         height={Math.round((2 * WIDTH * height) / width)}
         style={{ aspectRatio: `${width} / ${height}` }}
       />
-      <figcaption>{caption}</figcaption>
+      <figcaption>
+        {caption}
+        {other !== frame && <span class="ev-quiet"> (frame {other} is shown)</span>}
+      </figcaption>
     </figure>
   );
 }
 
 function draw(app: App, frame: number, canvas: HTMLCanvasElement): void {
   const context = canvas.getContext("2d");
-  const picture = app.thumbs.get(frame);
+  const near = app.thumbs.near(frame);
   if (!context) return;
-  if (!picture) {
+  if (!near) {
     context.clearRect(0, 0, canvas.width, canvas.height);
     return;
   }
-  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  const runs = app.masks.get(frame);
+  context.drawImage(near.picture, 0, 0, canvas.width, canvas.height);
+  const runs = app.masks.get(near.frame);
   if (!runs) return;
   const size = { width: canvas.width, height: canvas.height };
   const labels = sampleRuns(runs, app.synced.video.value, size);
