@@ -27,7 +27,7 @@ logit of the predicted J&F, for a propagator without a ``quality_weights`` of it
 ``evavos evaluate quality`` for the engine `flow` on every other sequence of DAVIS-2016 train
 (docs/flow.md)."""
 
-TRUST_WEIGHTS = (0.0, 1.0, 0.0)
+TRUST_WEIGHTS = (0.0, 1.63, 0.0)
 """Weights of 1, logit of the predictor's score, and IoU of the masks before and after the last
 prompt in the logit of the IoU with the truth that is expected of a mask made from prompts."""
 
@@ -150,3 +150,9 @@ class ProbabilityCache:
             return None
         values = np.frombuffer(zlib.decompress(kept.coded[obj]), dtype=np.uint8)
         return (values.reshape(kept.shape) / 255).astype(np.float32)
+
+    def take(self, other: ProbabilityCache, frame: int, revision: int) -> None:
+        """Keep what another cache has of a frame, if it has it still."""
+        kept: _SoftMasks | None = other._items.peek((frame, revision))
+        if kept is not None:
+            self._items.put((frame, revision), kept)

@@ -27,6 +27,7 @@ from evavos_widget.robot.annotator import MANNERS, Manner, RobotAnnotator
 from evavos_widget.robot.clicks import PLACEMENTS, Placement
 from evavos_widget.robot.costs import costs_from, per_second, read_costs
 from evavos_widget.robot.hand import Hand
+from evavos_widget.robot.verifier import Verifier
 from evavos_widget.session import Session
 from evavos_widget.session.turn import turn
 
@@ -74,6 +75,8 @@ class Experiment:
         Where in a region the robot clicks, see `evavos_widget.robot.clicks.corrective_click`.
     agreement, jitter : float
         How exact it draws and clicks, see `evavos_widget.robot.hand.Hand`.
+    error_rate : float
+        Of its answers to proposed points, see `evavos_widget.robot.verifier.Verifier`.
     costs : Costs
         What its annotations cost.
     """
@@ -93,6 +96,7 @@ class Experiment:
     placement: Placement = "distance"
     agreement: float = 1.0
     jitter: float = 0.0
+    error_rate: float = 0.0
     costs: Costs = field(default_factory=Costs)
 
     def __post_init__(self) -> None:
@@ -127,6 +131,7 @@ class Experiment:
                     f"cost {least:g} s; give more."
                 )
         Hand(self.agreement, self.jitter)  # tells what is wrong with them
+        Verifier({}, error_rate=self.error_rate)
         names = [method.name for method in self.methods]
         if len(set(names)) < len(names):
             raise ValueError(f"two methods are called alike in {names}; rename one.")
@@ -147,7 +152,7 @@ class Experiment:
     @property
     def unsteady(self) -> bool:
         """Whether the robot's hand has chance in it."""
-        return self.agreement < 1 or self.jitter > 0
+        return self.agreement < 1 or self.jitter > 0 or self.error_rate > 0
 
     @classmethod
     def preset(cls, name: str, **options: Any) -> Experiment:
@@ -224,6 +229,7 @@ def run_loop(
         hand=Hand(experiment.agreement, experiment.jitter, chance),
         manner=experiment.manner,
         first=method.first,
+        verifier=Verifier(truth, error_rate=experiment.error_rate, seed=chance),
     )
     frame_selector, annotation_selector = selectors(method, robot, chance)
     budget = float("inf") if experiment.budget is None else experiment.budget
@@ -249,6 +255,7 @@ def run_loop(
         robot.begin(session, frame, session.add_object())
         session.propagate(progress=False)
         before: Row | None = None
+        paid = 0
         for n in range(experiment.most_rounds + 1):
             if n:
                 passed: list[PropagationStep] = []
@@ -261,7 +268,8 @@ def run_loop(
                     share = len({frame} | followers) / session.video.n_frames
                     promised = per_second(share * asked.expected_gain, asked.seconds)
                     yield replace(before, expected_gain=float(promised))
-            score, done = scorer.score(session.masks), session.rounds[-1]
+            score, done = scorer.score(session.masks), session.rounds[paid:]
+            paid += len(done)
             before = Row(
                 method=method.name,
                 video=sequence.name,
@@ -269,8 +277,8 @@ def run_loop(
                 seed=seed,
                 round=n,
                 frame=frame,
-                type=done.kind,
-                seconds=done.seconds,
+                type=done[0].kind,
+                seconds=sum(each.seconds for each in done),
                 hours=session.seconds / 3600,
                 j=score.j,
                 f=score.f,

@@ -74,12 +74,20 @@ def _on_masks(*frames: str) -> tuple[Method, ...]:
 
 PRESETS: Mapping[str, Sequence[Method]] = {
     "fig3a": _on_masks(
-        "random", "uniform", "farthest-in-time", "l2", "oracle-worst", "oracle-impact"
+        "random",
+        "uniform",
+        "farthest-in-time",
+        "l2",
+        "ivosw",
+        "qnet",
+        "oracle-worst",
+        "oracle-impact",
     ),
     "fig3b": (
         Method("clicks", "oracle-worst", "clicks"),
         Method("mask", "oracle-worst", "mask"),
         Method("random", "oracle-worst", "random"),
+        Method("policy", "oracle-worst", "policy"),
         Method("oracle", "oracle-worst", "oracle"),
     ),
     "fig3c": (
@@ -87,6 +95,8 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("clicks-only", "random", "clicks"),
         Method("random", "random", "random"),
         Method("farthest-rule", "farthest-in-time", "rule"),
+        Method("evavos", "qnet", "policy"),
+        Method("joint", "joint", "joint"),
         Method("oracle", "oracle-worst", "oracle"),
     ),
     "encoders": (
@@ -116,12 +126,18 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("clicks", "farthest-in-time", "clicks"),
         Method("rule", "farthest-in-time", "rule"),
     ),
+    "points": (
+        Method("mask", "farthest-in-time", "mask"),
+        Method("clicks", "farthest-in-time", "clicks"),
+        Method("points", "farthest-in-time", "points"),
+    ),
 }
 """EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
 and both; image encoders for Equation 1 (the "L2" of Fig. 3a); objects that begin with a drawn mask
 or with clicks; the room that an oracle leaves; and the types of annotation on the frames that the
-annotator asks for by default.
-``farthest-rule`` is what it does by default."""
+annotator asks for by default, verified points (Point-VOS) in ``points``.
+``farthest-rule`` is what it does by default, ``evavos`` the paper's agent: QNet and the policy;
+``joint`` chooses frame and type together."""
 
 
 def baseline(methods: Iterable[Method]) -> str | None:

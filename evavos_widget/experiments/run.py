@@ -359,7 +359,7 @@ def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str
     about["packages"] = {name: version(name) for name in PACKAGES}
     about["weights"] = {
         name: _digest(file)
-        for stage, name in experiment.engines[:2]
+        for stage, name in experiment.engines
         if (file := Path(engines.argument(stage, name))).is_file()
     }
     if code := {
