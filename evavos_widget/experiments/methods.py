@@ -73,7 +73,13 @@ def _on_masks(*frames: str) -> tuple[Method, ...]:
 
 PRESETS: Mapping[str, Sequence[Method]] = {
     "fig3a": _on_masks(
-        "random", "uniform", "farthest-in-time", "l2", "ivosw", "qnet", "oracle-worst",
+        "random",
+        "uniform",
+        "farthest-in-time",
+        "l2",
+        "ivosw",
+        "qnet",
+        "oracle-worst",
         "oracle-impact",
     ),  # fmt: skip
     "fig3b": (
