@@ -150,6 +150,11 @@ class Annotation:
         given = sources or {}
         self.sources: Mapping[int, Source] = {o: given.get(o, Source()) for o in self.objects}
         told = points or {}
+        if not self.objects >= told.keys():
+            raise ValueError(
+                f"points are of object {min(told.keys() - self.objects)}, which is not among the "
+                f"objects {sorted(self.objects)} of the annotation; list it there."
+            )
         self.points: Mapping[int, tuple[Point, ...]] = {o: tuple(p) for o, p in told.items() if p}
         self.present = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0} | {*self.points}
 
@@ -275,7 +280,7 @@ class MaskPredictor(Stage, Protocol):
     """What it makes use of: ``'clicks'``, ``'box'``, ``'scribble'``, and ``'mask'`` where it
     starts from the previous mask (`ANNOTATION_TYPES`)."""
 
-    trust_weights: tuple[float, float, float] = TRUST_WEIGHTS
+    trust_weights: tuple[float, float, float, float] = TRUST_WEIGHTS
     """What its score says of the IoU with the truth, see `probabilities.TRUST_WEIGHTS`."""
 
     @abstractmethod

@@ -210,6 +210,8 @@ def evaluate_benchmark(
         scores[name] = {}
         engine = engines.create("propagator", propagator)
         for n in ("mask",) if method == "mask" else counts:
+            if not engine.repeatable:  # what it was asked before must not show
+                engine = engines.create("propagator", propagator)
             if method == "points":
                 given = point_annotations(video, drawn, int(n))
             elif method == "mask":

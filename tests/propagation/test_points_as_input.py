@@ -134,6 +134,11 @@ def test_other_points_affect_the_frames_that_another_mask_would(stcn_weights: Pa
         assert affected({0: one}, {0: same}, 5) == set()
 
 
+def test_points_of_an_object_that_is_not_listed_are_refused() -> None:
+    with pytest.raises(ValueError, match="points are of object 2"):
+        Annotation(np.zeros((4, 4), np.uint8), (1,), points={2: (Point(0, 0),)})
+
+
 def test_points_beside_a_drawn_object_leave_it_as_drawn(stcn_weights: Path) -> None:
     video, labels = clip()
     drawn = np.where(labels[0] == 1, 1, 0).astype(np.uint8)

@@ -16,6 +16,7 @@ import pytest
 import torch
 from small_weights import write_small_weights
 
+from evavos_widget import cli
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import write_sequence
@@ -195,6 +196,23 @@ def test_pseudo_masks_belong_to_their_object_and_frame(data: Path) -> None:
         assert shot.read(0)[1].any()
     with pytest.raises(ValueError, match="pseudo-masks"):
         pseudo_mask_shots(data / "davis16", data / "points.jsonl", data / "nothing")
+
+
+def test_the_command_line_makes_points_and_pseudo_masks(data: Path, tmp_path: Path) -> None:
+    davis, points = str(data / "davis16"), tmp_path / "sets" / "points.jsonl"
+    command = ["pointvos", "simulate", "--data", davis, "--sequences", "two", "--n", "3"]
+    assert cli.main([*command, "--label-frames", "0", "--out", str(points)]) == 0
+    found = list(pointvos.read(points))
+    assert [len({p.frame_id for p in of.points}) for of in found] == [8, 8]
+    for of in found:
+        for name in {p.frame_id for p in of.points}:
+            labels = [p.status for p in of.points if p.frame_id == name]
+            assert 1 <= labels.count("ACCEPTED") <= 3
+            assert labels.count("REJECTED") >= 3
+    command = ["pointvos", "pseudo-masks", "--data", davis, "--points", str(points)]
+    predictor = ["--predictor", "evavos_widget.testing:Disks"]
+    assert cli.main([*command, *predictor, "--out", str(tmp_path / "masks")]) == 0
+    assert len(list((tmp_path / "masks").glob("*/*.png"))) == 16
 
 
 OPTIONS = ["--side", "64", "--batch", "2", "--frames", "3", "--precision", "32-true"]
