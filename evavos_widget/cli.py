@@ -16,21 +16,24 @@ from evavos_widget import __version__
 
 __all__ = ["main"]
 
-AGENT_STEPS = ("collect", "qnet", "policy", "ivosw", "joint")
+AGENTS = ("collect", "qnet", "policy", "ivosw", "joint")
 """Of ``evavos train``: loops to learn from, and the agents that learn from them."""
+
+TRAININGS = {
+    "compact": "evavos_widget.training.compact",
+    "stcn-points": "evavos_widget.training.stcn",
+    **dict.fromkeys(AGENTS, "evavos_widget.training.agents.command"),
+}
+"""What ``evavos train`` trains, and whose command that is."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
     given = sys.argv[1:] if argv is None else list(argv)
-    if given[:2] == ["train", "compact"]:  # its options are its own, and need PyTorch
-        from evavos_widget.training.compact import main as train_compact
-
-        return train_compact(given[2:])
-    if given[:1] == ["train"] and set(given[1:2]) & {*AGENT_STEPS}:
-        from evavos_widget.training.agents.command import main as train_agents
-
-        return train_agents(given[1:])
+    if given[:1] == ["train"] and given[1:2] and given[1] in TRAININGS:
+        # Their options are their own, and need PyTorch.
+        own = given[1:] if given[1] in AGENTS else given[2:]
+        return import_module(TRAININGS[given[1]]).main(own)
     args = _parser().parse_args(given)
     try:
         args.run(args)
@@ -114,10 +117,21 @@ def _parser() -> argparse.ArgumentParser:
     clicks.add_argument("--seed", type=int, default=0)
     clicks.set_defaults(run=_evaluate_clicks)
 
+    narrated = what.add_parser("vng", help="masks of the nouns of narratives")
+    narrated.add_argument("--data", type=Path, required=True, help="has meta_expressions.json")
+    narrated.add_argument("--predictions", type=Path, required=True, help="VIDEO/NOUN/FRAME.png")
+    narrated.add_argument("--json", type=Path, help="write the figures there")
+    narrated.set_defaults(run=_evaluate_vng)
+
     points = commands.add_parser("pointvos", help="points in place of masks, as in Point-VOS")
     doing = points.add_subparsers(required=True, metavar="what")
     scored = doing.add_parser(
         "benchmark", parents=[data], help="masks from 1, 2, 5 and 10 points on one frame"
+    )
+    scored.add_argument(
+        "--method",
+        default="pseudo-mask",
+        help="pseudo-mask (default), points straight into the propagator, or the true mask",
     )
     scored.add_argument("--propagator", default="compact")
     scored.add_argument("--predictor", default="compact")
@@ -127,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     scored.add_argument(
         "--points", type=Path, help="a .jsonl file of point sets, read or else written"
     )
+    scored.add_argument("--meta", type=Path, help="meta.json, for the scores of YouTube-VOS")
+    scored.add_argument("--seen", type=Path, help="that of the training set")
     verified = doing.add_parser(
         "verify", parents=[data], help="propose points, and let a robot verify them"
     )
@@ -138,7 +154,22 @@ def _parser() -> argparse.ArgumentParser:
     verified.add_argument("--selector", default="random", help="random (default), largest-effect")
     verified.add_argument("--error-rate", type=float, default=0.0, help="of the robot's answers")
     verified.add_argument("--out", type=Path, help="folder for the points of each sequence")
-    for one, run in ((scored, _pointvos_benchmark), (verified, _pointvos_verify)):
+    simulated = doing.add_parser("simulate", parents=[data], help="draw points from masks")
+    simulated.add_argument("--n", type=int, default=10, help="points on an object per frame (10)")
+    simulated.add_argument("--background", type=int, default=10, help="and beside it (10)")
+    simulated.add_argument("--label-frames", type=int, default=10, help="0 for all (10)")
+    simulated.add_argument("--out", type=Path, required=True, help="a .jsonl file")
+    guessed = doing.add_parser("pseudo-masks", help="masks that a predictor makes of points")
+    guessed.add_argument("--data", type=Path, required=True, help="has JPEGImages")
+    guessed.add_argument("--points", type=Path, required=True, help="a .json or .jsonl file")
+    guessed.add_argument("--predictor", default="compact")
+    guessed.add_argument("--out", type=Path, required=True, help="folder")
+    guessed.set_defaults(run=_pointvos_pseudo_masks)
+    for one, run in (
+        (scored, _pointvos_benchmark),
+        (verified, _pointvos_verify),
+        (simulated, _pointvos_simulate),
+    ):
         one.add_argument("--seed", type=int, default=0)
         one.set_defaults(run=run)
 
@@ -160,7 +191,9 @@ def _parser() -> argparse.ArgumentParser:
         parents=[order],
         help="compare methods on many videos, with the robot annotator",
     )
-    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types")
+    experiment.add_argument(
+        "--preset", help="fig3a, fig3b, fig3c, encoders, first, room, types, points"
+    )
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
     experiment.add_argument("--data", help="has JPEGImages and Annotations")
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
@@ -174,13 +207,15 @@ def _parser() -> argparse.ArgumentParser:
         help="of the annotator, for each object, in place of --rounds",
     )
     experiment.add_argument("--first", choices=["mask", "clicks"], help="of all methods")
-    experiment.add_argument("--merge", help="of all methods: trust or nearest")
+    experiment.add_argument("--merge", choices=["trust", "nearest"], help="of all methods")
+    experiment.add_argument("--manner", help="of the robot's clicks: paper (default), person")
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
     experiment.add_argument("--frames", help="evavos (default), davis, after-first, all")
     experiment.add_argument("--placement", help="of clicks: distance (default), centroid")
     experiment.add_argument("--agreement", type=float, help="IoU of drawn masks with the truth")
     experiment.add_argument("--jitter", type=float, help="of clicks, in pixels")
+    experiment.add_argument("--error-rate", type=float, help="of answers to proposed points")
     experiment.add_argument("--costs", type=Path, help="a TOML file of seconds, see evavos costs")
     experiment.add_argument(
         "--workers",
@@ -193,9 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     experiment.set_defaults(run=_experiment)
 
     train = commands.add_parser("train", help="train the networks that come with the package")
-    train.add_argument(
-        "what", choices=["compact", *AGENT_STEPS], help="see evavos train compact --help, and so on"
-    )
+    train.add_argument("what", choices=list(TRAININGS), help="see evavos train WHAT --help")
 
     crowd = commands.add_parser(
         "crowd", help="render synthetic videos that are hard to follow, from your photographs"
@@ -247,6 +280,12 @@ def _parser() -> argparse.ArgumentParser:
         "report", parents=[order], help="the tables and the picture of experiments again"
     )
     again.add_argument("folders", type=Path, nargs="+")
+    again.add_argument(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help="put each report into a text, between <!-- report FOLDER --> and <!-- end -->",
+    )
     again.set_defaults(run=_report)
 
     plot = commands.add_parser(
@@ -323,14 +362,49 @@ def _pointvos_benchmark(args: argparse.Namespace) -> None:
     result = evaluate_benchmark(
         args.data,
         read_sequence_names(args.sequences, args.data),
+        method=args.method,
         propagator=args.propagator,
         predictor=args.predictor,
         frames=args.frames,
         seed=args.seed,
         points=points,
+        meta=args.meta,
+        seen=args.seen,
     )
     print("  ".join(f"{n}: {jf:.3f}" for n, jf in result["jf"].items()))
+    for n, scores in (result["youtube_vos"] or {}).items():
+        told = (f"{k} {'-' if v is None else f'{v:.3f}'}" for k, v in scores.items())
+        print(f"{n} points: {'  '.join(told)}")
     _write(result, args.json)
+
+
+def _pointvos_simulate(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.datasets.point_sets import simulated_set
+    from evavos_widget.formats.pointvos import write
+
+    names = read_sequence_names(args.sequences, args.data)
+    found = list(
+        simulated_set(
+            args.data,
+            names,
+            n=args.n,
+            background=args.background,
+            frames=args.label_frames or None,
+            seed=args.seed,
+        )
+    )
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write(found, args.out)
+    print(f"{sum(len(of.points) for of in found)} points on {len(found)} objects in {args.out}")
+
+
+def _pointvos_pseudo_masks(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.point_sets import write_pseudo_masks
+    from evavos_widget.formats.pointvos import read
+
+    n = write_pseudo_masks(args.data, read(args.points), args.predictor, args.out)
+    print(f"{n} masks in {args.out}")
 
 
 def _pointvos_verify(args: argparse.Namespace) -> None:
@@ -414,6 +488,17 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
     _write(result, args.json)
 
 
+def _evaluate_vng(args: argparse.Namespace) -> None:
+    from evavos_widget.evaluation.vng import evaluate_vng
+
+    result = evaluate_vng(args.data, args.predictions)
+    print(
+        f"{len(result['expressions'])} nouns: J {result['j']:.3f}  F {result['f']:.3f}  "
+        f"J&F {result['jf']:.3f}{_plus_minus(result['standard_error'])} ({result['frames']} frames)"
+    )
+    _write(result, args.json)
+
+
 def _evaluate_quality(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.calibration import calibrate_quality
@@ -425,6 +510,11 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"mean absolute error {result['mean_absolute_error']:.3f}; rank correlation within a pass "
         f"{correlation['predicted']:.2f} (expected IoU alone {correlation['expected_iou']:.2f}); "
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
+    )
+    mean = result["mean_error"]
+    print(
+        f"mean over a video, true less predicted: {mean['bias']:+.3f} with a standard deviation of "
+        f"{mean['deviation']:.3f} ({mean['n']} sequences)"
     )
     _write(result, args.json)
 
@@ -501,7 +591,7 @@ def _experiment(args: argparse.Namespace) -> None:
 
     names = (
         "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "frames",
-        "placement", "agreement", "jitter",
+        "manner", "placement", "agreement", "jitter", "error_rate",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.costs is not None:
@@ -545,8 +635,14 @@ def _experiment(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    from evavos_widget.experiments.report import insert
+
     for folder in args.folders:
-        print(_write_report(folder, args.schedule), end="")
+        told = _write_report(folder, args.schedule)
+        print(told, end="")
+        if args.into is not None:
+            text = insert(args.into.read_text(), folder.resolve().name, told)
+            args.into.write_text(text)
 
 
 def _write_report(folder: Path, schedule: str | None) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from evavos_widget.masks import LabelMaps
-    from evavos_widget.points import Candidate
+    from evavos_widget.points import Candidate, Point
     from evavos_widget.prompts import Click, Costs, Prediction, Prompts
     from evavos_widget.video import Video
 
@@ -103,21 +103,25 @@ class Annotation:
         pixel is *absent* from the frame.
     sources : mapping of object -> Source, optional
         By default every object is drawn.
+    points : mapping of object -> sequence of Point, optional
+        In the place of a mask: of these objects, which have no pixel in `labels`, only single
+        pixels are known. For engines that accept ``'points'``.
     """
 
-    __slots__ = ("objects", "present", "runs", "shape", "sources")
+    __slots__ = ("objects", "points", "present", "runs", "shape", "sources")
 
     present: frozenset[int]
-    """The objects that have a pixel; the rest of `objects` is absent."""
+    """The objects that have a pixel or points; the rest of `objects` is absent."""
 
     def __init__(
         self,
         labels: np.ndarray,
         objects: Collection[int],
         sources: Mapping[int, Source] | None = None,
+        points: Mapping[int, Sequence[Point]] | None = None,
     ) -> None:
         height, width = labels.shape
-        self._set(encode_runs(labels), (height, width), objects, sources)
+        self._set(encode_runs(labels), (height, width), objects, sources, points)
 
     @classmethod
     def of_runs(
@@ -138,13 +142,21 @@ class Annotation:
         shape: tuple[int, int],
         objects: Collection[int],
         sources: Mapping[int, Source] | None,
+        points: Mapping[int, Sequence[Point]] | None = None,
     ) -> None:
         self.runs = runs
         self.shape = shape
-        self.present = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0}
         self.objects = frozenset(objects)
         given = sources or {}
         self.sources: Mapping[int, Source] = {o: given.get(o, Source()) for o in self.objects}
+        told = points or {}
+        if not self.objects >= told.keys():
+            raise ValueError(
+                f"points are of object {min(told.keys() - self.objects)}, which is not among the "
+                f"objects {sorted(self.objects)} of the annotation; list it there."
+            )
+        self.points: Mapping[int, tuple[Point, ...]] = {o: tuple(p) for o, p in told.items() if p}
+        self.present = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0} | {*self.points}
 
     @property
     def labels(self) -> np.ndarray:
@@ -152,6 +164,12 @@ class Annotation:
         labels = decode_runs(self.runs, self.shape)
         labels.flags.writeable = False
         return labels
+
+    def says_alike(self, other: Annotation, obj: int) -> bool:
+        """Whether both say the same of an object: the same mask, or the same points."""
+        return self.points.get(obj) == other.points.get(obj) and np.array_equal(
+            self.labels == obj, other.labels == obj
+        )
 
     def trust(self, obj: int) -> float:
         """How much of what is said of an object is to be believed, 0 to 1."""
@@ -262,7 +280,7 @@ class MaskPredictor(Stage, Protocol):
     """What it makes use of: ``'clicks'``, ``'box'``, ``'scribble'``, and ``'mask'`` where it
     starts from the previous mask (`ANNOTATION_TYPES`)."""
 
-    trust_weights: tuple[float, float, float] = TRUST_WEIGHTS
+    trust_weights: tuple[float, float, float, float] = TRUST_WEIGHTS
     """What its score says of the IoU with the truth, see `probabilities.TRUST_WEIGHTS`."""
 
     @abstractmethod
@@ -559,7 +577,7 @@ def affected_frames(
         source_after = nearest_annotated(objects_annotated(after, obj), n_frames)
         changed = source_before != source_after
         for f in other & set(source_after[~changed].tolist()):
-            if not np.array_equal(before[f].labels == obj, after[f].labels == obj):
+            if not before[f].says_alike(after[f], obj):
                 changed |= source_after == f
         affected.update(np.flatnonzero(changed).tolist())
     return affected

@@ -31,7 +31,7 @@ MERGES = ("trust", "nearest")
 """How masks from several annotations become one: all count that may matter, each as far as it is
 believed; or the nearest takes all."""
 
-ERROR_POWER = 3.0
+ERROR_POWER = 2.0
 """A source counts by one over the error that is expected of what arrives, to this power,"""
 
 DISTANCE_POWER = 0.5
@@ -40,7 +40,7 @@ DISTANCE_POWER = 0.5
 LEAST_ERROR = 0.02
 """Nothing that arrives is expected to be better than this."""
 
-LEAST = 1 / 3
+LEAST = 0.4
 """A source that counts for less than this fraction of the one that counts most is not asked."""
 
 WEIGHTS = (0.36, 1.02, -0.28)
@@ -239,9 +239,7 @@ def frames_affected(
         redrawn = {
             f
             for f in other
-            if f in old.trust
-            and f in new.trust
-            and not np.array_equal(before[f].labels == obj, after[f].labels == obj)
+            if f in old.trust and f in new.trust and not before[f].says_alike(after[f], obj)
         }
         same = (old.trust.keys() & new.trust.keys()) - redrawn
         for frame in set(range(n_frames)) - same:

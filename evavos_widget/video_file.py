@@ -125,7 +125,7 @@ class VideoFileReader:
         first = max(0, index - room) if backwards else index
         nearest = bisect_right(self._keyframes, index, key=lambda k: k.first_frame) - 1
         skipped_to = self._packet_of(first) - _WHOLE_BEFORE
-        starts = [(nearest, skipped_to), (nearest, 0)]
+        starts: list[tuple[int | None, int]] = [(nearest, skipped_to), (nearest, 0)]
         if self._keyframes[nearest].first_frame <= self._next <= index:
             starts.insert(0, (None, skipped_to))  # going on from here is the shortest way
         # A keyframe may promise more than it holds; earlier ones are tried then.
@@ -192,6 +192,7 @@ class VideoFileReader:
 
     def close(self) -> None:
         """Close the file; nobody may be in `read` or `quick`."""
+        self._stand(iter(()), first_right=0)  # what decodes knows the reader: both are let go now
         self._container.close()
         if self._keys is not None:
             self._keys[0].close()
@@ -302,21 +303,22 @@ class VideoFileReader:
         packets, counted, cut_short = self._scan()
         self._scanned = packets
         self._order = {packet.pts: i for i, packet in enumerate(packets)}
-        head = list(islice(self._decoding, _COMPARED))
-        if not head:
+        first = next(self._decoding, None)
+        if first is None:
             raise ValueError(
                 f"no frame of {self._path} can be decoded; repair the file or give another."
             )
-        self._coded_size = head[0].width, head[0].height
+        self._coded_size = first.width, first.height
         # PyAV never frees a frame that was asked for its side data, so this is done once.
-        self._matrix, self._rotation = _display_matrix(head[0]), head[0].rotation
-        self._first_picture = self._rgb(head[0])
+        self._matrix, self._rotation = _display_matrix(first), first.rotation
+        self._first_picture = self._rgb(first)
         self._first_picture.flags.writeable = False
         self.height, self.width = self._first_picture.shape[:2]
 
+        head = [first.pts, *(frame.pts for frame in islice(self._decoding, _COMPARED - 1))]
         times = _times_in_order(packets)
         left: list[int] = []
-        if times is not None and [frame.pts for frame in head] == times[:_COMPARED]:
+        if times is not None and head == times[:_COMPARED]:
             self._list(times, packets)
             lost = set() if counted else self._lost_at_the_end(times)
             left = [time for time in times if time not in lost]

@@ -63,7 +63,7 @@ def record(video: str, seed: int = 0, n_frames: int = 8, states: int = 3) -> Loo
 
 
 def outcomes(rng: np.random.Generator, cases: int = 4) -> Recorded:
-    """Frames on which clicks help where the mask's first numbers are above 0, and harm else."""
+    """Clicks help where the first numbers of the mask are above 0, and harm elsewhere."""
     frames, masks, qualities, nexts, roots = [], [], [], [], []
     for _ in range(cases):
         start, helps = float(rng.uniform(0.3, 0.6)), bool(rng.integers(2))

@@ -8,6 +8,7 @@ ENGINES = {
     "clicks": "baselines:Clicks",
     "joint": "joint:JointType",
     "mask": "baselines:Mask",
+    "points": "baselines:Points",
     "policy": "policy:PolicySelector",
     "random": "baselines:Random",
     "rule": "baselines:Rule",

@@ -16,10 +16,11 @@ from evavos_widget.loop import (
     in_doubt,
     objects_annotated,
 )
+from evavos_widget.points import VERIFICATIONS
 
-__all__ = ["Clicks", "Mask", "Random", "Rule"]
+__all__ = ["Clicks", "Mask", "Points", "Random", "Rule"]
 
-ERROR_REMOVED = {"mask": 1.0, "clicks": 0.22, "absent": 1.0}
+ERROR_REMOVED = {"mask": 1.0, "clicks": 0.22, "points": 0.22, "absent": 1.0}
 """Share of a frame's error that one annotation of a type removes. A drawn mask removes all of
 it; three clicks on a propagated mask 0.22 (mean IoU 0.823 to 0.862 on 60 frames of 10 sequences
 of DAVIS-2016 train, ``compact:free``, which has not seen them)."""
@@ -59,6 +60,20 @@ class Mask(AnnotationSelector):
     def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
         """The one type, its expected gain and cost."""
         return _explained(state, choice, {"mask": 1.0})
+
+
+class Points(AnnotationSelector):
+    """Ten proposed points to verify, on every frame."""
+
+    name = "points"
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """Points, with what they are expected to gain on the chosen frame."""
+        return _choice("points", state, choice, "the type you chose")
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """The one type, its expected gain and cost."""
+        return _explained(state, choice, {"points": 1.0})
 
 
 class Random(AnnotationSelector):
@@ -139,7 +154,8 @@ def _predicted(state: LoopState, choice: FrameChoice) -> float | None:
 def _choice(kind: str, state: LoopState, choice: FrameChoice, reason: str) -> AnnotationChoice:
     quality = _predicted(state, choice) or 0.0
     gain = (1.0 - quality) * ERROR_REMOVED[kind]
-    return AnnotationChoice(kind, state.costs.seconds(kind), gain, reason)
+    n = VERIFICATIONS if kind == "points" else None
+    return AnnotationChoice(kind, state.costs.seconds(kind, n), gain, reason)
 
 
 def _explained(

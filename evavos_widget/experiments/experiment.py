@@ -20,13 +20,14 @@ from evavos_widget.datasets.davis import read_sequence_names
 from evavos_widget.engines import Oracle
 from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
-from evavos_widget.loop import MaskPredictor, PropagationStep, Propagator, Suggestion
+from evavos_widget.loop import FIRST_CLICKS, MaskPredictor, PropagationStep, Propagator
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer, scored_frames
 from evavos_widget.prompts import Costs
-from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.robot.annotator import MANNERS, Manner, RobotAnnotator
 from evavos_widget.robot.clicks import PLACEMENTS, Placement
 from evavos_widget.robot.costs import costs_from, per_second, read_costs
 from evavos_widget.robot.hand import Hand
+from evavos_widget.robot.verifier import Verifier
 from evavos_widget.session import Session
 from evavos_widget.session.turn import turn
 
@@ -40,10 +41,6 @@ MOST_ROUNDS = 59
 
 ROUNDING = 1e-6
 """Seconds by which a sum of costs may miss a budget that it was meant to be."""
-
-FIRST_CLICKS = 10
-"""Clicks of a first annotation that is clicked; our choice, after which masks of most objects
-are as good as they get."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +69,14 @@ class Experiment:
         Per interaction; 3 (EVA-VOS Sec. 3).
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    manner : {'paper', 'person'}
+        How the robot clicks, see `evavos_widget.robot.annotator.RobotAnnotator`.
     placement : {'distance', 'centroid'}
         Where in a region the robot clicks, see `evavos_widget.robot.clicks.corrective_click`.
     agreement, jitter : float
         How exact it draws and clicks, see `evavos_widget.robot.hand.Hand`.
+    error_rate : float
+        Of its answers to proposed points, see `evavos_widget.robot.verifier.Verifier`.
     costs : Costs
         What its annotations cost.
     """
@@ -91,9 +92,11 @@ class Experiment:
     seeds: int = 15
     clicks: int = 3
     frames: str = "evavos"
+    manner: Manner = "paper"
     placement: Placement = "distance"
     agreement: float = 1.0
     jitter: float = 0.0
+    error_rate: float = 0.0
     costs: Costs = field(default_factory=Costs)
 
     def __post_init__(self) -> None:
@@ -114,6 +117,8 @@ class Experiment:
             raise ValueError(
                 f"unknown convention frames={self.frames!r}; choose from {list(CONVENTIONS)}."
             )
+        if self.manner not in MANNERS:
+            raise ValueError(f"unknown manner {self.manner!r}; choose from {list(MANNERS)}.")
         if self.placement not in PLACEMENTS:
             raise ValueError(
                 f"unknown placement {self.placement!r}; choose from {list(PLACEMENTS)}."
@@ -126,6 +131,7 @@ class Experiment:
                     f"cost {least:g} s; give more."
                 )
         Hand(self.agreement, self.jitter)  # tells what is wrong with them
+        Verifier({}, error_rate=self.error_rate)
         names = [method.name for method in self.methods]
         if len(set(names)) < len(names):
             raise ValueError(f"two methods are called alike in {names}; rename one.")
@@ -146,7 +152,7 @@ class Experiment:
     @property
     def unsteady(self) -> bool:
         """Whether the robot's hand has chance in it."""
-        return self.agreement < 1 or self.jitter > 0
+        return self.agreement < 1 or self.jitter > 0 or self.error_rate > 0
 
     @classmethod
     def preset(cls, name: str, **options: Any) -> Experiment:
@@ -221,6 +227,9 @@ def run_loop(
         clicks=experiment.clicks,
         placement=experiment.placement,
         hand=Hand(experiment.agreement, experiment.jitter, chance),
+        manner=experiment.manner,
+        first=method.first,
+        verifier=Verifier(truth, error_rate=experiment.error_rate, seed=chance),
     )
     frame_selector, annotation_selector = selectors(method, robot, chance)
     budget = float("inf") if experiment.budget is None else experiment.budget
@@ -235,6 +244,7 @@ def run_loop(
         annotation_selector=annotation_selector,
         costs=experiment.costs,
         budget=experiment.budget,
+        first=method.first,
         path=None,
     ) as session:
         for selector in (frame_selector, annotation_selector):
@@ -242,9 +252,10 @@ def run_loop(
                 selector.session = session
                 selector.scored = frozenset(counting)
         frame = min(f for f, m in truth.items() if m.any())
-        _begin(session, robot, frame, session.add_object(), method.first)
+        robot.begin(session, frame, session.add_object())
         session.propagate(progress=False)
         before: Row | None = None
+        paid = 0
         for n in range(experiment.most_rounds + 1):
             if n:
                 passed: list[PropagationStep] = []
@@ -257,7 +268,8 @@ def run_loop(
                     share = len({frame} | followers) / session.video.n_frames
                     promised = per_second(share * asked.expected_gain, asked.seconds)
                     yield replace(before, expected_gain=float(promised))
-            score, done = scorer.score(session.masks), session.rounds[-1]
+            score, done = scorer.score(session.masks), session.rounds[paid:]
+            paid += len(done)
             before = Row(
                 method=method.name,
                 video=sequence.name,
@@ -265,8 +277,8 @@ def run_loop(
                 seed=seed,
                 round=n,
                 frame=frame,
-                type=done.kind,
-                seconds=done.seconds,
+                type=done[0].kind,
+                seconds=sum(each.seconds for each in done),
                 hours=session.seconds / 3600,
                 j=score.j,
                 f=score.f,
@@ -277,15 +289,3 @@ def run_loop(
             )
         if before is not None:
             yield before
-
-
-def _begin(session: Session, robot: RobotAnnotator, frame: int, obj: int, first: str) -> None:
-    """Annotate an object for the first time."""
-    if first == "mask":
-        drawn = robot.hand.draw(robot.ground_truth[frame] == obj, frame, obj)
-        session.annotate(frame, drawn, objects=[obj])
-        return
-    patient = RobotAnnotator(
-        robot.ground_truth, clicks=FIRST_CLICKS, placement=robot.placement, hand=robot.hand
-    )
-    patient.answer(session, Suggestion(frame, obj, first, "the first annotation", None, 0.0, 0.0))

@@ -30,9 +30,10 @@ class Need(NamedTuple):
 
 
 def drawn(annotation: Annotation, obj: int) -> bytes:
-    """What distinguishes the mask of an object from other ones; empty where it has no pixel."""
-    mask = annotation.labels == obj
-    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest() if mask.any() else b""
+    """What tells the mask or points of an object from others; empty where there is neither."""
+    mask, points = annotation.labels == obj, annotation.points.get(obj)
+    said = np.packbits(mask).tobytes() + (repr(points).encode() if points else b"")
+    return blake2b(said, digest_size=16).digest() if points or mask.any() else b""
 
 
 def changed_frames(
@@ -48,8 +49,7 @@ def changed_frames(
         same = sorted(
             f
             for f in set.intersection(*seen)
-            if before[f] is after[f]
-            or np.array_equal(before[f].labels == obj, after[f].labels == obj)
+            if before[f] is after[f] or before[f].says_alike(after[f], obj)
         )
         bounds = [-1, *same, n_frames]
         for frame in set.union(*seen).difference(same):

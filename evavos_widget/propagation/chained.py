@@ -154,9 +154,7 @@ class ChainedPropagator(Propagator):
             An annotation has another size than the video.
         """
         check_request(video, annotations, frames)
-        if self._video is not video:
-            self._video, self._frames = video, self._open(video)
-            self._chains = ByteBoundedCache(CHAIN_BYTES)
+        self._watch(video)
         known = {o: Known(annotations, o, self.merge) for o in objects}
         table = {o: {f: known[o].reached(f) for f in set(frames)} for o in objects}
         reach = reach_of(table)
@@ -180,6 +178,12 @@ class ChainedPropagator(Propagator):
         finally:
             for chain in length:
                 chain.rest()
+
+    def _watch(self, video: Video) -> None:
+        """Turn to a video, and forget another one."""
+        if self._video is not video:
+            self._video, self._frames = video, self._open(video)
+            self._chains = ByteBoundedCache(CHAIN_BYTES)
 
     def _chain(self, annotations: Mapping[int, Annotation], need: Need) -> MaskChain:
         """The chain of an object from an annotation, as far as it was computed before."""

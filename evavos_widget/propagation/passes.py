@@ -273,10 +273,7 @@ class PassPropagator(Propagator):
             There is not enough memory for a frame.
         """
         check_request(video, annotations, frames)
-        if self._video is not video:
-            self._rest(0)
-            self._open(video)
-            self._video, self._passes = video, []
+        self._watch(video)
         self._level = 0  # memory that was short before need not be any more
         self._spare(0)
         known = {o: Known(annotations, o, self.merge, through=False) for o in objects}
@@ -324,6 +321,13 @@ class PassPropagator(Propagator):
             self._rest(self.live)
             while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
                 self._passes.pop(0).rest()
+
+    def _watch(self, video: Video) -> None:
+        """Turn to a video, and forget another one."""
+        if self._video is not video:
+            self._rest(0)
+            self._open(video)
+            self._video, self._passes = video, []
 
     def _left(self, run: Pass) -> int:
         """Steps until a pass reaches what it has to."""

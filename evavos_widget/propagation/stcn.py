@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from evavos_widget import checkpoints
-from evavos_widget.loop import Annotation
+from evavos_widget.loop import Annotation, Steps
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusion
 from evavos_widget.networks.memory import CHUNK_ELEMENTS, readout, tokens
 from evavos_widget.networks.stcn import VALUE, aggregate
 from evavos_widget.networks.stcn_weights import ready_stcn
 from evavos_widget.propagation.between import Need, needs_of
+from evavos_widget.propagation.chained import check_request
+from evavos_widget.propagation.located import located
 from evavos_widget.propagation.passes import MOST_CERTAIN, Pass, PassPropagator, Sides, Walk
 from evavos_widget.propagation.stcn_frames import Frames
 from evavos_widget.propagation.stcn_memory import Memory
@@ -41,6 +43,9 @@ MEMORY_FRAMES = 100
 SMALLEST_CHUNK = 2**15
 """Affinities held at once where memory is short; less would not help."""
 
+LEAST_TRUST = 0.05
+"""Annotations that are trusted less are as far away for the fusion as this makes them."""
+
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -50,6 +55,10 @@ class StcnPropagator(PassPropagator):
     All frames annotated for an object are permanent memory; every fifth frame of a pass is
     remembered until its end. Where two passes meet their masks are mixed as far as each is
     believed, or with MiVOS's fusion network.
+
+    Where an annotation consists of points, they go straight into the value encoder, as in
+    Point-STCN (Point-VOS Sec. 4.1), and what is remembered of the frame is that; weights for it
+    come of ``evavos train stcn-points``.
 
     Parameters
     ----------
@@ -73,6 +82,7 @@ class StcnPropagator(PassPropagator):
     """
 
     name = "stcn"
+    accepts = frozenset({"mask", "points"})
 
     live = 0
     # What a pass remembers is large, soon computed again from what it found, and has room for
@@ -97,6 +107,30 @@ class StcnPropagator(PassPropagator):
         self._network = ready_stcn(path, self.device, kind, compiled=compiled)
         self._fusion = None if fusion is None else ready_fusion(fusion, self.device)
         self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Steps:
+        """Masks of `objects` on `frames`; see `PassPropagator.propagate`."""
+        check_request(video, annotations, frames)
+        self._watch(video)
+        whole = located(annotations, self._probabilities)
+        yield from super().propagate(video, whole, objects, frames)
+
+    @torch.inference_mode()
+    def _probabilities(self, frame: int, annotation: Annotation) -> dict[int, np.ndarray]:
+        """Of the objects of an annotation that have points, (H, W), read out of their own frame."""
+        objects = tuple(annotation.points)
+        frames = self._frames
+        memory = Memory(1, 0, frames.cells, len(objects), frames.like)
+        memory.add(*frames.annotated_value(frame, annotation, objects))
+        found = torch.from_numpy(self._read(memory, frame, len(objects))).to(self.device)
+        together = self._together(self._spread(found)).cpu().numpy()
+        return dict(zip(objects, together[1:], strict=True))
 
     def _open(self, video: Video) -> None:
         self._frames = Frames(video, self._network)
@@ -200,9 +234,11 @@ class StcnPropagator(PassPropagator):
                 self._frames.cells,
             )
             masks = [ends[0 if need is first else 1][k][None, None] for need in (older, newer)]
-            # The network was taught distances in shares of the gap; less trust is farther away.
-            share = {r.source: r.share for r in sides[obj]}
-            distances = [1 - share[need.source] for need in (older, newer)]
+            # The network was taught distances in parts of the gap; less trust is farther away.
+            apart = {
+                r.source: abs(frame - r.source) / max(r.trust, LEAST_TRUST) for r in sides[obj]
+            }
+            distances = [apart[need.source] / sum(apart.values()) for need in (older, newer)]
             alone = fusion(image.float(), *masks, difference, distances)[0, 0]
             fused[obj] = alone.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
         return fused

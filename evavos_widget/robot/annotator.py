@@ -15,7 +15,9 @@ import numpy as np
 
 from evavos_widget import engines
 from evavos_widget.loop import FIRST_CLICKS, FIRST_TYPES
-from evavos_widget.metrics import jaccard
+from evavos_widget.metrics import VOID, jaccard
+from evavos_widget.point_selection.proposals import contradictions, propose_on_frame
+from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
 from evavos_widget.robot.hand import Hand
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from evavos_widget.points import Candidate
     from evavos_widget.session import Session
 
-__all__ = ["MANNERS", "VERIFICATIONS", "Manner", "RobotAnnotator"]
+__all__ = ["MANNERS", "Manner", "RobotAnnotator"]
 
 Manner = Literal["paper", "person"]
 
@@ -35,9 +37,6 @@ MANNERS: tuple[Manner, ...] = get_args(Manner)
 
 LEAST_GAIN = 0.005
 """A person sees no use in a click that gains less IoU than this, and stops; our choice."""
-
-VERIFICATIONS = 10
-"""Proposed points that are verified in one annotation of type ``'points'``; our choice."""
 
 
 class RobotAnnotator:
@@ -90,6 +89,28 @@ class RobotAnnotator:
     def begin(self, session: Session, frame: int, obj: int) -> None:
         """Give an object its first annotation, on a frame that shows it."""
         self._annotate(session, frame, obj, self.first)
+
+    def begin_all(self, session: Session) -> None:
+        """Give all objects of the truth their first annotation, each where it is first seen.
+
+        Raises
+        ------
+        ValueError
+            The ids of the truth are not those that a session gives, 1, 2, 3, ...
+        """
+        first: dict[int, int] = {}
+        for frame in sorted(self.ground_truth):
+            for obj in np.unique(self.ground_truth[frame]).tolist():
+                first.setdefault(obj, frame)
+        for nothing in (0, VOID):
+            first.pop(nothing, None)
+        for obj, frame in sorted(first.items()):
+            if session.add_object() != obj:
+                raise ValueError(
+                    f"the truth has the objects {sorted(first)}, and a session numbers its own "
+                    "from 1 on; number them so."
+                )
+            self.begin(session, frame, obj)
 
     def answer(self, session: Session, suggestion: Suggestion) -> None:
         """Annotate what the suggestion asks for and commit it to the session."""
@@ -147,22 +168,21 @@ class RobotAnnotator:
         return mask, clicks
 
     def _proposed(self, session: Session, frame: int, obj: int) -> list[Candidate]:
-        probabilities = session.probabilities(frame, obj)
-        if probabilities is None:
-            return []
-        return self.selector.select(session.video, {frame: probabilities})
+        return propose_on_frame(session, frame, obj, self.selector)
 
     def _verify(self, session: Session, frame: int, obj: int, proposed: list[Candidate]) -> None:
-        """Label the points, and commit the mask that the answers lead to as clicks."""
+        """Label the points, and commit the mask that the answers lead to.
+
+        Those that contradict the mask correct it as clicks; where none does, it is accepted.
+        """
         self.verifier.answer(session, obj, proposed)
-        said = session.points[frame, obj]
-        clicks = [Click(p.x, p.y, p.label == "positive") for p in said if p.label != "unknown"]
         mask = session.masks[frame] == obj
+        clicks = contradictions(session.points[frame, obj], mask)
+        kind = "verified"
         if clicks:
-            mask = session.predict(frame, obj, clicks=clicks).mask
-        made = [(c.x, c.y, c.positive) for c in clicks]
+            mask, kind = session.predict(frame, obj, clicks=clicks).mask, "clicks"
         # The answers were paid for as they were given.
-        session.annotate(frame, mask, objects=[obj], kind="clicks", clicks=made, seconds=0)
+        session.annotate(frame, mask, objects=[obj], kind=kind, clicks=clicks, seconds=0)
 
     def _scribble(self, session: Session, frame: int, obj: int) -> np.ndarray:
         """A stroke through what is missed most, and one through what is wrong most."""

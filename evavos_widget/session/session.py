@@ -190,7 +190,10 @@ class Session(AnnotatedSession):
     @property
     def state(self) -> LoopState:
         """What the selectors see; a consistent picture of one moment."""
-        s = self._state
+        return self._seen(self._state)
+
+    def _seen(self, s: State) -> LoopState:
+        """What the selectors see of a state."""
         columns = [s.quality[o] for o in s.ids]
         quality = np.stack(columns, axis=1) if columns else np.zeros((self.video.n_frames, 0))
         return LoopState(

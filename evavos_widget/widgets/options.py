@@ -24,6 +24,7 @@ __all__ = [
     "AnnotatorOptions",
     "CurvesOptions",
     "Display",
+    "PolicyOptions",
     "SessionOptions",
     "Theme",
     "Tool",
@@ -97,4 +98,13 @@ class CurvesOptions(TypedDict, total=False):
     target: float | None
     logarithmic: bool
     hidden: list[str]
+    theme: Theme
+
+
+class PolicyOptions(TypedDict, total=False):
+    """The traits that `PolicyExplorer` takes."""
+
+    round: int
+    object: int
+    frame: int
     theme: Theme

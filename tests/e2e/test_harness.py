@@ -544,6 +544,49 @@ def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     assert annotator.page.evaluate(overflow) <= 0
 
 
+@pytest.mark.parametrize("objects", [1, 9])
+def test_the_curve_is_in_sight_without_scrolling(open_annotator, objects):
+    annotator = open_annotator(width=940, objects=objects)
+    annotator.page.set_viewport_size({"width": 1280, "height": 900})
+    dab_and_commit(annotator)
+    press(annotator, "t")
+    annotator.phase("running")
+    annotator.phase("idle")
+    side = annotator.root.locator(".ev-side")
+    for part in (".ev-chart", ".ev-legend-predicted"):
+        annotator.expect(annotator.root.locator(part)).to_be_in_viewport(ratio=1)
+    assert side.evaluate("e => e.scrollHeight - e.clientHeight") <= 4
+    press(annotator, str(objects))
+    active = annotator.root.locator(".ev-object-active")
+    annotator.expect(active).to_have_attribute("data-object", str(objects))
+    annotator.expect(active).to_be_in_viewport(ratio=1)
+
+
+def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_annotator):
+    annotator = open_annotator(objects=1)
+    awaited = annotator.root.locator(".ev-awaited")
+    annotator.page.evaluate("harness.kernel.decoding = 60_000")
+    press(annotator, "End")
+    annotator.on_frame(50)  # of those that are there at once, the nearest before it
+    annotator.expect(awaited).to_contain_text("frame 50, near 59")
+    assert axe_violations(annotator.page) == []
+    # What is done now is not meant for frame 50.
+    press(annotator, "b")
+    click(annotator, 0.5, 0.5)
+    annotator.draft("none")
+    says(annotator, "on its way")
+    annotator.expect(annotator.action("mark.absent")).to_be_disabled()
+    track = annotator.root.locator(".ev-track")
+    box = track.bounding_box()
+    track.hover(position={"x": box["width"] * 33.5 / 60, "y": 8})
+    annotator.expect(annotator.root.locator(".ev-thumb")).to_contain_text("(frame 30 is shown)")
+    annotator.page.evaluate("harness.kernel.decoding = 0")
+    press(annotator, "ArrowLeft")
+    annotator.on_frame(58)
+    annotator.expect(awaited).to_have_count(0)
+    annotator.expect(annotator.action("mark.absent")).to_be_enabled()
+
+
 def test_a_portrait_video_and_its_commit_fit_on_the_screen_together(open_annotator):
     annotator = open_annotator(w=480, h=854, width=1100)
     annotator.page.set_viewport_size({"width": 1200, "height": 900})
@@ -817,3 +860,42 @@ def test_every_control_lies_within_the_cell(open_annotator, width):
     annotator.expect(annotator.root.locator(".ev-object-details")).to_be_visible()
     found["suggestion"] = annotator.root.evaluate(outside)
     assert found == {where: [] for where in found}
+
+
+def test_ten_points_are_verified_from_the_keyboard_and_the_wrong_ones_correct_the_mask(
+    open_annotator,
+):
+    annotator = open_annotator(objects=1, drawn=0, width=1000)
+    page, root = annotator.page, annotator.root
+    annotator.press("job.start")
+    annotator.phase("running")
+    annotator.phase("idle")
+    annotator.show(3)
+    card = root.locator(".ev-next")
+    annotator.phase_when_painted()
+    annotator.stage.focus()
+    press(annotator, "Shift+C")
+    annotator.expect(card).to_contain_text("Is the marked pixel on")
+    annotator.expect(card).to_contain_text("1 of 10, proposed as part of it")
+    assert axe_violations(page) == []
+    # The keys of tools and views are those of the answers now.
+    press(annotator, "f", "d", "s")
+    annotator.expect(card).to_contain_text("4 of 10")
+    press(annotator, *"dddddd")
+    annotator.expect(card).to_contain_text("10 of 10")
+    press(annotator, "d")
+    annotator.expect(card).not_to_contain_text("Is the marked pixel on")
+    page.wait_for_function("harness.kernel.labelled.length === 10")
+    labelled = page.evaluate("harness.kernel.labelled.map(({ label }) => label)")
+    assert labelled == ["positive", "negative", "unknown", *["negative"] * 7]
+    # The answers that contradicted the mask are clicks by now, which are committed as ever.
+    annotator.draft("clicks")
+    assert len({(p["x"], p["y"]) for p in page.evaluate("harness.kernel.labelled")}) == 10
+    annotator.commit()
+    # Escape asks no more; another frame too.
+    for leave in ("Escape", "ArrowRight"):
+        press(annotator, "Shift+C")
+        annotator.expect(card).to_contain_text("Is the marked pixel on")
+        press(annotator, leave)
+        annotator.expect(card).not_to_contain_text("Is the marked pixel on")
+    assert page.evaluate("harness.kernel.labelled.length") == 10

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -649,3 +650,30 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_table(
         )
     assert killed
     assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_points_are_a_type_with_its_cost_and_a_robot_that_errs(data: Path) -> None:
+    def rows(**options: object) -> list[Row]:
+        small = Experiment(
+            "small",
+            (Method("points", "farthest-in-time", "points"),),
+            str(data),
+            ("left",),
+            rounds=2,
+            **ENGINES,
+            **options,
+        )
+        return list(run_loop(small, small.methods[0], *opened(small, "left")[:1], 1, 0, **ENGINES))
+
+    exact = rows()
+    assert [row.type for row in exact] == ["mask", "points", "points"]
+    # As many proposed points as fit, each at its cost, and nothing for the mask that they lead to.
+    for before, after in pairwise(exact):
+        n = after.seconds / 0.95
+        assert n == pytest.approx(round(n))
+        assert 1 <= n <= 10
+        assert after.hours - before.hours == pytest.approx(after.seconds / 3600)
+    wrong = rows(error_rate=1.0)
+    assert wrong[-1].jf < exact[-1].jf
+    with pytest.raises(ValueError, match="error rate is 2"):
+        rows(error_rate=2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -226,6 +227,23 @@ def test_terms_of_weights_are_said_once_by_the_session(
     assert len(told) == 1
     assert session.warnings == ()
     assert session.notices == (entry.notice,)
+
+
+def test_in_a_notebook_terms_of_weights_are_a_plain_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_small_weights(tmp_path)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    entry = Checkpoint(file.name, digest, "CC BY-NC 4.0", "these weights are non-commercial.")
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", {"mine": entry})
+    monkeypatch.setattr("evavos_widget.notebook.in_notebook", lambda: True)
+    frames = np.zeros((2, 32, 48, 3), np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            Session(frames, propagator="compact:mine", predictor="compact:mine", path=None)
+    assert capsys.readouterr().out == "Note: these weights are non-commercial.\n"
 
 
 @given(first=st.floats(-30, 90), extent=st.floats(0, 90), side=st.integers(1, 100))

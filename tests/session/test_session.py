@@ -67,6 +67,25 @@ class TestAnnotating:
         assert not session.stale
         assert all((m == square(3)).all() for m in session.masks)
 
+    def test_pass_shows_how_far_it_is_to_who_reads_along(self, frames, capsys, monkeypatch):
+        session = make(frames)
+        obj = session.add_object()
+
+        places = iter(range(20))
+
+        def shown(**options) -> str:
+            session.annotate(2, square(next(places)), objects=[obj])
+            assert session.propagate(**options) == N - 1
+            said = capsys.readouterr()
+            return said.out + said.err
+
+        assert shown() == ""
+        assert f"{N - 1}/{N - 1}" in shown(progress=True)
+        monkeypatch.setattr("evavos_widget.session.session.in_notebook", lambda: True)
+        assert f"{N - 1}/{N - 1}" in shown()
+        assert shown(progress=False) == ""
+        assert shown(on_step=lambda step: None) == ""
+
     def test_second_pass_does_only_what_changed(self, frames):
         engine = NearestCopy()
         session = make(frames, propagator=engine)

@@ -14,8 +14,8 @@ import type { App } from "../app";
 import type { CurvePoint, State } from "../messages";
 import { type Measured, secondsTo } from "./forecast";
 
-const WIDTH = 232;
-const HEIGHT = 108;
+const WIDTH = 240;
+const HEIGHT = 88;
 
 export function Curve({ app }: { app: App }) {
   const state = app.kernel.state.value;
@@ -35,7 +35,7 @@ export function Curve({ app }: { app: App }) {
       <p class="ev-now">
         <strong>{now.quality === null ? "–" : quality(now.quality)}</strong>{" "}
         <span title={J_AND_F}>predicted J&amp;F</span> after{" "}
-        <strong>{seconds(Math.round(now.seconds))}</strong> of yours
+        <strong title="your time">{seconds(Math.round(now.seconds))}</strong>
       </p>
       {target !== null && <Way target={target} points={points} />}
       {points.length > 0 && (

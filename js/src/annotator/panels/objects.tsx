@@ -12,7 +12,11 @@ import type { ObjectInfo } from "../messages";
 export function Objects({ app }: { app: App }) {
   const objects = app.kernel.objects.value;
   return (
-    <section class="ev-card" aria-labelledby="ev-objects-title">
+    <section
+      class="ev-card ev-objects-card"
+      aria-labelledby="ev-objects-title"
+      style={{ "--ev-count": Math.max(objects.length, 1) }}
+    >
       <div class="ev-title-row">
         <h2 id="ev-objects-title" class="ev-title">
           Objects
