@@ -141,8 +141,8 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
 """With the package, by name."""
 
 _AGENT_TERMS = (
-    "MIT; trained on synthetic videos made of Clothing Co-Parsing (Apache-2.0), COCO photographs and "
-    "Oxford-IIIT Pet (CC BY-SA 4.0)"
+    "MIT; trained on synthetic videos made of Clothing Co-Parsing (Apache-2.0), COCO photographs "
+    "and Oxford-IIIT Pet (CC BY-SA 4.0)"
 )
 
 AGENTS: Mapping[str, Checkpoint] = {
