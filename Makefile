@@ -22,7 +22,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test unit e2e torture lint vitest front-end format build chromium clean
+.PHONY: help demo lab test unit e2e torture lint vitest docs front-end format build chromium clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,7 +34,7 @@ demo: $(PACKAGE)  ## run the loop on the embedded clip and leave its results in 
 lab: $(PACKAGE)  ## open JupyterLab on the annotator's notebook
 	evavos lab examples/01_annotate.ipynb $(AS_ROOT)
 
-test: lint vitest chromium  ## everything: format, lint, types, imports, both languages, notebooks, browser, wheel
+test: lint vitest docs chromium  ## everything: format, lint, types, imports, both languages, site, notebooks, browser, wheel
 	python -m pytest
 
 unit: $(TOOLS)  ## the Python tests that need no browser and build no wheel
@@ -57,6 +57,9 @@ lint: $(TOOLS) $(NODE_MODULES)  ## format, lint, types and the import contract, 
 vitest: $(TOOLS) $(NODE_MODULES)  ## the TypeScript tests
 	cd js && npm test
 
+docs: $(TOOLS)  ## the site, in docs/_build/html; a dead link ends the build
+	sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
 front-end: $(TOOLS) $(NODE_MODULES)  ## build the bundle again after a change under js/
 	cd js && npm run build
 
@@ -74,7 +77,7 @@ chromium:
 	@tools/need chromium command -v $${CHROMIUM:-chromium}
 
 clean:  ## remove what was built and measured, but not the environment
-	rm -rf build dist demo-output evavos_widget/widgets/static js/node_modules $(PACKAGE)
+	rm -rf build dist demo-output docs/_build evavos_widget/widgets/static js/node_modules $(PACKAGE)
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find benchmarks evavos_widget tests -name __pycache__ -type d -exec rm -rf {} +
 
@@ -90,7 +93,7 @@ $(PACKAGE): pyproject.toml $(FRONT_END) | $(BIN)/python
 
 # These ask for opencv-python, whose files would overwrite the headless build's.
 $(TOOLS): $(PACKAGE)
-	python -m pip install --quiet --group test --group lint
+	python -m pip install --quiet --group test --group lint --group docs
 	python -m pip install --quiet --no-deps vos-benchmark stcnbuf
 	@touch $@
 

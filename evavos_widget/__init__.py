@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evavos_widget.version import VERSION
 
 if TYPE_CHECKING:
+    from evavos_widget.campaign import Campaign
     from evavos_widget.datasets.davis import open_sequence, write_sequence
     from evavos_widget.datasets.embedded import embedded_clip
     from evavos_widget.experiments.experiment import Experiment
@@ -20,21 +21,28 @@ if TYPE_CHECKING:
     from evavos_widget.session import Session
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
+    from evavos_widget.widgets.campaign import CampaignView
     from evavos_widget.widgets.curves import Curves
+    from evavos_widget.widgets.policy import PolicyExplorer
+    from evavos_widget.widgets.verifier import Verifier
 
 __version__ = VERSION
 
 _HOMES = {
     "Annotator": "widgets.annotator",
     "Box": "prompts",
+    "Campaign": "campaign",
+    "CampaignView": "widgets.campaign",
     "Click": "prompts",
     "Costs": "prompts",
     "Curves": "widgets.curves",
     "Experiment": "experiments.experiment",
+    "PolicyExplorer": "widgets.policy",
     "RobotAnnotator": "robot.annotator",
     "Scribble": "prompts",
     "Session": "session",
     "Suggestion": "loop",
+    "Verifier": "widgets.verifier",
     "Video": "video",
     "embedded_clip": "datasets.embedded",
     "open_sequence": "datasets.davis",
@@ -44,14 +52,18 @@ _HOMES = {
 __all__ = [
     "Annotator",
     "Box",
+    "Campaign",
+    "CampaignView",
     "Click",
     "Costs",
     "Curves",
     "Experiment",
+    "PolicyExplorer",
     "RobotAnnotator",
     "Scribble",
     "Session",
     "Suggestion",
+    "Verifier",
     "Video",
     "__version__",
     "embedded_clip",

@@ -13,6 +13,7 @@ from evavos_widget.downloads import fetch
 from evavos_widget.files import cache_folder, replacing
 
 __all__ = [
+    "AGENTS",
     "CHECKPOINTS",
     "DOWNLOADS",
     "HUB",
@@ -139,6 +140,9 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
 }
 """With the package, by name."""
 
+AGENTS: Mapping[str, Checkpoint] = {}
+"""Agents with the package, by name: ``agent:`` and what they are."""
+
 DOWNLOADS: Mapping[str, Download] = {
     "stcn": Download(
         "stcn.pth",
@@ -228,12 +232,13 @@ def find(name: str) -> Path:
     WeightsError
         No such weights come with this release, or the file is gone or not the released one.
     """
-    if name not in CHECKPOINTS:
+    released = {**CHECKPOINTS, **AGENTS}
+    if name not in released:
         raise WeightsError(
             f"no weights called {name!r} come with this release; give a file with weights=PATH, "
             "or choose an engine that needs none."
         )
-    checkpoint = CHECKPOINTS[name]
+    checkpoint = released[name]
     path = FOLDER / checkpoint.file
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; install the package again.")
@@ -275,20 +280,20 @@ def place(name: str) -> Path:
     WeightsError
         No weights have this name.
     """
-    if name in CHECKPOINTS:
-        return FOLDER / CHECKPOINTS[name].file
+    if name in CHECKPOINTS or name in AGENTS:
+        return FOLDER / {**CHECKPOINTS, **AGENTS}[name].file
     if name in HUB:
         return cache_folder() / "weights" / HUB[name].repository.replace("/", "--")
     if name not in DOWNLOADS:
-        known = sorted([*CHECKPOINTS, *DOWNLOADS, *HUB])
+        known = sorted([*CHECKPOINTS, *AGENTS, *DOWNLOADS, *HUB])
         raise WeightsError(f"no weights are called {name!r}; choose from {known}.")
     return cache_folder() / "weights" / DOWNLOADS[name].file
 
 
 def expected_sha256(name: str) -> str | None:
     """The hash that weights must have: published, or that of the first download, if any."""
-    if name in CHECKPOINTS:
-        return CHECKPOINTS[name].sha256
+    if name in CHECKPOINTS or name in AGENTS:
+        return {**CHECKPOINTS, **AGENTS}[name].sha256
     if name in HUB:
         return _recorded().get(f"{place(name).name}/{HUB_FILES[-1]}")
     return DOWNLOADS[name].sha256 or _recorded().get(DOWNLOADS[name].file)

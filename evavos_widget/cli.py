@@ -16,14 +16,24 @@ from evavos_widget import __version__
 
 __all__ = ["main"]
 
+AGENTS = ("collect", "qnet", "policy", "ivosw", "joint")
+"""Of ``evavos train``: loops to learn from, and the agents that learn from them."""
+
+TRAININGS = {
+    "compact": "evavos_widget.training.compact",
+    "stcn-points": "evavos_widget.training.stcn",
+    **dict.fromkeys(AGENTS, "evavos_widget.training.agents.command"),
+}
+"""What ``evavos train`` trains, and whose command that is."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
     given = sys.argv[1:] if argv is None else list(argv)
-    if given[:2] == ["train", "compact"]:  # its options are its own, and need PyTorch
-        from evavos_widget.training.compact import main as train_compact
-
-        return train_compact(given[2:])
+    if given[:1] == ["train"] and given[1:2] and given[1] in TRAININGS:
+        # Their options are their own, and need PyTorch.
+        own = given[1:] if given[1] in AGENTS else given[2:]
+        return import_module(TRAININGS[given[1]]).main(own)
     args = _parser().parse_args(given)
     try:
         args.run(args)
@@ -107,10 +117,21 @@ def _parser() -> argparse.ArgumentParser:
     clicks.add_argument("--seed", type=int, default=0)
     clicks.set_defaults(run=_evaluate_clicks)
 
+    narrated = what.add_parser("vng", help="masks of the nouns of narratives")
+    narrated.add_argument("--data", type=Path, required=True, help="has meta_expressions.json")
+    narrated.add_argument("--predictions", type=Path, required=True, help="VIDEO/NOUN/FRAME.png")
+    narrated.add_argument("--json", type=Path, help="write the figures there")
+    narrated.set_defaults(run=_evaluate_vng)
+
     points = commands.add_parser("pointvos", help="points in place of masks, as in Point-VOS")
     doing = points.add_subparsers(required=True, metavar="what")
     scored = doing.add_parser(
         "benchmark", parents=[data], help="masks from 1, 2, 5 and 10 points on one frame"
+    )
+    scored.add_argument(
+        "--method",
+        default="pseudo-mask",
+        help="pseudo-mask (default), points straight into the propagator, or the true mask",
     )
     scored.add_argument("--propagator", default="compact")
     scored.add_argument("--predictor", default="compact")
@@ -120,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     scored.add_argument(
         "--points", type=Path, help="a .jsonl file of point sets, read or else written"
     )
+    scored.add_argument("--meta", type=Path, help="meta.json, for the scores of YouTube-VOS")
+    scored.add_argument("--seen", type=Path, help="that of the training set")
     verified = doing.add_parser(
         "verify", parents=[data], help="propose points, and let a robot verify them"
     )
@@ -131,35 +154,68 @@ def _parser() -> argparse.ArgumentParser:
     verified.add_argument("--selector", default="random", help="random (default), largest-effect")
     verified.add_argument("--error-rate", type=float, default=0.0, help="of the robot's answers")
     verified.add_argument("--out", type=Path, help="folder for the points of each sequence")
-    for one, run in ((scored, _pointvos_benchmark), (verified, _pointvos_verify)):
+    simulated = doing.add_parser("simulate", parents=[data], help="draw points from masks")
+    simulated.add_argument("--n", type=int, default=10, help="points on an object per frame (10)")
+    simulated.add_argument("--background", type=int, default=10, help="and beside it (10)")
+    simulated.add_argument("--label-frames", type=int, default=10, help="0 for all (10)")
+    simulated.add_argument("--out", type=Path, required=True, help="a .jsonl file")
+    guessed = doing.add_parser("pseudo-masks", help="masks that a predictor makes of points")
+    guessed.add_argument("--data", type=Path, required=True, help="has JPEGImages")
+    guessed.add_argument("--points", type=Path, required=True, help="a .json or .jsonl file")
+    guessed.add_argument("--predictor", default="compact")
+    guessed.add_argument("--out", type=Path, required=True, help="folder")
+    guessed.set_defaults(run=_pointvos_pseudo_masks)
+    for one, run in (
+        (scored, _pointvos_benchmark),
+        (verified, _pointvos_verify),
+        (simulated, _pointvos_simulate),
+    ):
         one.add_argument("--seed", type=int, default=0)
         one.set_defaults(run=run)
+
+    compared = doing.add_parser("compare", help="how far two annotators' points agree")
+    compared.add_argument("first", type=Path, metavar="A", help="a .json or .jsonl file of points")
+    compared.add_argument("second", type=Path, metavar="B")
+    compared.add_argument("--json", type=Path, help="file for the result")
+    compared.set_defaults(run=_pointvos_compare)
 
     order = argparse.ArgumentParser(add_help=False)
     order.add_argument(
         "--schedule",
-        default="round-robin",
-        choices=["round-robin", "value", "oracle"],
-        help="in which order objects get their annotations; round-robin by default",
+        choices=["equal-seconds", "round-robin", "value", "oracle"],
+        help="in which order objects get their annotations; by default equal-seconds where there "
+        "is a budget, round-robin where there is none",
     )
     experiment = commands.add_parser(
         "experiment",
         parents=[order],
         help="compare methods on many videos, with the robot annotator",
     )
-    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types")
+    experiment.add_argument(
+        "--preset", help="fig3a, fig3b, fig3c, encoders, first, room, types, points"
+    )
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
     experiment.add_argument("--data", help="has JPEGImages and Annotations")
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
     experiment.add_argument("--propagator", help="a name, or package.module:Class")
     experiment.add_argument("--predictor", help="a name, or package.module:Class")
-    experiment.add_argument("--rounds", type=int)
+    experiment.add_argument("--rounds", type=int, help="annotations after the first, at most")
+    experiment.add_argument(
+        "--budget",
+        type=float,
+        metavar="SECONDS",
+        help="of the annotator, for each object, in place of --rounds",
+    )
+    experiment.add_argument("--first", choices=["mask", "clicks"], help="of all methods")
+    experiment.add_argument("--merge", choices=["trust", "nearest"], help="of all methods")
+    experiment.add_argument("--manner", help="of the robot's clicks: paper (default), person")
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
-    experiment.add_argument("--frames", help="davis (default), after-first, all, evavos")
+    experiment.add_argument("--frames", help="evavos (default), davis, after-first, all")
     experiment.add_argument("--placement", help="of clicks: distance (default), centroid")
     experiment.add_argument("--agreement", type=float, help="IoU of drawn masks with the truth")
     experiment.add_argument("--jitter", type=float, help="of clicks, in pixels")
+    experiment.add_argument("--error-rate", type=float, help="of answers to proposed points")
     experiment.add_argument("--costs", type=Path, help="a TOML file of seconds, see evavos costs")
     experiment.add_argument(
         "--workers",
@@ -172,7 +228,25 @@ def _parser() -> argparse.ArgumentParser:
     experiment.set_defaults(run=_experiment)
 
     train = commands.add_parser("train", help="train the networks that come with the package")
-    train.add_argument("what", choices=["compact"], help="compact: see evavos train compact --help")
+    train.add_argument("what", choices=list(TRAININGS), help="see evavos train WHAT --help")
+
+    crowd = commands.add_parser(
+        "crowd", help="render synthetic videos that are hard to follow, from your photographs"
+    )
+    crowd.add_argument(
+        "--photographs",
+        nargs="+",
+        required=True,
+        metavar="FOLDER",
+        help="each with images and masks; FOLDER:whole where all labels of a mask are one object",
+    )
+    crowd.add_argument("--level", default="middle", help="easy, middle (default), hard")
+    crowd.add_argument("--side", default="test", help="of the photographs: train, test (default)")
+    crowd.add_argument("--seeds", default="0-9", help="A-B or A,B,...; a video each")
+    crowd.add_argument("--height", type=int, help="of the frames, in pixels")
+    crowd.add_argument("--width", type=int)
+    crowd.add_argument("--out", type=Path, required=True, help="a dataset, laid out as DAVIS")
+    crowd.set_defaults(run=_crowd)
 
     costs = commands.add_parser("costs", help="what annotations cost in sessions of your own")
     costs.add_argument("sessions", type=Path, nargs="+", help="folders, NAME.evavos")
@@ -201,6 +275,18 @@ def _parser() -> argparse.ArgumentParser:
         one = doing.add_parser(what, help=told)
         one.add_argument("name")
         one.set_defaults(run=run)
+
+    again = commands.add_parser(
+        "report", parents=[order], help="the tables and the picture of experiments again"
+    )
+    again.add_argument("folders", type=Path, nargs="+")
+    again.add_argument(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help="put each report into a text, between <!-- report FOLDER --> and <!-- end -->",
+    )
+    again.set_defaults(run=_report)
 
     plot = commands.add_parser(
         "plot", parents=[order], help="one picture of one or several experiments"
@@ -276,14 +362,49 @@ def _pointvos_benchmark(args: argparse.Namespace) -> None:
     result = evaluate_benchmark(
         args.data,
         read_sequence_names(args.sequences, args.data),
+        method=args.method,
         propagator=args.propagator,
         predictor=args.predictor,
         frames=args.frames,
         seed=args.seed,
         points=points,
+        meta=args.meta,
+        seen=args.seen,
     )
     print("  ".join(f"{n}: {jf:.3f}" for n, jf in result["jf"].items()))
+    for n, scores in (result["youtube_vos"] or {}).items():
+        told = (f"{k} {'-' if v is None else f'{v:.3f}'}" for k, v in scores.items())
+        print(f"{n} points: {'  '.join(told)}")
     _write(result, args.json)
+
+
+def _pointvos_simulate(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.datasets.point_sets import simulated_set
+    from evavos_widget.formats.pointvos import write
+
+    names = read_sequence_names(args.sequences, args.data)
+    found = list(
+        simulated_set(
+            args.data,
+            names,
+            n=args.n,
+            background=args.background,
+            frames=args.label_frames or None,
+            seed=args.seed,
+        )
+    )
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write(found, args.out)
+    print(f"{sum(len(of.points) for of in found)} points on {len(found)} objects in {args.out}")
+
+
+def _pointvos_pseudo_masks(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.point_sets import write_pseudo_masks
+    from evavos_widget.formats.pointvos import read
+
+    n = write_pseudo_masks(args.data, read(args.points), args.predictor, args.out)
+    print(f"{n} masks in {args.out}")
 
 
 def _pointvos_verify(args: argparse.Namespace) -> None:
@@ -305,6 +426,28 @@ def _pointvos_verify(args: argparse.Namespace) -> None:
         f"{result['points']:.0f} points and {result['seconds']:.0f} s per object; a mask on every "
         f"frame takes {result['masks_over_points']:.0f} times as long"
     )
+    _write(result, args.json)
+
+
+def _pointvos_compare(args: argparse.Namespace) -> None:
+    from evavos_widget.formats.agreement import compare
+
+    result = {}
+    for name, found in compare(args.first, args.second).items():
+        share, kappa = found.agreement, found.kappa
+        said = "nothing in common" if share is None else f"{share:.1%} the same"
+        chance = "" if kappa is None else f", kappa {kappa:.2f}"
+        print(
+            f"{name:12s} {found.both} points of both: {said}{chance}; {found.only_a} only in A, "
+            f"{found.only_b} only in B"
+        )
+        result[name] = {
+            "agreement": share,
+            "kappa": kappa,
+            "only_a": found.only_a,
+            "only_b": found.only_b,
+            "table": {f"{a} {b}": n for (a, b), n in found.table.items() if n},
+        }
     _write(result, args.json)
 
 
@@ -345,6 +488,17 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
     _write(result, args.json)
 
 
+def _evaluate_vng(args: argparse.Namespace) -> None:
+    from evavos_widget.evaluation.vng import evaluate_vng
+
+    result = evaluate_vng(args.data, args.predictions)
+    print(
+        f"{len(result['expressions'])} nouns: J {result['j']:.3f}  F {result['f']:.3f}  "
+        f"J&F {result['jf']:.3f}{_plus_minus(result['standard_error'])} ({result['frames']} frames)"
+    )
+    _write(result, args.json)
+
+
 def _evaluate_quality(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.calibration import calibrate_quality
@@ -356,6 +510,11 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"mean absolute error {result['mean_absolute_error']:.3f}; rank correlation within a pass "
         f"{correlation['predicted']:.2f} (expected IoU alone {correlation['expected_iou']:.2f}); "
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
+    )
+    mean = result["mean_error"]
+    print(
+        f"mean over a video, true less predicted: {mean['bias']:+.3f} with a standard deviation of "
+        f"{mean['deviation']:.3f} ({mean['n']} sequences)"
     )
     _write(result, args.json)
 
@@ -372,9 +531,16 @@ def _benchmark_propagation(args: argparse.Namespace) -> None:
 
 
 def _models_list(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, expected_sha256, place
+    from evavos_widget.checkpoints import (
+        AGENTS,
+        CHECKPOINTS,
+        DOWNLOADS,
+        HUB,
+        expected_sha256,
+        place,
+    )
 
-    for name, entry in CHECKPOINTS.items():
+    for name, entry in {**CHECKPOINTS, **AGENTS}.items():
         print(f"{name:15s} comes with the package; {entry.licence}")
     for name, entry in {**DOWNLOADS, **HUB}.items():
         there = "here" if place(name).exists() else "not here"
@@ -386,16 +552,22 @@ def _models_list(args: argparse.Namespace) -> None:
 
 
 def _models_download(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, HUB, download, find, hub_folder
+    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, HUB, download, find, hub_folder
 
-    get = find if args.name in CHECKPOINTS else hub_folder if args.name in HUB else download
+    get = (
+        find
+        if args.name in {**CHECKPOINTS, **AGENTS}
+        else hub_folder
+        if args.name in HUB
+        else download
+    )
     print(get(args.name))
 
 
 def _models_verify(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import CHECKPOINTS, DOWNLOADS, HUB, place, verify
+    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, DOWNLOADS, HUB, place, verify
 
-    for name in [*CHECKPOINTS, *DOWNLOADS, *HUB]:
+    for name in [*CHECKPOINTS, *AGENTS, *DOWNLOADS, *HUB]:
         if place(name).exists():
             print(f"{name:15s} {verify(name)}")
 
@@ -407,21 +579,19 @@ def _models_path(args: argparse.Namespace) -> None:
 
 
 def _experiment(args: argparse.Namespace) -> None:
+    from dataclasses import replace
+
     from tqdm.auto import tqdm
 
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.experiments.chart import Chart
     from evavos_widget.experiments.experiment import Experiment
-    from evavos_widget.experiments.plots import plot_chart
-    from evavos_widget.experiments.report import report
     from evavos_widget.experiments.run import run_experiment
-    from evavos_widget.experiments.summary import summarise
     from evavos_widget.experiments.table import Row
     from evavos_widget.robot.costs import read_costs
 
     names = (
-        "data", "propagator", "predictor", "rounds", "seeds", "clicks", "frames", "placement",
-        "agreement", "jitter",
+        "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "frames",
+        "manner", "placement", "agreement", "jitter", "error_rate",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.costs is not None:
@@ -438,6 +608,9 @@ def _experiment(args: argparse.Namespace) -> None:
         experiment = Experiment.preset(args.preset, **options)
     else:
         experiment = Experiment.from_toml(args.config, **options)
+    shared = {what: getattr(args, what) for what in ("first", "merge") if getattr(args, what)}
+    methods = tuple(replace(method, **shared) for method in experiment.methods)
+    experiment = replace(experiment, methods=methods)
 
     with tqdm(unit="loop") as bar:
 
@@ -448,7 +621,7 @@ def _experiment(args: argparse.Namespace) -> None:
             bar.update(done - bar.n)
 
         try:
-            table = run_experiment(
+            run_experiment(
                 experiment,
                 args.out,
                 workers=args.workers,
@@ -458,11 +631,61 @@ def _experiment(args: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             raise
-    summary = summarise(table.rows(), args.schedule)
-    _write(summary, args.out / "summary.json")
-    plot_chart(Chart.of_experiments({experiment.name: summary}), args.out / "curves.png")
-    (args.out / "report.md").write_text(report(summary))
-    print(report(summary) + f"All of it is in {args.out}/")
+    print(_write_report(args.out, args.schedule) + f"All of it is in {args.out}/")
+
+
+def _report(args: argparse.Namespace) -> None:
+    from evavos_widget.experiments.report import insert
+
+    for folder in args.folders:
+        told = _write_report(folder, args.schedule)
+        print(told, end="")
+        if args.into is not None:
+            text = insert(args.into.read_text(), folder.resolve().name, told)
+            args.into.write_text(text)
+
+
+def _write_report(folder: Path, schedule: str | None) -> str:
+    """Write what the rows in an experiment's folder say, and return it as text."""
+    from evavos_widget.experiments.chart import Chart
+    from evavos_widget.experiments.plots import plot_chart
+    from evavos_widget.experiments.report import report
+    from evavos_widget.experiments.summary import summarise_folder
+
+    summary = summarise_folder(folder, schedule)
+    _write(summary, folder / "summary.json")
+    plot_chart(Chart.of_experiments({folder.name: summary}), folder / "curves.png")
+    told = report(summary)
+    (folder / "report.md").write_text(told)
+    return told
+
+
+def _crowd(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.crowd_set import write_crowd
+    from evavos_widget.datasets.photographs import read_photographs
+
+    size = {name: getattr(args, name) for name in ("height", "width") if getattr(args, name)}
+    names = write_crowd(
+        args.out,
+        read_photographs(args.photographs),
+        _numbers(args.seeds),
+        side=args.side,
+        level=args.level,
+        on_video=print,
+        **size,
+    )
+    listed = f"ImageSets/{args.side}-{args.level}.txt"
+    print(f"{len(names)} videos; their names: --data {args.out} --sequences @{listed}")
+
+
+def _numbers(spec: str) -> list[int]:
+    """The whole numbers of ``"A-B"`` or ``"A,B,..."``."""
+    try:
+        first, _, last = spec.partition("-")
+        numbers = range(int(first), int(last) + 1) if last else map(int, spec.split(","))
+        return list(dict.fromkeys(numbers))
+    except ValueError as error:
+        raise ValueError(f"{spec!r} is no list of numbers; give A-B or A,B,...") from error
 
 
 def _costs(args: argparse.Namespace) -> None:
@@ -497,13 +720,13 @@ def _benchmark_scorer(args: argparse.Namespace) -> None:
 def _plot(args: argparse.Namespace) -> None:
     from evavos_widget.experiments.chart import Chart
     from evavos_widget.experiments.plots import plot_chart
-    from evavos_widget.experiments.summary import summarise
-    from evavos_widget.experiments.table import read_rows, short_names
+    from evavos_widget.experiments.summary import summarise_folder
+    from evavos_widget.experiments.table import short_names
 
     plot_chart(
         Chart.of_experiments(
             {
-                name: summarise(read_rows(folder), args.schedule)
+                name: summarise_folder(folder, args.schedule)
                 for name, folder in zip(short_names(args.folders), args.folders, strict=True)
             }
         ),

@@ -59,9 +59,13 @@ STAGES = {
 ORACLES = {
     "frame_selector": {
         "oracle-impact": f"{PACKAGE}.experiments.oracles:LargestImpact",
+        "oracle-video": f"{PACKAGE}.experiments.oracles:BestForVideo",
         "oracle-worst": f"{PACKAGE}.experiments.oracles:WorstFrame",
     },
-    "annotation_selector": {"oracle": f"{PACKAGE}.experiments.oracles:GainPerSecond"},
+    "annotation_selector": {
+        "oracle": f"{PACKAGE}.experiments.oracles:GainPerSecond",
+        "oracle-video": f"{PACKAGE}.experiments.oracles:BestTypeForVideo",
+    },
 }
 """By stage, the engines that know the truth, which live where there is one: name ->
 ``"package.module:Class"``."""
@@ -99,6 +103,8 @@ class Oracle:
     ----------
     session : Session or None
         `evavos_widget.session.Session` of the loop, set before anything is asked.
+    scored : frozenset of int or None
+        The frames that count, set with it; None: all.
     """
 
     tries = False
@@ -107,6 +113,7 @@ class Oracle:
     def __init__(self, robot: Any) -> None:
         self.robot = robot
         self.session: Any = None
+        self.scored: frozenset[int] | None = None
 
 
 def register(stage: str, name: str, engine: str | type) -> None:
@@ -206,7 +213,7 @@ def create(stage: str, engine: Any, *, robot: Any = None, **options: Any) -> Any
 
 
 def create_or_fall_back(
-    stage: str, engine: Any, device: str | None = None
+    stage: str, engine: Any, device: str | None = None, **options: Any
 ) -> tuple[Any, str | None]:
     """As `create`, but an engine that lacks usable weights or a package is replaced.
 
@@ -215,6 +222,8 @@ def create_or_fall_back(
     stage, engine : as for `create`
     device : str, optional
         Where it runs, if it is an engine that can choose.
+    **options
+        Passed to the engine's class, and to the fallback's, where they take them.
 
     Returns
     -------
@@ -224,16 +233,22 @@ def create_or_fall_back(
         Why the fallback does the work, if it does.
     """
     try:
-        options = {}
-        if device is not None and isinstance(engine, str) and accepts(stage, engine, "device"):
-            options = {"device": device}
-        return create(stage, engine, **options), None
+        if device is not None:
+            options["device"] = device
+        return create(stage, engine, **_taken(stage, engine, options)), None
     except (WeightsError, MissingExtraError) as error:
         fallback = import_module(STAGES[stage]).FALLBACK
         return (
-            create(stage, fallback),
+            create(stage, fallback, **_taken(stage, fallback, options)),
             f"the {_words(stage)} is {fallback!r}, not {engine!r}: {error}",
         )
+
+
+def _taken(stage: str, engine: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that the class of a name takes."""
+    if not isinstance(engine, str):
+        return {}
+    return {name: value for name, value in options.items() if accepts(stage, engine, name)}
 
 
 def engine_class(stage: str, engine: str, *, oracles: bool = True) -> type:

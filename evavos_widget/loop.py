@@ -11,6 +11,7 @@ everything else has a default. `evavos_widget.contract` checks an engine when it
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -19,17 +20,19 @@ import numpy as np
 
 from evavos_widget.features import FeatureStore
 from evavos_widget.masks import decode_runs, encode_runs
-from evavos_widget.probabilities import QUALITY_WEIGHTS
+from evavos_widget.probabilities import QUALITY_WEIGHTS, TRUST_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from evavos_widget.masks import LabelMaps
-    from evavos_widget.points import Candidate
+    from evavos_widget.points import Candidate, Point
     from evavos_widget.prompts import Click, Costs, Prediction, Prompts
     from evavos_widget.video import Video
 
 __all__ = [
+    "FIRST_CLICKS",
+    "FIRST_TYPES",
     "SOURCES",
     "Annotation",
     "AnnotationChoice",
@@ -47,11 +50,19 @@ __all__ = [
     "Steps",
     "Suggestion",
     "affected_frames",
+    "in_doubt",
     "nearest_annotated",
     "objects_annotated",
     "suggest",
 ]
 
+
+FIRST_TYPES = ("mask", "clicks")
+"""Types of annotation that an object can begin with; the paper's is the mask (EVA-VOS Sec. 3)."""
+
+FIRST_CLICKS = 10
+"""Clicks that an object is expected to take that begins with clicks; our choice. On seven sequences
+of DAVIS they cost 0.008 J&F on average against a drawn mask."""
 
 SOURCES = ("drawn", "clicked", "boxed", "scribbled", "accepted", "absent", "imported")
 """Where an annotation can come from: the hand, a predictor that was given prompts, a look at
@@ -68,7 +79,7 @@ class Source:
         One of `SOURCES`.
     trust : float in [0, 1]
         Expected IoU of the annotation with the truth: 1 for what a person drew or looked at,
-        the predictor's score for what came of prompts.
+        `probabilities.predicted_trust` for what came of prompts.
     corrects : bool
         Whether it began from a mask that was there.
     """
@@ -92,18 +103,25 @@ class Annotation:
         pixel is *absent* from the frame.
     sources : mapping of object -> Source, optional
         By default every object is drawn.
+    points : mapping of object -> sequence of Point, optional
+        In the place of a mask: of these objects, which have no pixel in `labels`, only single
+        pixels are known. For engines that accept ``'points'``.
     """
 
-    __slots__ = ("objects", "runs", "shape", "sources")
+    __slots__ = ("objects", "points", "present", "runs", "shape", "sources")
+
+    present: frozenset[int]
+    """The objects that have a pixel or points; the rest of `objects` is absent."""
 
     def __init__(
         self,
         labels: np.ndarray,
         objects: Collection[int],
         sources: Mapping[int, Source] | None = None,
+        points: Mapping[int, Sequence[Point]] | None = None,
     ) -> None:
         height, width = labels.shape
-        self._set(encode_runs(labels), (height, width), objects, sources)
+        self._set(encode_runs(labels), (height, width), objects, sources, points)
 
     @classmethod
     def of_runs(
@@ -124,12 +142,21 @@ class Annotation:
         shape: tuple[int, int],
         objects: Collection[int],
         sources: Mapping[int, Source] | None,
+        points: Mapping[int, Sequence[Point]] | None = None,
     ) -> None:
         self.runs = runs
         self.shape = shape
         self.objects = frozenset(objects)
         given = sources or {}
         self.sources: Mapping[int, Source] = {o: given.get(o, Source()) for o in self.objects}
+        told = points or {}
+        if not self.objects >= told.keys():
+            raise ValueError(
+                f"points are of object {min(told.keys() - self.objects)}, which is not among the "
+                f"objects {sorted(self.objects)} of the annotation; list it there."
+            )
+        self.points: Mapping[int, tuple[Point, ...]] = {o: tuple(p) for o, p in told.items() if p}
+        self.present = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0} | {*self.points}
 
     @property
     def labels(self) -> np.ndarray:
@@ -138,10 +165,11 @@ class Annotation:
         labels.flags.writeable = False
         return labels
 
-    @property
-    def present(self) -> frozenset[int]:
-        """The objects that have a pixel; the rest of `objects` is absent."""
-        return frozenset(np.unique(self.runs >> np.uint32(24)).tolist()) - {0}
+    def says_alike(self, other: Annotation, obj: int) -> bool:
+        """Whether both say the same of an object: the same mask, or the same points."""
+        return self.points.get(obj) == other.points.get(obj) and np.array_equal(
+            self.labels == obj, other.labels == obj
+        )
 
     def trust(self, obj: int) -> float:
         """How much of what is said of an object is to be believed, 0 to 1."""
@@ -207,6 +235,9 @@ class Propagator(Stage, Protocol):
     """What its probabilities say about quality, see `probabilities.QUALITY_WEIGHTS`; fitted by
     ``evavos evaluate quality``."""
 
+    merge: str = "nearest"
+    """How it makes one mask of what arrives from several annotations, see `sources.MERGES`."""
+
     accepts: frozenset[str] = frozenset({"mask"})
     """What annotations may consist of: ``'mask'``, ``'points'`` (`ANNOTATION_TYPES`)."""
 
@@ -248,6 +279,9 @@ class MaskPredictor(Stage, Protocol):
     accepts: frozenset[str] = frozenset({"mask", "clicks", "box", "scribble"})
     """What it makes use of: ``'clicks'``, ``'box'``, ``'scribble'``, and ``'mask'`` where it
     starts from the previous mask (`ANNOTATION_TYPES`)."""
+
+    trust_weights: tuple[float, float, float, float] = TRUST_WEIGHTS
+    """What its score says of the IoU with the truth, see `probabilities.TRUST_WEIGHTS`."""
 
     @abstractmethod
     def predict(
@@ -331,6 +365,8 @@ class LoopState:
     features : FeatureStore
         What image encoders say of the frames, computed when first asked for and kept for the
         next turn and the other stages.
+    first : str
+        Annotation type that an object begins with, ``'mask'`` or ``'clicks'``.
     """
 
     video: Video
@@ -344,6 +380,7 @@ class LoopState:
     seconds: float = 0.0
     budget: float | None = None
     features: FeatureStore = field(default_factory=FeatureStore)
+    first: str = "mask"
 
     @property
     def n_frames(self) -> int:
@@ -353,12 +390,17 @@ class LoopState:
 
 @dataclass(frozen=True)
 class FrameChoice:
-    """f*, for one object, and why in a few words."""
+    """f*, for one object, and why in a few words.
+
+    `predicted` is the J&F that the selector expects of the mask there, where it has an opinion of
+    its own; else that of the propagator is told.
+    """
 
     frame: int
     object: int
     reason: str
     score: float = 0.0
+    predicted: float | None = None
 
 
 @dataclass(frozen=True)
@@ -408,8 +450,9 @@ class FrameSelector(Stage, Protocol):
     def select(self, state: LoopState) -> FrameChoice | None:
         """The next frame to annotate, or None when nothing is left to ask.
 
-        A frame of the video and one of `state.objects` that is not annotated there, nor
-        snoozed. The same state always gives the same choice; chance comes from a seed.
+        A frame of the video and one of `state.objects` that is not annotated there, or with
+        a trust below 1, and not snoozed. The same state always gives the same choice; chance
+        comes from a seed.
         """
         ...
 
@@ -458,8 +501,11 @@ def suggest(
     choice = frames.select(state)
     if choice is None:
         return None
-    how = annotations.select(state, choice)
-    predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
+    begun = any(choice.object in a.present for a in state.annotations.values())
+    how = annotations.select(state, choice) if begun else _first(state)
+    predicted = choice.predicted
+    if predicted is None:
+        predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
     return Suggestion(
         frame=choice.frame,
         object=choice.object,
@@ -469,6 +515,29 @@ def suggest(
         expected_gain=how.expected_gain,
         seconds=how.seconds,
     )
+
+
+def _first(state: LoopState) -> AnnotationChoice:
+    """How an object begins: nothing can be corrected yet."""
+    n = FIRST_CLICKS if state.first == "clicks" else None
+    return AnnotationChoice(state.first, state.costs.seconds(state.first, n), 1.0, "the first mask")
+
+
+def in_doubt(state: LoopState, obj: int) -> dict[int, float]:
+    """The frames that are annotated for an object and not to be trusted fully.
+
+    Returns
+    -------
+    dict of frame -> float in (0, 1]
+        1 less the trust, divided by how often the object was annotated there: what was tried
+        more often is less worth another try.
+    """
+    visits = Counter(f for r in state.rounds if obj in r.objects for f in r.frames)
+    return {
+        frame: (1 - annotation.trust(obj)) / max(visits[frame], 1)
+        for frame, annotation in state.annotations.items()
+        if obj in annotation.objects and annotation.trust(obj) < 1
+    }
 
 
 def objects_annotated(annotations: Mapping[int, Annotation], obj: int) -> list[int]:
@@ -508,7 +577,7 @@ def affected_frames(
         source_after = nearest_annotated(objects_annotated(after, obj), n_frames)
         changed = source_before != source_after
         for f in other & set(source_after[~changed].tolist()):
-            if not np.array_equal(before[f].labels == obj, after[f].labels == obj):
+            if not before[f].says_alike(after[f], obj):
                 changed |= source_after == f
         affected.update(np.flatnonzero(changed).tolist())
     return affected

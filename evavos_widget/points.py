@@ -14,6 +14,7 @@ from typing import Any
 __all__ = [
     "LABELS",
     "REGIONS",
+    "VERIFICATIONS",
     "Candidate",
     "Point",
     "as_points",
@@ -27,6 +28,9 @@ LABELS = ("positive", "negative", "unknown")
 
 REGIONS = ("foreground", "background", "uncertain")
 """Where a proposed point was taken from (Point-VOS Sec. 3.2), in the order of verification."""
+
+VERIFICATIONS = 10
+"""Proposed points that are verified in one annotation of type ``'points'``; our choice."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

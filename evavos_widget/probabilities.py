@@ -11,13 +11,27 @@ import numpy as np
 
 from evavos_widget.cache import ByteBoundedCache
 
-__all__ = ["QUALITY_WEIGHTS", "ProbabilityCache", "expected_iou", "predicted_quality"]
+__all__ = [
+    "QUALITY_WEIGHTS",
+    "TRUST_WEIGHTS",
+    "ProbabilityCache",
+    "expected_iou",
+    "predicted_quality",
+    "predicted_trust",
+    "quality_of",
+]
 
 QUALITY_WEIGHTS = (1.57, 0.53, -0.34)
 """Weights of 1, logit of the expected IoU, and log(1 + frames to the nearest annotation) in the
 logit of the predicted J&F, for a propagator without a ``quality_weights`` of its own. Fitted with
 ``evavos evaluate quality`` for the engine `flow` on every other sequence of DAVIS-2016 train
 (docs/flow.md)."""
+
+TRUST_WEIGHTS = (-0.04, 0.42, 0.46, 0.45)
+"""Weights of 1, logit of the predictor's score, IoU of the masks before and after the last prompt,
+and logit of the quality that was predicted of the mask before all prompts, in the logit of the IoU
+with the truth that is expected of a mask made from prompts. Fitted with
+``benchmarks.click_trust`` on sequences of DAVIS-2016 train (docs/loop.md)."""
 
 
 def expected_iou(probability: np.ndarray) -> float:
@@ -58,10 +72,55 @@ def predicted_quality(
     -------
     float in (0, 1)
     """
+    return quality_of(expected_iou(probability), distance, weights)
+
+
+def quality_of(
+    expected: float,
+    distance: int,
+    weights: tuple[float, float, float] = QUALITY_WEIGHTS,
+) -> float:
+    """As `predicted_quality`, of a mask that expects an IoU of `expected` of itself."""
     constant, per_logit, per_distance = weights
-    iou = min(max(expected_iou(probability), 0.02), 0.98)  # certainty is never that good
+    iou = min(max(expected, 0.02), 0.98)  # certainty is never that good
     logit = constant + per_logit * math.log(iou / (1 - iou)) + per_distance * math.log1p(distance)
     return 1 / (1 + math.exp(-logit))
+
+
+def predicted_trust(
+    score: float,
+    stands: float,
+    before: float | None = None,
+    weights: tuple[float, float, float, float] = TRUST_WEIGHTS,
+) -> float:
+    """Expected IoU with the truth of a mask that a predictor made from prompts.
+
+    Parameters
+    ----------
+    score : float in [0, 1]
+        What the predictor said of it.
+    stands : float in [0, 1]
+        IoU of the masks before and after the last prompt: what one prompt changed much may
+        change much with the next one.
+    before : float in [0, 1], optional
+        Quality that was predicted of the mask on the frame before all prompts; the score stands
+        in for it where there was none.
+    weights : four floats
+        See `TRUST_WEIGHTS`; each predictor may have its own.
+
+    Returns
+    -------
+    float in (0, 1)
+    """
+    constant, per_score, per_stands, per_before = weights
+    logit = constant + per_score * _logit(score) + per_stands * stands
+    logit += per_before * _logit(score if before is None else before)
+    return 1 / (1 + math.exp(-logit))
+
+
+def _logit(share: float) -> float:
+    share = min(max(share, 0.02), 0.98)
+    return math.log(share / (1 - share))
 
 
 @dataclass(frozen=True)
@@ -104,3 +163,9 @@ class ProbabilityCache:
             return None
         values = np.frombuffer(zlib.decompress(kept.coded[obj]), dtype=np.uint8)
         return (values.reshape(kept.shape) / 255).astype(np.float32)
+
+    def take(self, other: ProbabilityCache, frame: int, revision: int) -> None:
+        """Keep what another cache has of a frame, if it has it still."""
+        kept: _SoftMasks | None = other._items.peek((frame, revision))
+        if kept is not None:
+            self._items.put((frame, revision), kept)

@@ -9,7 +9,13 @@ const outdir = new URL("../evavos_widget/widgets/static/", import.meta.url).path
 const LIMIT_KB = 200; // The whole text travels once per widget; larger bundles stall some hosts.
 
 const options = {
-  entryPoints: { annotator: "src/annotator/widget.tsx", curves: "src/curves/widget.tsx" },
+  entryPoints: {
+    annotator: "src/annotator/widget.tsx",
+    campaign: "src/campaign/widget.tsx",
+    curves: "src/curves/widget.tsx",
+    policy: "src/policy/widget.tsx",
+    verifier: "src/verifier/widget.tsx",
+  },
   outdir,
   bundle: true,
   minify: true,

@@ -18,7 +18,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BUNDLES = tuple(
     f"evavos_widget/widgets/static/{name}"
-    for name in ("annotator.js", "annotator.css", "curves.js", "curves.css")
+    for widget in ("annotator", "campaign", "curves", "policy", "verifier")
+    for name in (f"{widget}.js", f"{widget}.css")
 )
 
 pytestmark = pytest.mark.wheel

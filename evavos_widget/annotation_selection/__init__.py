@@ -6,7 +6,10 @@ __all__ = ["ENGINES"]
 
 ENGINES = {
     "clicks": "baselines:Clicks",
+    "joint": "joint:JointType",
     "mask": "baselines:Mask",
+    "points": "baselines:Points",
+    "policy": "policy:PolicySelector",
     "random": "baselines:Random",
     "rule": "baselines:Rule",
 }

@@ -7,17 +7,20 @@ from zlib import crc32
 
 import numpy as np
 
+from evavos_widget.explanation import TypeExplanation
 from evavos_widget.loop import (
     AnnotationChoice,
     AnnotationSelector,
     FrameChoice,
     LoopState,
+    in_doubt,
     objects_annotated,
 )
+from evavos_widget.points import VERIFICATIONS
 
-__all__ = ["Clicks", "Mask", "Random", "Rule"]
+__all__ = ["Clicks", "Mask", "Points", "Random", "Rule"]
 
-ERROR_REMOVED = {"mask": 1.0, "clicks": 0.22, "absent": 1.0}
+ERROR_REMOVED = {"mask": 1.0, "clicks": 0.22, "points": 0.22, "absent": 1.0}
 """Share of a frame's error that one annotation of a type removes. A drawn mask removes all of
 it; three clicks on a propagated mask 0.22 (mean IoU 0.823 to 0.862 on 60 frames of 10 sequences
 of DAVIS-2016 train, ``compact:free``, which has not seen them)."""
@@ -40,6 +43,10 @@ class Clicks(AnnotationSelector):
         """Clicks, with what they are expected to gain on the chosen frame."""
         return _choice("clicks", state, choice, "the type you chose")
 
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """The one type, its expected gain and cost."""
+        return _explained(state, choice, {"clicks": 1.0})
+
 
 class Mask(AnnotationSelector):
     """A drawn mask on every frame."""
@@ -49,6 +56,24 @@ class Mask(AnnotationSelector):
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """A mask, with what it is expected to gain on the chosen frame."""
         return _choice("mask", state, choice, "the type you chose")
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """The one type, its expected gain and cost."""
+        return _explained(state, choice, {"mask": 1.0})
+
+
+class Points(AnnotationSelector):
+    """Ten proposed points to verify, on every frame."""
+
+    name = "points"
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """Points, with what they are expected to gain on the chosen frame."""
+        return _choice("points", state, choice, "the type you chose")
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """The one type, its expected gain and cost."""
+        return _explained(state, choice, {"points": 1.0})
 
 
 class Random(AnnotationSelector):
@@ -74,9 +99,13 @@ class Random(AnnotationSelector):
         )
         return _choice(str(rng.choice(["clicks", "mask"])), state, choice, "drawn at random")
 
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """Either type, as likely; their expected gains and costs."""
+        return _explained(state, choice, {"clicks": 0.5, "mask": 0.5})
+
 
 class Rule(AnnotationSelector):
-    """Clicks where a mask is to be corrected, drawing where there is none.
+    """Clicks where a mask is to be corrected, drawing where there is none or clicks did not do.
 
     Where a pass found nothing on the frame nor around it, absence is asked about first.
 
@@ -92,10 +121,18 @@ class Rule(AnnotationSelector):
             if _likely_absent(state, choice):
                 return _choice("absent", state, choice, "nothing was found around here")
             return _choice("mask", state, choice, "there is no mask to correct: draw one")
+        if choice.frame in in_doubt(state, choice.object):
+            return _choice("mask", state, choice, "prompts did not do here: draw it")
         quality = _predicted(state, choice)
         if quality is not None and quality < TOO_BAD_FOR_CLICKS:
             return _choice("mask", state, choice, "the mask is too far off for clicks")
         return _choice("clicks", state, choice, "clicks gain most per second")
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """What the rule chooses, beside what each type is expected to gain and cost."""
+        chosen = self.select(state, choice).kind
+        kinds = {"clicks": 0.0, "mask": 0.0, chosen: 1.0}
+        return _explained(state, choice, kinds)
 
 
 def _likely_absent(state: LoopState, choice: FrameChoice) -> bool:
@@ -117,4 +154,16 @@ def _predicted(state: LoopState, choice: FrameChoice) -> float | None:
 def _choice(kind: str, state: LoopState, choice: FrameChoice, reason: str) -> AnnotationChoice:
     quality = _predicted(state, choice) or 0.0
     gain = (1.0 - quality) * ERROR_REMOVED[kind]
-    return AnnotationChoice(kind, state.costs.seconds(kind), gain, reason)
+    n = VERIFICATIONS if kind == "points" else None
+    return AnnotationChoice(kind, state.costs.seconds(kind, n), gain, reason)
+
+
+def _explained(
+    state: LoopState, choice: FrameChoice, probabilities: dict[str, float]
+) -> TypeExplanation:
+    options = [_choice(kind, state, choice, "") for kind in probabilities]
+    return TypeExplanation(
+        probabilities,
+        gains={option.kind: option.expected_gain for option in options},
+        seconds={option.kind: option.seconds for option in options},
+    )

@@ -12,7 +12,7 @@ from evavos_widget.label_folder import LabelFolder
 from evavos_widget.masks import write_label_png
 from evavos_widget.video import Video, list_pictures
 
-__all__ = ["open_sequence", "read_sequence_names", "write_sequence"]
+__all__ = ["open_sequence", "read_sequence_names", "sequence_folder", "write_sequence"]
 
 FRAMES, LABELS = "JPEGImages", "Annotations"
 
@@ -45,8 +45,8 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
         A mask belongs to no frame.
     """
     root = Path(root)
-    frames = _find_sequence(root, FRAMES, name)
-    labels = _find_sequence(root, LABELS, name)
+    frames = sequence_folder(root, FRAMES, name)
+    labels = sequence_folder(root, LABELS, name)
     video = Video.open(frames, name=name)
     index = {Path(file).stem: i for i, file in enumerate(video.frame_files)}
     files = {}
@@ -134,7 +134,7 @@ def _name(entry: str) -> str:
     return Path(first).parent.name if "/" in first else first
 
 
-def _find_sequence(root: Path, kind: str, name: str) -> Path:
+def sequence_folder(root: Path, kind: str, name: str) -> Path:
     """The folder with the pictures of a sequence; `kind` is FRAMES or LABELS."""
     known = _known_names(root, kind)
     top = root / kind

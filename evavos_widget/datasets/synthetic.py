@@ -15,7 +15,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from evavos_widget.datasets import cutouts
-from evavos_widget.datasets.compositing import Actor, Backdrop, Layer, Pose, Wave, expose
+from evavos_widget.datasets.compositing import Actor, Backdrop, Layer, Pose, expose
+from evavos_widget.datasets.movement import Camera, Light, ripples, swing
 
 __all__ = ["Clip", "Difficulty", "render_clip"]
 
@@ -98,17 +99,20 @@ class Clip:
     ----------
     frames : (N, H, W, 3) uint8 array, RGB
     labels : (N, H, W) uint8 array
-        0 is background, 1 and 2 are the objects.
-    hidden : (N, 2) float array in [0, 1]
+        0 is background, 1 to K are the objects.
+    hidden : (N, K) float array in [0, 1]
         The fraction of what the frame could show of each object that lies behind something.
-    names : (str, str)
+    names : K strings
         What the objects are.
+    photographs : tuple of str
+        Names of those that it is made of, where they are not the package's own.
     """
 
     frames: np.ndarray
     labels: np.ndarray
     hidden: np.ndarray
-    names: tuple[str, str]
+    names: tuple[str, ...]
+    photographs: tuple[str, ...] = ()
 
 
 def render_clip(
@@ -166,7 +170,7 @@ def render_clip(
             scene.backdrop, scene.actors, (height, width), index, min(1, 0.5 * difficulty.blur)
         )
         noise = np.random.default_rng([seed, 1, index])
-        picture = exposure.picture * scene.light(index)
+        picture = exposure.picture * scene.light.at(scene.camera.moment(index))
         picture += 2.2 * difficulty.noise * noise.standard_normal(picture.shape, np.float32)
         frames[index] = np.rint(np.clip(picture, 0, 255))
         labels[index] = exposure.labels
@@ -177,15 +181,14 @@ def render_clip(
 class _Scene:
     """The play: who is where at any time.
 
-    Lengths are in frame heights until `_seen` turns them into pixels. All random numbers are
-    drawn whatever the difficulty, so that one setting does not change what another does.
+    Lengths are in frame heights.
     """
 
     def __init__(
         self, seed: int, n_frames: int, height: int, width: int, difficulty: Difficulty
     ) -> None:
         self.random = np.random.default_rng([seed, 0])
-        self.n_frames, self.height, self.width = n_frames, height, width
+        self.height, self.width = height, width
         self.aspect = width / height
         self.difficulty = difficulty
         self.mirrored = bool(self.random.integers(2))
@@ -195,13 +198,8 @@ class _Scene:
         self.names = (str(cast[0]), str(cast[1]))
         backdrop = str(self.random.choice(list(cutouts.BACKGROUNDS)))
 
-        self.pan = self._swing(0.11 * difficulty.camera, 0.7)
-        self.tilt = self._swing(0.04 * difficulty.camera, 0.9)
-        self.zoom = self._swing(0.09 * difficulty.camera, 0.6)
-        self.roll = self._swing(0.025 * difficulty.camera, 0.8)
-        self.shake_x, self.shake_y = (self._shake(0.004 * difficulty.camera) for _ in range(2))
-        self.brightness = self._swing(0.13 * difficulty.illumination, 1.3)
-        self.warmth = self._swing(0.07 * difficulty.illumination, 0.8)
+        self.camera = Camera(self.random, height, width, n_frames, difficulty.camera)
+        self.light = Light(self.random, difficulty.illumination)
 
         self.backdrop = self._backdrop(backdrop)
         first, second = self._object(1), self._object(2)
@@ -211,13 +209,6 @@ class _Scene:
         occluder = [self._horse()] if difficulty.occlusion else []
         self.actors = [*look_alikes, *objects, *occluder]
 
-    def light(self, time: float) -> np.ndarray:
-        """By what the light multiplies red, green and blue."""
-        moment = self._moment(time)
-        warmth = self.warmth(moment)
-        gain = np.exp(self.brightness(moment) + np.array([warmth, 0, -warmth]))
-        return gain.astype(np.float32)
-
     # The cast ---------------------------------------------------------------------------
 
     def _backdrop(self, name: str) -> Backdrop:
@@ -225,7 +216,7 @@ class _Scene:
         rows, columns = picture.shape[:2]
         pivot = ((columns - 1) / 2, (rows - 1) / 2)
         centre = (self.aspect / 2, 0.5)
-        return Backdrop(picture, lambda time: self._seen(time, centre, pivot, parallax=0.5))
+        return Backdrop(picture, lambda time: self.camera.seen(time, centre, pivot, parallax=0.5))
 
     def _object(self, label: int) -> Actor:
         random, difficulty = self.random, self.difficulty
@@ -238,8 +229,8 @@ class _Scene:
         y = np.array(DIP[label]) + random.uniform(-0.07, 0.07, len(KNOTS))
         home = (self.aspect * HOMES[label], {1: 1.12 if grounded else 0.58, 2: 0.38}[label])
         path = self._path(home, x, 0 * y if grounded else y)
-        turn = self._swing((0.06 if grounded else 0.35) * difficulty.motion, 1.2)
-        growth = self._swing((0.08 if grounded else 0.2) * difficulty.scale, 0.9)
+        turn = swing(self.random, (0.06 if grounded else 0.35) * difficulty.motion, 1.2)
+        growth = swing(self.random, (0.08 if grounded else 0.2) * difficulty.scale, 0.9)
         return self._actor(layer, path, turn, growth, grounded=grounded)
 
     def _look_alike(self) -> Actor:
@@ -250,8 +241,8 @@ class _Scene:
         home = (self.aspect * random.uniform(0.46, 0.56), random.uniform(0.16, 0.24))
         x = self.aspect * np.array([0, 0.07, 0.0, -0.12, -0.2])
         path = self._path(home, x, random.uniform(-0.06, 0.1, len(KNOTS)))
-        turn = self._swing(0.3 * self.difficulty.motion, 1.0)
-        growth = self._swing(0.1 * self.difficulty.scale, 0.8)
+        turn = swing(self.random, 0.3 * self.difficulty.motion, 1.0)
+        growth = swing(self.random, 0.1 * self.difficulty.scale, 0.8)
         return self._actor(replace(layer, picture=tinted).mirrored(), path, turn, growth)
 
     def _horse(self) -> Actor:
@@ -263,11 +254,13 @@ class _Scene:
         period = self.random.uniform(11, 13)
 
         def path(time: float) -> tuple[float, float]:
-            x = start + (end - start) * (self._moment(time) - 0.4) / 0.68
+            x = start + (end - start) * (self.camera.moment(time) - 0.4) / 0.68
             return x, 1.06 + 0.012 * np.sin(2 * np.pi * time / period)
 
-        turn = self._swing(0.03, 3.0)
-        return self._actor(layer, path, turn, self._swing(0.0, 1.0), grounded=True, parallax=1.4)
+        turn = swing(self.random, 0.03, 3.0)
+        return self._actor(
+            layer, path, turn, swing(self.random, 0.0, 1.0), grounded=True, parallax=1.4
+        )
 
     def _layer(self, name: str, rows: float, label: int = 0) -> Layer:
         return cutouts.cutout(name, max(4, round(rows * self.height)), label)
@@ -284,44 +277,21 @@ class _Scene:
     ) -> Actor:
         rows, columns = layer.matte.shape
         pivot = ((columns - 1) / 2, rows - 1 if grounded else (rows - 1) / 2)
-        ripples = self._ripples(rows)
+        waves = ripples(self.random, rows, self.difficulty.deformation)
 
         def pose(time: float) -> Pose:
-            moment = self._moment(time)
+            moment = self.camera.moment(time)
             x, y = path(time)
             place = (self.aspect - x if self.mirrored else x, y)
-            seen = self._seen(time, place, pivot, parallax)
+            seen = self.camera.seen(time, place, pivot, parallax)
             return replace(
                 seen,
                 scale=seen.scale * np.exp(growth(moment)),
                 angle=seen.angle + turn(moment),
-                waves=ripples(time),
+                waves=waves(time),
             )
 
         return Actor(layer, pose)
-
-    # Movement ---------------------------------------------------------------------------
-
-    def _moment(self, time: float) -> float:
-        return time / max(1, self.n_frames - 1)
-
-    def _seen(
-        self,
-        time: float,
-        place: tuple[float, float],
-        pivot: tuple[float, float],
-        parallax: float = 1.0,
-    ) -> Pose:
-        """Where the camera sees a place of the scene, of which it moves the near parts most."""
-        moment = self._moment(time)
-        zoom, roll = np.exp(self.zoom(moment)), self.roll(moment)
-        x = place[0] - self.aspect / 2 - parallax * self.pan(moment)
-        y = place[1] - 0.5 - parallax * self.tilt(moment)
-        cos, sin = zoom * np.cos(roll), zoom * np.sin(roll)
-        seen_x = self.aspect / 2 + cos * x - sin * y + self.shake_x(time)
-        seen_y = 0.5 + sin * x + cos * y + self.shake_y(time)
-        position = (seen_x * self.height - 0.5, seen_y * self.height - 0.5)
-        return Pose(position, pivot, zoom, roll)
 
     def _path(
         self, home: tuple[float, float], x: np.ndarray, y: np.ndarray
@@ -333,41 +303,7 @@ class _Scene:
         spline = CubicSpline(KNOTS, home + offsets - offsets[0])
 
         def path(time: float) -> tuple[float, float]:
-            x, y = spline(self._moment(time))
+            x, y = spline(self.camera.moment(time))
             return float(x), float(y)
 
         return path
-
-    def _swing(self, amplitude: float, cycles: float) -> Callable[[float], float]:
-        """To and fro, about `cycles` times in the clip, 0 at its beginning."""
-        phase = self.random.uniform(0, 2 * np.pi)
-        rate = 2 * np.pi * cycles * self.random.uniform(0.8, 1.2)
-        return lambda moment: amplitude * (np.sin(phase + rate * moment) - np.sin(phase))
-
-    def _shake(self, amplitude: float) -> Callable[[float], float]:
-        """Trembling of a hand, in frame heights, 0 in the first frame."""
-        phases = self.random.uniform(0, 2 * np.pi, 3)
-        rates = 2 * np.pi / self.random.uniform(5, 16, 3)
-        return lambda time: amplitude * np.sum(np.sin(phases + rates * time) - np.sin(phases))
-
-    def _ripples(self, rows: int) -> Callable[[float], tuple[Wave, ...]]:
-        """Two travelling waves that push across the way they run, as bending does."""
-        amplitude = 0.016 * rows * self.difficulty.deformation
-        directions = self.random.uniform(0, 2 * np.pi, 2)
-        cycles = self.random.uniform(0.5, 1.1, 2) / rows
-        phases = self.random.uniform(0, 2 * np.pi, 2)
-        rates = 2 * np.pi / self.random.uniform(16, 30, 2)
-
-        def ripples(time: float) -> tuple[Wave, ...]:
-            return tuple(
-                Wave(
-                    (-amplitude * np.sin(direction), amplitude * np.cos(direction)),
-                    (cycle * np.cos(direction), cycle * np.sin(direction)),
-                    phase + rate * time,
-                )
-                for direction, cycle, phase, rate in zip(
-                    directions, cycles, phases, rates, strict=True
-                )
-            )
-
-        return ripples

@@ -50,10 +50,13 @@ def calibrate_quality(
     dict
         ``n`` samples; ``mean_absolute_error`` of the prediction as it is;
         ``rank_correlation`` with the truth within a pass, mean over passes, of the
-        prediction and of the expected IoU alone; ``fitted_weights``, the best
+        prediction and of the expected IoU alone; ``mean_error``, of the mean over a pass's
+        frames, true less predicted: ``bias`` and standard ``deviation``, over sequences
+        (`evavos_widget.campaign.MeanError`); ``fitted_weights``, the best
         `evavos_widget.probabilities.QUALITY_WEIGHTS` on these sequences.
     """
     passes: list[np.ndarray] = []
+    apart: dict[str, list[float]] = {}
     for name in names:
         sequence = open_sequence(root, name)
         truth = {f: (sequence.ground_truth[f] > 0).astype(np.uint8) for f in sequence.ground_truth}
@@ -75,6 +78,7 @@ def calibrate_quality(
             if rows:
                 passes.append(np.array(rows))
                 _, _, predicted, true = passes[-1].mean(axis=0)
+                apart.setdefault(name, []).append(float(true - predicted))
                 report(f"{name:24s} K = {k}  predicted {predicted:.3f}  true {true:.3f}")
     every = np.concatenate(passes)
     iou = np.clip(every[:, 0], 0.02, 0.98)
@@ -91,6 +95,7 @@ def calibrate_quality(
             "predicted": _rank_correlation(passes, 2),
             "expected_iou": _rank_correlation(passes, 0),
         },
+        "mean_error": _mean_error(list(apart.values())),
         "fitted_weights": minimize(loss, np.array([0.0, 1.0, 0.0])).x.round(2).tolist(),
     }
 
@@ -103,3 +108,13 @@ def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float:
         if len(rows) > 5 and np.ptp(rows[:, column]) > 0 and np.ptp(rows[:, 3]) > 0
     ]
     return float(np.mean(values)) if values else float("nan")
+
+
+def _mean_error(apart: Sequence[Sequence[float]]) -> dict[str, float | int]:
+    """Bias and standard deviation, 0 to 1, of all passes; passes of one sequence are no others."""
+    every = np.concatenate([np.asarray(each) for each in apart])
+    bias = float(every.mean())
+    n = len(apart)
+    # Each sequence counts once, however many passes it had.
+    squares = np.mean([np.mean((np.asarray(each) - bias) ** 2) for each in apart])
+    return {"bias": bias, "deviation": float(np.sqrt(squares * n / max(1, n - 1))), "n": n}

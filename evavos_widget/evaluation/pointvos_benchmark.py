@@ -7,7 +7,6 @@ own and not the same.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.datasets.point_sets import object_key
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -24,17 +24,29 @@ from evavos_widget.evaluation.sequences import (
     propagated_masks,
     standard_error,
 )
+from evavos_widget.evaluation.youtube_vos import categories_of, object_score, youtube_scores
 from evavos_widget.formats.pointvos import NAMESPACE, PointObject, PointRecord, read, write
 from evavos_widget.loop import Annotation, MaskPredictor
 from evavos_widget.metrics import score_sequence
 from evavos_widget.point_selection.simulated import simulated_points
+from evavos_widget.points import Point
 from evavos_widget.prompts import Click, Prompts
 from evavos_widget.video import Video
 
-__all__ = ["POINTS", "draw_points", "evaluate_benchmark", "pseudo_masks"]
+__all__ = [
+    "METHODS",
+    "POINTS",
+    "draw_points",
+    "evaluate_benchmark",
+    "point_annotations",
+    "pseudo_masks",
+]
 
 POINTS = (1, 2, 5, 10)
 """Points on the reference frame of an object (Point-VOS Sec. 4.1)."""
+
+METHODS = ("pseudo-mask", "points", "mask")
+"""What the propagator is given."""
 
 
 def draw_points(
@@ -68,9 +80,8 @@ def draw_points(
             PointRecord(p.x, p.y, video.frame_names[frame], "ACCEPTED", True)
             for p in found[frame, obj]
         )
-        key = hashlib.blake2b(f"{name}\n{obj}".encode(), digest_size=16).hexdigest()
         extra = {NAMESPACE: {"object": obj, "seed": seed}}
-        drawn.append(PointObject(key, "", f"object {obj}", name, records, extra))
+        drawn.append(PointObject(object_key(name, obj), "", f"object {obj}", name, records, extra))
     return drawn
 
 
@@ -110,32 +121,55 @@ def pseudo_masks(
     return given
 
 
+def point_annotations(video: Video, points: Sequence[PointObject], n: int) -> dict[int, Annotation]:
+    """K of the first n points of every object as they are; parameters as for `pseudo_masks`."""
+    frames = {name: i for i, name in enumerate(video.frame_names)}
+    by_frame: dict[int, dict[int, list[Point]]] = {}
+    for of in points:
+        told = by_frame.setdefault(frames[str(of.points[0].frame_id)], {})
+        told[int(of.extra[NAMESPACE]["object"])] = [Point(p.x, p.y) for p in of.points[:n]]
+    nothing = np.zeros((video.height, video.width), np.uint8)
+    return {f: Annotation(nothing, told, points=told) for f, told in by_frame.items()}
+
+
 def evaluate_benchmark(
     root: Path,
     names: Sequence[str],
     *,
+    method: str = "pseudo-mask",
     propagator: str = "compact",
     predictor: str = "compact",
     frames: str = "davis",
     seed: int = 0,
+    counts: Sequence[int] = POINTS,
     points: Path | None = None,
+    meta: Path | None = None,
+    seen: Path | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
-    """The pseudo-mask method: points -> the predictor's mask -> the propagator.
+    """Masks from points on the reference frame, scored.
 
     Parameters
     ----------
     root : Path
         Holds ``JPEGImages`` and ``Annotations``.
     names : sequence of str
+    method : {'pseudo-mask', 'points', 'mask'}
+        Points -> the predictor's mask -> the propagator; points straight into the propagator, which
+        has to accept them; or the true mask into the propagator, for comparison (Table 9).
     propagator, predictor : str
         The engines.
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
     seed : int
         Of the point sets.
+    counts : sequence of int
+        Points on an object.
     points : Path, optional
         A ``.jsonl`` file of point sets: taken from there if it exists, else written there.
+    meta, seen : Path, optional
+        The ``meta.json`` of these sequences, and the one of the training set that names the
+        categories that were seen: then the scores of YouTube-VOS are given too.
     report : callable
         Told one line per sequence.
 
@@ -143,17 +177,29 @@ def evaluate_benchmark(
     -------
     dict
         ``jf``: mean J&F over objects, fractions of 1, for ``"1"``, ``"2"``, ``"5"``, ``"10"``
-        points and their ``"mean"``; ``standard_error`` of each over sequences; ``sequences``:
-        ``jf`` by name; ``points``: the mean number of points there were; and the options.
+        points and their ``"mean"`` (with true masks for ``"mask"`` and their mean);
+        ``youtube_vos``: by number of points ``js``, ``fs``, ``ju``, ``fu``, ``g``;
+        ``standard_error`` of each over sequences; ``sequences``: ``jf`` by name; ``points``: the
+        mean number of points there were; and the options.
 
     Raises
     ------
     ValueError
-        The point sets are not those of these sequences.
+        The point sets are not those of these sequences, there is no such method, or the
+        propagator does not accept points.
     """
+    if method not in METHODS:
+        raise ValueError(f"there is no method {method!r}; choose from {list(METHODS)}.")
+    accepts = getattr(engines.engine_class("propagator", propagator), "accepts", frozenset())
+    if method == "points" and "points" not in accepts:
+        raise ValueError(
+            f"the propagator {propagator!r} does not accept points; choose compact or stcn, or the "
+            "method 'pseudo-mask'."
+        )
     kept = _read_sets(points)
     used: list[PointObject] = []
     scores: dict[str, dict[str, list[float]]] = {}
+    on_youtube: dict[str, dict[tuple[str, int], tuple[float, float]]] = {}
     for name in names:
         sequence = open_sequence(root, name)
         truth = all_masks(sequence.ground_truth, name)
@@ -162,35 +208,72 @@ def evaluate_benchmark(
         _check_set(name, drawn, ids, video, points)
         used += drawn
         scores[name] = {}
-        for n in POINTS:
-            engine = engines.create("propagator", propagator)
-            given = pseudo_masks(video, drawn, n, engines.create("predictor", predictor))
+        engine = engines.create("propagator", propagator)
+        for n in ("mask",) if method == "mask" else counts:
+            if not engine.repeatable:  # what it was asked before must not show
+                engine = engines.create("propagator", propagator)
+            if method == "points":
+                given = point_annotations(video, drawn, int(n))
+            elif method == "mask":
+                given = _true_masks(video, drawn, truth)
+            else:
+                clicked = engines.create("predictor", predictor)
+                given = pseudo_masks(video, drawn, int(n), clicked)
             masks, _ = propagated_masks(engine, video, given, ids)
             score = score_sequence(masks, truth, frames=frames, objects=ids)
             scores[name][str(n)] = ((score.j_per_object + score.f_per_object) / 2).tolist()
+            for obj in ids if meta is not None else ():
+                if (found := object_score(masks, truth, obj)) is not None:
+                    on_youtube.setdefault(str(n), {})[name, obj] = found
         told = "  ".join(f"{n}: {np.mean(jf):.3f}" for n, jf in scores[name].items())
         report(f"{name:24s} J&F at points  {told}")
         video.close()
     if points is not None and not kept:
         points.parent.mkdir(parents=True, exist_ok=True)
         write(used, points)
-    every = [str(n) for n in POINTS]
+    every = ["mask"] if method == "mask" else [str(n) for n in counts]
     jf = {n: float(np.mean([v for s in scores.values() for v in s[n]])) for n in every}
     per_sequence = {name: {n: float(np.mean(of[n])) for n in every} for name, of in scores.items()}
     for of in (jf, *per_sequence.values()):
         of["mean"] = float(np.mean([of[n] for n in every]))
     return {
-        "method": "pseudo-mask",
+        "method": method,
         "propagator": propagator,
-        "predictor": predictor,
+        "predictor": predictor if method == "pseudo-mask" else None,
         "frames": frames,
         "seed": seed,
         "jf": jf,
+        "youtube_vos": _youtube(on_youtube, meta, seen),
         "standard_error": {
             n: standard_error([of[n] for of in per_sequence.values()]) for n in (*every, "mean")
         },
         "sequences": per_sequence,
-        "points": {str(n): float(np.mean([min(n, len(of.points)) for of in used])) for n in POINTS},
+        "points": {str(n): float(np.mean([min(n, len(of.points)) for of in used])) for n in counts},
+    }
+
+
+def _youtube(
+    scores: Mapping[str, Mapping[tuple[str, int], tuple[float, float]]],
+    meta: Path | None,
+    seen: Path | None,
+) -> dict[str, dict[str, float | None]] | None:
+    """By number of points; None where nobody asks."""
+    if meta is None:
+        return None
+    if seen is None:
+        raise ValueError("which categories were seen is not known; give seen, a meta.json.")
+    known = set(categories_of(seen).values())
+    return {n: youtube_scores(of, categories_of(meta), known) for n, of in scores.items()}
+
+
+def _true_masks(
+    video: Video, points: Sequence[PointObject], truth: Mapping[int, np.ndarray]
+) -> dict[int, Annotation]:
+    """K of the true masks where the points are."""
+    pointed = point_annotations(video, points, 1)
+    return {
+        f: Annotation(np.where(np.isin(truth[f], list(a.objects)), truth[f], 0), a.objects)
+        for f, a in pointed.items()
     }
 
 

@@ -20,17 +20,27 @@ from evavos_widget.datasets.davis import read_sequence_names
 from evavos_widget.engines import Oracle
 from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
-from evavos_widget.loop import MaskPredictor, Propagator
-from evavos_widget.metrics import CONVENTIONS, SequenceScorer
+from evavos_widget.loop import FIRST_CLICKS, MaskPredictor, PropagationStep, Propagator
+from evavos_widget.metrics import CONVENTIONS, SequenceScorer, scored_frames
 from evavos_widget.prompts import Costs
-from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.robot.annotator import MANNERS, Manner, RobotAnnotator
 from evavos_widget.robot.clicks import PLACEMENTS, Placement
 from evavos_widget.robot.costs import costs_from, per_second, read_costs
 from evavos_widget.robot.hand import Hand
+from evavos_widget.robot.verifier import Verifier
 from evavos_widget.session import Session
 from evavos_widget.session.turn import turn
 
 __all__ = ["Experiment", "run_loop"]
+
+ROUNDS = 8
+"""Annotations after the first, where nothing else is said; our choice."""
+
+MOST_ROUNDS = 59
+"""And where there is a budget: 60 with the first (EVA-VOS's released code)."""
+
+ROUNDING = 1e-6
+"""Seconds by which a sum of costs may miss a budget that it was meant to be."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,12 @@ class Experiment:
     sequences : sequence of str
     propagator, predictor : str
         Engines by name, see `evavos_widget.engines`.
-    rounds : int
-        Annotations after the first mask.
+    rounds : int, optional
+        Annotations after the first, at most: by default `ROUNDS`, or `MOST_ROUNDS` where there
+        is a budget.
+    budget : float, optional
+        Seconds of the annotator for each object, the first annotation included. The loop ends
+        with the last annotation that is finished within them.
     seeds : int
         Runs of each method that has chance in it; 15 (EVA-VOS Sec. 4). Every method has
         where the robot's hand is not exact.
@@ -55,10 +69,14 @@ class Experiment:
         Per interaction; 3 (EVA-VOS Sec. 3).
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    manner : {'paper', 'person'}
+        How the robot clicks, see `evavos_widget.robot.annotator.RobotAnnotator`.
     placement : {'distance', 'centroid'}
         Where in a region the robot clicks, see `evavos_widget.robot.clicks.corrective_click`.
     agreement, jitter : float
         How exact it draws and clicks, see `evavos_widget.robot.hand.Hand`.
+    error_rate : float
+        Of its answers to proposed points, see `evavos_widget.robot.verifier.Verifier`.
     costs : Costs
         What its annotations cost.
     """
@@ -69,13 +87,16 @@ class Experiment:
     sequences: Sequence[str]
     propagator: str = "compact"
     predictor: str = "compact"
-    rounds: int = 8
+    rounds: int | None = None
+    budget: float | None = None
     seeds: int = 15
     clicks: int = 3
-    frames: str = "davis"
+    frames: str = "evavos"
+    manner: Manner = "paper"
     placement: Placement = "distance"
     agreement: float = 1.0
     jitter: float = 0.0
+    error_rate: float = 0.0
     costs: Costs = field(default_factory=Costs)
 
     def __post_init__(self) -> None:
@@ -83,8 +104,12 @@ class Experiment:
             raise ValueError("an experiment needs a method and a sequence; give at least one.")
         for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1)):
             value = getattr(self, what)
+            if value is None and what == "rounds":
+                continue
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"{what} is {value!r}; give a whole number, {least} or more.")
+        if self.budget is not None and not 0 < self.budget < float("inf"):
+            raise ValueError(f"budget is {self.budget!r}; give seconds, more than 0.")
         twice = [name for name, n in Counter(self.sequences).items() if n > 1]
         if twice:
             raise ValueError(f"the sequence {twice[0]!r} is given twice; give it once.")
@@ -92,11 +117,21 @@ class Experiment:
             raise ValueError(
                 f"unknown convention frames={self.frames!r}; choose from {list(CONVENTIONS)}."
             )
+        if self.manner not in MANNERS:
+            raise ValueError(f"unknown manner {self.manner!r}; choose from {list(MANNERS)}.")
         if self.placement not in PLACEMENTS:
             raise ValueError(
                 f"unknown placement {self.placement!r}; choose from {list(PLACEMENTS)}."
             )
+        for method in self.methods:
+            least = self.costs.seconds(method.first, FIRST_CLICKS)
+            if self.budget is not None and self.budget < least:
+                raise ValueError(
+                    f"budget is {self.budget:g}, and the first annotation of {method.name!r} may "
+                    f"cost {least:g} s; give more."
+                )
         Hand(self.agreement, self.jitter)  # tells what is wrong with them
+        Verifier({}, error_rate=self.error_rate)
         names = [method.name for method in self.methods]
         if len(set(names)) < len(names):
             raise ValueError(f"two methods are called alike in {names}; rename one.")
@@ -108,9 +143,16 @@ class Experiment:
         return ("propagator", self.propagator), ("predictor", self.predictor), *selectors
 
     @property
+    def most_rounds(self) -> int:
+        """Annotations of an object after the first, at most."""
+        if self.rounds is not None:
+            return self.rounds
+        return ROUNDS if self.budget is None else MOST_ROUNDS
+
+    @property
     def unsteady(self) -> bool:
         """Whether the robot's hand has chance in it."""
-        return self.agreement < 1 or self.jitter > 0
+        return self.agreement < 1 or self.jitter > 0 or self.error_rate > 0
 
     @classmethod
     def preset(cls, name: str, **options: Any) -> Experiment:
@@ -123,7 +165,8 @@ class Experiment:
     def from_toml(cls, path: Path, **options: Any) -> Experiment:
         """Read from a file with the options of the class and a list of ``[[methods]]``.
 
-        Options that are given here go before those of the file. Its ``costs`` are a table
+        Options that are given here go before those of the file. Its ``first`` and ``merge`` are
+        those of the methods that do not name their own. Its ``costs`` are a table
         of seconds, or the name of a file beside it that has them. ``sequences`` are a list, or
         what `evavos_widget.datasets.davis.read_sequence_names` takes.
         """
@@ -131,13 +174,14 @@ class Experiment:
             told = tomllib.loads(path.read_text())
             if not told.get("methods"):
                 raise ValueError(f"{path} has no methods; add a [[methods]] for each.")
-            known = {field.name for field in fields(cls)}
+            known = {field.name for field in fields(cls)} | {"first", "merge"}
             if unknown := sorted(told.keys() - known):
                 raise ValueError(
                     f"{path} has an option {unknown[0]!r}, which there is not; choose from "
                     f"{sorted(known)}."
                 )
-            methods = tuple(Method(**method) for method in told.pop("methods"))
+            shared = {what: told.pop(what) for what in ("first", "merge") if what in told}
+            methods = tuple(Method(**(shared | method)) for method in told.pop("methods"))
             costs = told.get("costs")
             if isinstance(costs, str):
                 told["costs"] = read_costs(path.parent / costs)
@@ -171,18 +215,27 @@ def run_loop(
     obj : int
         Id of the object in the ground truth; the session knows only this one, as its first.
     seed : int
+        Chance is another one for each object, also of the same video.
     propagator, predictor : str or object
         Engines that may be used again for the same video.
     """
     truth = {f: (m == obj).astype(np.uint8) for f, m in sequence.ground_truth.items()}
     scorer = SequenceScorer(truth, frames=experiment.frames, objects=[1])
+    chance = int(np.random.SeedSequence([seed, obj]).generate_state(1)[0])
     robot = RobotAnnotator(
         truth,
         clicks=experiment.clicks,
         placement=experiment.placement,
-        hand=Hand(experiment.agreement, experiment.jitter, seed),
+        hand=Hand(experiment.agreement, experiment.jitter, chance),
+        manner=experiment.manner,
+        first=method.first,
+        verifier=Verifier(truth, error_rate=experiment.error_rate, seed=chance),
     )
-    frame_selector, annotation_selector = selectors(method, robot, seed)
+    frame_selector, annotation_selector = selectors(method, robot, chance)
+    budget = float("inf") if experiment.budget is None else experiment.budget
+    counting = scored_frames(sorted(truth), experiment.frames)
+    if experiment.frames == "evavos":
+        counting = [f for f in counting if truth[f].any()]
     with Session(
         sequence.video,
         propagator=propagator,
@@ -190,26 +243,33 @@ def run_loop(
         frame_selector=frame_selector,
         annotation_selector=annotation_selector,
         costs=experiment.costs,
+        budget=experiment.budget,
+        first=method.first,
         path=None,
     ) as session:
         for selector in (frame_selector, annotation_selector):
             if isinstance(selector, Oracle):
                 selector.session = session
+                selector.scored = frozenset(counting)
         frame = min(f for f, m in truth.items() if m.any())
-        first = robot.hand.draw(truth[frame] == 1, frame, 1)
-        session.annotate(frame, first, objects=[session.add_object()])
+        robot.begin(session, frame, session.add_object())
         session.propagate(progress=False)
         before: Row | None = None
-        for n in range(experiment.rounds + 1):
+        paid = 0
+        for n in range(experiment.most_rounds + 1):
             if n:
-                asked = turn(session, robot)
-                if asked is None:
+                passed: list[PropagationStep] = []
+                asked = turn(session, robot, passed.append)
+                if asked is None or session.seconds > budget + ROUNDING:
                     break
                 frame = asked.frame
                 if before is not None:
-                    promised = per_second(asked.expected_gain, asked.seconds)
+                    followers = {step.frame for step in passed} - {None}
+                    share = len({frame} | followers) / session.video.n_frames
+                    promised = per_second(share * asked.expected_gain, asked.seconds)
                     yield replace(before, expected_gain=float(promised))
-            score, done = scorer.score(session.masks), session.rounds[-1]
+            score, done = scorer.score(session.masks), session.rounds[paid:]
+            paid += len(done)
             before = Row(
                 method=method.name,
                 video=sequence.name,
@@ -217,14 +277,15 @@ def run_loop(
                 seed=seed,
                 round=n,
                 frame=frame,
-                type=done.kind,
-                seconds=done.seconds,
+                type=done[0].kind,
+                seconds=sum(each.seconds for each in done),
                 hours=session.seconds / 3600,
                 j=score.j,
                 f=score.f,
                 jf=score.jf,
                 expected_gain=0.0,
                 frames=experiment.frames,
+                budget=budget,
             )
         if before is not None:
             yield before

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evavos_widget import engines
+from evavos_widget.loop import FIRST_TYPES
 from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.sources import check_merge
 
-__all__ = ["PRESETS", "Method", "selectors"]
+__all__ = ["PRESETS", "Method", "baseline", "selectors"]
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,30 @@ class Method:
         ``oracle-impact``.
     annotation : str
         An annotation selector by name, oracles among them: ``oracle``.
+    first : {'mask', 'clicks'}
+        How the object is annotated on its first frame: drawn, as in the paper, or clicked.
+    merge : {'trust', 'nearest'}, optional
+        How the propagator merges what arrives from several annotations, see
+        `evavos_widget.sources`; by default as it does by itself.
     """
 
     name: str
     frame: str
     annotation: str
+    first: str = "mask"
+    merge: str | None = None
 
     def __post_init__(self) -> None:
         for what in ("name", "frame", "annotation"):
             value = getattr(self, what)
             if not isinstance(value, str):
                 raise ValueError(f"{what} of a method is {value!r}; give a name.")
+        if self.first not in FIRST_TYPES:
+            raise ValueError(
+                f"first of a method is {self.first!r}; choose from {list(FIRST_TYPES)}."
+            )
+        if self.merge is not None:
+            check_merge(self.merge)
 
     @property
     def engines(self) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -59,12 +74,20 @@ def _on_masks(*frames: str) -> tuple[Method, ...]:
 
 PRESETS: Mapping[str, Sequence[Method]] = {
     "fig3a": _on_masks(
-        "random", "uniform", "farthest-in-time", "l2", "oracle-worst", "oracle-impact"
+        "random",
+        "uniform",
+        "farthest-in-time",
+        "l2",
+        "ivosw",
+        "qnet",
+        "oracle-worst",
+        "oracle-impact",
     ),
     "fig3b": (
         Method("clicks", "oracle-worst", "clicks"),
         Method("mask", "oracle-worst", "mask"),
         Method("random", "oracle-worst", "random"),
+        Method("policy", "oracle-worst", "policy"),
         Method("oracle", "oracle-worst", "oracle"),
     ),
     "fig3c": (
@@ -72,17 +95,60 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("clicks-only", "random", "clicks"),
         Method("random", "random", "random"),
         Method("farthest-rule", "farthest-in-time", "rule"),
+        Method("evavos", "qnet", "policy"),
+        Method("joint", "joint", "joint"),
         Method("oracle", "oracle-worst", "oracle"),
+    ),
+    "encoders": (
+        Method("random", "random", "mask"),
+        Method("farthest-in-time", "farthest-in-time", "mask"),
+        Method("l2-colour", "l2:colour", "mask"),
+        Method("l2-compact", "l2:compact", "mask"),
+        Method("l2-lite0", "l2:lite0", "mask"),
+    ),
+    "first": tuple(
+        Method(f"{name}, {first} first", frame, kind, first)
+        for first in ("mask", "clicks")
+        for name, frame, kind in (
+            ("mask-only", "random", "mask"),
+            ("clicks-only", "random", "clicks"),
+            ("both", "farthest-in-time", "rule"),
+        )
+    ),
+    "room": (
+        Method("mask-only", "random", "mask"),
+        Method("farthest-rule", "farthest-in-time", "rule"),
+        Method("oracle", "oracle-worst", "oracle"),
+        Method("oracle-video", "oracle-video", "oracle-video"),
     ),
     "types": (
         Method("mask", "farthest-in-time", "mask"),
         Method("clicks", "farthest-in-time", "clicks"),
         Method("rule", "farthest-in-time", "rule"),
     ),
+    "points": (
+        Method("mask", "farthest-in-time", "mask"),
+        Method("clicks", "farthest-in-time", "clicks"),
+        Method("points", "farthest-in-time", "points"),
+    ),
 }
 """EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
-and both; and the types of annotation on the frames that the annotator asks for by default.
-``farthest-rule`` is what it does by default."""
+and both; image encoders for Equation 1 (the "L2" of Fig. 3a); objects that begin with a drawn mask
+or with clicks; the room that an oracle leaves; and the types of annotation on the frames that the
+annotator asks for by default, verified points (Point-VOS) in ``points``.
+``farthest-rule`` is what it does by default, ``evavos`` the paper's agent: QNet and the policy;
+``joint`` chooses frame and type together."""
+
+
+def baseline(methods: Iterable[Method]) -> str | None:
+    """The name of the method that draws masks on random frames, the first of them, if any.
+
+    What the others are measured against (EVA-VOS Sec. 4).
+    """
+    for method in methods:
+        if (method.frame, method.annotation, method.first) == ("random", "mask", "mask"):
+            return method.name
+    return None
 
 
 def selectors(method: Method, robot: RobotAnnotator, seed: int) -> tuple[Any, Any]:

@@ -28,6 +28,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from evavos_widget import engines
+from evavos_widget.datasets.crowd_set import synthetic_videos
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.engines import Shared
 from evavos_widget.experiments.experiment import Experiment
@@ -149,7 +150,9 @@ def run_experiment(
 def _look_at_all(experiment: Experiment, executor: Executor, stop: Event) -> dict[str, _Looked]:
     """Read all the data, in the workers, while this process tries the names of the engines."""
     looks = [executor.submit(_look, experiment, name) for name in experiment.sequences]
-    engines.create("propagator", experiment.propagator)
+    for merge in {method.merge for method in experiment.methods}:
+        options = {} if merge is None else {"merge": merge}
+        engines.create("propagator", experiment.propagator, **options)
     engines.create("predictor", experiment.predictor)
     waiting = True
     while waiting:
@@ -356,7 +359,7 @@ def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str
     about["packages"] = {name: version(name) for name in PACKAGES}
     about["weights"] = {
         name: _digest(file)
-        for stage, name in experiment.engines[:2]
+        for stage, name in experiment.engines
         if (file := Path(engines.argument(stage, name))).is_file()
     }
     if code := {
@@ -366,5 +369,7 @@ def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str
     }:
         about["code"] = code  # of engines that are not the package's own
     about["hashes"] = {name: each.digest for name, each in looked.items()}
+    if synthetic := synthetic_videos(experiment.data, experiment.sequences):
+        about["synthetic"] = synthetic
     del about["data"]  # the same data may lie elsewhere
     return about

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +13,7 @@ from typing import Any
 
 from evavos_widget.files import replacing
 
-__all__ = ["Row", "Table", "read_rows", "short_names"]
+__all__ = ["Row", "Table", "read_manifest", "read_rows", "short_names"]
 
 
 @dataclass(frozen=True, order=True)
@@ -35,10 +36,13 @@ class Row:
     j, f, jf : float
         Means over the frames that count, 0 to 1.
     expected_gain : float
-        What the method expected of the next annotation, in J&F of its frame, divided by
-        its seconds; 0 after the last.
+        What the method expected of the next annotation, in J&F of the video, divided by its
+        seconds: the gain of its frame, times the share of frames that follow it; 0 after the
+        last.
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    budget : float
+        Seconds of the annotator for this object; infinite where rounds end the loop.
     """
 
     method: str
@@ -55,6 +59,7 @@ class Row:
     jf: float
     expected_gain: float
     frames: str
+    budget: float = math.inf
 
     @property
     def loop(self) -> tuple[str, str, int, int]:
@@ -88,7 +93,7 @@ class Table:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "rows.csv"
         about = folder / "manifest.json"
-        known = _read_manifest(about) if about.exists() else manifest
+        known = read_manifest(folder) if about.exists() else manifest
         changed = sorted(k for k in known.keys() | manifest if known.get(k) != manifest.get(k))
         if changed and self.rows():  # a manifest without rows binds nobody
             raise ValueError(
@@ -160,7 +165,21 @@ def short_names(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(folder) for folder in folders]
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """How the rows in an experiment's folder came about.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no experiment in the folder.
+    ValueError
+        Its manifest is damaged.
+    """
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no experiment in {folder}; give a folder with {path.name}."
+        )
     try:
         return dict(json.loads(path.read_text()))
     except (TypeError, ValueError) as error:

@@ -88,7 +88,7 @@ def whole_loop(
     torch.set_num_threads(1)
     shared.adopt()
     sequence, propagator, predictor = _opened(
-        experiment.data, name, experiment.propagator, experiment.predictor
+        experiment.data, name, experiment.propagator, experiment.predictor, method.merge
     )
     rows = []
     for row in run_loop(experiment, method, sequence, obj, seed, propagator, predictor):
@@ -102,23 +102,26 @@ _kept = threading.local()
 """Each thread of a worker keeps the video that it had last, and engines for it."""
 
 
-def _opened(data: str, name: str, propagator: str, predictor: str) -> tuple[Any, Any, Any]:
+def _opened(
+    data: str, name: str, propagator: str, predictor: str, merge: str | None = None
+) -> tuple[Any, Any, Any]:
     """A video with its engines, kept by each thread until it asks for another one.
 
     A propagator is kept only if what it gives does not depend on the loops before.
     """
-    asked = data, name, propagator, predictor
+    asked = data, name, propagator, predictor, merge
+    options = {} if merge is None else {"merge": merge}
     if getattr(_kept, "asked", None) != asked:
         _kept.asked = None
         _kept.opened = (
             open_sequence(data, name),
-            engines.create("propagator", propagator),
+            engines.create("propagator", propagator, **options),
             engines.create("predictor", predictor),
         )
         _kept.asked = asked
     sequence, engine, clicks = _kept.opened
     if not engine.repeatable:
-        engine = engines.create("propagator", propagator)
+        engine = engines.create("propagator", propagator, **options)
     return sequence, engine, clicks
 
 

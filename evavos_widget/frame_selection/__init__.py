@@ -6,7 +6,10 @@ __all__ = ["ENGINES"]
 
 ENGINES = {
     "farthest-in-time": "baselines:FarthestInTime",
+    "ivosw": "ivosw:IVOSWSelector",
+    "joint": "joint:JointFrame",
     "l2": "l2:L2",
+    "qnet": "qnet:QNetSelector",
     "random": "baselines:Random",
     "uniform": "baselines:Uniform",
 }

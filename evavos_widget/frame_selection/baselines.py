@@ -6,39 +6,46 @@ from zlib import crc32
 
 import numpy as np
 
+from evavos_widget.explanation import FrameExplanation
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
     LoopState,
+    in_doubt,
     nearest_annotated,
     objects_annotated,
 )
 
-__all__ = ["FarthestInTime", "Random", "Uniform"]
+__all__ = ["DOUBTED", "REVISIT", "FarthestInTime", "Random", "Uniform"]
+
+REVISIT = 0.5
+"""An annotated frame that is wholly in doubt counts as this part of the video away from what is
+known; our choice."""
+
+DOUBTED = 0.1
+"""A frame that is doubted as much as this is as open as one that is not annotated."""
 
 
 class FarthestInTime(FrameSelector):
     """The frame farthest in time from every annotated one.
 
-    Equation 1 with the frame's index as its embedding. Among objects the one with the
-    farthest frame goes first; ties go to the lower predicted quality, then to the
-    earlier frame.
+    Equation 1 with the frame's index as its embedding. A frame that is annotated counts as the
+    farther away from what is known the less it is trusted, so that it is asked for again where
+    nothing else is as far. Among objects the one with the farthest frame goes first; ties go to
+    the lower predicted quality, then to the earlier frame.
     """
 
     name = "farthest-in-time"
 
     def select(self, state: LoopState) -> FrameChoice | None:
-        """The frame and object to annotate next, or None when every frame is annotated."""
+        """The frame and object to annotate next, or None when every frame is known."""
         best: tuple[int, float, int] | None = None
         choice: FrameChoice | None = None
         for column, obj in enumerate(state.objects):
-            annotated = objects_annotated(state.annotations, obj)
+            annotated, put_off = _known(state, obj)
             if not annotated:
                 continue
-            # Beside a frame that was put off, the next one would show the same.
-            put_off = {f for f, o in state.snoozed if o == obj} - set(annotated)
-            known = sorted({*annotated, *put_off})
-            distance = np.abs(np.arange(state.n_frames) - nearest_annotated(known, state.n_frames))
+            distance = _frames_away(state, obj)
             farthest = int(distance.max())
             if farthest == 0:
                 continue
@@ -51,20 +58,51 @@ class FarthestInTime(FrameSelector):
                 unit = "frame" if farthest == 1 else "frames"
                 what = "annotated or put off" if put_off else "annotated"
                 reason = f"{farthest} {unit} from anything you {what}"
+                if frame in annotated:
+                    reason = "what is annotated there is in doubt"
                 choice = FrameChoice(frame, obj, reason, float(farthest))
         if best is None and state.objects and not state.annotations:
             return FrameChoice(0, state.objects[0], "nothing is annotated yet", 0.0)
         return choice
 
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """How far every frame is; None while nothing is annotated."""
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        for column, obj in enumerate(state.objects):
+            if _known(state, obj)[0]:
+                away = _frames_away(state, obj)
+                scores[:, column] = np.where(away > 0, away, np.nan)
+        if np.isnan(scores).all():
+            return None
+        return FrameExplanation(scores, "frames from anything annotated or put off")
+
+
+def _known(state: LoopState, obj: int) -> tuple[list[int], set[int]]:
+    """Frames on which an object is annotated, and others on which it was put off."""
+    annotated = objects_annotated(state.annotations, obj)
+    return annotated, {f for f, o in state.snoozed if o == obj} - set(annotated)
+
+
+def _frames_away(state: LoopState, obj: int) -> np.ndarray:
+    """How far every frame is from what is known of the object, (N,) int array."""
+    annotated, put_off = _known(state, obj)
+    # Beside a frame that was put off, the next one would show the same.
+    nearest = nearest_annotated(sorted({*annotated, *put_off}), state.n_frames)
+    away = np.abs(np.arange(state.n_frames) - nearest)
+    for frame, doubt in in_doubt(state, obj).items():
+        if (frame, obj) not in state.snoozed:
+            away[frame] = int(REVISIT * doubt * state.n_frames)
+    return away
+
 
 class Random(FrameSelector):
-    """Any frame that is not annotated yet, all alike.
+    """Any frame that is not annotated yet, or in doubt, all alike.
 
     Parameters
     ----------
     seed : int or str
-        The choice depends on it, the video, the object and how many of its frames are annotated, so
-        that a run that was stopped goes on as it would have.
+        The choice depends on it, the video, the object and how often that was annotated, so that a
+        run that was stopped goes on as it would have.
     """
 
     name = "random"
@@ -77,11 +115,19 @@ class Random(FrameSelector):
         found = _least_annotated(state)
         if found is None:
             return None
-        obj, annotated, open_frames = found
-        rng = np.random.default_rng(
-            [self.seed, crc32(state.video.name.encode()), obj, len(annotated)]
-        )
+        obj, annotations, open_frames = found
+        rng = np.random.default_rng([self.seed, crc32(state.video.name.encode()), obj, annotations])
         return FrameChoice(int(rng.choice(open_frames)), obj, "drawn at random")
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """The frames that are drawn from, all alike."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, _, open_frames = found
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        scores[open_frames, state.objects.index(obj)] = 1 / len(open_frames)
+        return FrameExplanation(scores, "chance to be drawn")
 
 
 class Uniform(FrameSelector):
@@ -97,11 +143,26 @@ class Uniform(FrameSelector):
         found = _least_annotated(state)
         if found is None:
             return None
-        obj, annotated, open_frames = found
-        # The first annotation is where the annotator began, not a part of the sequence.
-        place = _van_der_corput(len(annotated)) * (state.n_frames - 1)
-        frame = int(open_frames[np.abs(open_frames - place).argmin()])
+        obj, annotations, open_frames = found
+        frame = int(open_frames[_frames_off(state, annotations, open_frames).argmin()])
         return FrameChoice(frame, obj, "evenly spaced")
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """How near the open frames of the object in turn are to the place in turn."""
+        found = _least_annotated(state)
+        if found is None:
+            return None
+        obj, annotations, open_frames = found
+        scores = np.full((state.n_frames, len(state.objects)), np.nan)
+        off = _frames_off(state, annotations, open_frames)
+        scores[open_frames, state.objects.index(obj)] = -off
+        return FrameExplanation(scores, "frames from the next evenly spaced place, negative")
+
+
+def _frames_off(state: LoopState, annotations: int, open_frames: np.ndarray) -> np.ndarray:
+    """How far the open frames are from the place in turn, (n,) float array."""
+    # The first annotation is where the annotator began, not a part of the sequence.
+    return np.abs(open_frames - _van_der_corput(annotations) * (state.n_frames - 1))
 
 
 def _van_der_corput(n: int) -> float:
@@ -114,16 +175,20 @@ def _van_der_corput(n: int) -> float:
     return value
 
 
-def _least_annotated(state: LoopState) -> tuple[int, list[int], np.ndarray] | None:
-    """The object with the fewest annotated frames, these, and the frames left to ask about."""
+def _least_annotated(state: LoopState) -> tuple[int, int, np.ndarray] | None:
+    """The object annotated least often, how often that is, and the frames left to ask about."""
     every = []
     for obj in state.objects:
         annotated = objects_annotated(state.annotations, obj)
-        taken = {*annotated, *(frame for frame, o in state.snoozed if o == obj)}
+        doubted = {f for f, doubt in in_doubt(state, obj).items() if doubt >= DOUBTED}
+        put_off = {frame for frame, o in state.snoozed if o == obj}
+        taken = {*annotated} - doubted | put_off
         left = np.array([f for f in range(state.n_frames) if f not in taken])
         if len(left):
-            every.append((len(annotated), obj, annotated, left))
+            # A frame that was visited again adds to the rounds and not to the frames.
+            visits = [f for r in state.rounds if obj in r.objects for f in r.frames]
+            every.append((len(annotated) + len(visits) - len(set(visits)), obj, left))
     if not every:
         return None
-    _, obj, annotated, left = min(every, key=lambda e: e[:2])
-    return obj, annotated, left
+    often, obj, left = min(every, key=lambda e: e[:2])
+    return obj, often, left

@@ -22,7 +22,15 @@ from torch.nn import functional
 from evavos_widget.networks.efficientnet_lite import LITE0_STAGES, LITE0_STEM, EfficientNetLite
 from evavos_widget.networks.memory import readout, tokens
 
-__all__ = ["CELL", "CERTAIN", "SIDE", "CompactConfig", "CompactNet", "Features"]
+__all__ = [
+    "CELL",
+    "CERTAIN",
+    "POINT_RADIUS",
+    "SIDE",
+    "CompactConfig",
+    "CompactNet",
+    "Features",
+]
 
 CELL = 8
 """Side of a cell in pixels."""
@@ -38,6 +46,11 @@ NEAR = 5.0
 
 FAR = 16.0
 """Standard deviation of the blob drawn around a click, in pixels of the mask."""
+
+
+POINT_RADIUS = 3.0
+"""Radius of the disc in the place of a mask where only points are known, in pixels of the mask; our
+choice."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +224,25 @@ class CompactNet(nn.Module):
         place = torch.stack(torch.meshgrid(rows, columns, indexing="ij")) * step
         place = place.to(key.dtype).expand(len(key), -1, -1, -1)
         return tokens(torch.cat([key, place], 1))
+
+    def locate(self, features: Features, discs: Tensor) -> Tensor:
+        """Mask of a frame of which only points are known, read out of the frame itself.
+
+        Parameters
+        ----------
+        features : Features
+            Of the frame.
+        discs : (B, 1, H / 2, W / 2) tensor in [0, 1]
+            The points as `evavos_widget.networks.discs.point_discs` draws them, of `POINT_RADIUS`.
+
+        Returns
+        -------
+        (B, 1, H / 2, W / 2) tensor
+            Log odds.
+        """
+        value = self.remember(features, discs)
+        read = self.read(tokens(features.key), tokens(value), features.key, value, features)
+        return self.decode(features, *read, discs)
 
     def decode(self, query: Features, everywhere: Tensor, near: Tensor, previous: Tensor) -> Tensor:
         """Mask of the new frame.

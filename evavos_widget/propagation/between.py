@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
 
-from evavos_widget.loop import Annotation, objects_annotated
+from evavos_widget.loop import Annotation
+from evavos_widget.sources import Reached
 
-__all__ = ["Need", "Seen", "changed_frames", "drawn", "needs_of", "reach_of"]
+__all__ = ["Need", "Seen", "Table", "changed_frames", "drawn", "needs_of", "reach_of"]
 
 Seen = Mapping[int, Mapping[int, bytes]]
-"""Per object, the frames it is annotated on, ascending, and how it is `drawn` there."""
+"""Per object, the frames it is seen on by annotation, ascending, and how it is `drawn` there."""
+
+Table = Mapping[int, Mapping[int, tuple[Reached, ...]]]
+"""By object and frame, the annotated frames that the mask comes from."""
 
 
 class Need(NamedTuple):
@@ -26,46 +30,48 @@ class Need(NamedTuple):
 
 
 def drawn(annotation: Annotation, obj: int) -> bytes:
-    """What distinguishes the mask of an object from other ones; empty where it has no pixel."""
-    mask = annotation.labels == obj
-    return blake2b(np.packbits(mask).tobytes(), digest_size=16).digest() if mask.any() else b""
+    """What tells the mask or points of an object from others; empty where there is neither."""
+    mask, points = annotation.labels == obj, annotation.points.get(obj)
+    said = np.packbits(mask).tobytes() + (repr(points).encode() if points else b"")
+    return blake2b(said, digest_size=16).digest() if points or mask.any() else b""
 
 
 def changed_frames(
     before: Mapping[int, Annotation], after: Mapping[int, Annotation], n_frames: int
 ) -> set[int]:
-    """Frames around a changed annotation, up to the next ones that stayed as they were."""
+    """Frames around a changed annotation, up to the next ones that stayed as they were.
+
+    That an object is absent from a frame changes no pass.
+    """
     changed: set[int] = set()
     for obj in {o for k in (before, after) for a in k.values() for o in a.objects}:
-        annotated = [set(objects_annotated(k, obj)) for k in (before, after)]
+        seen = [{f for f, a in k.items() if obj in a.present} for k in (before, after)]
         same = sorted(
             f
-            for f in set.intersection(*annotated)
-            if before[f] is after[f]
-            or np.array_equal(before[f].labels == obj, after[f].labels == obj)
+            for f in set.intersection(*seen)
+            if before[f] is after[f] or before[f].says_alike(after[f], obj)
         )
         bounds = [-1, *same, n_frames]
-        for frame in set.union(*annotated).difference(same):
+        for frame in set.union(*seen).difference(same):
             i = bisect_left(bounds, frame)
             changed.update(range(bounds[i - 1] + 1, bounds[i]))
     return changed
 
 
-def needs_of(seen: Seen, frame: int) -> list[Need]:
-    """The passes that a frame's masks come from, per object forwards, then backwards."""
-    needs = []
-    for obj, annotated in seen.items():
-        if frame not in annotated:
-            before = max((f for f in annotated if f < frame), default=None)
-            after = min((f for f in annotated if f > frame), default=None)
-            needs += [Need(obj, s, d) for s, d in ((before, 1), (after, -1)) if s is not None]
-    return needs
+def needs_of(obj: int, frame: int, reached: Iterable[Reached]) -> list[Need]:
+    """The passes that an object's mask on a frame comes from, the earlier source first."""
+    return [
+        Need(obj, r.source, 1 if frame > r.source else -1)
+        for r in reached
+        if r.source != frame and not r.absent
+    ]
 
 
-def reach_of(seen: Seen, frames: Collection[int]) -> dict[Need, int]:
+def reach_of(table: Table) -> dict[Need, int]:
     """How far each pass has to run."""
     reach: dict[Need, int] = {}
-    for frame in frames:
-        for need in needs_of(seen, frame):
-            reach[need] = max(reach.get(need, 0), abs(frame - need.source))
+    for obj, by_frame in table.items():
+        for frame, reached in by_frame.items():
+            for need in needs_of(obj, frame, reached):
+                reach[need] = max(reach.get(need, 0), abs(frame - need.source))
     return reach

@@ -1,4 +1,4 @@
-"""Propagation in chains: each object follows its nearest annotation, frame by frame."""
+"""Propagation in chains: each object is carried from its annotations, frame by frame."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ import cv2
 import numpy as np
 
 from evavos_widget.cache import ByteBoundedCache
-from evavos_widget.loop import (
-    Annotation,
-    PropagationStep,
-    Propagator,
-    Steps,
-    nearest_annotated,
-    objects_annotated,
-)
+from evavos_widget.loop import Annotation, PropagationStep, Propagator, Steps
+from evavos_widget.propagation.between import Need, Table, needs_of, reach_of
+from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of
 from evavos_widget.video import check_frame
 
 if TYPE_CHECKING:
@@ -32,9 +27,6 @@ CHAIN_BYTES = 128 * 2**20
 
 MOST_CERTAIN = 1 - 1e-6
 """Probability at which odds are cut off."""
-
-Link = tuple[int, int, int]
-"""Object, annotated frame, direction."""
 
 
 class MaskChain(ABC):
@@ -105,19 +97,34 @@ def _shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class ChainedPropagator(Propagator):
-    """Carries masks from the nearest annotated frame, step by step (Sec. 2.1).
+    """Carries masks from annotated frames, step by step (Sec. 2.1).
 
-    Every object follows its own nearest annotation, so that a new annotation changes only
-    the frames that are nearest to it. The masks of every step are kept, and taken up again
-    where the annotation they come from is unchanged.
+    Every object has its own annotations. Where its mask arrives from several of them, they are
+    mixed as far as each is believed (`evavos_widget.sources`). The masks of every step are kept,
+    and taken up again where the annotation they come from is unchanged.
+
+    Parameters
+    ----------
+    merge : {'trust', 'nearest'}
+        Whether all annotations count that may matter, or the nearest takes all.
     """
 
     repeatable = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, merge: str = "trust") -> None:
+        self.merge = check_merge(merge)
         self._video: Video | None = None
         self._frames: Any = None
         self._chains = ByteBoundedCache(CHAIN_BYTES)
+
+    def affected(
+        self,
+        before: Mapping[int, Annotation],
+        after: Mapping[int, Annotation],
+        n_frames: int,
+    ) -> set[int]:
+        """Frames that follow other annotations than before; see `sources.frames_affected`."""
+        return frames_affected(before, after, n_frames, self.merge)
 
     @abstractmethod
     def _open(self, video: Video) -> Any:
@@ -147,35 +154,40 @@ class ChainedPropagator(Propagator):
             An annotation has another size than the video.
         """
         check_request(video, annotations, frames)
-        if self._video is not video:
-            self._video, self._frames = video, self._open(video)
-            self._chains = ByteBoundedCache(CHAIN_BYTES)
-        sources = {o: _sources_of(annotations, o, video.n_frames) for o in objects}
-        reach = _reach(sources, frames)
-        chains = {link: self._chain(annotations, link) for link in reach}
+        self._watch(video)
+        known = {o: Known(annotations, o, self.merge) for o in objects}
+        table = {o: {f: known[o].reached(f) for f in set(frames)} for o in objects}
+        reach = reach_of(table)
+        chains = {need: self._chain(annotations, need) for need in reach}
         # Objects drawn alike share a chain, which runs as far as the farthest needs it.
         length = {chain: 0 for chain in chains.values()}
-        for link, chain in chains.items():
-            length[chain] = max(length[chain], reach[link] + 1)
+        for need, chain in chains.items():
+            length[chain] = max(length[chain], reach[need] + 1)
         total = len(set(frames)) + sum(max(0, length[c] - c.length) for c in length)
         done = 0
         try:
-            for frame, link in _schedule(sources, reach, frames):
-                if link is None:
+            for frame, need in _schedule(table, reach, frames):
+                if need is None:
                     done += 1
-                    probabilities = _merge(video, annotations, objects, sources, chains, frame)
+                    probabilities = _merge(video, annotations, objects, table, chains, frame)
                     yield PropagationStep(done, total, frame, probabilities)
-                elif chains[link].length <= abs(frame - link[1]):
-                    chains[link].extend(self._frames)
+                elif chains[need].length <= abs(frame - need.source):
+                    chains[need].extend(self._frames)
                     done += 1
                     yield PropagationStep(done, total)
         finally:
             for chain in length:
                 chain.rest()
 
-    def _chain(self, annotations: Mapping[int, Annotation], link: Link) -> MaskChain:
+    def _watch(self, video: Video) -> None:
+        """Turn to a video, and forget another one."""
+        if self._video is not video:
+            self._video, self._frames = video, self._open(video)
+            self._chains = ByteBoundedCache(CHAIN_BYTES)
+
+    def _chain(self, annotations: Mapping[int, Annotation], need: Need) -> MaskChain:
         """The chain of an object from an annotation, as far as it was computed before."""
-        obj, source, direction = link
+        obj, source, direction = need
         mask = annotations[source].labels == obj
         # All that the masks of a chain depend on, the video aside.
         drawn = blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
@@ -206,49 +218,16 @@ def check_request(
             )
 
 
-def _sources_of(annotations: Mapping[int, Annotation], obj: int, n_frames: int) -> np.ndarray:
-    """For every frame the annotated frame that an object comes from; -1 for nowhere.
-
-    An object comes from nowhere where its nearest annotation says that it is absent.
-    """
-    annotated = objects_annotated(annotations, obj)
-    sources = nearest_annotated(annotated, n_frames)
-    for frame in annotated:
-        if not (annotations[frame].labels == obj).any():
-            sources[sources == frame] = -1
-    return sources
-
-
-def _reach(sources: Mapping[int, np.ndarray], frames: Collection[int]) -> dict[Link, int]:
-    """Which chains the frames need, and how far each has to run."""
-    reach: dict[Link, int] = {}
-    for obj, nearest in sources.items():
-        for frame in frames:
-            link = _link_of(obj, int(nearest[frame]), frame)
-            if link is not None:
-                reach[link] = max(reach.get(link, 0), abs(frame - link[1]))
-    return reach
-
-
-def _link_of(obj: int, source: int, frame: int) -> Link | None:
-    """The chain that an object's mask on a frame comes from, if it comes from one."""
-    if source in (-1, frame):
-        return None
-    return obj, source, 1 if frame > source else -1
-
-
 def _schedule(
-    sources: Mapping[int, np.ndarray], reach: Mapping[Link, int], frames: Collection[int]
-) -> Iterator[tuple[int, Link | None]]:
+    table: Table, reach: Mapping[Need, int], frames: Collection[int]
+) -> Iterator[tuple[int, Need | None]]:
     """Frames to carry chains to, and frames (with None) that are then complete.
 
     Chains that start at one annotation in one direction run side by side, so that their
     frames' features are computed once.
     """
     waiting = {
-        frame: sum(
-            _link_of(o, int(nearest[frame]), frame) is not None for o, nearest in sources.items()
-        )
+        frame: {need for o in table for need in needs_of(o, frame, table[o][frame])}
         for frame in sorted(set(frames))
     }
     yield from [(frame, None) for frame in waiting if not waiting[frame]]
@@ -256,15 +235,12 @@ def _schedule(
         side_by_side = [k for k in reach if k[1:] == (source, -backwards)]
         for distance in range(1, max(reach[k] for k in side_by_side) + 1):
             frame = source - backwards * distance
-            for link in side_by_side:
-                if distance > reach[link]:
+            for need in side_by_side:
+                if distance > reach[need]:
                     continue
-                yield frame, link
-                if (
-                    frame in waiting
-                    and _link_of(link[0], int(sources[link[0]][frame]), frame) == link
-                ):
-                    waiting[frame] -= 1
+                yield frame, need
+                if need in waiting.get(frame, ()):
+                    waiting[frame].remove(need)
                     if not waiting[frame]:
                         yield frame, None
 
@@ -273,8 +249,8 @@ def _merge(
     video: Video,
     annotations: Mapping[int, Annotation],
     objects: Sequence[int],
-    sources: Mapping[int, np.ndarray],
-    chains: Mapping[Link, MaskChain],
+    table: Table,
+    chains: Mapping[Need, MaskChain],
     frame: int,
 ) -> np.ndarray:
     """Probabilities of all objects on one frame, (K + 1, H, W), at full resolution.
@@ -289,16 +265,16 @@ def _merge(
     annotated = {
         k: annotations[frame].labels == obj
         for k, obj in enumerate(objects, 1)
-        if sources[obj][frame] == frame
+        if any(r.source == frame for r in table[obj][frame])
     }
     for k, obj in enumerate(objects, 1):
-        link = _link_of(obj, int(sources[obj][frame]), frame)
-        if link is not None:
-            alone = cv2.resize(
-                chains[link].mask(abs(frame - link[1])),
-                shape[::-1],
-                interpolation=cv2.INTER_LINEAR,
-            )
+        reached = table[obj][frame]
+        arrived = {
+            need.source: chains[need].mask(abs(frame - need.source))
+            for need in needs_of(obj, frame, reached)
+        }
+        if arrived:
+            alone = _mixed(frame, reached, arrived, shape)
             np.minimum(alone, MOST_CERTAIN, out=alone)
             np.divide(alone, 1 - alone, out=out[k])
     out /= out.sum(axis=0)
@@ -306,3 +282,18 @@ def _merge(
         out[:, mask] = 0
         out[k] = mask
     return out
+
+
+def _mixed(
+    frame: int,
+    reached: Sequence[Reached],
+    arrived: Mapping[int, np.ndarray],
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """One mask of those that arrive, (H, W), each as far as it is believed."""
+    mixed = np.zeros(shape, np.float32)
+    for r, share in zip(reached, shares_of(frame, reached, arrived), strict=True):
+        if not r.absent:
+            full = cv2.resize(arrived[r.source], shape[::-1], interpolation=cv2.INTER_LINEAR)
+            mixed += np.float32(share) * full
+    return mixed

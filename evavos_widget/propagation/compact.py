@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -12,7 +12,16 @@ import torch
 from torch import Tensor
 
 from evavos_widget.cache import ByteBoundedCache
-from evavos_widget.networks.compact import CELL, SIDE, CompactNet, Features, crop_cells
+from evavos_widget.loop import Annotation, Steps
+from evavos_widget.networks.compact import (
+    CELL,
+    POINT_RADIUS,
+    SIDE,
+    CompactNet,
+    Features,
+    crop_cells,
+)
+from evavos_widget.networks.discs import on_grid, point_discs
 from evavos_widget.networks.memory import tokens
 from evavos_widget.networks.ready import (
     compact_network,
@@ -22,7 +31,8 @@ from evavos_widget.networks.ready import (
     resized,
     work_size,
 )
-from evavos_widget.propagation.chained import ChainedPropagator, MaskChain
+from evavos_widget.propagation.chained import ChainedPropagator, MaskChain, check_request
+from evavos_widget.propagation.located import located
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -85,6 +95,10 @@ MASK_SCALE = CELL // 2
 class CompactPropagator(ChainedPropagator):
     """Carries masks in chains, each frame read out of the memory of its chain.
 
+    Where an annotation consists of points, they go into the value encoder in the place of a mask,
+    and the object's mask on that frame is read out of the frame itself; the chains start from it.
+    Weights that were not trained with points make little of them.
+
     Parameters
     ----------
     weights : path or str, optional
@@ -92,21 +106,54 @@ class CompactPropagator(ChainedPropagator):
         that come with the package: ``davis`` (default) or ``free``.
     device : str, optional
         A GPU where there is one, by default.
+    merge : {'trust', 'nearest'}
+        As for `ChainedPropagator`.
     """
 
     name = "compact"
     learned = True
+    accepts = frozenset({"mask", "points"})
     quality_weights = (0.36, 1.02, -0.28)
     """See `evavos_widget.probabilities.QUALITY_WEIGHTS`. Fitted with the weights ``free``, which
     saw no video, on every other sequence of DAVIS-2016 train."""
 
     def __init__(
-        self, weights: str | os.PathLike[str] | None = None, device: str | None = None
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        *,
+        merge: str = "trust",
     ) -> None:
-        super().__init__()
+        super().__init__(merge=merge)
         self._network = compact_network(weights, device)
         self.notice = compact_notice(weights)
         self.device = str(self._network.to_key.weight.device)
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Steps:
+        """Masks of `objects` on `frames`; see `ChainedPropagator.propagate`."""
+        check_request(video, annotations, frames)
+        self._watch(video)
+        whole = located(annotations, self._probabilities)
+        yield from super().propagate(video, whole, objects, frames)
+
+    @torch.inference_mode()
+    def _probabilities(self, frame: int, annotation: Annotation) -> dict[int, np.ndarray]:
+        """Of the objects of an annotation that have points, (H, W) float32, each alone."""
+        grid, like = self._frames.grids[0], self._frames.like
+        features = self._frames.features(frame, grid, grid.everywhere)
+        shape, found = annotation.shape, {}
+        for obj, points in annotation.points.items():
+            on_mask = on_grid(points, shape, grid.mask_size)
+            discs = mask_tensor(point_discs(on_mask, grid.mask_size, POINT_RADIUS), like)
+            alone = self._network.locate(features, discs)[0, 0].float().sigmoid().cpu().numpy()
+            found[obj] = cv2.resize(alone, shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return found
 
     def _open(self, video: Video) -> _Frames:
         return _Frames(video, self._network)

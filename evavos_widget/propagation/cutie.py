@@ -56,6 +56,8 @@ class CutiePropagator(PassPropagator):
         authors' own format.
     device : str, optional
         A GPU where there is one, by default.
+    merge : {'trust', 'nearest'}
+        As for `PassPropagator`.
 
     Raises
     ------
@@ -67,8 +69,14 @@ class CutiePropagator(PassPropagator):
 
     name = "cutie"
 
-    def __init__(self, weights: str | os.PathLike[str] = "base", device: str | None = None) -> None:
-        super().__init__(chosen_device(device))
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] = "base",
+        device: str | None = None,
+        *,
+        merge: str = "trust",
+    ) -> None:
+        super().__init__(chosen_device(device), merge)
         published = f"cutie:{weights}"
         path = checkpoints.weights_file(
             published if published in checkpoints.DOWNLOADS else weights

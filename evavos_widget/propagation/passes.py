@@ -13,21 +13,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evavos_widget.loop import (
-    Annotation,
-    PropagationStep,
-    Propagator,
-    Steps,
-    objects_annotated,
-)
+from evavos_widget.loop import Annotation, PropagationStep, Propagator, Steps
 from evavos_widget.networks.devices import out_of_memory
-from evavos_widget.propagation.between import Need, Seen, changed_frames, drawn, needs_of, reach_of
+from evavos_widget.propagation.between import (
+    Need,
+    Seen,
+    Table,
+    changed_frames,
+    drawn,
+    needs_of,
+    reach_of,
+)
 from evavos_widget.propagation.chained import check_request
+from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["Needs", "Pass", "PassPropagator", "Walk"]
+__all__ = ["Pass", "PassPropagator", "Sides", "Walk"]
 
 PASS_BYTES = 256 * 2**20
 """Bound on what passes found, kept between calls: 2,500 frames of an object with STCN at 480p."""
@@ -45,8 +48,8 @@ background, (K, h, w) float array, frame by frame."""
 
 Marks = Mapping[int, tuple[bytes, ...]]
 
-Needs = Mapping[int, Sequence[Need]]
-"""Per object, the passes that bring its mask on a frame, from before and from after it."""
+Sides = Mapping[int, Sequence[Reached]]
+"""Per object, the annotated frames that its mask on a frame comes from, before and after it."""
 
 T = TypeVar("T")
 
@@ -152,9 +155,10 @@ class Pass:
 class PassPropagator(Propagator):
     """Carries masks in passes from annotated frame to annotated frame.
 
-    All frames annotated for an object are remembered with what they hold now, for the whole
-    of a pass. A pass ends before the next annotated frame, and where two passes meet their
-    masks are mixed, linearly by distance.
+    All frames on which an object is annotated are remembered with what they hold now, for the
+    whole of a pass; that it is absent from one is not. A pass ends before the next annotated
+    frame, and where two passes meet their masks are mixed, each as far as it is believed
+    (`evavos_widget.sources`).
 
     Strictly, every annotation could change every frame, since all are remembered. As in
     MiVOS, one changes only the frames up to the next annotated ones; what was found elsewhere
@@ -165,6 +169,8 @@ class PassPropagator(Propagator):
     Parameters
     ----------
     device : str
+    merge : {'trust', 'nearest'}
+        Whether the passes from both sides count, or only that from the nearer one.
     """
 
     learned = True
@@ -172,8 +178,8 @@ class PassPropagator(Propagator):
     live = 4
     """Passes that keep what they remember between calls, the latest."""
 
-    def __init__(self, device: str) -> None:
-        self.device = device
+    def __init__(self, device: str, merge: str = "trust") -> None:
+        self.device, self.merge = device, check_merge(merge)
         self._video: Video | None = None
         self._passes: list[Pass] = []
         self._level = 0
@@ -210,13 +216,13 @@ class PassPropagator(Propagator):
 
     def _found(
         self,
-        needs: Needs,
+        sides: Sides,
         passes: Mapping[Need, Pass],
         annotations: Mapping[int, Annotation],
         frame: int,
     ) -> dict[int, Tensor]:
         """Log odds of objects against the background on one frame, as `_spread`, mixed."""
-        return {obj: self._mixed(needed, passes, frame) for obj, needed in needs.items()}
+        return {obj: self._mixed(obj, reached, passes, frame) for obj, reached in sides.items()}
 
     def _together(self, log_odds: Tensor) -> Tensor:
         """Probabilities, (K + 1, H, W), from log odds, by default of the video's size too."""
@@ -238,8 +244,12 @@ class PassPropagator(Propagator):
         after: Mapping[int, Annotation],
         n_frames: int,
     ) -> set[int]:
-        """Frames around a changed annotation, up to the next ones that stayed as they were."""
-        return changed_frames(before, after, n_frames)
+        """Frames around a changed annotation, up to the next ones that stayed as they were.
+
+        Also those where passes are otherwise believed, see `sources.frames_affected`.
+        """
+        changed = changed_frames(before, after, n_frames)
+        return changed | frames_affected(before, after, n_frames, self.merge, through=False)
 
     def propagate(
         self,
@@ -263,23 +273,19 @@ class PassPropagator(Propagator):
             There is not enough memory for a frame.
         """
         check_request(video, annotations, frames)
-        if self._video is not video:
-            self._rest(0)
-            self._open(video)
-            self._video, self._passes = video, []
+        self._watch(video)
         self._level = 0  # memory that was short before need not be any more
         self._spare(0)
-        marks = {
-            o: {f: drawn(annotations[f], o) for f in objects_annotated(annotations, o)}
-            for o in objects
-        }
-        seen = {o: m for o, m in marks.items() if any(m.values())}
-        passes = self._assign(seen, reach_of(seen, frames))
+        known = {o: Known(annotations, o, self.merge, through=False) for o in objects}
+        table = {o: {f: known[o].reached(f) for f in sorted(set(frames))} for o in objects}
+        seen = {o: {f: drawn(annotations[f], o) for f in known[o].seen} for o in objects}
+        passes = self._assign(seen, reach_of(table))
         runs = [run for run in dict.fromkeys(passes.values()) if run.length < run.reach]
         waiting = {
             frame: {
                 passes[need]
-                for need in needs_of(seen, frame)
+                for o in objects
+                for need in needs_of(o, frame, table[o][frame])
                 if passes[need].length < abs(frame - need.source)
             }
             for frame in sorted(set(frames))
@@ -291,7 +297,7 @@ class PassPropagator(Propagator):
             found = None
             if frame is not None:
                 found = self._within_memory(
-                    lambda: self._merged(annotations, objects, seen, passes, frame)
+                    lambda: self._merged(annotations, objects, table, passes, frame)
                 )
                 unfinished -= 1
             done += 1
@@ -315,6 +321,13 @@ class PassPropagator(Propagator):
             self._rest(self.live)
             while len(self._passes) > 1 and sum(p.nbytes for p in self._passes) > PASS_BYTES:
                 self._passes.pop(0).rest()
+
+    def _watch(self, video: Video) -> None:
+        """Turn to a video, and forget another one."""
+        if self._video is not video:
+            self._rest(0)
+            self._open(video)
+            self._video, self._passes = video, []
 
     def _left(self, run: Pass) -> int:
         """Steps until a pass reaches what it has to."""
@@ -407,7 +420,7 @@ class PassPropagator(Propagator):
         self,
         annotations: Mapping[int, Annotation],
         objects: Sequence[int],
-        seen: Seen,
+        table: Table,
         passes: Mapping[Need, Pass],
         frame: int,
     ) -> np.ndarray:
@@ -415,29 +428,44 @@ class PassPropagator(Propagator):
         assert self._video is not None
         out = np.zeros((len(objects) + 1, self._video.height, self._video.width), np.float32)
         out[0] = 1
-        needs = {
-            o: needs_of({o: seen[o]}, frame) for o in objects if o in seen and frame not in seen[o]
-        }
-        found = self._found(needs, passes, annotations, frame)
+        sides = {o: table[o][frame] for o in objects if needs_of(o, frame, table[o][frame])}
+        found = self._found(sides, passes, annotations, frame)
         if found:
             together = self._together(torch.stack(list(found.values())))
             out[[0, *(objects.index(o) + 1 for o in found)]] = together.cpu().numpy()
         for k, obj in enumerate(objects, 1):
-            if frame in seen.get(obj, {}):
+            if any(r.source == frame for r in table[obj][frame]):
                 mask = annotations[frame].labels == obj
                 out[:, mask] = 0
                 out[k] = mask
         return out
 
-    def _mixed(self, needed: Sequence[Need], passes: Mapping[Need, Pass], frame: int) -> Tensor:
-        """Log odds of one object on a frame, as `_spread`, from one pass or two."""
-        found = []
-        for need in needed:
-            log_odds = torch.from_numpy(passes[need].log_odds(need.obj, frame))
-            found.append(self._spread(log_odds.to(self.device).float()[None])[0])
-        if len(found) == 1:
-            return found[0]
-        before, after = (need.source for need in needed)
-        share = (frame - before) / (after - before)
-        mixed = torch.lerp(found[0].sigmoid(), found[1].sigmoid(), share)
+    def _alone(self, need: Need, passes: Mapping[Need, Pass], frame: int) -> Tensor:
+        """Log odds of one object on a frame, as `_spread`, from one pass."""
+        log_odds = torch.from_numpy(passes[need].log_odds(need.obj, frame))
+        return self._spread(log_odds.to(self.device).float()[None])[0]
+
+    def _mixed(
+        self, obj: int, reached: Sequence[Reached], passes: Mapping[Need, Pass], frame: int
+    ) -> Tensor:
+        """Log odds of one object on a frame, as `_spread`, from all passes that bring it."""
+        needs = needs_of(obj, frame, reached)
+        if len(reached) == 1:
+            return self._alone(needs[0], passes, frame)
+        shares = dict(
+            zip((r.source for r in reached), _shares(reached, needs, passes, frame), strict=True)
+        )
+        mixed = sum(shares[n.source] * self._alone(n, passes, frame).sigmoid() for n in needs)
+        assert isinstance(mixed, Tensor)
         return mixed.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
+
+
+def _shares(
+    reached: Sequence[Reached], needs: Sequence[Need], passes: Mapping[Need, Pass], frame: int
+) -> list[float]:
+    """How far each source is believed, given what its pass found."""
+    arrived = {}
+    for need in needs:
+        log_odds = passes[need].log_odds(need.obj, frame).astype(np.float32)
+        arrived[need.source] = 1 / (1 + np.exp(-log_odds.clip(-60, 60)))
+    return shares_of(frame, reached, arrived)

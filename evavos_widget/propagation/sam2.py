@@ -45,6 +45,8 @@ class Sam2Propagator(PassPropagator):
         downloaded if they are not there, or a folder that ``save_pretrained`` wrote.
     device : str, optional
         A GPU where there is one, by default.
+    merge : {'trust', 'nearest'}
+        As for `PassPropagator`.
 
     Raises
     ------
@@ -57,10 +59,14 @@ class Sam2Propagator(PassPropagator):
     name = "sam2"
 
     def __init__(
-        self, weights: str | os.PathLike[str] = DEFAULT, device: str | None = None
+        self,
+        weights: str | os.PathLike[str] = DEFAULT,
+        device: str | None = None,
+        *,
+        merge: str = "trust",
     ) -> None:
         self._model, self._pictures = load_sam2(weights, device, "video")
-        super().__init__(str(self._model.device))
+        super().__init__(str(self._model.device), merge)
         self._features = ByteBoundedCache(FEATURE_BYTES)
 
     def _open(self, video: Video) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from evavos_widget import checkpoints
-from evavos_widget.loop import Annotation
+from evavos_widget.loop import Annotation, Steps
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusion
 from evavos_widget.networks.memory import CHUNK_ELEMENTS, readout, tokens
 from evavos_widget.networks.stcn import VALUE, aggregate
 from evavos_widget.networks.stcn_weights import ready_stcn
-from evavos_widget.propagation.between import Need
-from evavos_widget.propagation.passes import MOST_CERTAIN, Needs, Pass, PassPropagator, Walk
+from evavos_widget.propagation.between import Need, needs_of
+from evavos_widget.propagation.chained import check_request
+from evavos_widget.propagation.located import located
+from evavos_widget.propagation.passes import MOST_CERTAIN, Pass, PassPropagator, Sides, Walk
 from evavos_widget.propagation.stcn_frames import Frames
 from evavos_widget.propagation.stcn_memory import Memory
 
@@ -41,6 +43,9 @@ MEMORY_FRAMES = 100
 SMALLEST_CHUNK = 2**15
 """Affinities held at once where memory is short; less would not help."""
 
+LEAST_TRUST = 0.05
+"""Annotations that are trusted less are as far away for the fusion as this makes them."""
+
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -48,8 +53,12 @@ class StcnPropagator(PassPropagator):
     """Carries masks in passes, as `PassPropagator` says, with STCN.
 
     All frames annotated for an object are permanent memory; every fifth frame of a pass is
-    remembered until its end. Where two passes meet their masks are mixed linearly by distance,
-    or with MiVOS's fusion network.
+    remembered until its end. Where two passes meet their masks are mixed as far as each is
+    believed, or with MiVOS's fusion network.
+
+    Where an annotation consists of points, they go straight into the value encoder, as in
+    Point-STCN (Point-VOS Sec. 4.1), and what is remembered of the frame is that; weights for it
+    come of ``evavos train stcn-points``.
 
     Parameters
     ----------
@@ -68,9 +77,12 @@ class StcnPropagator(PassPropagator):
         the annotation changed.
     compiled : bool, optional
         Whether ``torch.compile`` is used: minutes at first, faster then on a GPU.
+    merge : {'trust', 'nearest'}
+        As for `PassPropagator`.
     """
 
     name = "stcn"
+    accepts = frozenset({"mask", "points"})
 
     live = 0
     # What a pass remembers is large, soon computed again from what it found, and has room for
@@ -85,8 +97,9 @@ class StcnPropagator(PassPropagator):
         top_k: int = TOP_K,
         fusion: str | os.PathLike[str] | None = None,
         compiled: bool = False,
+        merge: str = "trust",
     ) -> None:
-        super().__init__(chosen_device(device))
+        super().__init__(chosen_device(device), merge)
         if precision is not None and precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}; choose from {sorted(PRECISIONS)}.")
         kind = fastest_type(self.device) if precision is None else PRECISIONS[precision]
@@ -94,6 +107,30 @@ class StcnPropagator(PassPropagator):
         self._network = ready_stcn(path, self.device, kind, compiled=compiled)
         self._fusion = None if fusion is None else ready_fusion(fusion, self.device)
         self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Steps:
+        """Masks of `objects` on `frames`; see `PassPropagator.propagate`."""
+        check_request(video, annotations, frames)
+        self._watch(video)
+        whole = located(annotations, self._probabilities)
+        yield from super().propagate(video, whole, objects, frames)
+
+    @torch.inference_mode()
+    def _probabilities(self, frame: int, annotation: Annotation) -> dict[int, np.ndarray]:
+        """Of the objects of an annotation that have points, (H, W), read out of their own frame."""
+        objects = tuple(annotation.points)
+        frames = self._frames
+        memory = Memory(1, 0, frames.cells, len(objects), frames.like)
+        memory.add(*frames.annotated_value(frame, annotation, objects))
+        found = torch.from_numpy(self._read(memory, frame, len(objects))).to(self.device)
+        together = self._together(self._spread(found)).cpu().numpy()
+        return dict(zip(objects, together[1:], strict=True))
 
     def _open(self, video: Video) -> None:
         self._frames = Frames(video, self._network)
@@ -153,41 +190,42 @@ class StcnPropagator(PassPropagator):
 
     def _found(
         self,
-        needs: Needs,
+        sides: Sides,
         passes: Mapping[Need, Pass],
         annotations: Mapping[int, Annotation],
         frame: int,
     ) -> dict[int, Tensor]:
-        found = super()._found(needs, passes, annotations, frame)
+        found = super()._found(sides, passes, annotations, frame)
         if found and self._fusion is not None:
-            found.update(self._fused(self._fusion, needs, passes, annotations, frame))
+            found.update(self._fused(self._fusion, sides, passes, annotations, frame))
         return found
 
     def _fused(
         self,
         fusion: Fusion,
-        needs: Needs,
+        sides: Sides,
         passes: Mapping[Need, Pass],
         annotations: Mapping[int, Annotation],
         frame: int,
     ) -> dict[int, Tensor]:
         """As `_found`, of the objects whose two passes the network can fuse."""
+        needs = {obj: needs_of(obj, frame, reached) for obj, reached in sides.items()}
         # Of each object its first and its last pass, which may be the same, objects together.
-        sides = [
+        ends = [
             aggregate(
-                torch.stack([self._mixed([n[i]], passes, frame) for n in needs.values()]).sigmoid()
+                torch.stack([self._alone(n[i], passes, frame) for n in needs.values()]).sigmoid()
             )
             for i in (0, -1)
         ]
         image, features = self._frames.look(frame)
         fused = {}
         for k, (obj, needed) in enumerate(needs.items(), 1):
-            older = _older(needed, passes)
+            older = _older(needed, passes) if len(sides[obj]) == len(needed) else None
             if older is None:
                 continue
             first, last = needed
             newer = last if older is first else first
-            before = self._mixed([older], passes, newer.source).sigmoid()
+            before = self._alone(older, passes, newer.source).sigmoid()
             difference = aligned_difference(
                 self._frames.drawing((annotations[newer.source].labels == obj)[None])[:, 0].float(),
                 aggregate(before[None])[1:],
@@ -195,9 +233,12 @@ class StcnPropagator(PassPropagator):
                 tokens(features.key),
                 self._frames.cells,
             )
-            gap = last.source - first.source
-            masks = [sides[0 if need is first else 1][k][None, None] for need in (older, newer)]
-            distances = [abs(frame - need.source) / gap for need in (older, newer)]
+            masks = [ends[0 if need is first else 1][k][None, None] for need in (older, newer)]
+            # The network was taught distances in parts of the gap; less trust is farther away.
+            apart = {
+                r.source: abs(frame - r.source) / max(r.trust, LEAST_TRUST) for r in sides[obj]
+            }
+            distances = [apart[need.source] / sum(apart.values()) for need in (older, newer)]
             alone = fusion(image.float(), *masks, difference, distances)[0, 0]
             fused[obj] = alone.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
         return fused

@@ -14,11 +14,13 @@ from torch.nn import functional
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.devices import give_memory_back
+from evavos_widget.networks.discs import on_grid, point_discs
 from evavos_widget.networks.memory import tokens
 from evavos_widget.networks.stcn import (
     CELL,
     DEEP,
     KEY,
+    POINT_RADIUS,
     QUARTER,
     STCN,
     VALUE,
@@ -143,17 +145,26 @@ class Frames:
         self, frame: int, annotation: Annotation, objects: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
         """Key and value of an annotated frame, as `value` gives them."""
-        marks = tuple(drawn(annotation, o) for o in np.unique(annotation.labels) if o)
+        marks = tuple(drawn(annotation, o) for o in sorted(annotation.present))
 
         def make() -> _Value:
-            labels = annotation.labels
-            masks = np.stack([labels == o for o in objects]).astype(np.float32)
+            present = sorted({*annotation.present, *objects})
+            each = {o: self._drawn(annotation, o) for o in present}
+            masks = torch.stack([each[o] for o in objects])
             # An object that is annotated here but not carried along is still another one.
-            others = (labels > 0).astype(np.float32) - masks
-            return _Value(self.value(frame, *(self.drawing(m) for m in (masks, others))))
+            others = (torch.stack(list(each.values())).sum(0) - masks).clamp(0, 1)
+            return _Value(self.value(frame, masks, others))
 
         value = self._values.get((frame, tuple(objects), marks), make).value
         return tokens(self.features(frame).key), value
+
+    def _drawn(self, annotation: Annotation, obj: int) -> Tensor:
+        """The mask of an object, or its points as discs, as the value encoder takes them."""
+        points = annotation.points.get(obj)
+        if points is None:
+            return self.drawing((annotation.labels == obj)[None].astype(np.float32))[0]
+        discs = point_discs(on_grid(points, annotation.shape, self.size), self.size, POINT_RADIUS)
+        return self.drawing(discs[None])[0]
 
     def drawing(self, masks: np.ndarray) -> Tensor:
         """Masks, (K, H, W), as the value encoder takes them."""

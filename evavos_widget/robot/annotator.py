@@ -1,18 +1,23 @@
 """The robot annotator: answers from ground truth through the door a person uses.
 
 EVA-VOS Sec. 3, "Human annotator simulation": three clicks one by one, each on the largest error
-that is left and each prediction feeding the next. Drawn masks, boxes and scribbles come from the
-truth too; how exact it all is, is up to the robot's hand.
+that is left and each prediction feeding the next. So it is by default; in the manner of a person
+it looks at what each click does. Drawn masks, boxes and scribbles come from the truth too; how
+exact it all is, is up to the robot's hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.loop import FIRST_CLICKS, FIRST_TYPES
+from evavos_widget.metrics import VOID, jaccard
+from evavos_widget.point_selection.proposals import contradictions, propose_on_frame
+from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
 from evavos_widget.robot.hand import Hand
@@ -23,10 +28,15 @@ if TYPE_CHECKING:
     from evavos_widget.points import Candidate
     from evavos_widget.session import Session
 
-__all__ = ["VERIFICATIONS", "RobotAnnotator"]
+__all__ = ["MANNERS", "Manner", "RobotAnnotator"]
 
-VERIFICATIONS = 10
-"""Proposed points that are verified in one annotation of type ``'points'``; our choice."""
+Manner = Literal["paper", "person"]
+
+MANNERS: tuple[Manner, ...] = get_args(Manner)
+"""How it clicks: so many times whatever comes of it, as in the paper; or with its eyes open."""
+
+LEAST_GAIN = 0.005
+"""A person sees no use in a click that gains less IoU than this, and stops; our choice."""
 
 
 class RobotAnnotator:
@@ -36,7 +46,13 @@ class RobotAnnotator:
     ----------
     ground_truth : mapping of frame -> (H, W) uint8 label map
     clicks : int
-        Clicks per interaction; 3 (EVA-VOS Sec. 3).
+        Clicks per interaction; 3 (EVA-VOS Sec. 3). In the manner of a person the most it makes.
+        Where objects begin with clicks, the first mask gets up to `loop.FIRST_CLICKS`.
+    manner : {'paper', 'person'}
+        A person takes a click back that made the mask worse, and stops there or where a click
+        gains next to nothing; every click made is charged, also the one that was taken back.
+    first : {'mask', 'clicks'}
+        What `begin` gives.
     placement : {'distance', 'centroid'}
         See `evavos_widget.robot.clicks.corrective_click`.
     hand : Hand, optional
@@ -52,21 +68,55 @@ class RobotAnnotator:
         ground_truth: Mapping[int, np.ndarray],
         *,
         clicks: int = 3,
+        manner: Manner = "paper",
+        first: str = "mask",
         placement: Placement = "distance",
         hand: Hand | None = None,
         verifier: Verifier | None = None,
         selector: str | PointSelector = f"largest-effect:{VERIFICATIONS}",
     ) -> None:
+        if manner not in MANNERS:
+            raise ValueError(f"manner is {manner!r}; choose from {list(MANNERS)}.")
+        if first not in FIRST_TYPES:
+            raise ValueError(f"first is {first!r}; choose from {list(FIRST_TYPES)}.")
         self.ground_truth = ground_truth
-        self.clicks = clicks
+        self.clicks, self.manner, self.first = clicks, manner, first
         self.placement: Placement = placement
         self.hand = hand or Hand()
         self.verifier = verifier or Verifier(ground_truth)
         self.selector: PointSelector = engines.create("point_selector", selector)
 
+    def begin(self, session: Session, frame: int, obj: int) -> None:
+        """Give an object its first annotation, on a frame that shows it."""
+        self._annotate(session, frame, obj, self.first)
+
+    def begin_all(self, session: Session) -> None:
+        """Give all objects of the truth their first annotation, each where it is first seen.
+
+        Raises
+        ------
+        ValueError
+            The ids of the truth are not those that a session gives, 1, 2, 3, ...
+        """
+        first: dict[int, int] = {}
+        for frame in sorted(self.ground_truth):
+            for obj in np.unique(self.ground_truth[frame]).tolist():
+                first.setdefault(obj, frame)
+        for nothing in (0, VOID):
+            first.pop(nothing, None)
+        for obj, frame in sorted(first.items()):
+            if session.add_object() != obj:
+                raise ValueError(
+                    f"the truth has the objects {sorted(first)}, and a session numbers its own "
+                    "from 1 on; number them so."
+                )
+            self.begin(session, frame, obj)
+
     def answer(self, session: Session, suggestion: Suggestion) -> None:
         """Annotate what the suggestion asks for and commit it to the session."""
-        frame, obj, kind = suggestion.frame, suggestion.object, suggestion.kind
+        self._annotate(session, suggestion.frame, suggestion.object, suggestion.kind)
+
+    def _annotate(self, session: Session, frame: int, obj: int, kind: str) -> None:
         truth = self.ground_truth[frame] == obj
         clicks: list[Click] = []
         proposed = self._proposed(session, frame, obj) if kind == "points" else []
@@ -94,35 +144,45 @@ class RobotAnnotator:
         session.annotate(frame, mask, objects=[obj], kind=kind, clicks=made)
 
     def click(self, session: Session, frame: int, obj: int) -> tuple[np.ndarray, list[Click]]:
-        """Corrective clicks, one by one; the mask they lead to and the clicks made."""
+        """Corrective clicks, one by one; the mask they lead to and all the clicks made."""
         truth = self.ground_truth[frame] == obj
         mask = session.masks[frame] == obj
+        begun = any(obj in annotation.present for annotation in session.annotations.values())
+        most = self.clicks if begun or self.first == "mask" else max(self.clicks, FIRST_CLICKS)
         clicks: list[Click] = []
-        for n in range(self.clicks):
+        for n in range(most):
             click = corrective_click(mask, truth, self.placement)
             if click is None:
                 break
             clicks.append(self.hand.click(click, truth.shape, frame, obj, n))
-            mask = session.predict(frame, obj, clicks=clicks).mask
+            before, mask = mask, session.predict(frame, obj, clicks=clicks).mask
+            if self.manner == "person":
+                gain = jaccard(mask, truth) - jaccard(before, truth)
+                if gain < 0:
+                    # The same click would follow, so that there is nothing more to try.
+                    mask = before
+                    if n:
+                        mask = session.predict(frame, obj, clicks=clicks[:-1]).mask
+                if gain < LEAST_GAIN:
+                    break
         return mask, clicks
 
     def _proposed(self, session: Session, frame: int, obj: int) -> list[Candidate]:
-        probabilities = session.probabilities(frame, obj)
-        if probabilities is None:
-            return []
-        return self.selector.select(session.video, {frame: probabilities})
+        return propose_on_frame(session, frame, obj, self.selector)
 
     def _verify(self, session: Session, frame: int, obj: int, proposed: list[Candidate]) -> None:
-        """Label the points, and commit the mask that the answers lead to as clicks."""
+        """Label the points, and commit the mask that the answers lead to.
+
+        Those that contradict the mask correct it as clicks; where none does, it is accepted.
+        """
         self.verifier.answer(session, obj, proposed)
-        said = session.points[frame, obj]
-        clicks = [Click(p.x, p.y, p.label == "positive") for p in said if p.label != "unknown"]
         mask = session.masks[frame] == obj
+        clicks = contradictions(session.points[frame, obj], mask)
+        kind = "verified"
         if clicks:
-            mask = session.predict(frame, obj, clicks=clicks).mask
-        made = [(c.x, c.y, c.positive) for c in clicks]
+            mask, kind = session.predict(frame, obj, clicks=clicks).mask, "clicks"
         # The answers were paid for as they were given.
-        session.annotate(frame, mask, objects=[obj], kind="clicks", clicks=made, seconds=0)
+        session.annotate(frame, mask, objects=[obj], kind=kind, clicks=clicks, seconds=0)
 
     def _scribble(self, session: Session, frame: int, obj: int) -> np.ndarray:
         """A stroke through what is missed most, and one through what is wrong most."""

@@ -75,8 +75,9 @@ def measured_costs(
     """Costs as the journals of sessions have them.
 
     Every annotation counts, whether it was undone later or not, since it took its time. A
-    cost is the median over annotations of one object; that of clicks is a line through
-    the number of clicks (Theil-Sen), so that a break that somebody took does not count.
+    cost is the median over annotations of one object, or over verified points; that of clicks
+    is a line through the number of clicks (Theil-Sen), so that a break that somebody took does
+    not count.
     Older sessions measured pauses as work: what took longer than its clicks can explain
     (`PAUSE` before each, and before the commit) says nothing of its cost and is only counted.
 
@@ -111,6 +112,9 @@ def measured_costs(
             if event["kind"] == "annotate" and event["type"] in seconds:
                 each = event["seconds"] / len(event["objects"])
                 seconds[event["type"]].append((each, len(event["clicks"])))
+            elif event["kind"] == "points.label":
+                n = len(event["points"])
+                seconds["points"] += [(event["seconds"] / n, 0)] * n
     costs = Costs()
     for kind, every in seconds.items():
         made = [(s, n) for s, n in every if s <= _longest(kind, n)]
@@ -127,7 +131,8 @@ def measured_costs(
 
 def _longest(kind: str, clicks: int) -> float:
     """Seconds that an annotation can take without a pause; any number where strokes are drawn."""
-    return PAUSE * (clicks + 1) if kind in ("clicks", *STATEMENTS) else float("inf")
+    short = kind in ("clicks", "points", *STATEMENTS)
+    return PAUSE * (clicks + 1) if short else float("inf")
 
 
 def _line(seconds: np.ndarray, clicks: np.ndarray) -> tuple[float, float]:

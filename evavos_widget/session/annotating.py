@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import zlib
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from evavos_widget import formats
 from evavos_widget.corrections import as_told
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.masks import as_label_map
+from evavos_widget.metrics import jaccard
 from evavos_widget.points import Point, as_points
+from evavos_widget.probabilities import predicted_trust
 from evavos_widget.prompts import Box, Click, Costs, Prediction, Prompts, Scribble
 from evavos_widget.session import checks
 from evavos_widget.session.events import Annotate, Event, pack_label_map
@@ -32,6 +35,7 @@ class AnnotatedSession(SessionView):
     predictor: MaskPredictor
     costs: Costs
     _scores: dict[tuple[int, int], tuple[int, float]]
+    _latest: tuple[tuple[Any, ...], np.ndarray] | None
 
     # -- objects --------------------------------------------------------------
 
@@ -134,8 +138,27 @@ class AnnotatedSession(SessionView):
             self.video.frame(frame), prompts, key=(self.video.token, frame)
         )
         prediction = as_told(prediction, prompts)
-        self._scores[frame, obj] = (_digest(prediction.mask), float(prediction.score))
+        before = self._before_the_last(frame, obj, prompts)
+        quality = float(state.quality[obj][frame])
+        trust = predicted_trust(
+            float(prediction.score),
+            float(jaccard(before, prediction.mask)),
+            None if np.isnan(quality) else quality,
+            self.predictor.trust_weights,
+        )
+        self._scores[frame, obj] = (_digest(prediction.mask), trust)
+        self._latest = (_prompted(frame, obj, prompts), prediction.mask)
         return prediction
+
+    def _before_the_last(self, frame: int, obj: int, prompts: Prompts) -> np.ndarray:
+        """The mask that the last click was an answer to: of the clicks before, or on the frame."""
+        if prompts.clicks and self._latest is not None:
+            prompted, mask = self._latest
+            if prompted == _prompted(frame, obj, replace(prompts, clicks=prompts.clicks[:-1])):
+                return mask
+        previous = prompts.previous_mask
+        shape = self.video.height, self.video.width
+        return np.zeros(shape, bool) if previous is None else previous
 
     def _held_by_others(self, frame: int, obj: int) -> np.ndarray | None:
         """Where other objects were annotated on a frame, ``(H, W)`` bool."""
@@ -173,8 +196,9 @@ class AnnotatedSession(SessionView):
         clicks : sequence of Click or (x, y, positive)
             The clicks that led to it, for the record.
         trust : float in [0, 1], optional
-            Expected IoU with the truth. By default 1, and of a mask that `predict` made from
-            prompts what the predictor said of it.
+            Expected IoU with the truth. By default 1; of a mask that `predict` made from
+            prompts `probabilities.predicted_trust`, and where prompts left the frame's mask as
+            it was its predicted quality.
 
         Returns
         -------
@@ -217,14 +241,20 @@ class AnnotatedSession(SessionView):
     def _trust(
         self, frame: int, obj: int, labels: np.ndarray, kind: str, given: float | None
     ) -> float:
-        """What an object's mask is worth: as given, or as the predictor that made it said."""
+        """What an object's mask is worth: as given, or as is predicted of what prompts made."""
         if given is not None:
             if not 0 <= given <= 1:
                 raise ValueError(f"trust is {given}; give 0 (none) to 1 (the truth).")
             return float(given)
-        digest, score = self._scores.get((frame, obj), (None, 1.0))
-        predicted = kind in PROMPTED and digest == _digest(labels == obj)
-        return min(max(score, 0.0), 1.0) if predicted else 1.0
+        if kind not in PROMPTED:
+            return 1.0
+        mask = labels == obj
+        digest, trust = self._scores.get((frame, obj), (None, 1.0))
+        if digest == _digest(mask):
+            return trust
+        quality = float(self._state.quality[obj][frame])
+        unchanged = quality == quality and np.array_equal(self._state.masks[frame] == obj, mask)
+        return min(max(quality, 0.0), 1.0) if unchanged else 1.0
 
     def accept(
         self, frame: int, objects: Collection[int] | None = None, *, seconds: float | None = None
@@ -426,6 +456,13 @@ class AnnotatedSession(SessionView):
 
 def _as_clicks(clicks: Iterable[Click | tuple[float, float, Any]]) -> tuple[Click, ...]:
     return tuple(c if isinstance(c, Click) else Click(c[0], c[1], bool(c[2])) for c in clicks)
+
+
+def _prompted(frame: int, obj: int, prompts: Prompts) -> tuple[Any, ...]:
+    """What tells one series of prompts from another."""
+    before = prompts.previous_mask
+    start = None if before is None else _digest(before)
+    return frame, obj, start, prompts.clicks, repr(prompts.box), repr(prompts.scribbles)
 
 
 def _digest(mask: np.ndarray) -> int:

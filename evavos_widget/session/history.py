@@ -32,9 +32,16 @@ class Kept:
 
 
 class History:
-    """Two stacks of states around the present one."""
+    """Two stacks of states around the present one.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    limit : int
+        How many changes undo can take back.
+    """
+
+    def __init__(self, limit: int = HISTORY_LIMIT) -> None:
+        self._limit = limit
         self._undo: list[Kept] = []
         self._redo: list[Kept] = []
 
@@ -55,7 +62,7 @@ class History:
     def add(self, line: int, label: str, before: State) -> None:
         """A change was made; there is nothing to bring back any more."""
         self._undo.append(Kept(line, label, before))
-        del self._undo[:-HISTORY_LIMIT]
+        del self._undo[: -self._limit]
         self._redo.clear()
 
     def step(self, direction: str, now: State) -> State:
@@ -76,6 +83,10 @@ class History:
             snoozed=state.snoozed,
             points=state.points,
         )
+
+    def past(self) -> Iterator[State]:
+        """The states that undo leads to, the oldest first."""
+        return (kept.state for kept in self._undo)
 
     def states(self) -> Iterator[State]:
         """Every state in it: those to undo to, the oldest first, then those to redo to."""

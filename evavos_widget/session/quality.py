@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evavos_widget.loop import objects_annotated
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.probabilities import predicted_quality
 from evavos_widget.session.state import CurvePoint, State
+from evavos_widget.sources import QUALITY_OF_NOTHING, Known
 
 __all__ = ["TrueQuality", "curve_point", "quality_of_frame"]
-
-QUALITY_OF_NOTHING = 0.5
-"""Predicted J&F of an object that a pass leaves without a pixel: it is gone, and that is right, or
-it was lost, and all is wrong. An empty mask does not say which."""
 
 
 def quality_of_frame(
@@ -24,6 +20,7 @@ def quality_of_frame(
     ids: Sequence[int],
     probabilities: np.ndarray,
     weights: tuple[float, float, float],
+    merge: str,
 ) -> dict[int, np.ndarray]:
     """`State.quality` after a frame was propagated.
 
@@ -36,6 +33,8 @@ def quality_of_frame(
     probabilities : (K + 1, H, W) float array
     weights : three floats
         See `probabilities.QUALITY_WEIGHTS`.
+    merge : str
+        See `sources.MERGES`.
     """
     annotation = state.annotations.get(frame)
     spoken = annotation.objects if annotation else frozenset()
@@ -43,14 +42,16 @@ def quality_of_frame(
     winners = probabilities.argmax(axis=0)
     for k, obj in enumerate(ids, start=1):
         quality[obj] = quality[obj].copy()
-        annotated = objects_annotated(state.annotations, obj)
+        known = Known(state.annotations, obj, merge)
         if obj in spoken:
-            quality[obj][frame] = 1.0
-        elif annotated and not (winners == k).any():
+            quality[obj][frame] = known.trust[frame]
+        elif known.frames and not (winners == k).any():
             quality[obj][frame] = QUALITY_OF_NOTHING
-        elif annotated:
-            distance = min(abs(frame - f) for f in annotated)
-            quality[obj][frame] = predicted_quality(probabilities[k], distance, weights)
+        elif known.frames:
+            # What is carried on is at best as good as where it comes from.
+            distance = min(abs(frame - f) for f in known.frames)
+            arrived = predicted_quality(probabilities[k], distance, weights)
+            quality[obj][frame] = known.believed(frame) * arrived
         else:
             quality[obj][frame] = np.nan
     return quality

@@ -21,6 +21,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.features import FeatureStore
 from evavos_widget.loop import (
+    FIRST_TYPES,
     Annotation,
     AnnotationSelector,
     FrameSelector,
@@ -38,6 +39,7 @@ from evavos_widget.session.annotating import AnnotatedSession
 from evavos_widget.session.quality import TrueQuality, curve_point, quality_of_frame
 from evavos_widget.session.state import State
 from evavos_widget.session.storage import folder_of, read_header
+from evavos_widget.sources import check_merge
 from evavos_widget.video import Video
 
 __all__ = ["Session"]
@@ -59,6 +61,12 @@ class Session(AnnotatedSession):
         `evavos_widget.loop`. Where the weights of a named propagator or predictor cannot
         be used, one that needs none takes its place, and `warnings` says so; `notices` has the
         terms of weights that not everybody may use for everything.
+    merge : {'trust', 'nearest'}
+        How a propagator that is given by name makes one mask of those that arrive from several
+        annotations, see `evavos_widget.sources`.
+    first : {'mask', 'clicks'}
+        What is suggested for an object of which there is nothing yet: a drawn mask, as in the
+        paper, or clicks.
     path : path, 'auto' or None
         Folder of the journal. ``'auto'``: ``<video name>.evavos`` in the working
         directory. A folder that already holds a session of the same video is
@@ -102,6 +110,8 @@ class Session(AnnotatedSession):
         predictor: str | MaskPredictor = "compact",
         frame_selector: str | FrameSelector = "farthest-in-time",
         annotation_selector: str | AnnotationSelector = "rule",
+        merge: str = "trust",
+        first: str = "mask",
         path: str | os.PathLike[str] | None = "auto",
         ground_truth: Mapping[int, np.ndarray] | None = None,
         costs: Costs | None = None,
@@ -109,6 +119,9 @@ class Session(AnnotatedSession):
         device: str | None = None,
         read_only: bool = False,
     ) -> None:
+        check_merge(merge)
+        if first not in FIRST_TYPES:
+            raise ValueError(f"first is {first!r}; choose from {list(FIRST_TYPES)}.")
         opened = video if isinstance(video, Video) else Video.open(video)
         self.costs = costs or Costs()
         self.ground_truth = ground_truth
@@ -123,7 +136,9 @@ class Session(AnnotatedSession):
         }
         self.propagator: Propagator
         self.predictor: MaskPredictor
-        self.propagator, no_weights = engines.create_or_fall_back("propagator", propagator, device)
+        self.propagator, no_weights = engines.create_or_fall_back(
+            "propagator", propagator, device, merge=merge
+        )
         self.predictor, none_either = engines.create_or_fall_back("predictor", predictor, device)
         notices = [engine.notice for engine in (self.propagator, self.predictor)]
         replaced = [sentence for sentence in (no_weights, none_either) if sentence]
@@ -135,9 +150,9 @@ class Session(AnnotatedSession):
         self.annotation_selector: AnnotationSelector = engines.create(
             "annotation_selector", annotation_selector
         )
-        self.budget = budget
+        self.budget, self.first = budget, first
         self._features = FeatureStore()
-        self._scores = {}
+        self._scores, self._latest = {}, None
         self._true_quality: TrueQuality | None = None
         super().__init__(opened, self.propagator.affected, engine_names, path, read_only)
         for sentence in self._storage.warnings:
@@ -175,7 +190,10 @@ class Session(AnnotatedSession):
     @property
     def state(self) -> LoopState:
         """What the selectors see; a consistent picture of one moment."""
-        s = self._state
+        return self._seen(self._state)
+
+    def _seen(self, s: State) -> LoopState:
+        """What the selectors see of a state."""
         columns = [s.quality[o] for o in s.ids]
         quality = np.stack(columns, axis=1) if columns else np.zeros((self.video.n_frames, 0))
         return LoopState(
@@ -190,6 +208,7 @@ class Session(AnnotatedSession):
             seconds=s.seconds,
             budget=self.budget,
             features=self._features,
+            first=self.first,
         )
 
     @property
@@ -278,8 +297,8 @@ class Session(AnnotatedSession):
         labels = np.array([0, *ids], dtype=np.uint8)[probabilities.argmax(axis=0)]
         revision = self.revision + 1
         self._probabilities.put(frame, revision, ids, probabilities)
-        weights = self.propagator.quality_weights
-        quality = quality_of_frame(self._state, frame, ids, probabilities, weights)
+        weights, merge = self.propagator.quality_weights, self.propagator.merge
+        quality = quality_of_frame(self._state, frame, ids, probabilities, weights, merge)
         changed = replace(self._state, quality=quality, stale=self._state.stale - {frame})
         self._timeline.show(changed.with_masks({frame: labels}, revision))
         self._emit("frame", {"frame": frame})

@@ -320,7 +320,8 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
     stale = state.stale | affected(state.annotations, annotations, len(state.revisions))
     quality = {o: q.copy() if o in objects else q for o, q in state.quality.items()}
     for obj in objects:
-        quality[obj][frames] = 1.0
+        for frame in frames:
+            quality[obj][frame] = annotations[frame].trust(obj)
     new_round = Round(
         tuple(frames),
         tuple(sorted(objects)),
@@ -339,9 +340,9 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
 
 
 def _source(event: Annotate, obj: int, there: bool, old: Annotation | None) -> Source:
-    if not there:
-        return Source("absent")
     trust = event.get("trust", {}).get(str(obj), 1.0)
+    if not there:
+        return Source("absent", trust)
     before = _mark(old.sources[obj]) if old and obj in old.objects else None
     corrects = obj in event.get("corrects", ()) and before in (None, "corrected", "verified")
     return Source(SOURCE_OF[event["type"]], trust, corrects)

@@ -25,6 +25,7 @@ class Timeline:
     state : State
     affected : callable
         `Propagator.affected`.
+    history : History, optional
 
     Attributes
     ----------
@@ -34,9 +35,9 @@ class Timeline:
         Grows when K or the objects change: a running pass then works on old news.
     """
 
-    def __init__(self, state: State, affected: Affected) -> None:
+    def __init__(self, state: State, affected: Affected, history: History | None = None) -> None:
         self.state = state
-        self.history = History()
+        self.history = history or History()
         self.revision = 0
         self.generation = 0
         self._affected = affected

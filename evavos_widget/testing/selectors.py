@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from evavos_widget.explanation import explained_frames, explained_types
 from evavos_widget.loop import (
+    Annotation,
     AnnotationChoice,
     FrameChoice,
     FrameSelector,
     LoopState,
     Round,
+    Source,
     objects_annotated,
 )
 from evavos_widget.masks import LabelMaps
@@ -40,11 +43,13 @@ FRAME_PROMISES = Promises(
         "one line",
         "frame-of-the-video": "the frame is one of the video, from 0 to N - 1",
         "object-to-ask-for": "the object is one of `state.objects`",
-        "not-annotated": "the frame is not annotated for that object yet",
+        "not-annotated": "the frame is not annotated for that object yet, or with a trust below 1",
         "not-snoozed": "the annotator did not put that frame and object off",
         "knows-when-to-stop": "where every frame is annotated or put off, the choice is None",
         "any-state": "it chooses in any state: no object, no annotation, no quality, one frame",
         "deterministic": "the same state gives the same choice, whoever else draws lots",
+        "explains-its-choice": "where explain says something, it has a score for every frame and "
+        "object, and the choice is among the largest",
     },
 )
 
@@ -58,6 +63,8 @@ ANNOTATION_PROMISES = Promises(
         "gain-is-a-difference": "the expected gain is a difference of J&F, from -1 to 1",
         "any-state": "it chooses in any state: no quality, no mask, one frame",
         "deterministic": "the same state and frame give the same choice, whoever else draws lots",
+        "explains-its-choice": "where explain says something, the types' probabilities sum to 1, "
+        "and the chosen type is among them",
     },
 )
 
@@ -149,9 +156,22 @@ def _states() -> Iterator[tuple[str, LoopState]]:
     yield "a locked object", _state({0: (LOCKED, *IDS), 4: (LOCKED,)}, objects=(IDS[1],))
     yield "an object that nobody annotated", _state({0: (IDS[0],)})
     yield "one frame left", _state({f: IDS if f != 3 else (IDS[1],) for f in range(9)})
+    yield "annotations in doubt", _doubted(_state(some))
+    yield "every frame in doubt", _doubted(_state(dict.fromkeys(range(9), IDS)))
     yield "no annotation", _state({})
     yield "no budget, no rounds", replace(_state({0: IDS}), budget=None, rounds=(), seconds=0.0)
     yield "two frames", _state({1: IDS}, n_frames=2)
+
+
+def _doubted(state: LoopState) -> LoopState:
+    """The same with annotations that came of clicks, each trusted less than the one before."""
+    annotations = {
+        frame: Annotation(
+            a.labels, a.objects, {o: Source("clicked", 0.9 / (n + 1)) for o in a.objects}
+        )
+        for n, (frame, a) in enumerate(state.annotations.items())
+    }
+    return replace(state, annotations=annotations)
 
 
 def _ends() -> Iterator[tuple[str, LoopState]]:
@@ -210,10 +230,12 @@ def _select(engine: FrameSelector, state: LoopState, where: str) -> FrameChoice 
             "object-to-ask-for",
             f"it chose object {choice.object!r}, and there are {state.objects} ({where}).",
         )
-    if frame in objects_annotated(state.annotations, choice.object):
+    known = objects_annotated(state.annotations, choice.object)
+    if frame in known and state.annotations[frame].trust(choice.object) == 1:
         fail(
             "not-annotated",
-            f"it chose frame {frame}, which is annotated for object {choice.object} ({where}).",
+            f"it chose frame {frame}, which is annotated for object {choice.object} and not in "
+            f"doubt ({where}).",
         )
     if (frame, choice.object) in state.snoozed:
         fail("not-snoozed", f"it chose frame {frame} and object {choice.object} ({where}).")
@@ -267,6 +289,30 @@ def _same_frame(make: Make) -> None:
         if len({c and (c.frame, c.object) for c in chosen}) > 1:
             told = [c and (int(c.frame), c.object) for c in chosen]
             fail("deterministic", f"with {where} it chose {told}.")
+
+
+@FRAME_PROMISES.scene("explains-its-choice")
+def _explained_frame(make: Make) -> None:
+    engine = make()
+    for where, state in _states():
+        before = _photograph(state)
+        told = explained_frames(engine, state)
+        if _photograph(state) != before:
+            fail("leaves-input-alone", f"explaining made another state of {where}.")
+        choice = engine.select(state)
+        if told is None or choice is None:
+            continue
+        shape = state.n_frames, len(state.objects)
+        for name, array in (("scores", told.scores), ("quality", told.quality)):
+            if array is not None and np.shape(array) != shape:
+                fail("explains-its-choice", f"{name} is {np.shape(array)}, not {shape} ({where}).")
+        score = told.scores[choice.frame, state.objects.index(choice.object)]
+        if not np.isclose(score, np.nanmax(told.scores)):
+            fail(
+                "explains-its-choice",
+                f"it chose frame {choice.frame} with a score of {score}, and the largest is "
+                f"{np.nanmax(told.scores)} ({where}).",
+            )
 
 
 def _choices() -> Iterator[tuple[str, LoopState, FrameChoice]]:
@@ -332,3 +378,20 @@ def _same_type(make: Make) -> None:
                 chosen += [_ask(engine, state, choice, where), _ask(make(), state, choice, where)]
         if len({(c.kind, c.seconds, c.expected_gain) for c in chosen}) > 1:
             fail("deterministic", f"with {where} it chose {[c.kind for c in chosen]}.")
+
+
+@ANNOTATION_PROMISES.scene("explains-its-choice")
+def _explained_type(make: Make) -> None:
+    engine = make()
+    for where, state, choice in _choices():
+        before = _photograph(state)
+        told = explained_types(engine, state, choice)
+        if _photograph(state) != before:
+            fail("leaves-input-alone", f"explaining made another state of {where}.")
+        if told is None:
+            continue
+        chosen, total = engine.select(state, choice).kind, sum(told.probabilities.values())
+        if not np.isclose(total, 1):
+            fail("explains-its-choice", f"the probabilities sum to {total} ({where}).")
+        if not told.probabilities.get(chosen, 0) > 0:
+            fail("explains-its-choice", f"it chose {chosen!r}, which is not among them ({where}).")

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from evavos_widget.datasets.compositing import Actor, Backdrop, Layer, Pose, Wave, expose
-from evavos_widget.training.sources import Shot, Still
+from evavos_widget.training.sources import PointShot, Shot, Still
 
-__all__ = ["composite_clip", "recoloured", "video_clip", "warped_clip"]
+__all__ = ["composite_clip", "points_clip", "recoloured", "video_clip", "warped_clip"]
 
 Clip = tuple[np.ndarray, np.ndarray]
 
@@ -56,27 +56,37 @@ def video_clip(
     labels : (n_frames, side, side) uint8 array
         1 the object, 2 others.
     """
-    available = len(shot.frames)
-    farthest = min(reach, (available - 1) // (n_frames - 1))
-    # Short steps are what a propagation takes; long ones what its memory has to bridge.
-    steps = np.exp(random.uniform(0, np.log(farthest + 0.99), n_frames - 1)).astype(int)
-    first = random.integers(available - steps.sum())
-    indices = first + np.concatenate([[0], np.cumsum(steps)])
-    if random.random() < 0.5:
-        indices = indices[::-1]
+    indices = _indices(len(shot.frames), random, n_frames, reach)
     read = [shot.read(int(i)) for i in indices]
-    shape = read[0][1].shape
-    centre = _some_pixel(read[0][1], random)
-    scale = _zoom(read[0][1], random, side)
-    pose = Pose(
-        position=tuple(side * random.uniform(0.25, 0.75, 2)),
-        pivot=_kept_inside(centre, shape, side / scale),
-        scale=scale,
-        angle=random.normal(0, 0.08),
-    )
+    pose = _window(read[0][1], random, side)
     mirrored = random.random() < 0.5
     frames, labels = zip(*(_view(*pair, pose, side, mirrored) for pair in read), strict=True)
     return np.stack(frames), np.stack(labels)
+
+
+def points_clip(
+    shot: PointShot, random: np.random.Generator, n_frames: int, side: int, reach: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """As `video_clip` of a video of which only points are known.
+
+    Returns
+    -------
+    frames : (n_frames, side, side, 3) uint8 array, RGB
+    points : list of (P, 3) float64 array
+        For each frame those in sight: row and column in its pixels, 1 (object) or -1 (not).
+    """
+    indices = _indices(len(shot.frames), random, n_frames, reach)
+    pictures, points = zip(*(shot.read(int(i)) for i in indices), strict=True)
+    whole = pictures[0].shape[:2]
+    # What the object fills is not known; how far its points are apart says about how long it is.
+    on_object = points[0][points[0][:, 2] > 0, :2].astype(int)
+    known = np.zeros(whole, np.uint8)
+    known[tuple(on_object.T)] = 1
+    pose = _window(known, random, side)
+    mirrored = random.random() < 0.5
+    nothing = np.zeros(whole, np.uint8)
+    frames = [_view(p, nothing, pose, side, mirrored)[0] for p in pictures]
+    return np.stack(frames), [_moved(p, pose, side, mirrored) for p in points]
 
 
 def warped_clip(
@@ -171,6 +181,45 @@ def recoloured(frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
         noise = random.normal(0, random.uniform(2, 8), out.shape).astype(np.float32)
         out = np.rint((out + noise).clip(0, 255)).astype(np.uint8)
     return out
+
+
+def _indices(available: int, random: np.random.Generator, n_frames: int, reach: int) -> np.ndarray:
+    """Which frames of a video a clip has."""
+    if available < n_frames:
+        raise ValueError(
+            f"a clip has {n_frames} frames and a video only {available} with labels; give fewer "
+            "frames per clip, or label more."
+        )
+    farthest = min(reach, (available - 1) // (n_frames - 1))
+    # Short steps are what a propagation takes; long ones what its memory has to bridge.
+    steps = np.exp(random.uniform(0, np.log(farthest + 0.99), n_frames - 1)).astype(int)
+    first = random.integers(available - steps.sum())
+    indices = first + np.concatenate([[0], np.cumsum(steps)])
+    return indices[::-1] if random.random() < 0.5 else indices
+
+
+def _window(labels: np.ndarray, random: np.random.Generator, side: int) -> Pose:
+    """A random window of a video around the object, as it is on the first frame."""
+    centre = _some_pixel(labels, random)
+    scale = _zoom(labels, random, side)
+    return Pose(
+        position=tuple(side * random.uniform(0.25, 0.75, 2)),
+        pivot=_kept_inside(centre, labels.shape, side / scale),
+        scale=scale,
+        angle=random.normal(0, 0.08),
+    )
+
+
+def _moved(points: np.ndarray, pose: Pose, side: int, mirrored: bool) -> np.ndarray:
+    """Where `_view` shows points of a picture; those that are out of sight are left out."""
+    cos, sin = np.cos(pose.angle) * pose.scale, np.sin(pose.angle) * pose.scale
+    x, y = points[:, 1] - pose.pivot[0], points[:, 0] - pose.pivot[1]
+    columns = pose.position[0] + cos * x - sin * y
+    rows = pose.position[1] + sin * x + cos * y
+    if mirrored:
+        columns = side - 1 - columns
+    moved = np.stack([rows + 0.5, columns + 0.5, points[:, 2]], 1)
+    return moved[((moved[:, :2] >= 0) & (moved[:, :2] < side)).all(1)]
 
 
 def _path(

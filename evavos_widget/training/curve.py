@@ -16,13 +16,19 @@ import numpy as np
 __all__ = ["draw", "main", "read_log", "smoothed"]
 
 PANELS = {
-    "Loss": {"propagation_loss": "propagation", "click_loss": "clicks"},
-    "IoU on training clips": {"iou": "last frame of a clip", "click_iou": "last click"},
+    "Loss": {
+        "propagation_loss": "propagation",
+        "click_loss": "clicks",
+        "first_loss": "first frames, from points",
+        "loss": "all",
+    },
+    "On training clips": {"iou": "last frame of a clip", "click_iou": "last click"},
 }
+"""What is drawn of the columns that a log has."""
 
 
 def read_log(path: Path) -> dict[str, np.ndarray]:
-    """Columns of a log that `evavos_widget.training.compact` wrote."""
+    """Columns of a log that `evavos_widget.training.run` wrote."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows:
@@ -59,7 +65,8 @@ def draw(log: dict[str, np.ndarray], out: Path) -> None:
     width = max(1, len(log["step"]) // 40)
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     for axes, (title, lines) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
-        for name, label in lines.items():
+        for name in [name for name in lines if name in log]:
+            label = lines[name]
             axes.plot(log["minutes"], smoothed(log[name], width), label=label)
         axes.set(title=title, xlabel=f"minutes of training (means over {width} steps)")
         axes.legend(frameon=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from evavos_widget.networks.compact import CompactNet, Features
 from evavos_widget.networks.memory import tokens
 from evavos_widget.training.samples import Start
 
-__all__ = ["Objective", "mask_loss", "next_clicks"]
+__all__ = ["Objective", "carried", "encoded", "iou", "mask_loss", "next_clicks"]
 
 HARDEST = 0.15
 """Fraction of the pixels, the worst ones, that count in the end (STCN: 0.15)."""
@@ -54,6 +55,46 @@ def mask_loss(logits: Tensor, truth: Tensor, progress: float) -> Tensor:
     return worst + dice
 
 
+def encoded(network: CompactNet, frames: Tensor) -> list[Features]:
+    """Features of every frame of clips, (B, T, H, W, 3) uint8."""
+    n, t = frames.shape[:2]
+    images = frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+    features = network.encode(images.contiguous(memory_format=torch.channels_last))
+    return [Features(*(level.unflatten(0, (n, t))[:, i] for level in features)) for i in range(t)]
+
+
+def carried(
+    network: CompactNet, frames: Sequence[Features], mask: Tensor, others: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """A mask carried from the first frame of a clip to the others.
+
+    Parameters
+    ----------
+    network : CompactNet
+    frames : sequence of Features
+    mask : (B, 1, h, w) tensor in [0, 1]
+        Of the first frame.
+    others : (B, T, 1, h, w) tensor in [0, 1], optional
+        What belongs to other objects.
+
+    Yields
+    ------
+    logits, everywhere, near : tensors
+        Of each further frame: its log odds, and what was read out for them.
+    """
+    keys, values = [], []
+    for t, (before, now) in enumerate(pairwise(frames)):
+        value = network.remember(before, mask, None if others is None else others[:, t])
+        keys.append(tokens(before.key))
+        values.append(tokens(value))
+        everywhere, near = network.read(
+            torch.cat(keys, 1), torch.cat(values, 1), before.key, value, now
+        )
+        logits = network.decode(now, everywhere, near, mask)
+        yield logits, everywhere, near
+        mask = logits.float().sigmoid()
+
+
 class Objective(nn.Module):
     """Loss of a batch; a module, so that gradients of several devices are averaged.
 
@@ -61,6 +102,8 @@ class Objective(nn.Module):
     ----------
     network : CompactNet
     """
+
+    LOGGED = ("loss", "propagation_loss", "click_loss", "iou", "click_iou")
 
     def __init__(self, network: CompactNet) -> None:
         super().__init__()
@@ -85,13 +128,8 @@ class Objective(nn.Module):
             ``loss``, ``propagation_loss``, ``click_loss``, ``iou`` of the last frame and
             ``click_iou``.
         """
-        frames, masks = batch["frames"], batch["masks"][:, :, None].float() / 255
-        n, t = frames.shape[:2]
-        images = frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
-        features = self.network.encode(images.contiguous(memory_format=torch.channels_last))
-        each = [
-            Features(*(level.unflatten(0, (n, t))[:, i] for level in features)) for i in range(t)
-        ]
+        masks = batch["masks"][:, :, None].float() / 255
+        each = encoded(self.network, batch["frames"])
         others = batch["others"][:, :, None].float() / 255
         propagation, predicted = self._propagate(each, masks, others, progress)
         worsened = batch["worsened"][:, None].float() / 255
@@ -102,28 +140,18 @@ class Objective(nn.Module):
             "loss": propagation + clicks,
             "propagation_loss": propagation.detach(),
             "click_loss": clicks.detach(),
-            "iou": _iou(predicted.detach(), masks[:, -1]),
-            "click_iou": _iou(clicked.detach(), masks[:, -1]),
+            "iou": iou(predicted.detach(), masks[:, -1]),
+            "click_iou": iou(clicked.detach(), masks[:, -1]),
         }
 
     def _propagate(
         self, frames: list[Features], masks: Tensor, others: Tensor, progress: float
     ) -> tuple[Tensor, Tensor]:
-        network, loss = self.network, masks.new_zeros(())
-        keys, values = [], []
-        mask = masks[:, 0]
-        for (before, now), other, truth in zip(
-            pairwise(frames), others.unbind(1), masks.unbind(1)[1:], strict=False
-        ):
-            value = network.remember(before, mask, other)
-            keys.append(tokens(before.key))
-            values.append(tokens(value))
-            everywhere, near = network.read(
-                torch.cat(keys, 1), torch.cat(values, 1), before.key, value, now
-            )
-            logits = network.decode(now, everywhere, near, mask)
+        loss, mask = masks.new_zeros(()), masks[:, 0]
+        steps = carried(self.network, frames, mask, others)
+        for (logits, *read), truth in zip(steps, masks.unbind(1)[1:], strict=True):
             loss = loss + mask_loss(logits, truth, progress).mean()
-            loss = loss + RAW_WEIGHT * (_raw_loss(everywhere, truth) + _raw_loss(near, truth)) / 2
+            loss = loss + RAW_WEIGHT * sum(_raw_loss(r, truth) for r in read) / 2
             mask = logits.float().sigmoid()
         return loss / (len(frames) - 1), mask
 
@@ -165,7 +193,8 @@ def _raw_loss(read: Tensor, truth: Tensor) -> Tensor:
         return functional.binary_cross_entropy(mask, functional.avg_pool2d(truth, 2))
 
 
-def _iou(mask: Tensor, truth: Tensor) -> Tensor:
+def iou(mask: Tensor, truth: Tensor) -> Tensor:
+    """Mean IoU of (B, 1, h, w) masks in [0, 1]."""
     a, b = (mask > 0.5).flatten(1), (truth > 0.5).flatten(1)
     return (((a & b).sum(1) + 1) / ((a | b).sum(1) + 1)).mean()
 

@@ -16,7 +16,14 @@ import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 from evavos_widget.training.clips import composite_clip, recoloured, video_clip, warped_clip
-from evavos_widget.training.sources import Pool, Still, all_stills, davis_shots, free_stills
+from evavos_widget.training.sources import (
+    Pool,
+    Shot,
+    Still,
+    all_stills,
+    davis_shots,
+    free_stills,
+)
 
 __all__ = [
     "FREE_SHARES",
@@ -95,12 +102,23 @@ class Samples(Dataset):
     seed : int
     free_only : bool
         Leave DAVIS out, whose terms are non-commercial.
+    shots : sequence of Shot, optional
+        Videos alone, and no photographs.
     """
 
     def __init__(
-        self, root: Path, n_frames: int, side: int, seed: int = 0, free_only: bool = False
+        self,
+        root: Path,
+        n_frames: int,
+        side: int,
+        seed: int = 0,
+        free_only: bool = False,
+        shots: Sequence[Shot] | None = None,
     ) -> None:
         self.n_frames, self.side, self.seed = n_frames, side, seed
+        if shots is not None:
+            self.shares, self.pools, self.shots = {"video": Share(1, 1)}, [], list(shots)
+            return
         self.shares = FREE_SHARES if free_only else SHARES
         self.pools = free_stills(root) if free_only else all_stills(root)
         self.shots = [] if free_only else davis_shots(root)
@@ -118,8 +136,8 @@ class Samples(Dataset):
         number, progress = key
         cv2.setNumThreads(1)
         random = np.random.default_rng([self.seed, number])
-        frames, labels = self._clip(random, progress)
-        masks, others = (self._halved(labels == label) for label in (1, 2))
+        frames, labels = self.clip(random, progress)
+        masks, others = (self.halved(labels == label) for label in (1, 2))
         bad = worsened(masks[-1], random)
         if random.random() < SECOND_SHARE:
             second = _one_piece(others[-1], random)
@@ -137,13 +155,15 @@ class Samples(Dataset):
             "start": np.array(random.choice(3, p=START_SHARES)),
         }
 
-    def _halved(self, masks: np.ndarray) -> np.ndarray:
+    def halved(self, masks: np.ndarray) -> np.ndarray:
+        """Masks at half the resolution, (T, side / 2, side / 2) float32 in [0, 1]."""
         half = (self.side // 2, self.side // 2)
         return np.stack(
             [cv2.resize(m.astype(np.float32), half, interpolation=cv2.INTER_AREA) for m in masks]
         )
 
-    def _clip(self, random: np.random.Generator, progress: float) -> tuple[np.ndarray, np.ndarray]:
+    def clip(self, random: np.random.Generator, progress: float) -> tuple[np.ndarray, np.ndarray]:
+        """Frames, (T, side, side, 3) uint8, and labels: 1 the object, 2 others."""
         options = random, self.n_frames, self.side, reach_at(progress)
         kinds = list(self.shares)
         kind = random.choice(kinds, p=[self.shares[k].at(progress) for k in kinds])

@@ -8,13 +8,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from evavos_widget.datasets.point_sets import frame_files
+from evavos_widget.formats import pointvos
+from evavos_widget.formats.pointvos import STATUSES
+
 __all__ = [
+    "PointShot",
     "Pool",
     "Shot",
     "Still",
     "all_stills",
     "davis_shots",
     "free_stills",
+    "point_shots",
+    "pseudo_mask_shots",
 ]
 
 SMALLEST = 0.015
@@ -86,6 +93,26 @@ class Shot:
         return _read_picture(self.frames[index]), mask.astype(np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class PointShot:
+    """The frames of a video on which points of one object are known.
+
+    Parameters
+    ----------
+    frames : tuple of Path
+        In order.
+    points : tuple of (P, 3) array
+        Of each frame: row, column, and 1 (object) or -1 (not). One at least is on the object.
+    """
+
+    frames: tuple[Path, ...]
+    points: tuple[np.ndarray, ...]
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Frame, (H, W, 3) uint8 RGB, and its points."""
+        return _read_picture(self.frames[index]), self.points[index]
+
+
 @dataclass(frozen=True)
 class Pool:
     """Photographs of one kind, and how often one of them is drawn relative to other kinds."""
@@ -147,6 +174,56 @@ def davis_shots(root: Path, list_name: str = "train.txt") -> list[Shot]:
         )
         for name in names
     ]
+
+
+def point_shots(root: Path, points: Path) -> list[PointShot]:
+    """Every object of a file of points, in the format in which Point-VOS was released.
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``JPEGImages``; ``video_name`` is the name of a sequence in it.
+    points : Path
+    """
+    shots = []
+    for of in pointvos.read(points):
+        files = frame_files(root, str(of.video_name))
+        by_frame: dict[str, list[tuple[int, int, int]]] = {}
+        for p in of.points:
+            if p.frame_id in files and p.status != STATUSES["unknown"]:
+                sign = 1 if p.status == STATUSES["positive"] else -1
+                by_frame.setdefault(p.frame_id, []).append((p.y, p.x, sign))
+        told = {f: np.array(by_frame[f], np.float64) for f in sorted(by_frame)}
+        told = {f: p for f, p in told.items() if (p[:, 2] > 0).any()}
+        if told:
+            shots.append(PointShot(tuple(files[f] for f in told), tuple(told.values())))
+    if not shots:
+        raise ValueError(f"{points} has no point on an object of {root}; give another file.")
+    return shots
+
+
+def pseudo_mask_shots(root: Path, points: Path, masks: Path) -> list[Shot]:
+    """Every object of a file of points, with the pseudo-masks that were made of them.
+
+    Parameters
+    ----------
+    root, points : as for `point_shots`
+    masks : Path
+        What `evavos_widget.datasets.point_sets.write_pseudo_masks` wrote.
+    """
+    shots = []
+    for of in pointvos.read(points):
+        files = frame_files(root, str(of.video_name))
+        there = sorted(path for path in (masks / of.question_hash).glob("*.png"))
+        there = [path for path in there if path.stem in files]
+        if there:
+            shots.append(Shot(tuple(files[path.stem] for path in there), tuple(there)))
+    if not shots:
+        raise ValueError(
+            f"{masks} has no mask of an object of {points}; make them with: evavos pointvos "
+            "pseudo-masks."
+        )
+    return shots
 
 
 def _read_picture(path: Path) -> np.ndarray:

@@ -50,7 +50,8 @@ class Curves(HostedWidget):
     **options
         Any of the traits below, and ``schedule``: in which order the objects of a run's or a
         folder's videos get their next annotation, a key of
-        `evavos_widget.experiments.summary.SCHEDULES`; default ``'round-robin'``.
+        `evavos_widget.experiments.summary.SCHEDULES`; default equal seconds where an experiment
+        has a budget, and else ``'round-robin'``.
 
     Attributes
     ----------
@@ -105,8 +106,8 @@ class Curves(HostedWidget):
         if unknown := sorted(options.keys() - known):
             raise TypeError(f"Curves has no option {unknown[0]!r}; choose from {sorted(known)}.")
         traits: dict[str, Any] = {"target": 0.85, **options}
-        schedule = traits.pop("schedule", "round-robin")
-        if schedule not in SCHEDULES:
+        schedule = traits.pop("schedule", None)
+        if schedule is not None and schedule not in SCHEDULES:
             raise ValueError(f"there is no schedule {schedule!r}; choose from {sorted(SCHEDULES)}.")
         self._schedule = schedule
         self._next_drawing = 0.0

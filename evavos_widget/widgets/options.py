@@ -14,11 +14,22 @@ if TYPE_CHECKING:
         AnnotationSelector,
         FrameSelector,
         MaskPredictor,
+        PointSelector,
         Propagator,
     )
+    from evavos_widget.point_selection.verification import Controls
     from evavos_widget.prompts import Costs
 
-__all__ = ["AnnotatorOptions", "CurvesOptions", "Display", "SessionOptions", "Theme", "Tool"]
+__all__ = [
+    "AnnotatorOptions",
+    "CurvesOptions",
+    "Display",
+    "PolicyOptions",
+    "SessionOptions",
+    "Theme",
+    "Tool",
+    "VerifierOptions",
+]
 
 Theme = Literal["auto", "light", "dark"]
 Tool = Literal["auto", "clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick"]
@@ -66,6 +77,20 @@ class AnnotatorOptions(SessionOptions, total=False):
     tooltip: str | None
 
 
+class VerifierOptions(SessionOptions, total=False):
+    """What `Verifier` takes beside its source.
+
+    How points are proposed, its traits, and what its session takes.
+    """
+
+    selector: str | PointSelector
+    frames: int
+    controls: Controls | None
+    crop: int
+    read_only: bool
+    theme: Theme
+
+
 class CurvesOptions(TypedDict, total=False):
     """What every way to make `Curves` takes."""
 
@@ -73,4 +98,13 @@ class CurvesOptions(TypedDict, total=False):
     target: float | None
     logarithmic: bool
     hidden: list[str]
+    theme: Theme
+
+
+class PolicyOptions(TypedDict, total=False):
+    """The traits that `PolicyExplorer` takes."""
+
+    round: int
+    object: int
+    frame: int
     theme: Theme

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import signal
@@ -12,7 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,15 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab server that knows nothing of this machine's settings."""
+    with jupyter(tmp_path_factory.mktemp("lab"), "jupyterlab") as lab:
+        yield lab
+
+
+@contextmanager
+def jupyter(home: Path, application: str) -> Iterator[Lab]:
+    """A server of a Jupyter application, ``jupyterlab`` or ``notebook``, with a home of its own."""
     if not (ROOT / "evavos_widget/widgets/static/annotator.js").is_file():
         unavailable("the front end is not built; run `npm --prefix js run build`")
-    home = tmp_path_factory.mktemp("lab")
     folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -85,32 +91,41 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     )
     notifications.parent.mkdir(parents=True)
     notifications.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    environment = {name: str(home / folder) for name, folder in folders.items()}
+    options = (
+        *("--no-browser", "--allow-root", "--port={port}", "--ServerApp.port_retries=0"),
+        *("--ServerApp.ip=127.0.0.1", "--IdentityProvider.token="),
+        *(f"--ServerApp.root_dir={home / 'work'}", "--ServerApp.disable_check_xsrf=True"),
+    )
+    with served(home, [application, *options], environment, "api/status") as url:
+        yield Lab(url, home / "work", home / "runtime")
+
+
+@contextmanager
+def served(
+    home: Path, command: Sequence[str], environment: Mapping[str, str], ready: str
+) -> Iterator[str]:
+    """The address of a server: a module and its arguments, in which ``{port}`` is a free one."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = (home / "server.log").open("wb")
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *(f"--port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
-        *("--IdentityProvider.token=", f"--ServerApp.root_dir={home / 'work'}"),
-        "--ServerApp.disable_check_xsrf=True",
-    ]
-    environment = {
-        **os.environ,
-        **{name: str(home / folder) for name, folder in folders.items()},
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-    }
-    server = subprocess.Popen(
-        command, env=environment, stdout=log, stderr=log, start_new_session=True
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(server, f"{url}/api/status", home / "server.log")
-        yield Lab(url, home / "work", home / "runtime")
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(20)
-        log.close()
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    url, log = f"http://127.0.0.1:{port}", home / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *(part.format(port=port) for part in command)],
+            env={**os.environ, **environment, "PYTHONPATH": paths},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd=home,
+        )
+        try:
+            _wait_for(server, f"{url}/{ready}", log)
+            yield url
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(20)
 
 
 def _wait_for(server: subprocess.Popen, url: str, log: Path) -> None:
@@ -119,12 +134,11 @@ def _wait_for(server: subprocess.Popen, url: str, log: Path) -> None:
         if server.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                json.load(response)
+            with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
+    raise RuntimeError(f"the server did not start:\n{log.read_text()[-4000:]}")
 
 
 @pytest.fixture

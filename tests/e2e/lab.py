@@ -105,7 +105,8 @@ class Notebook:
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
         cell.locator(".jp-InputArea-editor").click()
         self.page.keyboard.press("Shift+Enter")
-        expect(cell.locator(".jp-InputArea-prompt")).not_to_have_text("[ ]:")
+        prompt = cell.locator(".jp-InputArea-prompt")
+        expect(prompt).not_to_have_text("[ ]:", timeout=PATIENCE_MS)
 
     def annotator(self, index: int = 0) -> Annotator:
         return Annotator(self.page, index)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from small_weights import write_small_weights
 
 from evavos_widget import cli
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
@@ -13,6 +14,7 @@ from evavos_widget.datasets.davis import write_sequence
 from evavos_widget.evaluation.pointvos_benchmark import (
     draw_points,
     evaluate_benchmark,
+    point_annotations,
     pseudo_masks,
 )
 from evavos_widget.formats.pointvos import NAMESPACE, read
@@ -90,3 +92,35 @@ def test_the_command_line(root, tmp_path, capsys):
     assert cli.main(["pointvos", "verify", *given]) == 0
     assert "times as long" in capsys.readouterr().out
     assert len(list(read(tmp_path / "points" / "two.json", pytest.fail))) == 2
+
+
+def test_points_go_straight_into_a_propagator_that_accepts_them(root, tmp_path):
+    weights = write_small_weights(tmp_path)
+    options = {"propagator": f"compact:{weights}", "report": quiet, "counts": (1, 5)}
+    result = evaluate_benchmark(root, ["two"], method="points", **options)
+    assert list(result["jf"]) == ["1", "5", "mean"]
+    assert result["predictor"] is None
+    with pytest.raises(ValueError, match="'flow' does not accept points"):
+        evaluate_benchmark(root, ["two"], method="points", propagator="flow", report=quiet)
+    with pytest.raises(ValueError, match="no method 'clicks'"):
+        evaluate_benchmark(root, ["two"], method="clicks", report=quiet)
+
+
+def test_with_true_masks_nothing_is_left_to_the_predictor(root):
+    result = evaluate_benchmark(root, ["two"], method="mask", propagator=COPY, report=quiet)
+    assert list(result["jf"]) == ["mask", "mean"]
+    guessed = evaluate_benchmark(
+        root, ["two"], propagator=COPY, predictor=DISKS, counts=(1,), report=quiet
+    )
+    assert result["jf"]["mask"] > guessed["jf"]["1"]
+
+
+def test_points_as_they_are_given(scene):
+    truth = dict(enumerate(scene.labels))
+    drawn = draw_points("two", scene.video, truth, [1, 2], 0)
+    given = point_annotations(scene.video, drawn, 2)
+    (annotation,) = given.values()
+    assert not annotation.labels.any()
+    for obj, points in annotation.points.items():
+        assert 1 <= len(points) <= 2
+        assert all(scene.labels[0][p.y, p.x] == obj for p in points)

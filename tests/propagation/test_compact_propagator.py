@@ -82,20 +82,21 @@ def test_features_let_go_come_back_the_same(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "expected"),
+    ("before", "after", "least", "most"),
     [
-        ({0: (1,)}, {0: (1,), 8: (1,)}, {5, 6, 7, 8}),
-        ({0: (1,), 4: (1,)}, {0: (1,), 4: (1,), 8: (1,)}, {7, 8}),
-        ({0: (1,), 8: (1,)}, {0: (1,), 8: (1, 2)}, set(range(9))),
-        ({0: (1, 2)}, {0: (1, 2)}, set()),
+        ({0: (1,)}, {0: (1,), 8: (1,)}, range(5, 9), range(1, 9)),
+        ({0: (1,), 4: (1,)}, {0: (1,), 4: (1,), 8: (1,)}, range(7, 9), range(5, 9)),
+        ({0: (1,), 8: (1,)}, {0: (1,), 8: (1, 2)}, range(9), range(9)),
+        ({0: (1, 2)}, {0: (1, 2)}, (), ()),
     ],
 )
 def test_affected_are_the_frames_that_follow_another_annotation(
-    make: Make, clip: Clip, before: dict, after: dict, expected: set
+    make: Make, clip: Clip, before: dict, after: dict, least: range, most: range
 ) -> None:
     old, new = ({f: clip.annotation(f, *o) for f, o in k.items()} for k in (before, after))
     engine = make()
-    assert engine.affected(old, new, clip.n_frames) == expected
+    expected = engine.affected(old, new, clip.n_frames)
+    assert set(least) <= expected <= set(most)
     first, second = run(make(), clip, old), run(make(), clip, new)
     again = run(engine, clip, new) if run(engine, clip, old) else {}
     for frame in set(range(clip.n_frames)):

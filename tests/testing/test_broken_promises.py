@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from evavos_widget.explanation import FrameExplanation, TypeExplanation
 from evavos_widget.loop import (
     AnnotationChoice,
     AnnotationSelector,
@@ -626,6 +627,17 @@ class TurnsOver(First):
         return super().select(other) or choice
 
 
+class SmallestScore(First):
+    def explain(self, state):
+        scores = np.arange(float(state.n_frames * len(state.objects)))
+        return FrameExplanation(scores.reshape(state.n_frames, -1), "the number of the frame")
+
+
+class OneColumn(First):
+    def explain(self, state):
+        return FrameExplanation(np.zeros(state.n_frames), "nothing")
+
+
 class Cheats(First):
     def select(self, state):
         return min(state.ground_truth)
@@ -651,6 +663,8 @@ class Cheats(First):
         (Dice, "deterministic", "it chose"),
         (TurnsOver, "deterministic", "it chose"),
         (Cheats, "sees-the-state-only", "ground_truth"),
+        (SmallestScore, "explains-its-choice", "the largest is"),
+        (OneColumn, "explains-its-choice", "not (9, 2)"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -732,9 +746,21 @@ class Coin(Draw):
         return replace(super().select(state, choice), kind=kind)
 
 
+class Logits(Draw):
+    def explain(self, state, choice):
+        return TypeExplanation({"mask": 2.0, "clicks": -0.5})
+
+
+class ExplainsAnother(Draw):
+    def explain(self, state, choice):
+        return TypeExplanation({"clicks": 1.0})
+
+
 @pytest.mark.parametrize(
     ("engine", "promise", "said"),
     [
+        (Logits, "explains-its-choice", "sum to 1.5"),
+        (ExplainsAnother, "explains-its-choice", "'mask'"),
         (KindAlone, "gives-a-choice", "str"),
         (ThreeClicks, "known-type", "'3clicks'"),
         (Statement, "known-type", "'verified'"),

@@ -12,8 +12,9 @@ from small_weights import TINY
 from evavos_widget.networks.compact import CompactNet
 from evavos_widget.networks.weights import load_weights, save_weights
 from evavos_widget.training import objective
-from evavos_widget.training.compact import Run, _initial, main, train
+from evavos_widget.training.compact import _initial, compact_run, main
 from evavos_widget.training.objective import HAND, Objective, mask_loss, next_clicks
+from evavos_widget.training.run import Run, train
 from evavos_widget.training.samples import Start
 from evavos_widget.training.schedule import Budget, Clock, rate_at
 
@@ -48,7 +49,7 @@ def run_for(steps: int, out: Path, run: Run | None = None, total: int | None = N
     """`steps` steps of a training that lasts `total`."""
     if run is None:
         torch.manual_seed(0)
-        run = Run(CompactNet(TINY), 1e-3)
+        run = compact_run(CompactNet(TINY), 1e-3)
     out.mkdir(exist_ok=True)
     stop = run.step + steps
 
@@ -67,7 +68,7 @@ def test_a_resumed_run_is_the_run_that_was_not_stopped(tmp_path: Path) -> None:
     whole = run_for(4, tmp_path / "whole")
     run_for(2, tmp_path / "halves", total=4)
     torch.manual_seed(99)
-    resumed = Run(CompactNet(TINY), 1e-3)
+    resumed = compact_run(CompactNet(TINY), 1e-3)
     resumed.restore(torch.load(tmp_path / "halves" / "state.pt", weights_only=True))
     run_for(2, tmp_path / "halves", resumed, total=4)
     for name in ("network", "average"):
@@ -164,12 +165,12 @@ def test_an_unsteady_hand_still_hits_what_is_wrong() -> None:
 
 def test_a_backbone_that_is_kept_stays_to_the_bit(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    run = Run(CompactNet(TINY), 1e-3, backbone_rate=0)
+    run = compact_run(CompactNet(TINY), 1e-3, backbone_rate=0)
     before = {k: v.clone() for k, v in run.network.backbone.state_dict().items()}
     run_for(2, tmp_path, run)
     for name, value in run.network.backbone.state_dict().items():
         assert torch.equal(value, before[name]), name
-    loaded = Run(CompactNet(TINY), 1e-3, backbone_rate=0)
+    loaded = compact_run(CompactNet(TINY), 1e-3, backbone_rate=0)
     loaded.restore(torch.load(tmp_path / "state.pt", weights_only=True))
 
 

@@ -25,6 +25,8 @@ export interface Scene {
   readonly pointer?: PointerUse;
   /** All that there is to show has reached the screen. */
   painted?(): void;
+  /** The place for the picture has another size: what is to be seen of it is chosen anew. */
+  resized?(): void;
   failed(error: unknown): void;
 }
 
@@ -244,6 +246,7 @@ export class Canvas {
       canvas.height = Math.round(height * density);
     }
     this.viewport.resize({ width, height }, density);
+    this.scene.resized?.();
   }
 
   // Drawing

@@ -47,6 +47,14 @@ export class Viewport {
     this.zoom(1 / (this.view.scale * this.density), at);
   }
 
+  /** Puts a point of the picture into the middle of the place for it, `scale` times as large. */
+  centre(point: Point, scale: number): void {
+    const { width, height } = this.size;
+    const at = { x: width / 2 - (point.x + 0.5) * scale, y: height / 2 - (point.y + 0.5) * scale };
+    this.fitted = false;
+    this.set(keepInSight({ scale, ...at }, this.image, this.size));
+  }
+
   /** Moves the picture by CSS pixels. */
   pan(dx: number, dy: number): void {
     this.fitted = false;

@@ -2,12 +2,13 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { Help } from "../../ui/help";
+import { Notice } from "../../ui/notice";
 import type { App } from "../app";
 import { describe } from "../editing/crosshair";
 import { Surface } from "../editing/surface";
+import { Awaited } from "./awaited";
 import { Curve } from "./curve";
 import { NextCard } from "./next-card";
-import { Notice } from "./notice";
 import { Objects } from "./objects";
 import { Status } from "./status";
 import { Timeline } from "./timeline";
@@ -28,7 +29,13 @@ export function Layout({ app }: { app: App }) {
     <div class="ev-layout">
       <Toolbar app={app} />
       <Picture app={app} />
-      <Notice app={app} />
+      <Notice
+        gone={app.kernel.gone.value}
+        silent={app.kernel.silent.value}
+        after="you will be where you are now, with what is unfinished"
+      >
+        <Awaited app={app} />
+      </Notice>
       <Transport app={app} />
       <Timeline app={app} />
       <aside class="ev-side" aria-label="Suggestion, objects and quality">

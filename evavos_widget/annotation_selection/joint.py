@@ -1,0 +1,39 @@
+"""The type of the best pair of frame and type: most gain of the video per second."""
+
+from __future__ import annotations
+
+from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
+from evavos_widget.networks.joint import JointModel
+
+__all__ = ["JointType"]
+
+
+class JointType(AnnotationSelector):
+    """The type that is predicted to bring the *video* most per second on the chosen frame.
+
+    Its expected gain is that of the video, and not of the frame as of other selectors, so that
+    ranking videos by it counts how many frames change.
+
+    Parameters
+    ----------
+    weights : path
+        Written by ``evavos train joint``; by default those that come with the package.
+    """
+
+    name = "joint"
+    learned = True
+
+    def __init__(self, weights: str = "") -> None:
+        self._model = JointModel(weights)
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """The best type; the first of equals."""
+        gains = self._model.gains(state, choice.object)[choice.frame]
+        pairs = [
+            (float(gain), state.costs.seconds(kind), kind)
+            for gain, kind in zip(gains, self._model.types, strict=True)
+        ]
+        gain, seconds, kind = max(pairs, key=lambda pair: pair[0] / max(pair[1], 1e-3))
+        return AnnotationChoice(
+            kind, seconds, gain, f"brings the video about {gain:+.3f} in {seconds:g} s"
+        )

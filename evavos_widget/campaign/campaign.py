@@ -1,0 +1,404 @@
+"""A campaign: many videos, a session each, one budget of the annotator's seconds.
+
+EVA-VOS ranks videos by the value that its policy gives them ("Video ranking"); here they are
+ranked by whatever the selectors can say of the next annotation's gain per second.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from evavos_widget.campaign.folder import CampaignFolder, sources_of
+from evavos_widget.campaign.standing import (
+    FIRST_QUALITY,
+    MEAN_ERROR,
+    MeanError,
+    Standing,
+    judged,
+    standing_of,
+    unbegun,
+)
+from evavos_widget.prompts import Costs
+from evavos_widget.session import Answerer, Session
+from evavos_widget.video import Video
+
+__all__ = ["ORDERS", "Campaign", "CampaignAnswerer"]
+
+ORDERS = {
+    "value": "the video whose next annotation promises most per second goes first",
+    "round-robin": "the video with the fewest annotations goes first",
+}
+"""In which order videos are gone on with."""
+
+OPEN_SESSIONS = 2
+"""Sessions that are kept open, each with its engines and what they cache."""
+
+
+class CampaignAnswerer(Answerer, Protocol):
+    """Who answers in a campaign, where no video has an object at first."""
+
+    def begin_all(self, session: Session) -> None:
+        """Add the objects to a new session and give each its first mask."""
+        ...
+
+
+class Campaign:
+    """Annotate many videos with one budget.
+
+    Each video has a session of its own in a folder of the campaign's, opened when it is asked for;
+    the one used longest ago is closed where more than `open_sessions` are open, so that memory is
+    bounded however many videos there are. Everything goes on after a restart, by making the same
+    campaign again or with `Campaign.open`.
+
+    Parameters
+    ----------
+    videos : folder, sequence or mapping of name -> video
+        A folder of videos and frame folders, or anything `Video.open` takes, each.
+    path : path
+        Folder of the campaign.
+    target : float
+        Mean J&F that a video shall reach, 0 to 1.
+    certainty : float
+        A video has reached its target where that is at least so probable, 0 to 1.
+    budget : float, optional
+        Seconds of the annotator in all; nothing is proposed that would go beyond it.
+    order : str
+        A key of `ORDERS`.
+    error : MeanError
+        What the mean predicted J&F of a video is wrong by; measure it for other engines with
+        ``evavos evaluate quality``.
+    open_sessions : int
+    **options
+        As for `Session`, the same for every video; those given as text or number are kept.
+
+    Raises
+    ------
+    ValueError
+        There is no such order, two videos have one name, or another campaign is at `path`.
+
+    Examples
+    --------
+    >>> campaign = Campaign("clips", "clips.campaign", budget=3600)    # doctest: +SKIP
+    >>> for standing in campaign.standings(): print(standing)          # doctest: +SKIP
+    >>> session = campaign.session(campaign.next().video)              # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        videos: Any,
+        path: str | os.PathLike[str],
+        *,
+        target: float = 0.85,
+        certainty: float = 0.8,
+        budget: float | None = None,
+        order: str = "value",
+        error: MeanError = MEAN_ERROR,
+        open_sessions: int = OPEN_SESSIONS,
+        **options: Any,
+    ) -> None:
+        if order not in ORDERS:
+            raise ValueError(f"there is no order {order!r}; choose from {sorted(ORDERS)}.")
+        for what, value in (("target", target), ("certainty", certainty)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{what} is {value}; give 0 to 1.")
+        if open_sessions < 1:
+            raise ValueError(f"open_sessions is {open_sessions}; give 1 or more.")
+        if taken := options.keys() & {"path", "read_only"}:
+            raise ValueError(f"{min(taken)!r} is the campaign's to say; leave it out.")
+        self._videos = sources_of(videos)
+        self._folder = CampaignFolder(path)
+        self.target, self.certainty, self.budget = target, certainty, budget
+        self.order, self.error, self.open_sessions = order, error, open_sessions
+        self._options = options
+        self._costs: Costs = options.get("costs") or Costs()
+        self._lock = threading.RLock()
+        self._open: OrderedDict[str, Session] = OrderedDict()
+        self._held: set[str] = set()
+        self._listeners: list[Callable[[], None]] = []
+        there = self._folder.begin(self._content([]))
+        self._finished: set[str] = set(there.get("finished", ())) & self._videos.keys()
+        self._known = self._folder.standings()
+        self._changes: Counter[str] = Counter()
+        self._turns: list[dict[str, Any]] = []
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], videos: Mapping[str, Any] | None = None, **options: Any
+    ) -> Campaign:
+        """Go on with a campaign, after a restart.
+
+        Parameters
+        ----------
+        path : path
+            The campaign's folder.
+        videos : mapping of name -> video, optional
+            Those that were given as arrays, or have moved since.
+        **options
+            As for `Campaign`; what was given when it was made is the default.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no campaign at `path`.
+        ValueError
+            A video was given as an array and is not among `videos`.
+        """
+        content = CampaignFolder(path).read()
+        sources = {**content["videos"], **(videos or {})}
+        for name, source in sources.items():
+            if source is None:
+                raise ValueError(
+                    f"the video {name!r} was given as an array; pass it again: "
+                    "Campaign.open(path, videos={...})."
+                )
+        given = {**content["options"], **options}
+        if isinstance(given.get("error"), Mapping):
+            given["error"] = MeanError(**given["error"])
+        return cls(sources, path, **given)
+
+    @property
+    def path(self) -> Path:
+        """The campaign's folder."""
+        return self._folder.path
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Names of the videos, in the order given."""
+        return tuple(self._videos)
+
+    @property
+    def seconds(self) -> float:
+        """What the annotator has spent in all."""
+        return sum(standing.seconds for standing in self._all().values())
+
+    def video(self, name: str) -> Video:
+        """The video of a name, opened without its session."""
+        with self._lock:
+            self._check(name)
+            session = self._open.get(name)
+        return session.video if session else Video.open(self._videos[name])
+
+    def session(self, name: str) -> Session:
+        """The session of a video, open; it stays so until `open_sessions` others were asked for.
+
+        Raises
+        ------
+        KeyError
+            There is no such video.
+        """
+        with self._lock:
+            self._check(name)
+            session = self._open.pop(name, None)
+            if session is None or session.closed:
+                session = Session(
+                    self._videos[name], path=self._folder.session(name), **self._options
+                )
+                session.subscribe(lambda event, payload: self._hear(name, event))
+            self._open[name] = session
+            self._close_some()
+            return session
+
+    def hold(self, name: str | None) -> None:
+        """Keep one video's session open however many are asked for; None: none of them."""
+        with self._lock:
+            self._held = set() if name is None else {name}
+
+    def standing(self, name: str) -> Standing:
+        """How a video stands."""
+        self._check(name)
+        return self._all()[name]
+
+    def standings(self) -> list[Standing]:
+        """How all videos stand, in the order in which to go on with them.
+
+        First those that are new or open, then those that are predicted to have reached their
+        target, then the finished ones. A policy's value cannot be compared with a gain per second:
+        where there are values, new videos go first, as in the paper.
+        """
+        rank = {"new": 0, "open": 0, "reached": 1, "finished": 2}
+        known = self._all()
+        place = {name: n for n, name in enumerate(self._videos)}
+
+        values = any(standing.basis == "value" for standing in known.values())
+
+        def key(standing: Standing) -> tuple[float, float, int]:
+            due = standing.rounds if self.order == "round-robin" else -standing.rate
+            if values and standing.status == "new":
+                due = float("-inf")
+            return rank[standing.status], due, place[standing.video]
+
+        return sorted(known.values(), key=key)
+
+    def next(self) -> Standing | None:
+        """What to do next.
+
+        None where every video has reached its target or is finished, or the budget does not
+        suffice for anything.
+        """
+        left = float("inf") if self.budget is None else self.budget - self.seconds
+        return next(
+            (s for s in self.standings() if s.status in ("new", "open") and s.cost <= left), None
+        )
+
+    def turn(self, annotators: Callable[[str], CampaignAnswerer]) -> Standing | None:
+        """One turn of the loop on the video that goes first.
+
+        Parameters
+        ----------
+        annotators : callable
+            Who answers for a video, by its name, such as the robot.
+
+        Returns
+        -------
+        Standing or None
+            How the video stood when it was chosen; None where nothing is to be done.
+        """
+        chosen = self.next()
+        if chosen is None:
+            return None
+        session, answerer = self.session(chosen.video), annotators(chosen.video)
+        before = session.seconds
+        suggestion = None if chosen.status == "new" else session.suggest()
+        if suggestion is None:
+            answerer.begin_all(session)
+        else:
+            answerer.answer(session, suggestion)
+        session.propagate()
+        after = self.standing(chosen.video)
+        self._turns.append(
+            {
+                **asdict(chosen),
+                "seconds": session.seconds - before,
+                "spent": self.seconds,
+                "predicted_after": after.predicted,
+            }
+        )
+        return chosen
+
+    def table(self) -> list[dict[str, Any]]:
+        """How all videos stand, as `standings`, a dict each."""
+        return [asdict(standing) for standing in self.standings()]
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        """What `turn` did since the campaign was opened, a dict each."""
+        return [dict(each) for each in self._turns]
+
+    def finish(self, name: str, finished: bool = True) -> None:
+        """Say that a video needs no more annotation, or that it does."""
+        with self._lock:
+            self._check(name)
+            (self._finished.add if finished else self._finished.discard)(name)
+            self._folder.write(self._content(sorted(self._finished)))
+        self._tell()
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback()`` when standings may have changed; returns how to stop that."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def close(self) -> None:
+        """Keep what is known, and close every session."""
+        self._all()
+        with self._lock:
+            for name in list(self._open):
+                self._open.pop(name).close()
+            self._folder.keep(self._known)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        begun = sum(self._folder.has_session(name) for name in self._videos)
+        return f"<Campaign of {len(self._videos)} videos, {begun} begun, in {str(self.path)!r}>"
+
+    def _all(self) -> dict[str, Standing]:
+        """By video; what is not known is found out by opening its session."""
+        with self._lock:
+            unknown = [n for n in self._videos if n not in self._known]
+            begun = [n for n in unknown if n in self._open or self._folder.has_session(n)]
+            found = {name: self._look(name, self.session(name)) for name in begun}
+            if found:
+                self._folder.keep(self._known)
+            first = self._first()
+            known = {
+                name: self._known.get(name) or found.get(name) or unbegun(name, self._costs)
+                for name in self._videos
+            }
+        told = {
+            name: judged(each, self.target, self.certainty, self.error, first)
+            for name, each in known.items()
+        }
+        for name in self._finished:
+            told[name] = replace(told[name], status="finished", reason="you finished it")
+        return told
+
+    def _look(self, name: str, session: Session) -> Standing:
+        """Under the lock: how a video stands, known from now on if nothing changes meanwhile."""
+        changes = self._changes[name]
+        standing = standing_of(name, session)
+        if self._changes[name] == changes:
+            self._known[name] = standing
+        return standing
+
+    def _first(self) -> float:
+        """What a first mask is expected to bring, by the videos that have one."""
+        known = [s.predicted for s in self._known.values() if s.predicted is not None]
+        return statistics.median(known) if known else FIRST_QUALITY
+
+    def _close_some(self) -> None:
+        """Under the lock: close what was used longest ago."""
+        for name in list(self._open):
+            if len(self._open) <= self.open_sessions:
+                return
+            if name in self._held or name == next(reversed(self._open)):
+                continue
+            session = self._open.pop(name)
+            if name not in self._known and not session.closed:
+                self._look(name, session)
+            session.close()
+
+    def _hear(self, name: str, event: str) -> None:
+        """On whatever thread changed a session, which may hold its lock."""
+        if event in ("changed", "propagated"):
+            self._changes[name] += 1
+            self._known.pop(name, None)
+            self._tell()
+
+    def _tell(self) -> None:
+        for callback in list(self._listeners):
+            callback()
+
+    def _check(self, name: str) -> None:
+        if name not in self._videos:
+            raise KeyError(f"there is no video {name!r}; the campaign has {list(self._videos)}.")
+
+    def _content(self, finished: list[str]) -> dict[str, Any]:
+        """What ``campaign.json`` holds."""
+        kept = {
+            "target": self.target,
+            "certainty": self.certainty,
+            "budget": self.budget,
+            "order": self.order,
+            "error": asdict(self.error),
+            "open_sessions": self.open_sessions,
+            **{k: v for k, v in self._options.items() if isinstance(v, str | int | float)},
+        }
+        sources = {k: v if isinstance(v, str) else _source(v) for k, v in self._videos.items()}
+        return {"videos": sources, "options": kept, "finished": finished}
+
+
+def _source(video: Any) -> str | None:
+    """Where a video that was given open can be opened again; None for arrays."""
+    source = video.source if isinstance(video, Video) else None
+    return source if isinstance(source, str) else None

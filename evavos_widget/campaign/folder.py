@@ -1,0 +1,198 @@
+"""A campaign on disk: which videos, and what is known of each without opening its session.
+
+A session is a folder of its own beside ``campaign.json``, with all that was said of its video, so
+that what stands here is only the list and a copy that is used while it is of the same journal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evavos_widget.campaign.standing import Standing
+from evavos_widget.files import plain_name, replacing, tidy
+
+__all__ = ["CampaignFolder", "sources_of"]
+
+VERSION = 1
+"""Of ``campaign.json``."""
+
+NAME = "campaign.json"
+
+STANDINGS = "standings.json"
+
+_VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+
+
+class CampaignFolder:
+    """Where a campaign is kept.
+
+    Parameters
+    ----------
+    path : path
+        Absolute from here on, wherever the process goes later.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser().absolute()
+
+    def session(self, video: str) -> Path:
+        """The folder of a video's session."""
+        return self.path / f"{plain_name(video)}.evavos"
+
+    def begin(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Write what the campaign is, or read it where there is one; returns what holds.
+
+        Raises
+        ------
+        ValueError
+            The campaign there is of other videos.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        tidy(self.path)
+        if not (self.path / NAME).exists():
+            self.write(content)
+            return dict(content)
+        there = self.read()
+        if list(there["videos"]) != list(content["videos"]):
+            raise ValueError(
+                f"{str(self.path)!r} holds a campaign of {len(there['videos'])} other videos; give "
+                "another path, or go on with that one: Campaign.open(path)."
+            )
+        return there
+
+    def read(self) -> dict[str, Any]:
+        """What the campaign is.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        ValueError
+            It cannot be read, or is of a later version.
+        """
+        file = self.path / NAME
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"there is no campaign at {str(self.path)!r}; give the folder with its {NAME}."
+            )
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            version = content["version"]
+            content["videos"] = dict(content["videos"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{str(file)!r} cannot be read ({error}); the sessions beside it are whole: remove "
+                "it, and make the campaign again with the same videos and path."
+            ) from error
+        if version > VERSION:
+            raise ValueError(
+                f"{str(file)!r} was written by a later version of evavos-widget; update the "
+                "package to open it."
+            )
+        return content
+
+    def write(self, content: Mapping[str, Any]) -> None:
+        """Say what the campaign is, complete or not at all."""
+        self._write(NAME, {"version": VERSION, **content})
+
+    def standings(self) -> dict[str, Standing]:
+        """What was kept of videos whose sessions are as they were then."""
+        try:
+            kept = json.loads((self.path / STANDINGS).read_text(encoding="utf-8"))
+            return {
+                name: Standing(**each["standing"])
+                for name, each in kept.items()
+                if each["stamp"] == self._stamp(name)
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}  # it is only a copy
+
+    def keep(self, standings: Mapping[str, Standing]) -> None:
+        """Keep what is known of videos, each with what its session looks like now."""
+        kept = {
+            name: {"stamp": self._stamp(name), "standing": asdict(standing)}
+            for name, standing in standings.items()
+        }
+        self._write(STANDINGS, kept)
+
+    def has_session(self, video: str) -> bool:
+        """Whether anything was said of a video."""
+        return (self.session(video) / "journal.jsonl").exists()
+
+    def _stamp(self, video: str) -> list[int]:
+        """A few numbers that differ when a session was changed."""
+        folder, stamp = self.session(video), []
+        for name in ("journal.jsonl", "masks.npz"):
+            try:
+                about = (folder / name).stat()
+                stamp += [about.st_size, about.st_mtime_ns]
+            except OSError:
+                stamp += [0, 0]
+        return stamp
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        with replacing(self.path / name) as new, new.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def sources_of(videos: Any) -> dict[str, Any]:
+    """Name -> what `Video.open` takes, places of this machine absolute.
+
+    Parameters
+    ----------
+    videos : mapping, sequence of paths, or a folder
+        Of a folder, every folder and video file in it.
+
+    Raises
+    ------
+    ValueError
+        There are no videos, or two have one name.
+    """
+    if isinstance(videos, str | os.PathLike):
+        root = Path(videos).expanduser().absolute()
+        if not root.is_dir():
+            raise ValueError(f"{str(root)!r} is no folder; give a folder of videos, or a list.")
+        videos = [
+            path
+            for path in sorted(root.iterdir())
+            if not path.name.startswith(".")
+            and (path.is_dir() or path.suffix.lower() in _VIDEOS)
+            and path.suffix != ".evavos"
+        ]
+    pairs = (
+        list(videos.items())
+        if isinstance(videos, Mapping)
+        else [(_name_of(video, n), video) for n, video in enumerate(videos)]
+    )
+    sources: dict[str, Any] = {}
+    taken: set[str] = set()
+    for name, video in pairs:
+        folder = plain_name(str(name)).casefold()
+        if folder in taken:
+            raise ValueError(
+                f"two videos are called {name!r}; give a mapping from names of your own to videos."
+            )
+        taken.add(folder)
+        sources[str(name)] = _absolute(video)
+    if not sources:
+        raise ValueError("there are no videos; give a folder that has some, or a list.")
+    return sources
+
+
+def _name_of(video: Any, n: int) -> str:
+    if isinstance(video, str | os.PathLike):
+        return plain_name(Path(os.fspath(video)).stem)
+    return getattr(video, "name", None) or f"video-{n}"
+
+
+def _absolute(video: Any) -> Any:
+    if not isinstance(video, str | os.PathLike) or "://" in os.fspath(video):
+        return video
+    return str(Path(video).expanduser().absolute())

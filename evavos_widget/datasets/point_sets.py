@@ -1,0 +1,137 @@
+"""Point data sets for training, from masks, and pseudo-masks made of them (Point-VOS Sec. 4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from evavos_widget import engines
+from evavos_widget.corrections import as_told
+from evavos_widget.datasets.davis import open_sequence, sequence_folder
+from evavos_widget.formats.pointvos import NAMESPACE, STATUSES, PointObject, PointRecord
+from evavos_widget.loop import MaskPredictor
+from evavos_widget.masks import write_label_png
+from evavos_widget.metrics import VOID
+from evavos_widget.point_selection.sampling import FRAMES, Sampling
+from evavos_widget.point_selection.simulated import POINTS, simulated_points
+from evavos_widget.prompts import Click, Prompts
+from evavos_widget.video import Video, list_pictures
+
+__all__ = ["frame_files", "object_key", "simulated_set", "write_pseudo_masks"]
+
+
+def object_key(video: str, obj: int) -> str:
+    """The key of an object that no question decided."""
+    return hashlib.blake2b(f"{video}\n{obj}".encode(), digest_size=16).hexdigest()
+
+
+def simulated_set(
+    root: Path,
+    names: Sequence[str],
+    *,
+    n: int = POINTS,
+    background: int = POINTS,
+    frames: int | None = FRAMES,
+    scaled: bool = True,
+    how: Sampling = "random",
+    seed: int = 0,
+) -> Iterator[PointObject]:
+    """Points on and beside every object of sequences with masks, as PV-DAVIS has them (Sec. 3.1).
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``JPEGImages`` and ``Annotations``.
+    names : sequence of str
+    n, background : int
+        Points on and beside an object per frame; that there are as many beside it is our choice.
+    frames : int or None
+        So many evenly spaced frames; None takes all.
+    scaled, how, seed
+        See `simulated_points`.
+    """
+    for name in names:
+        sequence = open_sequence(root, name)
+        truth = {
+            f: np.where(m == VOID, 0, m).astype(np.uint8) for f, m in sequence.ground_truth.items()
+        }
+        objects = sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0})
+        found = simulated_points(
+            truth, objects, n=n, background=background, frames=frames, scaled=scaled, how=how,
+            seed=seed,
+        )  # fmt: skip
+        for obj in objects:
+            records = tuple(
+                PointRecord(
+                    p.x,
+                    p.y,
+                    sequence.video.frame_names[frame],
+                    STATUSES[p.label],
+                    p.label == "positive",
+                )
+                for (frame, whose), points in sorted(found.items())
+                for p in (points if whose == obj else ())
+            )
+            extra = {NAMESPACE: {"object": obj, "seed": seed}}
+            yield PointObject(object_key(name, obj), "", f"object {obj}", name, records, extra)
+        sequence.video.close()
+
+
+def frame_files(root: Path, video: str) -> dict[str, Path]:
+    """The files of a video's frames by their stems, as points name them."""
+    return {path.stem: path for path in list_pictures(sequence_folder(root, "JPEGImages", video))}
+
+
+def write_pseudo_masks(
+    root: Path,
+    points: Iterable[PointObject],
+    predictor: str | MaskPredictor,
+    folder: Path,
+    report: Callable[[str], None] = print,
+) -> int:
+    """What a predictor makes of the points of every frame, taken as clicks.
+
+    Parameters
+    ----------
+    root : Path
+        Holds ``JPEGImages``.
+    points : iterable of PointObject
+        Their ``video_name`` is the name of a sequence.
+    predictor : str or MaskPredictor
+        The paper takes DynaMITe.
+    folder : Path
+        Gets ``<question hash>/<frame>.png``, 1 being the object.
+    report : callable
+        Told one line per object.
+
+    Returns
+    -------
+    int
+        How many masks were written.
+    """
+    engine: MaskPredictor = engines.create("predictor", predictor)
+    written = 0
+    for of in points:
+        video = Video.open(sequence_folder(root, "JPEGImages", str(of.video_name)))
+        frames = {name: i for i, name in enumerate(video.frame_names)}
+        clicks: dict[str, list[Click]] = {}
+        for p in of.points:
+            if p.frame_id in frames and p.status != STATUSES["unknown"]:
+                click = Click(p.x, p.y, p.status == STATUSES["positive"])
+                clicks.setdefault(str(p.frame_id), []).append(click)
+        (folder / of.question_hash).mkdir(parents=True, exist_ok=True)
+        for name, given in sorted(clicks.items()):
+            if any(c.positive for c in given):
+                prompts = Prompts(clicks=tuple(given))
+                key = (video.name, frames[name])
+                told = as_told(engine.predict(video.frame(frames[name]), prompts, key=key), prompts)
+                write_label_png(
+                    folder / of.question_hash / f"{name}.png", told.mask.astype(np.uint8)
+                )
+                written += 1
+        report(f"{of.video_name}: {len(clicks)} frames")
+        video.close()
+    return written

@@ -1,0 +1,56 @@
+"""IVOS-W chooses the frame: the learned selection that EVA-VOS compares with (Sec. 4.1)."""
+
+from __future__ import annotations
+
+import torch
+
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    in_doubt,
+    objects_annotated,
+)
+from evavos_widget.networks.ivosw import load_ivosw, seen_by
+
+__all__ = ["IVOSWSelector"]
+
+
+class IVOSWSelector(FrameSelector):
+    """The frame with the largest value of a DQN that sees predicted quality and visits.
+
+    Objects are looked at one by one, where Yin et al. average over them; the largest value of all
+    goes first, and ties go to the earlier frame.
+
+    Parameters
+    ----------
+    weights : path
+        Written by ``evavos train ivosw``; by default those that come with the package.
+    """
+
+    name = "ivosw"
+    learned = True
+
+    def __init__(self, weights: str = "") -> None:
+        self._network = load_ivosw(weights)
+
+    def select(self, state: LoopState) -> FrameChoice | None:
+        """The frame of the largest value, of those that are not annotated nor put off."""
+        best: FrameChoice | None = None
+        for column, obj in enumerate(state.objects):
+            visits = torch.zeros(state.n_frames)
+            for done in state.rounds:
+                if obj in done.objects:
+                    visits[list(done.frames)] += 1
+            taken = objects_annotated(state.annotations, obj)
+            visits[taken] = visits[taken].clamp(min=1)
+            quality = torch.from_numpy(state.quality[:, column].copy())
+            with torch.no_grad():
+                value = self._network(seen_by(quality, visits)[None])[0]
+            value[sorted({*taken} - in_doubt(state, obj).keys())] = -torch.inf
+            value[[f for f, o in state.snoozed if o == obj]] = -torch.inf
+            frame = int(value.argmax())
+            score = float(value[frame])
+            if score > -float("inf") and (best is None or score > best.score):
+                best = FrameChoice(frame, obj, "the largest value of IVOS-W", score)
+        return best

@@ -1,0 +1,53 @@
+"""The frame of the best pair of frame and type: most gain of the video per second."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    in_doubt,
+    objects_annotated,
+)
+from evavos_widget.networks.joint import JointModel
+
+__all__ = ["JointFrame"]
+
+
+class JointFrame(FrameSelector):
+    """The frame where some type of annotation is predicted to bring the video most per second.
+
+    Parameters
+    ----------
+    weights : path
+        Written by ``evavos train joint``; by default those that come with the package.
+    """
+
+    name = "joint"
+    learned = True
+
+    def __init__(self, weights: str = "") -> None:
+        self._model = JointModel(weights)
+
+    def select(self, state: LoopState) -> FrameChoice | None:
+        """The best frame of all objects; the earlier of equals."""
+        if state.objects and not state.annotations:
+            return FrameChoice(0, state.objects[0], "nothing is annotated yet")
+        seconds = np.array([max(state.costs.seconds(k), 1e-3) for k in self._model.types])
+        best: FrameChoice | None = None
+        for obj in state.objects:
+            annotated = objects_annotated(state.annotations, obj)
+            taken = {*annotated} - in_doubt(state, obj).keys()
+            taken |= {frame for frame, o in state.snoozed if o == obj}
+            if len(taken) == state.n_frames or not annotated:
+                continue
+            per_second = (self._model.gains(state, obj) / seconds).max(axis=1)
+            per_second[sorted(taken)] = -np.inf
+            frame = int(per_second.argmax())
+            score = float(per_second[frame])
+            if best is None or score > best.score:
+                reason = f"predicted to bring most, {60 * score:+.3f} J&F a minute"
+                best = FrameChoice(frame, obj, reason, score)
+        return best

@@ -1,0 +1,102 @@
+"""QNet chooses the frame (EVA-VOS Sec. 2.2): least alike, in how it looks and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from evavos_widget.frame_selection.baselines import DOUBTED, REVISIT
+from evavos_widget.frame_selection.embeddings import distances
+from evavos_widget.loop import (
+    FrameChoice,
+    FrameSelector,
+    LoopState,
+    in_doubt,
+    objects_annotated,
+)
+from evavos_widget.networks.encoders_of_pairs import pictures
+from evavos_widget.networks.observation import ByFrame, KeyEncoder, frame_vector, mask_vector
+from evavos_widget.networks.qnet import load_qnet
+
+__all__ = ["QNetSelector"]
+
+AT_ONCE = 64
+"""Frames that go through the network together."""
+
+
+class QNetSelector(FrameSelector):
+    """The frame with the largest distance to its closest annotated one, among embeddings of QNet.
+
+    EVA-VOS Eq. 1: ``f* = arg max_i min_{j in K} d(E_i, E_j)``. A frame is embedded again only when
+    its mask or its predicted quality changed. What is annotated and in doubt may be asked for
+    again. Among objects the one whose frame is the farthest goes first; ties go to the earlier
+    frame.
+
+    Parameters
+    ----------
+    weights : path
+        Written by ``evavos train qnet``; by default those that come with the package.
+    """
+
+    name = "qnet"
+    learned = True
+
+    def __init__(self, weights: str = "") -> None:
+        self._network = load_qnet(weights)
+        self._embedded = ByFrame(self._embed)
+
+    def select(self, state: LoopState) -> FrameChoice | None:
+        """The next frame, of the object for which it is the farthest."""
+        if state.objects and not state.annotations:
+            return FrameChoice(0, state.objects[0], "nothing is annotated yet")
+        best: FrameChoice | None = None
+        for obj in state.objects:
+            annotated = objects_annotated(state.annotations, obj)
+            if not annotated:
+                continue
+            # What is like a frame that was put off is put off with it.
+            known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
+            distance = distances(self.embeddings(state, obj), known)
+            # As far as anything is, times the doubt, as of `farthest-in-time`.
+            extent = float(distance.max())
+            distance[known] = -1
+            for frame, doubt in in_doubt(state, obj).items():
+                if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
+                    distance[frame] = REVISIT * doubt * extent
+            frame = int(distance.argmax())
+            if distance[frame] >= 0 and (best is None or distance[frame] > best.score):
+                reason = "least like what you annotated, in looks and quality"
+                if frame in annotated:
+                    reason = "what is annotated there is in doubt"
+                expected = float(self.quality(state, obj)[frame])
+                best = FrameChoice(frame, obj, reason, float(distance[frame]), expected)
+        return best
+
+    def embeddings(self, state: LoopState, obj: int) -> np.ndarray:
+        """E, (N, D) float32: of every frame with the object's present mask."""
+        return self._embedded.of(state, obj)
+
+    def _embed(self, state: LoopState, obj: int, frames: Sequence[int]) -> list[np.ndarray]:
+        made: list[np.ndarray] = []
+        for start in range(0, len(frames), AT_ONCE):
+            pairs = [self._seen(state, frame, obj) for frame in frames[start : start + AT_ONCE]]
+            seen, masks = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+            with torch.inference_mode():
+                made.extend(self._network.embed(seen, masks).numpy())
+        return made
+
+    def quality(self, state: LoopState, obj: int) -> np.ndarray:
+        """Expected J&F of every frame, (N,) float32 in [0, 1], calibrated on held-out videos."""
+        with torch.inference_mode():
+            logits = self._network.classify(torch.from_numpy(self.embeddings(state, obj)))
+            return self._network.expected(logits).numpy()
+
+    def _seen(self, state: LoopState, frame: int, obj: int) -> tuple[np.ndarray, np.ndarray]:
+        mask = state.masks[frame] == obj
+        if self._network.encoders.preset == "paper":
+            return pictures(state.video.frame(frame), mask)
+        keys = state.features.frame(state.video, frame, KeyEncoder())
+        quality = float(state.quality[frame, state.objects.index(obj)])
+        return frame_vector(keys), mask_vector(keys, mask, quality)

@@ -1,0 +1,133 @@
+"""The rounds of a session and the state in which each was chosen, live or from the journal.
+
+What undo could go back to is there with its masks. Before that, or where those were not saved,
+a replay of the journal gives K and the rest, and a pass gives the masks.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from evavos_widget.loop import LoopState
+from evavos_widget.session.history import History
+from evavos_widget.session.journal import NAME, read_journal
+from evavos_widget.session.session import Session
+from evavos_widget.session.state import State
+from evavos_widget.session.timeline import Timeline, replay
+
+__all__ = ["Recording", "branched"]
+
+
+class Recording:
+    """Looks at a session as it was before each of the rounds that hold now.
+
+    All methods may be called from any thread, and leave the session as it is.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._lock = threading.Lock()
+        self._computed: dict[tuple[int, int], State] = {}
+
+    def __len__(self) -> int:
+        """How many rounds there are; the state before one more is the present one."""
+        return len(self.session.rounds)
+
+    def state(self, n: int) -> LoopState:
+        """What the selectors saw before round `n`, counted from 0; of ``len(self)``, see now.
+
+        Raises
+        ------
+        IndexError
+            There is no such round.
+        """
+        return self.session._seen(self.state_of_session(n))
+
+    def state_of_session(self, n: int) -> State:
+        """As `state`, with all that the session knows."""
+        session = self.session
+        with session._lock:
+            present, past = session._state, list(session._timeline.history.past())
+        if not 0 <= n <= len(present.rounds):
+            raise IndexError(f"there is no round {n}; give 0 to {len(present.rounds)}.")
+        if n == len(present.rounds):
+            return present
+        # The last state with so many rounds is the one in which the next was chosen.
+        state = {len(state.rounds): state for state in past}.get(n)
+        # A pass leaves a point on the curve, which is kept with the masks.
+        there = any(state.curve for state in (*past, present))
+        if state is not None and there:
+            return state
+        return self._with_masks(n, state or self._replayed(n))
+
+    def _replayed(self, n: int) -> State:
+        """From the journal, without masks but the annotated ones."""
+        session = self.session
+        folder, video = session.path, session.video
+        if folder is None:
+            raise IndexError(
+                f"round {n} is longer ago than undo goes back, and this session keeps no journal; "
+                "give sessions a path to look at them later."
+            )
+        empty = State.empty(video.n_frames, video.height, video.width)
+        timeline = Timeline(empty, session.propagator.affected, History(limit=10**9))
+        replay(timeline, read_journal(folder / NAME), None, str(folder / NAME))
+        past = [*timeline.history.past(), timeline.state]
+        return {len(state.rounds): state for state in past}[n]
+
+    def _with_masks(self, n: int, state: State) -> State:
+        """As it would be after a pass; computed once."""
+        with self._lock:
+            key = n, hash(tuple(state.annotations.items()))
+            if key not in self._computed:
+                with branched(self.session, state) as branch:
+                    for _ in branch.propagation():
+                        pass
+                    self._computed[key] = branch._state
+            return self._computed[key]
+
+
+def branched(session: Session, state: State, **engines: Any) -> Session:
+    """A session of the same video in memory, which goes on from a state of another.
+
+    Parameters
+    ----------
+    session : Session
+        Stays as it is.
+    state : State
+    **engines
+        ``propagator`` and ``predictor``, by default new ones of the same names.
+
+    Raises
+    ------
+    ValueError
+        One of the two was given as an object, which belongs to its session.
+    """
+    for stage in ("propagator", "predictor"):
+        name = session._engine_names[stage]
+        if stage not in engines and name is None:
+            raise ValueError(
+                f"the {stage} of this session was given as an object, which belongs to it; a "
+                f"branch needs one of its own: give {stage}='name'."
+            )
+        engines.setdefault(stage, name)
+    branch = Session(
+        session.video,
+        frame_selector=session.frame_selector,
+        annotation_selector=session.annotation_selector,
+        costs=session.costs,
+        budget=session.budget,
+        path=None,
+        **engines,
+    )
+    branch._timeline.state = state
+    branch._timeline.revision = max(session.revision, *state.revisions)
+    branch._features = session._features
+    for frame, revision in enumerate(state.revisions):
+        branch._probabilities.take(session._probabilities, frame, revision)
+    return branch

@@ -1,0 +1,1 @@
+"""How the agents are trained: what they learn from is simulated once, and shared by all."""

@@ -1,0 +1,124 @@
+"""``evavos train collect|qnet|policy|ivosw|joint``: the agents, step by step.
+
+Loops are simulated on videos with masks, ``evavos crowd`` or your own, and the agents learn from
+those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except ImportError as error:
+        print(
+            f"training: {error.name or error} is needed; run: pip install 'evavos-widget[train]'",
+            file=sys.stderr,
+        )
+        return 1
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _collect(args: argparse.Namespace) -> None:
+    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.training.agents.collect import Simulation, collect
+
+    options = (
+        "propagator", "predictor", "rounds", "candidates", "height", "longest", "every", "seeds",
+        "pictures",
+    )  # fmt: skip
+    if args.sequences is None:
+        names = sorted(p.name for p in (args.data / "Annotations").iterdir() if p.is_dir())
+    else:
+        names = read_sequence_names(args.sequences, args.data)
+    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
+    made = collect(Simulation(args.data, tuple(names), **given), args.out, args.workers)
+    print(f"{made} loops were simulated; all that there are lie in {args.out}")
+
+
+def _train(args: argparse.Namespace) -> None:
+    from evavos_widget.training.agents.records import read_records
+
+    records = [record for folder in args.data for record in read_records(folder)]
+    if args.agent == "qnet":
+        from evavos_widget.training.agents.qnet import train_qnet
+
+        about = train_qnet(
+            records,
+            args.out,
+            preset="paper" if args.preset == "released" else args.preset,
+            bins=args.bins,
+            seed=args.seed,
+            epochs=args.length,
+            released=args.preset == "released",
+        )
+    elif args.agent == "policy":
+        from evavos_widget.training.agents.policy import train_policy
+
+        about = train_policy(
+            records, args.out, preset=args.preset, seed=args.seed, steps=args.length
+        )
+    elif args.agent == "ivosw":
+        from evavos_widget.training.agents.ivosw import EPOCHS, train_ivosw
+
+        about = train_ivosw(records, args.out, seed=args.seed, epochs=args.length or EPOCHS)
+    else:
+        from evavos_widget.training.agents.joint import TREES, train_joint
+
+        about = train_joint(records, args.out, seed=args.seed, trees=args.length or TREES)
+    (args.out / f"{args.agent}.json").write_text(json.dumps(about, indent=2) + "\n")
+    print(json.dumps(about["held_out"], indent=2))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="evavos train", description="Train the agents.")
+    steps = parser.add_subparsers(required=True, metavar="what")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
+    common.add_argument("--seed", type=int, default=0)
+
+    collect = steps.add_parser("collect", parents=[common], help="simulate loops to learn from")
+    collect.add_argument("--data", type=Path, required=True, help="has JPEGImages and Annotations")
+    collect.add_argument("--sequences", help="A,B,... or @FILE with one name a line; all")
+    collect.add_argument("--propagator", help="a name; compact:free")
+    collect.add_argument("--predictor", help="a name; compact:free")
+    collect.add_argument("--rounds", type=int, help="annotations after the first (5)")
+    collect.add_argument("--candidates", type=int, help="frames to try in each state (3)")
+    collect.add_argument("--height", type=int, help="of the frames in pixels, at most (240)")
+    collect.add_argument("--longest", type=int, help="frames of a video, at most (40)")
+    collect.add_argument("--every", type=int, help="only every so many frames (1)")
+    collect.add_argument("--seeds", type=int, help="loops of each object (1)")
+    collect.add_argument("--pictures", action="store_true", help="keep what preset paper sees")
+    collect.add_argument("--workers", type=int, default=1, help="processes (1)")
+    collect.set_defaults(run=_collect)
+
+    for agent, told, length in (
+        ("qnet", "the quality of masks, to choose frames by", "epochs"),
+        ("policy", "the type of annotation, by PPO", "steps of the environment"),
+        ("ivosw", "IVOS-W, to compare with", "epochs"),
+        ("joint", "frame and type together", "trees"),
+    ):
+        one = steps.add_parser(agent, parents=[common], help=told)
+        one.add_argument("--data", type=Path, nargs="+", required=True, help="of collect")
+        one.add_argument("--length", type=int, help=f"{length}; as the preset has them")
+        if agent in ("qnet", "policy"):
+            one.add_argument(
+                "--preset", default="compact", choices=["compact", "paper", "released"]
+            )
+        if agent == "qnet":
+            one.add_argument("--bins", type=int, default=20)
+        one.set_defaults(run=_train, agent=agent)
+    return parser

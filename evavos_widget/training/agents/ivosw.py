@@ -1,0 +1,167 @@
+"""Train IVOS-W: Q-learning on what was tried in simulated loops (Yin et al., CVPR 2021)."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from evavos_widget.networks.agent_weights import write_agent
+from evavos_widget.networks.encoders_of_pairs import as_arrays
+from evavos_widget.networks.ivosw import IVOSW, seen_by
+from evavos_widget.training.agents.fit import fit
+from evavos_widget.training.agents.records import LoopRecord, held_out
+
+__all__ = ["train_ivosw"]
+
+DISCOUNT, BATCH = 0.95, 32
+"""Of the authors' code."""
+
+RATE, EPOCHS = 1e-3, 60
+"""Theirs is 5e-6 over far more steps."""
+
+FOLLOWING = 0.02
+"""How fast the target network follows, at each step."""
+
+SCALE = 10.0
+"""Rewards are gains of the video's J&F times this."""
+
+
+def train_ivosw(
+    records: Sequence[LoopRecord], out: Path, *, seed: int = 0, epochs: int = EPOCHS
+) -> dict[str, Any]:
+    """Train, and write ``ivosw.safetensors`` into `out`; what was measured on held-out videos.
+
+    The reward of a drawn mask is what it brought to the video's J&F; summed over a loop that is
+    what the paper's reward at its end measures, and it needs no random loops to compare with.
+
+    Parameters
+    ----------
+    records : sequence of LoopRecord
+    out : Path
+    seed, epochs : int
+    """
+    begun = time.process_time()
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    train, other = (_Steps(side) for side in held_out(records))
+    if not len(train) or not len(other):
+        raise ValueError(
+            f"there are {len(train)} drawn masks to learn from and {len(other)} in held-out "
+            "videos; collect loops of more videos."
+        )
+    learner = _Learner()
+    optimizer = torch.optim.Adam(learner.online.parameters(), RATE)
+    taken = fit(
+        learner,
+        optimizer,
+        lambda some: learner.loss(train, some),
+        len(train),
+        epochs=epochs,
+        batch=BATCH,
+        seed=seed,
+        out=out,
+        score=lambda: other.gain_of_best(learner.online)[0],
+    )
+    chosen, random, best = other.gain_of_best(learner.online)
+    about = {
+        "agent": "ivosw",
+        "preset": "paper",
+        "seed": seed,
+        "epoch": taken,
+        "samples": len(train),
+        "cpu_seconds": round(time.process_time() - begun),
+        "held_out": {
+            "states": len(other.states()),
+            "gain": chosen,
+            "gain_random": random,
+            "gain_best": best,
+        },
+    }
+    write_agent(out / "ivosw.safetensors", about, as_arrays(learner.online))
+    return about
+
+
+class _Steps:
+    """Drawn masks that were tried: the state, the frame, the gain, and the state after."""
+
+    def __init__(self, records: Sequence[LoopRecord]) -> None:
+        self.before: list[Tensor] = []
+        self.after: list[Tensor] = []
+        self.frame: list[int] = []
+        self.gain: list[float] = []
+        self.state: list[tuple[int, int]] = []
+        for number, record in enumerate(records):
+            mask = record.about["types"].index("mask")
+            for b in np.flatnonzero(record.branch_kind == mask):
+                t, frame = int(record.branch_state[b]), int(record.branch_frame[b])
+                visits = torch.from_numpy((record.trust[t] >= 0).astype(np.float32))
+                self.before.append(seen_by(torch.from_numpy(record.predicted[t]), visits))
+                visits = visits.clone()
+                visits[frame] += 1
+                self.after.append(seen_by(torch.from_numpy(record.branch_after[b]), visits))
+                self.frame.append(frame)
+                self.gain.append(float(record.branch_gain[b, 0]))
+                self.state.append((number, t))
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def states(self) -> list[list[int]]:
+        """The steps that were tried from the same state, several of them."""
+        grouped: dict[tuple[int, int], list[int]] = {}
+        for step, state in enumerate(self.state):
+            grouped.setdefault(state, []).append(step)
+        return [steps for steps in grouped.values() if len(steps) > 1]
+
+    @torch.inference_mode()
+    def gain_of_best(self, network: IVOSW) -> tuple[float, float, float]:
+        """Mean gain of the step that the network finds best, of any, and of the best."""
+        network.eval()
+        chosen, anyone, best = [], [], []
+        for steps in self.states():
+            value = network(self.before[steps[0]][None])[0]
+            gains = [self.gain[s] for s in steps]
+            chosen.append(gains[int(value[[self.frame[s] for s in steps]].argmax())])
+            anyone.append(np.mean(gains))
+            best.append(max(gains))
+        return float(np.mean(chosen)), float(np.mean(anyone)), float(np.mean(best))
+
+
+class _Learner(nn.Module):
+    """The network that learns, and the one that follows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.online = IVOSW()
+        self.target = copy.deepcopy(self.online).requires_grad_(False)
+
+    def loss(self, steps: _Steps, some: Tensor) -> Tensor:
+        with torch.no_grad():
+            for mean, value in zip(self.target.parameters(), self.online.parameters(), strict=True):
+                mean.lerp_(value, FOLLOWING)
+        numbers = some.tolist()
+        before, lengths = _padded([steps.before[s] for s in numbers])
+        after, _ = _padded([steps.after[s] for s in numbers])
+        frames = torch.tensor([steps.frame[s] for s in numbers])
+        gains = SCALE * torch.tensor([steps.gain[s] for s in numbers])
+        value = self.online(before, lengths).gather(1, frames[:, None])[:, 0]
+        with torch.no_grad():
+            following = self.target(after, lengths)
+            outside = torch.arange(after.shape[1])[None] >= lengths[:, None]
+            closed = outside | (after[..., 1] > 0)
+            following = following.masked_fill(closed, -torch.inf).amax(1)
+            following = following.masked_fill(following.isinf(), 0.0)  # nothing is left to ask
+        return functional.smooth_l1_loss(value, gains + DISCOUNT * following)
+
+
+def _padded(seen: list[Tensor]) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(s) for s in seen])
+    return nn.utils.rnn.pad_sequence(seen, batch_first=True), lengths

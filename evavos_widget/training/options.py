@@ -1,0 +1,154 @@
+"""What the commands that train networks share: options, and what is done with them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from evavos_widget.training.losses import TAU
+from evavos_widget.training.point_objective import SUPERVISIONS
+from evavos_widget.training.point_samples import (
+    PointLabelledSamples,
+    PointSamples,
+    PointStartedSamples,
+)
+from evavos_widget.training.run import Run, train
+from evavos_widget.training.samples import Samples
+from evavos_widget.training.schedule import Budget
+from evavos_widget.training.sources import davis_shots, point_shots, pseudo_mask_shots
+
+__all__ = ["add_options", "add_point_options", "point_samples", "run_command"]
+
+CLIPS = ("all", "stills", "video")
+"""What masks are learned from: everything, synthetic clips of photographs, or DAVIS."""
+
+
+def add_options(parser: argparse.ArgumentParser, *, rate: float, batch: int) -> None:
+    """Options of any training."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder with stills/ and davis16/")
+    add("--out", type=Path, required=True, help="folder for weights, log and state")
+    add("--minutes", type=float, default=90.0, help="length of the training (90)")
+    add("--steps", type=int, help="length in steps instead, for runs that repeat exactly")
+    add("--free-data-only", action="store_true", help="leave DAVIS out")
+    add("--resume", action="store_true", help="go on from what --out holds")
+    add("--seed", type=int, default=0)
+    add("--batch", type=int, default=batch, help=f"clips per step and device ({batch})")
+    add("--frames", type=int, default=3, help="frames per clip (3)")
+    add("--side", type=int, default=256, help="of the frames in pixels, a multiple of 32 (256)")
+    add("--rate", type=float, default=rate, help=f"peak learning rate ({rate:g})")
+    add("--checkpoint-minutes", type=float, default=10.0)
+    add("--workers", type=int, help="processes that make samples (all cores with a GPU, else 0)")
+    add("--devices", type=int, help="how many GPUs (all), or processes without one (1)")
+    add("--precision", default="bf16-mixed", help="of Lightning Fabric (bf16-mixed)")
+
+
+def add_point_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Options of a training that has to do with points."""
+    add = parser.add_argument
+    told = "" if required else "; without it masks and clicks are learned"
+    add(
+        "--supervision",
+        choices=SUPERVISIONS,
+        default="points" if required else None,
+        help=f"learn propagation alone, from masks, points or pseudo-masks{told}",
+    )
+    add("--points", type=Path, help="a file that evavos pointvos simulate or verify wrote")
+    add("--pseudo-masks", type=Path, help="a folder that evavos pointvos pseudo-masks wrote")
+    add("--clips", choices=CLIPS, default="all", help="with masks: what is learned from (all)")
+    add(
+        "--point-starts",
+        type=float,
+        default=1.0 if required else 0.5,
+        help="with masks: share of the clips whose first frame is given as points",
+    )
+    add("--tau", type=float, default=TAU, help=f"of the Huberised cross-entropy ({TAU:g})")
+
+
+def point_samples(args: argparse.Namespace, radius: float) -> PointSamples:
+    """The samples that `add_point_options` ask for.
+
+    Parameters
+    ----------
+    args : Namespace
+    radius : float
+        Of discs around points, in pixels of a mask at half the resolution.
+    """
+    size, root = (args.frames, args.side), args.data / "davis16"
+    if args.supervision != "masks" and args.points is None:
+        raise ValueError("give --points, a file that evavos pointvos simulate or verify wrote.")
+    if args.supervision == "points":
+        shots = point_shots(root, args.points)
+        return PointLabelledSamples(shots, *size, radius, args.seed)
+    if args.supervision == "pseudo":
+        if args.pseudo_masks is None:
+            raise ValueError(
+                "give --pseudo-masks, a folder that evavos pointvos pseudo-masks wrote."
+            )
+        masked = pseudo_mask_shots(root, args.points, args.pseudo_masks)
+        samples = Samples(args.data, *size, args.seed, shots=masked)
+        return PointStartedSamples(samples, 0.0, radius)
+    stills_only = args.free_data_only or args.clips == "stills"
+    shots = davis_shots(args.data) if args.clips == "video" else None
+    samples = Samples(args.data, *size, args.seed, stills_only, shots)
+    return PointStartedSamples(samples, args.point_starts, radius)
+
+
+def run_command(
+    args: argparse.Namespace,
+    run_of: Callable[[argparse.Namespace], tuple[Run, float]],
+    samples_of: Callable[[argparse.Namespace], Any],
+) -> int:
+    """Train as the options say; returns the exit status, 1 after an error told in a sentence.
+
+    Parameters
+    ----------
+    args : Namespace
+        Of `add_options`.
+    run_of : callable
+        Makes the run, and says where in a training it begins, 0 to 1.
+    samples_of : callable
+        Makes the samples.
+    """
+    try:
+        _train(args, run_of, samples_of)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _train(
+    args: argparse.Namespace,
+    run_of: Callable[[argparse.Namespace], tuple[Run, float]],
+    samples_of: Callable[[argparse.Namespace], Any],
+) -> None:
+    torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    state = args.out / "state.pt"
+    if state.exists() and not args.resume:
+        raise ValueError(f"{state} exists; give --resume to go on from it, or another --out.")
+    run, begin = run_of(args)
+    if args.resume and state.exists():
+        run.restore(torch.load(state, map_location="cpu", weights_only=True))
+    cuda = torch.cuda.is_available()
+    workers = args.workers
+    if workers is None:
+        workers = max(1, (os.cpu_count() or 2) // torch.cuda.device_count() - 1) if cuda else 0
+    train(
+        run,
+        samples_of(args),
+        Budget(None if args.steps else args.minutes, args.steps, begin),
+        args.out,
+        batch=args.batch,
+        checkpoint_minutes=args.checkpoint_minutes,
+        workers=workers,
+        devices=args.devices or ("auto" if cuda else 1),
+        precision=args.precision,
+    )

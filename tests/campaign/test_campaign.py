@@ -1,0 +1,305 @@
+"""Many videos under one budget: the order, the memory, the restart, the certainty."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evavos_widget.annotation_selection.baselines import Mask
+from evavos_widget.campaign import Campaign, MeanError, Standing
+from evavos_widget.explanation import TypeExplanation
+from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.session import Session
+from evavos_widget.testing import Disks, NearestCopy
+from evavos_widget.video import Video
+
+N = 12
+
+
+def clip(speed: int, seed: int = 0) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """A square of 8 x 8 that moves so many pixels a frame beside one that looks the same."""
+    frames = np.random.default_rng(seed).integers(0, 60, (N, 24, 64, 3), dtype=np.uint8)
+    truth = {}
+    for f in range(N):
+        labels = np.zeros((24, 64), np.uint8)
+        x = min(f * speed, 56)
+        labels[2:10, x : x + 8] = 1
+        labels[14:22, 0:8] = 2
+        frames[f][labels > 0] = 200
+        truth[f] = labels
+    return frames, truth
+
+
+def options() -> dict:
+    return {"propagator": NearestCopy(), "predictor": Disks(), "annotation_selector": "mask"}
+
+
+SPEEDS = {"still": 0, "slow": 1, "fast": 4}
+
+
+@pytest.fixture
+def clips() -> dict[str, tuple[np.ndarray, dict[int, np.ndarray]]]:
+    return {name: clip(speed, seed) for seed, (name, speed) in enumerate(SPEEDS.items())}
+
+
+def begun(clips, tmp_path: Path, **more) -> tuple[Campaign, dict[str, RobotAnnotator]]:
+    robots = {name: RobotAnnotator(truth) for name, (_, truth) in clips.items()}
+    videos = {name: frames for name, (frames, _) in clips.items()}
+    return Campaign(videos, tmp_path / "c", **{**options(), "target": 1.0, **more}), robots
+
+
+class TrueQuality(Mask):
+    """Knows how fast each made video moves, as a policy would learn from its look."""
+
+    name = "true-quality"
+
+    def explain(self, state, choice):
+        value = float(SPEEDS.get(state.video.name, 0))
+        return TypeExplanation({"mask": 1.0}, value=value)
+
+
+def test_new_videos_go_first_and_then_the_one_that_promises_most(clips, tmp_path):
+    videos = {n: Video.open(frames, name=n) for n, (frames, _) in clips.items()}
+    robots = {name: RobotAnnotator(truth) for name, (_, truth) in clips.items()}
+    with Campaign(
+        videos, tmp_path / "c", **{**options(), "annotation_selector": TrueQuality()}, target=1.0
+    ) as campaign:
+        chosen = [campaign.turn(robots.__getitem__).video for _ in range(5)]
+        assert sorted(chosen[:3]) == sorted(SPEEDS)
+        assert chosen[3:] == ["fast", "fast"]
+        assert campaign.standing("fast").basis == "value"
+        assert [t["video"] for t in campaign.turns] == chosen
+        assert (
+            campaign.turns[-1]["spent"]
+            == campaign.seconds
+            == sum(t["seconds"] for t in campaign.turns)
+        )
+
+
+def test_a_gain_of_the_frame_counts_for_the_frames_that_follow_it(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path)
+    with campaign:
+        for _ in clips:
+            campaign.turn(robots.__getitem__)
+        standing = campaign.standing("fast")
+        # Frame 0 is annotated and frame 11 is the farthest: 6 to 11 would follow it.
+        assert standing.frame == N - 1
+        asked = campaign.session("fast").suggest()
+        assert standing.gain == pytest.approx(asked.expected_gain * 6 / N)
+        assert standing.rate == pytest.approx(standing.gain / 80)
+        assert standing.basis == "frame"
+
+
+def test_round_robin_gives_every_video_its_turn(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path, order="round-robin")
+    with campaign:
+        chosen = [campaign.turn(robots.__getitem__).video for _ in range(6)]
+        assert chosen == [*SPEEDS, *SPEEDS]
+
+
+def test_the_budget_ends_it(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path, budget=400, target=1.0)  # each first mask is 2 x 80 s
+    with campaign:
+        while campaign.turn(robots.__getitem__):
+            assert campaign.seconds <= 400 + 80  # a new video has two objects, and one was foreseen
+        assert campaign.next() is None
+        assert campaign.seconds >= 400 - 80
+
+
+def test_few_sessions_are_open_at_a_time_and_a_held_one_stays(clips, tmp_path):
+    many = {f"{name}-{k}": c for k in range(4) for name, c in clips.items()}
+    campaign, robots = begun(many, tmp_path, open_sessions=2, order="round-robin")
+    with campaign:
+        opened: list[Session] = []
+        held = campaign.session("still-0")
+        campaign.hold("still-0")
+        for name in many:
+            session = campaign.session(name)
+            if session.state.annotations == {}:
+                robots[name].begin_all(session)
+            opened.append(session)
+            assert sum(not s.closed for s in opened) <= 2
+            assert not held.closed
+        # What was closed is known without opening it again.
+        before = [s for s in opened if not s.closed]
+        assert {s.status for s in campaign.standings()} == {"open"}
+        assert [s for s in opened if not s.closed] == before
+        # The first one that was let go of is whole.
+        assert campaign.session("slow-0").seconds == 160
+
+
+def test_a_change_in_the_session_is_seen(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path)
+    told = []
+    with campaign:
+        session = campaign.session("slow")
+        assert campaign.standing("slow").status == "new"
+        campaign.subscribe(lambda: told.append(1))
+        robots["slow"].begin_all(session)
+        session.propagate()
+        assert told
+        standing = campaign.standing("slow")
+        assert (standing.status, standing.seconds, standing.rounds) == ("open", 160, 2)
+        session.undo()
+        assert campaign.standing("slow").rounds == 1
+
+
+def test_what_reached_its_target_is_not_asked_for(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path, target=0.0, error=MeanError(0.0, 0.1, 5))
+    with campaign:
+        for _ in clips:
+            assert campaign.turn(robots.__getitem__) is not None
+        assert campaign.next() is None
+        assert {s.status for s in campaign.standings()} == {"reached"}
+        assert all(s.sure > 0.99 for s in campaign.standings())
+        campaign.target = 1.0
+        assert campaign.next() is not None
+        campaign.finish("fast")
+        assert campaign.standings()[-1].video == "fast"
+    videos = {name: frames for name, (frames, _) in clips.items()}
+    with Campaign(videos, tmp_path / "c", target=1.0, **options()) as again:
+        assert again.standing("fast").status == "finished"
+        again.finish("fast", False)
+        assert again.standing("fast").status == "open"
+
+
+@pytest.mark.parametrize(
+    ("error", "predicted", "sure"),
+    [
+        (MeanError(0.0, 0.1, 9), 0.85, 0.5),
+        (MeanError(0.0, 0.1, 9), 0.95, 0.8413),
+        (MeanError(-0.1, 0.1, 9), 0.95, 0.5),
+        (MeanError(0.0, 0.0, 9), 0.84, 0.0),
+    ],
+)
+def test_how_sure_it_is_of_a_target(error, predicted, sure):
+    assert error.reaches(predicted, 0.85) == pytest.approx(sure, abs=1e-3)
+
+
+def test_certainty_is_as_often_right_as_it_says():
+    """Videos whose truth lies around the prediction as was measured."""
+    rng = np.random.default_rng(3)
+    error = MeanError(-0.02, 0.06, 30)
+    predicted = rng.uniform(0.6, 1.0, 20_000)
+    true = predicted + rng.normal(error.bias, error.deviation, len(predicted))
+    sure = np.array([error.reaches(p, 0.85) for p in predicted])
+    for low in np.arange(0, 1, 0.2):
+        inside = (sure >= low) & (sure < low + 0.2)
+        assert (true[inside] >= 0.85).mean() == pytest.approx(sure[inside].mean(), abs=0.03)
+
+
+KILLED = """
+import sys
+import numpy as np
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from test_campaign import Campaign, RobotAnnotator, clip, options
+videos = {{f"v{{k}}": clip(k % 4, k) for k in range(10)}}
+robots = {{n: RobotAnnotator(t) for n, (_, t) in videos.items()}}
+campaign = Campaign({{n: f for n, (f, _) in videos.items()}}, "here", **options(), target=1.0)
+while True:
+    chosen = campaign.turn(robots.__getitem__)
+    print(chosen.video, campaign.seconds, flush=True)
+"""
+
+
+def test_ten_videos_go_through_a_kill(tmp_path):
+    """Nothing that was told is lost, and the campaign goes on with what it would have done."""
+    script = KILLED.format(here=str(Path(__file__).parent))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    told = [process.stdout.readline().split() for _ in range(13)]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    videos = {f"v{k}": clip(k % 4, k) for k in range(10)}
+    with pytest.raises(ValueError, match="'v0' was given as an array"):
+        Campaign.open(tmp_path / "here")
+    with Campaign.open(
+        tmp_path / "here", {n: f for n, (f, _) in videos.items()}, **options()
+    ) as campaign:
+        assert campaign.target == 1.0
+        assert campaign.seconds >= float(told[-1][1])
+        assert all(campaign.standing(video).rounds >= 2 for video, _ in told)
+        robots = {n: RobotAnnotator(t) for n, (_, t) in videos.items()}
+        assert campaign.turn(robots.__getitem__) is not None
+
+
+def test_paths_hold_wherever_the_process_goes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frames, truth = clip(1)
+    for name in ("one", "two"):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        for n, frame in enumerate(frames):
+            Image.fromarray(frame).save(tmp_path / "clips" / name / f"{n:05d}.png")
+    with Campaign("clips", "campaign", propagator="flow", predictor="classical") as campaign:
+        monkeypatch.chdir("/")
+        RobotAnnotator(truth).begin_all(campaign.session("two"))
+    assert (tmp_path / "campaign" / "two.evavos" / "journal.jsonl").exists()
+    content = json.loads((tmp_path / "campaign" / "campaign.json").read_text())
+    assert content["options"]["propagator"] == "flow"
+    with Campaign.open(tmp_path / "campaign") as again:
+        assert again.videos == ("one", "two")
+        assert again.session("two").propagator.name == "flow"
+        assert again.standing("two").rounds == 2
+
+
+def test_a_copy_of_what_is_known_is_only_a_copy(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path)
+    with campaign:
+        campaign.turn(robots.__getitem__)
+    (tmp_path / "c" / "standings.json").write_text('{"still": []}')
+    again, _ = begun(clips, tmp_path)
+    with again:
+        assert sum(s.status == "open" for s in again.standings()) == 1
+    # A session that was changed elsewhere is looked at again.
+    [name] = [s.video for s in again.standings() if s.status == "open"]
+    frames = clips[name][0]
+    with Session(frames, path=tmp_path / "c" / f"{name}.evavos", **options()) as session:
+        session.annotate(5, clips[name][1][5], objects=[1, 2])
+    third, _ = begun(clips, tmp_path)
+    with third:
+        assert third.standing(name).rounds == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"order": "best"}, "there is no order 'best'"),
+        ({"target": 85}, "target is 85"),
+        ({"open_sessions": 0}, "open_sessions is 0"),
+        ({"path": "x"}, "multiple values|campaign's to say"),
+    ],
+)
+def test_what_is_wrong_is_told(clips, tmp_path, change, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        begun(clips, tmp_path, **change)
+
+
+def test_other_videos_do_not_take_a_campaign_over(clips, tmp_path):
+    begun(clips, tmp_path)[0].close()
+    with pytest.raises(ValueError, match="3 other videos"):
+        begun({"other": clips["slow"]}, tmp_path)
+    with pytest.raises(ValueError, match="two videos are called"):
+        Campaign(["a/clip.mp4", "b/clip.mp4"], tmp_path / "d")
+    with pytest.raises(KeyError, match="no video 'none'"):
+        begun(clips, tmp_path)[0].session("none")
+
+
+def test_standings_are_in_the_order_to_go_on(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path)
+    with campaign:
+        for _ in range(4):
+            campaign.turn(robots.__getitem__)
+        standings = campaign.standings()
+        assert all(isinstance(s, Standing) for s in standings)
+        assert [s.rate for s in standings] == sorted((s.rate for s in standings), reverse=True)
+        assert campaign.table()[0]["video"] == campaign.next().video

@@ -1,0 +1,66 @@
+"""Equation 1 against every pair of frames, and QNet against its own arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evavos_widget.frame_selection.embeddings import distances
+from evavos_widget.frame_selection.qnet import QNetSelector
+from evavos_widget.testing.selectors import _state
+from tests.small_records import records
+
+
+@pytest.mark.parametrize("known", [[3], [0, 4, 9], list(range(10))])
+def test_it_is_the_distance_to_the_closest_known_frame(known):
+    points = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
+    points[7] = points[0]
+    slow = [min(np.linalg.norm(points[i] - points[j]) for j in known) for i in range(10)]
+    np.testing.assert_allclose(distances(points, known), slow, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def qnet(tmp_path_factory):
+    from evavos_widget.training.agents.qnet import train_qnet
+
+    folder = tmp_path_factory.mktemp("qnet")
+    train_qnet(records(), folder, epochs=1)
+    return str(folder / "qnet.safetensors")
+
+
+def test_qnet_chooses_by_it(qnet):
+    selector, state = QNetSelector(qnet), _state({0: (3, 200), 5: (3,), 7: (200,)})
+    choice = selector.select(state)
+    best = []
+    for obj, known in ((3, [0, 5]), (200, [0, 7])):
+        points = selector.embeddings(state, obj)
+        apart = np.linalg.norm(points[:, None] - points[known][None], axis=2).min(axis=1)
+        best.append((apart.max(), obj, int(apart.argmax())))
+    score, obj, frame = max(best)
+    assert choice is not None
+    assert (choice.object, choice.frame) == (obj, frame)
+    assert choice.score == pytest.approx(score, rel=1e-4)
+
+
+def test_only_frames_that_changed_are_embedded_again(qnet):
+    selector, state = QNetSelector(qnet), _state({0: (3, 200)})
+    first = selector.embeddings(state, 3)
+    seen, look = [], selector._seen
+    selector._seen = lambda state, frame, obj: (seen.append(frame), look(state, frame, obj))[1]
+    quality = state.quality.copy()
+    quality[4, 0] = 0.123
+    moved = np.roll(state.masks[6], 3, axis=1)
+    from dataclasses import replace
+
+    changed = replace(state, quality=quality, masks=state.masks.replace({6: moved}))
+    second = selector.embeddings(changed, 3)
+    assert seen == [4, 6]
+    same = [f for f in range(9) if f not in seen]
+    np.testing.assert_array_equal(first[same], second[same])
+    assert not np.array_equal(first[6], second[6])
+
+
+def test_its_quality_is_a_quality(qnet):
+    quality = QNetSelector(qnet).quality(_state({0: (3, 200)}), 3)
+    assert quality.shape == (9,)
+    assert ((quality >= 0) & (quality <= 1)).all()

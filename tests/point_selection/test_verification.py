@@ -1,0 +1,151 @@
+"""What is asked about points, in which order, and that it stays so whatever happens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evavos_widget.point_selection.simulated import simulated_points
+from evavos_widget.point_selection.verification import FILE, Verification
+from evavos_widget.points import Point
+from evavos_widget.robot.costs import measured_costs
+from evavos_widget.session import Session
+from evavos_widget.testing import Disks, NearestCopy
+
+N, H, W = 6, 90, 120
+FRAMES = np.random.default_rng(0).integers(0, 255, (N, H, W, 3), np.uint8)
+TRUTH = np.zeros((H, W), np.uint8)
+TRUTH[10:60, 10:50] = 1
+TRUTH[10:60, 60:110] = 2  # a look-alike next to it
+
+
+def make(path: Path | None = None) -> Session:
+    session = Session(FRAMES, path=path, propagator=NearestCopy(), predictor=Disks())
+    if not session.objects:
+        for obj in (1, 2):
+            session.add_object()
+            session.annotate(0, obj == TRUTH, objects=[obj])
+    return session
+
+
+def ready(session: Session, **options) -> Verification:
+    made = Verification(session, [1, 2], **options)
+    made.propose()
+    return made
+
+
+def test_points_come_in_three_batches_and_answers_are_the_sessions_own():
+    session = make()
+    v = ready(session)
+    regions = [c.region for c in v.questions[1].asked]
+    assert regions == sorted(regions, key=("foreground", "background", "uncertain").index)
+    assert {c.frame for c in v.questions[2].asked} == set(range(N))
+    last = len(regions) - 1
+    v.answer(1, last, "unknown", 1.5)
+    assert v.answers(1)[last] == "unknown"
+    c = v.questions[1].asked[last]
+    assert session.points == {(c.frame, 1): (Point(c.x, c.y, "unknown", c.region),)}
+    assert session.seconds == pytest.approx(2 * session.costs.mask + 1.5)
+    v.answer(1, last, "negative", 0.5)  # somebody went back
+    assert v.answers(1)[last] == "negative"
+    session.undo()
+    assert v.answers(1)[last] == "unknown"
+    for place in (-1, last + 1):
+        with pytest.raises(ValueError, match=f"no point {place}"):
+            v.answer(1, place, "positive")
+    session.update_object(2, locked=True)
+    with pytest.raises(ValueError, match="locked"):
+        v.answer(2, 0, "positive")
+
+
+def test_a_session_that_is_opened_again_asks_the_same_whatever_was_annotated(tmp_path: Path):
+    session = make(tmp_path / "s")
+    v = ready(session)
+    asked = v.questions
+    v.answer(1, 0, "positive", 1.0)
+    v.skip(2)
+    session.annotate(3, np.zeros((H, W), bool), objects=[1], kind="absent")
+    session.close()
+    with make(tmp_path / "s") as again:
+        v = Verification(again, [1, 2])
+        assert v.ready
+        assert v.questions[1].asked == asked[1].asked
+        assert (v.questions[1].skipped, v.questions[2].skipped) == (False, True)
+        assert v.answers(1)[:2] == ["positive", None]
+        other = Verification(again, [1, 2], frames=3)
+        assert not other.ready  # asked for otherwise
+        (tmp_path / "s" / FILE).write_text(
+            json.dumps({"options": v._options, "objects": {"1": {}}})
+        )
+        with pytest.warns(UserWarning, match="proposed anew"):
+            damaged = Verification(again, [1, 2])
+        damaged.propose()
+        assert Verification(again, [1, 2]).ready
+
+
+def test_what_is_proposed_does_not_depend_on_the_objects_asked_for_together():
+    alone = Verification(make(), [2])
+    alone.propose()
+    assert alone.questions[2].asked == ready(make()).questions[2].asked
+
+
+def test_control_points_cannot_be_told_and_give_the_agreement():
+    session = make()
+    truth = {f: TRUTH for f in range(N)}
+    controls = simulated_points(truth, [1], n=2, background=2, distance=5, seed=3)
+    v = ready(session, controls=controls, seed=1)
+    known = v.questions[1].known
+    assert len(known) == sum(len(p) for p in controls.values()) == 24
+    assert not v.questions[2].known
+    asked = v.questions[1].asked
+    assert len({(c.frame, c.x, c.y) for c in asked}) == len(asked)
+    # Among those proposed as the same, on the same frame, of either answer.
+    proposed = {(asked[i].region, label) for i, label in known.items()}
+    assert {("foreground", "negative"), ("background", "positive")} <= proposed
+    for i in known:
+        assert asked[i].frame in {
+            c.frame for c in (*asked[max(0, i - 2) : i], *asked[i + 1 : i + 3])
+        }
+    order = [c.region for c in asked]
+    assert order == sorted(order, key=("foreground", "background", "uncertain").index)
+    places = sorted(known)
+    for place in places[:20]:
+        v.answer(1, place, known[place], 1.0)
+    v.answer(1, places[20], "unknown", 1.0)
+    wrong = "negative" if known[places[21]] == "positive" else "positive"
+    v.answer(1, places[21], wrong, 1.0)
+    found = v.agreement
+    assert (found.answered, found.agreed, found.unknown) == (22, 20, 1)
+    assert found.share == pytest.approx(20 / 21)
+
+
+def test_an_annotator_who_presses_one_key_does_not_agree_with_the_controls():
+    truth = {f: TRUTH for f in range(N)}
+    controls = simulated_points(truth, [1], n=2, background=2, distance=5, seed=3)
+    v = ready(make(), controls=controls)
+    for place, c in enumerate(v.questions[1].asked):
+        v.answer(1, place, "negative" if c.region == "background" else "positive", 1.0)
+    assert v.agreement.share < 0.8
+
+
+def test_an_answer_takes_what_it_takes_and_a_pause_is_none(tmp_path: Path):
+    session = make(tmp_path / "s")
+    v = ready(session)
+    assert v.seconds_per_point is None
+    for place, seconds in enumerate((1.2, 1.2, 60.0, 1.4, 1.3, 1.2)):
+        v.answer(1, place, "positive", seconds)
+    assert v.seconds_per_point == pytest.approx(1.25)
+    session.close()
+    costs, counts = measured_costs([tmp_path / "s"])
+    assert costs.point == pytest.approx(1.2)  # 60 s were a pause
+    assert counts["points"] == 6
+
+
+def test_an_object_that_is_nowhere_cannot_be_asked_about():
+    session = make()
+    session.add_object()
+    with pytest.raises(ValueError, match="object 3 is on no frame yet"):
+        Verification(session, [3])

@@ -1,0 +1,108 @@
+"""What comes of several annotations: compared with every frame propagated anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from clips import Clip
+
+from evavos_widget.loop import Annotation, Source
+from evavos_widget.propagation.flow import FlowPropagator
+from evavos_widget.sources import ABSENT_REACH, Known
+
+Given = Mapping[int, Annotation]
+
+
+def propagated(engine: FlowPropagator, clip: Clip, given: Given, frames: range | None = None):
+    steps = engine.propagate(clip, given, [1, 2], frames or range(clip.n_frames))  # type: ignore
+    return {s.frame: s.probabilities for s in steps if s.probabilities is not None}
+
+
+def doubted(clip: Clip, frame: int, trust: float, *objects: int) -> Annotation:
+    labels = clip.annotation(frame, *objects).labels
+    return Annotation(labels, objects, dict.fromkeys(objects, Source("clicked", trust)))
+
+
+def absent(clip: Clip, *objects: int) -> Annotation:
+    labels = np.zeros((clip.height, clip.width), np.uint8)
+    return Annotation(labels, objects, dict.fromkeys(objects, Source("absent")))
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    return Clip(12)
+
+
+@pytest.mark.parametrize("merge", ["trust", "nearest"])
+def test_affected_is_exactly_what_a_change_changes(clip, merge):
+    """Two objects with annotations of every kind: nothing but what is said changes, to the bit."""
+    moved = Annotation(np.roll(clip.annotation(6, 1).labels, 7, axis=1), {1})
+    states: list[dict[int, Annotation]] = [
+        {0: clip.annotation(0, 1, 2)},
+        {0: clip.annotation(0, 1, 2), 6: doubted(clip, 6, 0.4, 1)},
+        {0: clip.annotation(0, 1, 2), 6: doubted(clip, 6, 0.9, 1)},
+        {0: clip.annotation(0, 1, 2), 6: moved, 11: clip.annotation(11, 2)},
+        {0: clip.annotation(0, 1, 2), 6: moved, 11: absent(clip, 2)},
+        {3: absent(clip, 1), 6: moved, 11: absent(clip, 2)},
+        {6: moved},
+    ]
+    engine = FlowPropagator(merge=merge)
+    found = [propagated(FlowPropagator(merge=merge), clip, state) for state in states]
+    for i, before in enumerate(states):
+        for j, after in enumerate(states):
+            affected = engine.affected(before, after, clip.n_frames)
+            for frame in set(range(clip.n_frames)) - affected:
+                np.testing.assert_array_equal(found[i][frame], found[j][frame])
+    again = propagated(engine, clip, states[3])
+    for state, expected in zip(states, found, strict=True):
+        affected = engine.affected(states[3], state, clip.n_frames)
+        again_here = again | propagated(engine, clip, state, affected)  # type: ignore[arg-type]
+        for frame, probabilities in expected.items():
+            np.testing.assert_array_equal(again_here[frame], probabilities)
+
+
+def test_a_small_object_lost_on_one_side_is_brought_from_the_other(clip):
+    """The annotation before is a single wrong pixel; the drawn mask after it is believed."""
+    wrong = np.zeros((clip.height, clip.width), np.uint8)
+    wrong[70:72, 2:4] = 1
+    given = {0: Annotation(wrong, {1}, {1: Source("clicked", 0.1)}), 8: clip.annotation(8, 1)}
+    near = 3
+    masks = {
+        merge: propagated(FlowPropagator(merge=merge), clip, given)[near].argmax(0) == 1
+        for merge in ("trust", "nearest")
+    }
+    truth = clip.labels[near] == 1
+    assert (masks["trust"] & truth).sum() > 0.8 * truth.sum()
+    assert (masks["nearest"] & truth).sum() == 0
+
+
+def test_absent_on_one_frame_is_not_half_of_the_gap():
+    long = Clip(2 * ABSENT_REACH + 10, 75, 160)
+    long.labels[:, :, :] = 0
+    long.labels[:, 20:50, 40:80] = 1
+    long.labels[:, 52:70, 90:130] = 2
+    frames = np.random.default_rng(0).integers(0, 60, long.frames.shape, dtype=np.uint8)
+    frames[long.labels == 1] += 150
+    frames[long.labels == 2] += 90
+    long.frames = frames
+    gone = long.n_frames - 3
+    given = {0: long.annotation(0, 1, 2), gone: absent(long, 1)}
+    found = {f: p.argmax(0) for f, p in propagated(FlowPropagator(), long, given).items()}
+    assert not (found[gone] == 1).any()
+    assert not (found[gone - 1] == 1).any(), "beside it the object is hardly there"
+    for frame in range(gone - ABSENT_REACH):
+        assert (found[frame] == 1).any(), "and further on what was drawn counts"
+    assert all((labels == 2).any() for labels in found.values()), "others stay"
+    wiped = propagated(FlowPropagator(merge="nearest"), long, given)
+    assert not (wiped[gone - ABSENT_REACH - 1].argmax(0) == 1).any()
+
+
+def test_the_second_side_costs_less_than_as_much_again():
+    """Of the frames between two annotations, each chain goes over a part."""
+    long = Clip(40, 75, 160)
+    given = {0: long.annotation(0, 1), 39: long.annotation(39, 1)}
+    known = Known(given, 1)
+    both = sum(len(known.reached(f)) for f in range(1, 39))
+    assert 38 < both <= 1.6 * 38

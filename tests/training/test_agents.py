@@ -1,0 +1,187 @@
+"""The agents learn what there is to learn, go on after a kill, and refuse what is not theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from evavos_widget import engines
+from evavos_widget.checkpoints import WeightsError
+from evavos_widget.networks.agent_weights import read_agent
+from evavos_widget.networks.policy import load_policy
+from evavos_widget.networks.qnet import QNet, load_qnet, quality_bin
+from evavos_widget.networks.trees import Trees
+from evavos_widget.testing import check_annotation_selector, check_frame_selector
+from evavos_widget.training.agents import fit as fitting
+from evavos_widget.training.agents import policy as learning
+from evavos_widget.training.agents.ivosw import train_ivosw
+from evavos_widget.training.agents.joint import train_joint
+from evavos_widget.training.agents.policy import train_policy
+from evavos_widget.training.agents.qnet import train_qnet
+from evavos_widget.training.agents.records import held_out, read_records, record_file, write_record
+from tests.small_records import record, records
+
+LEARN = {
+    "qnet": lambda out, **more: train_qnet(records(), out, **{"epochs": 4, **more}),
+    "ivosw": lambda out, **more: train_ivosw(records(), out, **{"epochs": 3, **more}),
+    "joint": lambda out, **more: train_joint(records(), out, **{"trees": 20, **more}),
+    "policy": lambda out, **more: train_policy(records(), out, **{"steps": 2048, **more}),
+}
+FRAMES, TYPES = ("qnet", "ivosw", "joint"), ("policy", "joint")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A file of each agent."""
+    folder = tmp_path_factory.mktemp("agents")
+    return {
+        agent: (learn(folder / agent), folder / agent / f"{agent}.safetensors")[1]
+        for agent, learn in LEARN.items()
+    }
+
+
+@pytest.mark.parametrize("agent", FRAMES)
+def test_frame_selectors_keep_their_promises(trained, agent):
+    check_frame_selector(f"{agent}:{trained[agent]}")
+
+
+@pytest.mark.parametrize("agent", TYPES)
+def test_annotation_selectors_keep_their_promises(trained, agent):
+    check_annotation_selector(f"{agent}:{trained[agent]}")
+
+
+@pytest.mark.parametrize("agent", LEARN)
+def test_the_same_seed_gives_the_same_weights(trained, agent, tmp_path):
+    LEARN[agent](tmp_path)
+    _same(trained[agent], tmp_path / f"{agent}.safetensors")
+
+
+def _same(one, other):
+    a, b = (read_agent(p.stem, str(p)).arrays for p in (one, other))
+    assert a.keys() == b.keys()
+    for name, array in a.items():
+        np.testing.assert_array_equal(array, b[name], err_msg=name)
+
+
+@pytest.mark.parametrize("agent", ["qnet", "ivosw", "policy"])
+def test_a_killed_run_goes_on_to_the_same_weights(trained, agent, tmp_path, monkeypatch):
+    module = learning if agent == "policy" else fitting
+    written = module.save_state
+
+    def killed(*args, **state):
+        written(*args, **state)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "save_state", killed)
+    with pytest.raises(KeyboardInterrupt):
+        LEARN[agent](tmp_path)
+    monkeypatch.setattr(module, "save_state", written)
+    LEARN[agent](tmp_path)
+    _same(trained[agent], tmp_path / f"{agent}.safetensors")
+    with pytest.raises(ValueError, match="seed 0, not 7"):
+        LEARN[agent](tmp_path, seed=7)
+
+
+def test_qnet_stops_at_the_last_good_weights(tmp_path, monkeypatch):
+    every, calls = len(held_out(records())[0]) * 24 // 64 + 1, []
+    real = QNet.forward
+
+    def fails_later(self, *seen):
+        calls.append(self.training)
+        broken = sum(calls) > every + 1
+        return real(self, *seen) * (float("nan") if self.training and broken else 1)
+
+    monkeypatch.setattr(QNet, "forward", fails_later)
+    with pytest.warns(fitting.Stopped, match="epoch 2; training ended with the weights of epoch 1"):
+        about = LEARN["qnet"](tmp_path)
+    assert about["epoch"] == 1
+    kept = read_agent("qnet", str(tmp_path / "qnet.safetensors")).arrays
+    assert all(np.isfinite(array).all() for array in kept.values())
+
+
+def test_the_policy_stops_at_the_last_good_weights(tmp_path, monkeypatch):
+    real = learning.MaskablePPO.train
+
+    def fails_later(self):
+        real(self)
+        if self.num_timesteps > learning.ROUND:
+            with torch.no_grad():
+                self.policy.action_net.weight.fill_(float("nan"))
+
+    monkeypatch.setattr(learning.MaskablePPO, "train", fails_later)
+    with pytest.warns(fitting.Stopped, match="that of round 1"):
+        about = LEARN["policy"](tmp_path)
+    assert about["round"] == 1
+    load_policy(str(tmp_path / "policy.safetensors"))
+
+
+def test_the_policy_learns_where_clicks_help(tmp_path):
+    about = train_policy(records(), tmp_path, steps=6144)
+    told = about["held_out"]
+    assert told["return"] > max(told["return_clicks_only"], told["return_mask_only"])
+
+
+def test_trees_say_what_the_library_says():
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    from evavos_widget.training.agents.joint import _as_trees
+
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 4, (300, 5)).astype(np.float32)  # many samples lie on a threshold
+    grown = GradientBoostingRegressor(n_estimators=20, random_state=0).fit(x, x[:, 0] * x[:, 1])
+    trees = _as_trees(grown, 20)
+    again = Trees.of_arrays(trees.arrays("t"), "t")
+    np.testing.assert_allclose(again.predict(x), grown.predict(x), atol=1e-5)
+
+
+def test_bins_are_those_of_the_paper_and_of_the_code():
+    quality = np.array([0.0, 0.049, 0.05, 0.051, 0.999, 1.0])
+    assert quality_bin(quality).tolist() == [0, 0, 1, 1, 19, 19]
+    assert quality_bin(quality, released=True).tolist() == [0, 0, 0, 1, 19, 19]
+
+
+def test_other_weights_are_refused_in_a_sentence(trained, tmp_path):
+    with pytest.raises(WeightsError, match=r"types \['clicks', 'mask'\], and here it is \['box'\]"):
+        load_policy(str(trained["policy"]), ("box",))
+    with pytest.raises(WeightsError, match="bins 20, and here it is 10"):
+        load_qnet(str(trained["qnet"]), bins=10)
+    with pytest.raises(WeightsError, match="are of 'joint', not of 'qnet'"):
+        load_qnet(str(trained["joint"]))
+    with pytest.raises(WeightsError, match="no weights at"):
+        engines.create("frame_selector", f"qnet:{tmp_path / 'gone'}")
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(trained["ivosw"].read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="holds no agent"):
+        engines.create("frame_selector", f"ivosw:{damaged}")
+
+
+def test_another_encoder_is_refused_in_a_sentence(trained, monkeypatch):
+    monkeypatch.setattr("evavos_widget.networks.policy.ENCODER", "another")
+    with pytest.raises(
+        WeightsError, match="encoder 'compact-free-keys-1', and here it is 'another'"
+    ):
+        load_policy(str(trained["policy"]))
+
+
+def test_records_are_read_as_they_were_written(tmp_path):
+    one = record("bear")
+    write_record(one, record_file(tmp_path, "bear", 1, 0))
+    (read,) = read_records(tmp_path)
+    assert read.about["video"] == "bear"
+    np.testing.assert_array_equal(read.masks, one.masks)
+    np.testing.assert_array_equal(read.outcomes.nexts, one.outcomes.nexts)
+    other = replace(one, about={**one.about, "propagator": "other"})
+    write_record(other, record_file(tmp_path, "boat", 1, 0))
+    with pytest.raises(ValueError, match="several propagator, other and p"):
+        read_records(tmp_path)
+
+
+def test_all_loops_of_a_video_are_on_one_side():
+    sides = held_out([record(f"v{i}", seed) for i in range(20) for seed in range(2)])
+    names = [{r.about["video"] for r in side} for side in sides]
+    assert not names[0] & names[1]
+    assert len(names[0]) + len(names[1]) == 20
+    assert names[1]

@@ -1,0 +1,91 @@
+"""Simulated loops: what is written down is true, and depends on video, object and seed alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evavos_widget.cli import main
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
+from evavos_widget.datasets.davis import write_sequence
+from evavos_widget.environments.outcomes import Recorded
+from evavos_widget.testing.scenes import Scene
+from evavos_widget.training.agents import collect as collecting
+from evavos_widget.training.agents.collect import Simulation, collect
+from evavos_widget.training.agents.records import read_records
+from evavos_widget.training.agents.samples import FramesAndMasks
+
+STAND_INS = "evavos_widget.testing.stand_ins"
+
+
+@pytest.fixture
+def simulation(tmp_path):
+    scene = Scene(n_frames=8)
+    video = AnnotatedVideo("scene", scene.video, dict(enumerate(scene.labels)))
+    write_sequence(tmp_path / "data", video)
+    return Simulation(
+        tmp_path / "data",
+        ("scene",),
+        f"{STAND_INS}:NearestCopy",
+        f"{STAND_INS}:Disks",
+        rounds=2,
+        candidates=2,
+        longest=6,
+        pictures=True,
+    )
+
+
+def test_a_run_that_was_killed_goes_on(simulation, tmp_path, monkeypatch):
+    assert collect(simulation, tmp_path / "whole") == 2  # a loop for each object
+    written = collecting.write_record
+
+    def killed(record, path):
+        written(record, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(collecting, "write_record", killed)
+    with pytest.raises(KeyboardInterrupt):
+        collect(simulation, tmp_path / "parts")
+    monkeypatch.setattr(collecting, "write_record", written)
+    assert collect(simulation, tmp_path / "parts") == 1
+    for one, other in zip(
+        read_records(tmp_path / "whole"), read_records(tmp_path / "parts"), strict=True
+    ):
+        for name in ("masks", "predicted", "true", "branch_gain", "branch_after"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_what_is_written_is_true(simulation, tmp_path):
+    collect(simulation, tmp_path / "out")
+    for record in read_records(tmp_path / "out"):
+        t, n = record.predicted.shape
+        assert (t, n) == (3, 6)
+        # A drawn mask leaves nothing to gain on its frame, and never lowers a copied video's sum.
+        drawn = record.branch_kind == 1
+        state, frame = record.branch_state[drawn], record.branch_frame[drawn]
+        lacks = 1 - record.true[state, frame, 0]
+        np.testing.assert_allclose(record.branch_gain[drawn, 1], lacks, atol=1e-5)
+        assert set(record.branch_seconds[drawn]) == {80.0}
+        # What is tried first is what the pass left.
+        table: Recorded = record.outcomes
+        before = {(round(float(q), 4)) for q in record.true[..., 0].ravel()}
+        assert {round(float(q), 4) for q in table.qualities[table.roots, 0]} <= before
+        assert (record.trust[0] >= 0).sum() == 1
+
+
+def test_pictures_are_kept_for_paper_networks(simulation, tmp_path):
+    collect(simulation, tmp_path / "out")
+    records = read_records(tmp_path / "out")
+    frames, masks = FramesAndMasks(records, "paper").arrays(np.array([0, 7]))
+    assert frames.shape == masks.shape == (2, 3, 224, 224)
+    assert set(np.unique(masks)) == {0.0, 1.0}
+    vectors, _ = FramesAndMasks(records).arrays(np.array([0, 7]))
+    np.testing.assert_allclose(vectors[1], records[0].frames[7 % 6].astype(np.float32))
+
+
+def test_the_command_says_what_is_wrong(tmp_path, capsys):
+    assert main(["train", "qnet", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "there is no record of a loop" in capsys.readouterr().err
+    empty = ["train", "collect", "--data", str(tmp_path), "--sequences", "bear", "--out", "x"]
+    assert main(empty) == 1
+    assert "there is no folder" in capsys.readouterr().err
