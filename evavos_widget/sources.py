@@ -34,7 +34,7 @@ believed; or the nearest takes all."""
 ERROR_POWER = 2.0
 """A source counts by one over the error that is expected of what arrives, to this power,"""
 
-DISTANCE_POWER = 0.5
+DISTANCE_POWER = 0.25
 """and by one over its distance, to this power."""
 
 LEAST_ERROR = 0.02
@@ -43,9 +43,9 @@ LEAST_ERROR = 0.02
 LEAST = 0.4
 """A source that counts for less than this fraction of the one that counts most is not asked."""
 
-WEIGHTS = (0.36, 1.02, -0.28)
-"""What soft masks say of their J&F, see `probabilities.QUALITY_WEIGHTS`: those of ``compact``, for
-which the rule was chosen, for every engine."""
+WEIGHTS = (0.36, 1.02, -0.6)
+"""What soft masks say of their J&F, see `probabilities.QUALITY_WEIGHTS`: those of ``compact`` for
+every engine, with more doubt in what came from far, which costs least where a video is hard."""
 
 TYPICAL = 0.95
 """IoU that a mask expects of itself, as long as it is not known."""
