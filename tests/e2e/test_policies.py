@@ -17,16 +17,32 @@ truth, robot = clip.ground_truth, RobotAnnotator(clip.ground_truth)
 engines = {"propagator": "evavos_widget.testing:NearestCopy",
            "predictor": "evavos_widget.testing:Disks"}
 with Session(clip.video, path="recorded.evavos", annotation_selector="mask", **engines) as session:
-    robot.begin(session)
+    robot.begin_all(session)
     session.propagate()
     while len(session.rounds) < 20:
         turn(session, robot)
 """
 
 EXPLORE = """
+import threading
+from evavos_widget import engines
+from evavos_widget.testing import NearestCopy
+
+gate = threading.Semaphore(0)
+
+class Waiting(NearestCopy):
+    # Each frame of a branch waits until the test lets it pass.
+    name = "waiting"
+
+    def propagate(self, *asked):
+        for step in super().propagate(*asked):
+            gate.acquire()
+            yield step
+
+engines.register("propagator", "waiting", Waiting)
 recorded = Session.open("recorded.evavos", clip.video, read_only=True)
 explorer = PolicyExplorer(
-    recorded, ("uniform", "rule"), ground_truth=truth, propagator="flow", predictor="classical"
+    recorded, ("uniform", "rule"), ground_truth=truth, propagator="waiting"
 )
 explorer
 """
@@ -117,8 +133,10 @@ def test_what_if_runs_beside_everything_else(panel):
     assert notebook.value("6 * 7") == 42
     assert notebook.value("len(explorer.branches)") == 0
     root.get_by_role("button", name="Give it up").click()
+    notebook.python("gate.release(2)")
     expect(root.locator(".evp-what-if")).to_contain_text("given up")
     root.locator(".evp-rounds button").nth(4).click()
+    notebook.python("gate.release(1000)")
     try_it.click()
     expect(root.locator(".evp-what-if .evp-table tbody tr")).to_have_count(2)
     [gain] = notebook.value("[b.gain for b in explorer.branches]")

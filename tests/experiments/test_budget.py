@@ -303,6 +303,8 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     scene: AnnotatedVideo, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     write_sequence(tmp_path / "data", scene, range(4))
+    about = {"generator": "crowd", "videos": {"scene": {"level": "easy", "side": "test"}}}
+    (tmp_path / "data/dataset.json").write_text(json.dumps(about))
     config, out = tmp_path / "mine.toml", tmp_path / "out"
     config.write_text(
         f'data = "{tmp_path / "data"}"\nsequences = ["scene"]\nseeds = 1\nbudget = 900\n'
@@ -314,6 +316,7 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     command = ["experiment", "--config", str(config), "--workers", "1", "--out", str(out)]
     assert main([*command, "--budget", "170"]) == 0
     told = capsys.readouterr().out
+    assert told.startswith("Synthetic videos: crowd, easy (test side)")
     rows = read_rows(out)
     assert all(row.hours * 3600 <= 170 for row in rows)
     assert {(row.method, row.type) for row in rows if row.round == 0} == {
