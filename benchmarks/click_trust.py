@@ -2,16 +2,18 @@
 
 Plays the loop on DAVIS-2016 train with weights that saw no video: the first mask drawn, then three
 clicks on the frame that is farthest in time, from the mask that was propagated there. Keeps of each
-mask that a click led to what the predictor said of it, how much of the mask before stands, and the
-true IoU, a line of JSON for each sequence; what is there is not done again. Then fits
-`probabilities.TRUST_WEIGHTS` on every other sequence and prints on the others how the trust
-compares with the truth, in bins: before, as it is set, and as fitted.
+mask that a click led to what the predictor said of it, how much of the mask before stands, the
+quality that was predicted of the propagated one, and the true IoU, a line of JSON for each
+sequence; what is there is not done again. Then fits `probabilities.TRUST_WEIGHTS` on every other
+sequence and prints on the others how the trust compares with the truth, in bins: as the predictor
+scored it, as it is set, and as fitted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,12 +28,14 @@ from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.session import Session
 
 BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
-AS_SCORED = (0.0, 1.0, 0.0)
+AS_SCORED = (0.0, 1.0, 0.0, 0.0)
+PRIOR = np.array([0.0, 0.5, 0.5, 0.5])
+PULL = 0.03
 CLICKS = 3
 
 
 def clicked(data: Path, name: str, args: argparse.Namespace) -> list[list[float]]:
-    """Of each mask the score, the IoU with the mask before, and that with the truth."""
+    """Of each mask the score, what stands, the quality before, and the IoU with the truth."""
     sequence = open_sequence(data, name)
     truth = {f: m > 0 for f, m in sequence.ground_truth.items()}
     propagator = engines.create("propagator", args.engine, merge=args.merge)
@@ -48,6 +52,7 @@ def clicked(data: Path, name: str, args: argparse.Namespace) -> list[list[float]
                 break
             frame = asked.frame
             mask, clicks = session.masks[frame] == obj, []
+            quality = float(session.quality[frame, 0])
             for _ in range(CLICKS):
                 click = corrective_click(mask, truth[frame])
                 if click is None:
@@ -56,27 +61,30 @@ def clicked(data: Path, name: str, args: argparse.Namespace) -> list[list[float]
                 before, found = mask, session.predict(frame, obj, clicks=clicks)
                 mask = found.mask
                 iou = jaccard(mask, truth[frame])
-                rows.append([float(found.score), float(jaccard(before, mask)), float(iou)])
+                stands = float(jaccard(before, mask))
+                rows.append([float(found.score), stands, quality, float(iou)])
             session.annotate(frame, mask, objects=[obj], kind="clicks", clicks=clicks)
     return rows
 
 
-def fitted(rows: np.ndarray) -> tuple[float, float, float]:
-    """Weights with the least cross entropy."""
+def told_of(rows: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    return np.array([predicted_trust(s, c, q, tuple(weights)) for s, c, q, _ in rows])
+
+
+def fitted(rows: np.ndarray) -> tuple[float, ...]:
+    """Weights with the least cross entropy, none below 0, pulled to `PRIOR` as rows are few."""
 
     def loss(weights: np.ndarray) -> float:
-        told = np.array([predicted_trust(s, c, tuple(weights)) for s, c, _ in rows])
-        truth = rows[:, 2]
+        told, truth = told_of(rows, weights), rows[:, -1]
         entropy = truth * np.log(told) + (1 - truth) * np.log(1 - told)
-        return float(-entropy.mean() + 1e-4 * (weights**2).sum())
+        return float(-entropy.mean() + PULL * ((weights - PRIOR) ** 2).sum())
 
-    found = minimize(loss, np.array(AS_SCORED), method="Nelder-Mead").x
-    return tuple(round(float(w), 2) for w in found)  # type: ignore[return-value]
+    found = minimize(loss, PRIOR, bounds=[(None, None), *[(0, None)] * 3]).x
+    return tuple(round(float(w), 2) for w in found)
 
 
-def report(title: str, rows: np.ndarray, weights: tuple[float, float, float]) -> None:
-    told = np.array([predicted_trust(s, c, weights) for s, c, _ in rows])
-    truth = rows[:, 2]
+def report(title: str, rows: np.ndarray, weights: Sequence[float]) -> None:
+    told, truth = told_of(rows, weights), rows[:, -1]
     print(f"\n{title} {weights}: mean absolute error {np.abs(told - truth).mean():.3f}, "
           f"mean error {(told - truth).mean():+.3f}, "
           f"correlation {np.corrcoef(told, truth)[0, 1]:.2f}, n = {len(rows)}\n")  # fmt: skip
@@ -107,7 +115,7 @@ def main() -> None:
             each[name] = clicked(args.data, name, args)
             with args.out.open("a") as file:
                 file.write(json.dumps({"sequence": name, "rows": each[name]}) + "\n")
-    rows = [np.array(each[name]).reshape(-1, 3) for name in names if name in each]
+    rows = [np.array(each[name]).reshape(-1, 4) for name in names if name in each]
     fit, held_out = np.concatenate(rows[::2]), np.concatenate(rows[1::2])
     report("As scored", held_out, AS_SCORED)
     report("As it is set", held_out, TRUST_WEIGHTS)

@@ -14,13 +14,14 @@ import argparse
 import json
 import time
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.prompts import Costs
@@ -31,18 +32,22 @@ from evavos_widget.sources import MERGES
 RESAMPLES = 10_000
 
 
-def played(data: Path, name: str, merge: str, kind: str, args: argparse.Namespace) -> dict:
+def played(
+    sequence: AnnotatedVideo, merge: str, kind: str, made: dict, args: argparse.Namespace
+) -> dict:
     """One loop: seconds spent, true and predicted J&F after each pass, and what passes cost."""
-    sequence = open_sequence(data, name)
     truth = {f: (m > 0).astype(np.uint8) for f, m in sequence.ground_truth.items()}
     scorer = SequenceScorer(truth, frames="davis", objects=[1])
     robot = RobotAnnotator(truth, manner=args.manner, first=args.first)
-    propagator = engines.create("propagator", args.propagator, merge=merge)
-    found: dict[str, Any] = {"sequence": name, "merge": merge, "kind": kind, "rounds": []}
+    if args.apart or not made:
+        made["propagator"] = engines.create("propagator", args.propagator)
+        made["predictor"] = engines.create("predictor", args.predictor)
+    # Both rules and all kinds may share what an engine that is repeatable computed.
+    made["propagator"].merge = merge
+    found: dict[str, Any] = {"sequence": sequence.name, "merge": merge, "kind": kind, "rounds": []}
     with Session(
         sequence.video,
-        propagator=propagator,
-        predictor=args.predictor,
+        **made,
         annotation_selector=kind,
         path=None,
     ) as session:
@@ -134,15 +139,16 @@ def main() -> None:
     parser.add_argument("--predictor", default="compact:free")
     parser.add_argument("--manner", default="paper")
     parser.add_argument("--first", default="mask")
+    parser.add_argument("--apart", action="store_true", help="share nothing: what a round costs")
     args = parser.parse_args()
     told = args.out.read_text().splitlines() if args.out.exists() else []
     lines = [json.loads(line) for line in told]
+    there = {(x["sequence"], x["kind"], x["merge"]) for x in lines}
     for name in read_sequence_names(args.sequences, args.data):
-        for kind in args.kinds.split(","):
-            for merge in MERGES:
-                if (name, kind, merge) in {(x["sequence"], x["kind"], x["merge"]) for x in lines}:
-                    continue
-                lines.append(played(args.data, name, merge, kind, args))
+        sequence, made = open_sequence(args.data, name), {}
+        for kind, merge in product(args.kinds.split(","), MERGES):
+            if (name, kind, merge) not in there:
+                lines.append(played(sequence, merge, kind, made, args))
                 with args.out.open("a") as file:
                     file.write(json.dumps(lines[-1]) + "\n")
     for kind in args.kinds.split(","):

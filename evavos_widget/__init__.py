@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evavos_widget.session import Session
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
+    from evavos_widget.widgets.campaign import CampaignView
     from evavos_widget.widgets.curves import Curves
     from evavos_widget.widgets.policy import PolicyExplorer
     from evavos_widget.widgets.verifier import Verifier
@@ -31,6 +32,7 @@ _HOMES = {
     "Annotator": "widgets.annotator",
     "Box": "prompts",
     "Campaign": "campaign",
+    "CampaignView": "widgets.campaign",
     "Click": "prompts",
     "Costs": "prompts",
     "Curves": "widgets.curves",
@@ -51,6 +53,7 @@ __all__ = [
     "Annotator",
     "Box",
     "Campaign",
+    "CampaignView",
     "Click",
     "Costs",
     "Curves",

@@ -140,7 +140,33 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
 }
 """With the package, by name."""
 
-AGENTS: Mapping[str, Checkpoint] = {}
+_AGENT_TERMS = (
+    "MIT; trained on synthetic videos made of Clothing Co-Parsing (Apache-2.0), COCO photographs "
+    "and Oxford-IIIT Pet (CC BY-SA 4.0)"
+)
+
+AGENTS: Mapping[str, Checkpoint] = {
+    "agent:ivosw": Checkpoint(
+        "agent-ivosw.safetensors",
+        "31dce593b3524e3d947a11ddaf67a26c977c2d84e3d84548885aa1deb3dc8c39",
+        _AGENT_TERMS,
+    ),
+    "agent:joint": Checkpoint(
+        "agent-joint.safetensors",
+        "184506ead969c4bb668bcefba3e571b99b193d0e46b42104558f13dfd08c6ac3",
+        _AGENT_TERMS,
+    ),
+    "agent:policy": Checkpoint(
+        "agent-policy.safetensors",
+        "01c0227bab84340c727af906c4980caee7fec27d2bc79b5549c85678d23f3722",
+        _AGENT_TERMS,
+    ),
+    "agent:qnet": Checkpoint(
+        "agent-qnet.safetensors",
+        "969bc73f25b6466a0dae5931ee4c82c4099a3398772c82738fc250059591bba4",
+        _AGENT_TERMS,
+    ),
+}
 """Agents with the package, by name: ``agent:`` and what they are."""
 
 DOWNLOADS: Mapping[str, Download] = {

@@ -191,7 +191,9 @@ def _parser() -> argparse.ArgumentParser:
         parents=[order],
         help="compare methods on many videos, with the robot annotator",
     )
-    experiment.add_argument("--preset", help="fig3a, fig3b, fig3c, types, points")
+    experiment.add_argument(
+        "--preset", help="fig3a, fig3b, fig3c, encoders, first, room, types, points"
+    )
     experiment.add_argument("--config", type=Path, help="a TOML file instead of a preset")
     experiment.add_argument("--data", help="has JPEGImages and Annotations")
     experiment.add_argument("--sequences", help="A,B,... or @FILE with one name a line")
@@ -205,7 +207,8 @@ def _parser() -> argparse.ArgumentParser:
         help="of the annotator, for each object, in place of --rounds",
     )
     experiment.add_argument("--first", choices=["mask", "clicks"], help="of all methods")
-    experiment.add_argument("--merge", help="of all methods: trust or nearest")
+    experiment.add_argument("--merge", choices=["trust", "nearest"], help="of all methods")
+    experiment.add_argument("--manner", help="of the robot's clicks: paper (default), person")
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
     experiment.add_argument("--frames", help="evavos (default), davis, after-first, all")
@@ -277,6 +280,12 @@ def _parser() -> argparse.ArgumentParser:
         "report", parents=[order], help="the tables and the picture of experiments again"
     )
     again.add_argument("folders", type=Path, nargs="+")
+    again.add_argument(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help="put each report into a text, between <!-- report FOLDER --> and <!-- end -->",
+    )
     again.set_defaults(run=_report)
 
     plot = commands.add_parser(
@@ -582,7 +591,7 @@ def _experiment(args: argparse.Namespace) -> None:
 
     names = (
         "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "frames",
-        "placement", "agreement", "jitter", "error_rate",
+        "manner", "placement", "agreement", "jitter", "error_rate",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.costs is not None:
@@ -626,8 +635,14 @@ def _experiment(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    from evavos_widget.experiments.report import insert
+
     for folder in args.folders:
-        print(_write_report(folder, args.schedule), end="")
+        told = _write_report(folder, args.schedule)
+        print(told, end="")
+        if args.into is not None:
+            text = insert(args.into.read_text(), folder.resolve().name, told)
+            args.into.write_text(text)
 
 
 def _write_report(folder: Path, schedule: str | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from evavos_widget.loop import (
@@ -127,10 +128,10 @@ def _and(parts: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
-def _is_triple(value: Any) -> bool:
+def _are_numbers(n: int, value: Any) -> bool:
     return (
         isinstance(value, (tuple, list))
-        and len(value) == 3
+        and len(value) == n
         and all(isinstance(v, (int, float)) and math.isfinite(v) for v in value)
     )
 
@@ -141,9 +142,9 @@ _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "learned": (lambda v: isinstance(v, bool), "True or False"),
     "device": (lambda v: isinstance(v, str) and bool(v), "a text such as 'cpu'"),
     "repeatable": (lambda v: isinstance(v, bool), "True or False"),
-    "quality_weights": (_is_triple, "three finite numbers"),
+    "quality_weights": (partial(_are_numbers, 3), "three finite numbers"),
     "merge": (lambda v: v in MERGES, f"one of {', '.join(map(repr, MERGES))}"),
-    "trust_weights": (_is_triple, "three finite numbers"),
+    "trust_weights": (partial(_are_numbers, 4), "four finite numbers"),
     "accepts": (
         lambda v: isinstance(v, (set, frozenset)) and bool(v) and v <= ANNOTATION_TYPES.keys(),
         f"a set of some of {', '.join(map(repr, ANNOTATION_TYPES))}",

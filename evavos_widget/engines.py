@@ -59,9 +59,13 @@ STAGES = {
 ORACLES = {
     "frame_selector": {
         "oracle-impact": f"{PACKAGE}.experiments.oracles:LargestImpact",
+        "oracle-video": f"{PACKAGE}.experiments.oracles:BestForVideo",
         "oracle-worst": f"{PACKAGE}.experiments.oracles:WorstFrame",
     },
-    "annotation_selector": {"oracle": f"{PACKAGE}.experiments.oracles:GainPerSecond"},
+    "annotation_selector": {
+        "oracle": f"{PACKAGE}.experiments.oracles:GainPerSecond",
+        "oracle-video": f"{PACKAGE}.experiments.oracles:BestTypeForVideo",
+    },
 }
 """By stage, the engines that know the truth, which live where there is one: name ->
 ``"package.module:Class"``."""

@@ -280,7 +280,7 @@ class MaskPredictor(Stage, Protocol):
     """What it makes use of: ``'clicks'``, ``'box'``, ``'scribble'``, and ``'mask'`` where it
     starts from the previous mask (`ANNOTATION_TYPES`)."""
 
-    trust_weights: tuple[float, float, float] = TRUST_WEIGHTS
+    trust_weights: tuple[float, float, float, float] = TRUST_WEIGHTS
     """What its score says of the IoU with the truth, see `probabilities.TRUST_WEIGHTS`."""
 
     @abstractmethod

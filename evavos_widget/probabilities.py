@@ -27,9 +27,11 @@ logit of the predicted J&F, for a propagator without a ``quality_weights`` of it
 ``evavos evaluate quality`` for the engine `flow` on every other sequence of DAVIS-2016 train
 (docs/flow.md)."""
 
-TRUST_WEIGHTS = (0.0, 1.0, 0.0)
-"""Weights of 1, logit of the predictor's score, and IoU of the masks before and after the last
-prompt in the logit of the IoU with the truth that is expected of a mask made from prompts."""
+TRUST_WEIGHTS = (-0.04, 0.42, 0.46, 0.45)
+"""Weights of 1, logit of the predictor's score, IoU of the masks before and after the last prompt,
+and logit of the quality that was predicted of the mask before all prompts, in the logit of the IoU
+with the truth that is expected of a mask made from prompts. Fitted with
+``benchmarks.click_trust`` on sequences of DAVIS-2016 train (docs/loop.md)."""
 
 
 def expected_iou(probability: np.ndarray) -> float:
@@ -86,7 +88,10 @@ def quality_of(
 
 
 def predicted_trust(
-    score: float, stands: float, weights: tuple[float, float, float] = TRUST_WEIGHTS
+    score: float,
+    stands: float,
+    before: float | None = None,
+    weights: tuple[float, float, float, float] = TRUST_WEIGHTS,
 ) -> float:
     """Expected IoU with the truth of a mask that a predictor made from prompts.
 
@@ -97,17 +102,25 @@ def predicted_trust(
     stands : float in [0, 1]
         IoU of the masks before and after the last prompt: what one prompt changed much may
         change much with the next one.
-    weights : three floats
+    before : float in [0, 1], optional
+        Quality that was predicted of the mask on the frame before all prompts; the score stands
+        in for it where there was none.
+    weights : four floats
         See `TRUST_WEIGHTS`; each predictor may have its own.
 
     Returns
     -------
     float in (0, 1)
     """
-    constant, per_logit, per_stands = weights
-    score = min(max(score, 0.02), 0.98)
-    logit = constant + per_logit * math.log(score / (1 - score)) + per_stands * stands
+    constant, per_score, per_stands, per_before = weights
+    logit = constant + per_score * _logit(score) + per_stands * stands
+    logit += per_before * _logit(score if before is None else before)
     return 1 / (1 + math.exp(-logit))
+
+
+def _logit(share: float) -> float:
+    share = min(max(share, 0.02), 0.98)
+    return math.log(share / (1 - share))
 
 
 @dataclass(frozen=True)

@@ -31,21 +31,21 @@ MERGES = ("trust", "nearest")
 """How masks from several annotations become one: all count that may matter, each as far as it is
 believed; or the nearest takes all."""
 
-ERROR_POWER = 3.0
+ERROR_POWER = 2.0
 """A source counts by one over the error that is expected of what arrives, to this power,"""
 
-DISTANCE_POWER = 0.5
+DISTANCE_POWER = 0.25
 """and by one over its distance, to this power."""
 
 LEAST_ERROR = 0.02
 """Nothing that arrives is expected to be better than this."""
 
-LEAST = 1 / 3
+LEAST = 0.4
 """A source that counts for less than this fraction of the one that counts most is not asked."""
 
-WEIGHTS = (0.36, 1.02, -0.28)
-"""What soft masks say of their J&F, see `probabilities.QUALITY_WEIGHTS`: those of ``compact``, for
-which the rule was chosen, for every engine."""
+WEIGHTS = (0.36, 1.02, -0.6)
+"""What soft masks say of their J&F, see `probabilities.QUALITY_WEIGHTS`: those of ``compact`` for
+every engine, with more doubt in what came from far, which costs least where a video is hard."""
 
 TYPICAL = 0.95
 """IoU that a mask expects of itself, as long as it is not known."""

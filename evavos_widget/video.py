@@ -86,7 +86,7 @@ class Video:
         *,
         name: str | None = None,
         frame_names: Sequence[str] | None = None,
-        cache_bytes: int = 256 * 2**20,
+        cache_bytes: int = 128 * 2**20,
     ) -> Video:
         """Open a video.
 
@@ -115,7 +115,7 @@ class Video:
             order, whatever else is in the folder by now. Where there are as many frames
             under other names, or the frames have no names of their own, they get these.
         cache_bytes : int
-            Bound on the frames held in memory, in bytes. Default 256 MiB.
+            Bound on the frames held in memory, in bytes. Default 128 MiB.
 
         Raises
         ------

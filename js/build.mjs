@@ -11,6 +11,7 @@ const LIMIT_KB = 200; // The whole text travels once per widget; larger bundles 
 const options = {
   entryPoints: {
     annotator: "src/annotator/widget.tsx",
+    campaign: "src/campaign/widget.tsx",
     curves: "src/curves/widget.tsx",
     policy: "src/policy/widget.tsx",
     verifier: "src/verifier/widget.tsx",

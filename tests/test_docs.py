@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_names_of_the_command_line_are_right(page: str) -> None:
         for line in block.splitlines() if not language else ():
             if line.startswith("evavos "):
                 _parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_the_lines_of_the_equations_are_there() -> None:
+    named = re.findall(r"`([a-z_.]+):(\w+)`", (DOCS / "equations.md").read_text())
+    assert len(named) > 30
+    for module, name in named:
+        assert hasattr(import_module(f"evavos_widget.{module}"), name), f"{module}:{name}"
 
 
 def blocks(page: str) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BUNDLES = tuple(
     f"evavos_widget/widgets/static/{name}"
-    for widget in ("annotator", "curves", "policy", "verifier")
+    for widget in ("annotator", "campaign", "curves", "policy", "verifier")
     for name in (f"{widget}.js", f"{widget}.css")
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evavos_widget.explanation import TypeExplanation
 from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
 from evavos_widget.networks.joint import JointModel
 
@@ -36,4 +37,15 @@ class JointType(AnnotationSelector):
         gain, seconds, kind = max(pairs, key=lambda pair: pair[0] / max(pair[1], 1e-3))
         return AnnotationChoice(
             kind, seconds, gain, f"brings the video about {gain:+.3f} in {seconds:g} s"
+        )
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """What each type is predicted to bring the video, and its cost."""
+        gains = self._model.gains(state, choice.object)[choice.frame]
+        chosen = self.select(state, choice).kind
+        return TypeExplanation(
+            {kind: float(kind == chosen) for kind in self._model.types},
+            gains=dict(zip(self._model.types, map(float, gains), strict=True)),
+            seconds={kind: state.costs.seconds(kind) for kind in self._model.types},
+            gain_of="video",
         )

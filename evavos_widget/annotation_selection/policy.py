@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from evavos_widget.explanation import TypeExplanation
 from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
 from evavos_widget.networks.observation import observation
 from evavos_widget.networks.policy import load_policy
@@ -51,3 +52,14 @@ class PolicySelector(AnnotationSelector):
         room = 1.0 if np.isnan(quality) else max(1.0 - quality, 0.0)
         gain = min(max(value * seconds, 0.0), room)  # there is no more to gain than what lacks
         return AnnotationChoice(kind, seconds, gain, f"the policy is {likely[kind]:.0%} sure of it")
+
+    def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
+        """How likely each type is, the value, and the gain that follows for the chosen one."""
+        likely, value = self.probabilities(state, choice)
+        chosen = self.select(state, choice)
+        return TypeExplanation(
+            likely,
+            gains={chosen.kind: chosen.expected_gain},
+            seconds={kind: state.costs.seconds(kind) for kind in likely},
+            value=value,
+        )

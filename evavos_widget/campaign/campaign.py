@@ -44,7 +44,7 @@ OPEN_SESSIONS = 2
 class CampaignAnswerer(Answerer, Protocol):
     """Who answers in a campaign, where no video has an object at first."""
 
-    def begin(self, session: Session) -> None:
+    def begin_all(self, session: Session) -> None:
         """Add the objects to a new session and give each its first mask."""
         ...
 

@@ -77,8 +77,8 @@ class Level:
 
 
 LEVELS = {
-    "easy": Level(2, 0, 1, 1, 0.5, 0.6),
-    "middle": Level(3, 1, 2, 2, 0.67, 1.0),
+    "easy": Level(2, 0, 1, 1, 0.5, 0.5),
+    "middle": Level(3, 1, 1, 1, 0.34, 0.8),
     "hard": Level(5, 2, 4, 3, 0.8, 1.5),
 }
 """By name, each more difficult than the one before."""

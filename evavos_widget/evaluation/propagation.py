@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.datasets.crowd_set import synthetic_videos
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.sequences import (
     Report,
@@ -66,7 +67,7 @@ def evaluate_propagation(
         ``standard_error`` of the mean J&F over sequences; ``ms_per_frame`` (wall clock,
         decoding left out) and ``cpu_ms_per_frame``; ``peak_memory_mb`` of the process;
         ``second_round``, the median over sequences of its CPU seconds relative to the
-        first pass; and the options.
+        first pass; ``synthetic``, what of the videos is so, in words; and the options.
     """
     scores: dict[str, dict[str, float]] = {}
     wall = cpu = 0.0
@@ -105,6 +106,7 @@ def evaluate_propagation(
         "propagator": propagator if isinstance(propagator, str) else propagator.name,
         "annotated": annotated,
         "frames": frames,
+        "synthetic": synthetic_videos(root, names),
         "sequences": scores,
         "mean": {k: float(np.mean([s[k] for s in scores.values()])) for k in ("j", "f", "jf")},
         "standard_error": standard_error(jf),

@@ -61,6 +61,8 @@ class Chart:
             f"mean J&F over objects ({first['frames']} frames); bands: 95 % over videos; "
             f"order: {first['schedule']}"
         )
+        if any(summary.get("synthetic") for summary in summaries.values()):
+            note += "; synthetic videos"
         objects = {name: summary.get("objects") for name, summary in summaries.items()}
         if len(set(objects.values())) > 1:
             of = ", ".join(f"{n} in {name}" for name, n in objects.items())

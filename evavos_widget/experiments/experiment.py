@@ -20,10 +20,10 @@ from evavos_widget.datasets.davis import read_sequence_names
 from evavos_widget.engines import Oracle
 from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
-from evavos_widget.loop import MaskPredictor, PropagationStep, Propagator, Suggestion
+from evavos_widget.loop import FIRST_CLICKS, MaskPredictor, PropagationStep, Propagator
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer, scored_frames
 from evavos_widget.prompts import Costs
-from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.robot.annotator import MANNERS, Manner, RobotAnnotator
 from evavos_widget.robot.clicks import PLACEMENTS, Placement
 from evavos_widget.robot.costs import costs_from, per_second, read_costs
 from evavos_widget.robot.hand import Hand
@@ -41,10 +41,6 @@ MOST_ROUNDS = 59
 
 ROUNDING = 1e-6
 """Seconds by which a sum of costs may miss a budget that it was meant to be."""
-
-FIRST_CLICKS = 10
-"""Clicks of a first annotation that is clicked; our choice, after which masks of most objects
-are as good as they get."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +69,8 @@ class Experiment:
         Per interaction; 3 (EVA-VOS Sec. 3).
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
+    manner : {'paper', 'person'}
+        How the robot clicks, see `evavos_widget.robot.annotator.RobotAnnotator`.
     placement : {'distance', 'centroid'}
         Where in a region the robot clicks, see `evavos_widget.robot.clicks.corrective_click`.
     agreement, jitter : float
@@ -94,6 +92,7 @@ class Experiment:
     seeds: int = 15
     clicks: int = 3
     frames: str = "evavos"
+    manner: Manner = "paper"
     placement: Placement = "distance"
     agreement: float = 1.0
     jitter: float = 0.0
@@ -118,6 +117,8 @@ class Experiment:
             raise ValueError(
                 f"unknown convention frames={self.frames!r}; choose from {list(CONVENTIONS)}."
             )
+        if self.manner not in MANNERS:
+            raise ValueError(f"unknown manner {self.manner!r}; choose from {list(MANNERS)}.")
         if self.placement not in PLACEMENTS:
             raise ValueError(
                 f"unknown placement {self.placement!r}; choose from {list(PLACEMENTS)}."
@@ -226,6 +227,8 @@ def run_loop(
         clicks=experiment.clicks,
         placement=experiment.placement,
         hand=Hand(experiment.agreement, experiment.jitter, chance),
+        manner=experiment.manner,
+        first=method.first,
         verifier=Verifier(truth, error_rate=experiment.error_rate, seed=chance),
     )
     frame_selector, annotation_selector = selectors(method, robot, chance)
@@ -241,6 +244,7 @@ def run_loop(
         annotation_selector=annotation_selector,
         costs=experiment.costs,
         budget=experiment.budget,
+        first=method.first,
         path=None,
     ) as session:
         for selector in (frame_selector, annotation_selector):
@@ -248,7 +252,7 @@ def run_loop(
                 selector.session = session
                 selector.scored = frozenset(counting)
         frame = min(f for f, m in truth.items() if m.any())
-        _begin(session, robot, frame, session.add_object(), method.first)
+        robot.begin(session, frame, session.add_object())
         session.propagate(progress=False)
         before: Row | None = None
         paid = 0
@@ -285,15 +289,3 @@ def run_loop(
             )
         if before is not None:
             yield before
-
-
-def _begin(session: Session, robot: RobotAnnotator, frame: int, obj: int, first: str) -> None:
-    """Annotate an object for the first time."""
-    if first == "mask":
-        drawn = robot.hand.draw(robot.ground_truth[frame] == obj, frame, obj)
-        session.annotate(frame, drawn, objects=[obj])
-        return
-    patient = RobotAnnotator(
-        robot.ground_truth, clicks=FIRST_CLICKS, placement=robot.placement, hand=robot.hand
-    )
-    patient.answer(session, Suggestion(frame, obj, first, "the first annotation", None, 0.0, 0.0))

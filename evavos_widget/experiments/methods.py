@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from evavos_widget import engines
+from evavos_widget.loop import FIRST_TYPES
 from evavos_widget.robot.annotator import RobotAnnotator
+from evavos_widget.sources import check_merge
 
-__all__ = ["FIRSTS", "PRESETS", "Method", "baseline", "selectors"]
-
-FIRSTS = ("mask", "clicks")
-"""How an object can be annotated on its first frame."""
+__all__ = ["PRESETS", "Method", "baseline", "selectors"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,9 @@ class Method:
         An annotation selector by name, oracles among them: ``oracle``.
     first : {'mask', 'clicks'}
         How the object is annotated on its first frame: drawn, as in the paper, or clicked.
-    merge : str, optional
-        How the propagator merges what it carries from several annotations, passed to it as
-        ``merge``; by default as it does by itself.
+    merge : {'trust', 'nearest'}, optional
+        How the propagator merges what arrives from several annotations, see
+        `evavos_widget.sources`; by default as it does by itself.
     """
 
     name: str
@@ -45,10 +44,12 @@ class Method:
             value = getattr(self, what)
             if not isinstance(value, str):
                 raise ValueError(f"{what} of a method is {value!r}; give a name.")
-        if self.first not in FIRSTS:
-            raise ValueError(f"first of a method is {self.first!r}; choose from {list(FIRSTS)}.")
-        if not isinstance(self.merge, str | None):
-            raise ValueError(f"merge of a method is {self.merge!r}; give a name, or leave it out.")
+        if self.first not in FIRST_TYPES:
+            raise ValueError(
+                f"first of a method is {self.first!r}; choose from {list(FIRST_TYPES)}."
+            )
+        if self.merge is not None:
+            check_merge(self.merge)
 
     @property
     def engines(self) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -105,6 +106,21 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("l2-compact", "l2:compact", "mask"),
         Method("l2-lite0", "l2:lite0", "mask"),
     ),
+    "first": tuple(
+        Method(f"{name}, {first} first", frame, kind, first)
+        for first in ("mask", "clicks")
+        for name, frame, kind in (
+            ("mask-only", "random", "mask"),
+            ("clicks-only", "random", "clicks"),
+            ("both", "farthest-in-time", "rule"),
+        )
+    ),
+    "room": (
+        Method("mask-only", "random", "mask"),
+        Method("farthest-rule", "farthest-in-time", "rule"),
+        Method("oracle", "oracle-worst", "oracle"),
+        Method("oracle-video", "oracle-video", "oracle-video"),
+    ),
     "types": (
         Method("mask", "farthest-in-time", "mask"),
         Method("clicks", "farthest-in-time", "clicks"),
@@ -117,8 +133,9 @@ PRESETS: Mapping[str, Sequence[Method]] = {
     ),
 }
 """EVA-VOS Fig. 3: frame selection with drawn masks, annotation selection on the worst frame,
-and both; image encoders for Equation 1 (the "L2" of Fig. 3a); and the types of annotation on the
-frames that the annotator asks for by default, verified points (Point-VOS) in ``points``.
+and both; image encoders for Equation 1 (the "L2" of Fig. 3a); objects that begin with a drawn mask
+or with clicks; the room that an oracle leaves; and the types of annotation on the frames that the
+annotator asks for by default, verified points (Point-VOS) in ``points``.
 ``farthest-rule`` is what it does by default, ``evavos`` the paper's agent: QNet and the policy;
 ``joint`` chooses frame and type together."""
 

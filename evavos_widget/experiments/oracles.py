@@ -7,8 +7,8 @@ experiment, which has a robot annotator, can make them (`evavos_widget.engines.O
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,15 +20,19 @@ from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
     LoopState,
+    Source,
 )
-from evavos_widget.metrics import score_frame
+from evavos_widget.metrics import jaccard, score_frame
 from evavos_widget.robot.costs import per_second
 
 if TYPE_CHECKING:
     from evavos_widget.robot.annotator import RobotAnnotator
     from evavos_widget.session import Session
 
-__all__ = ["GainPerSecond", "LargestImpact", "WorstFrame"]
+__all__ = ["BestForVideo", "BestTypeForVideo", "GainPerSecond", "LargestImpact", "WorstFrame"]
+
+CANDIDATES = 8
+"""Frames that an oracle tries in a round where it tries clicks and masks; our choice."""
 
 
 VISITS = 3
@@ -129,30 +133,13 @@ class LargestImpact(Oracle, FrameSelector):
         best: FrameChoice | None = None
         for obj in state.objects:
             for frame in self._scores.open(state, obj):
-                gain = self._gain(self.session, state, frame, obj)
+                drawn = self._scores.truth[frame] == obj
+                gain, _ = _video_gain(
+                    self._scores, self.session, state, frame, obj, drawn, Source()
+                )
                 if best is None or gain > best.score:
                     best = FrameChoice(frame, obj, "the largest gain of all frames", gain)
         return best
-
-    def _gain(self, session: Session, state: LoopState, frame: int, obj: int) -> float:
-        given, engine = state.annotations, session.propagator
-        here = given.get(frame)
-        labels = np.where(self._scores.truth[frame] == obj, obj, 0).astype(np.uint8)
-        others: frozenset[int] = frozenset()
-        if here is not None:
-            labels = np.where(labels, labels, here.labels)
-            others = here.objects
-        more = {**given, frame: Annotation(labels, others | {obj})}
-        scored = self._scores.scored
-        changed = engine.affected(given, more, state.n_frames) & set(scored)
-        gain = 0.0
-        for step in engine.propagate(state.video, more, [obj], changed):
-            if step.frame is not None and step.probabilities is not None:
-                after = step.probabilities.argmax(axis=0) == 1
-                before = state.masks[step.frame] == obj
-                gain += self._scores.jf(step.frame, after, obj)
-                gain -= self._scores.jf(step.frame, before, obj)
-        return gain / len(scored)
 
 
 class GainPerSecond(Oracle, AnnotationSelector):
@@ -176,19 +163,146 @@ class GainPerSecond(Oracle, AnnotationSelector):
         assert self.session is not None  # bound by the experiment
         frame, obj = choice.frame, choice.object
         now = self._scores.jf(frame, state.masks[frame] == obj, obj)
-        truth = self.robot.ground_truth[frame] == obj
-        drawn = self.robot.hand.draw(truth, frame, obj)
-        clicked, clicks = self.robot.click(self.session, frame, obj)
-        options = (
-            ("clicks", self._scores.jf(frame, clicked, obj) - now, len(clicks) or None),
-            ("mask", self._scores.jf(frame, drawn, obj) - now, None),
+        return max(
+            (
+                AnnotationChoice(
+                    kind, seconds, self._scores.jf(frame, mask, obj) - now, "gains most per second"
+                )
+                for kind, mask, seconds in _tries(self, state, frame, obj)
+            ),
+            key=lambda tried: per_second(tried.expected_gain, tried.seconds),
         )
-        best: AnnotationChoice | None = None
-        for kind, gain, n in options:
-            seconds = state.costs.seconds(kind, n)
-            if best is None or per_second(gain, seconds) > per_second(
-                best.expected_gain, best.seconds
-            ):
-                best = AnnotationChoice(kind, seconds, gain, "gains most per second")
-        assert best is not None  # there are options
-        return best
+
+
+class BestForVideo(Oracle, FrameSelector):
+    """The frame where clicks or a drawn mask raise the video's mean J&F most per second.
+
+    With `BestTypeForVideo` what an agent could reach that looks one annotation ahead; the
+    paper's oracle looks at the worst frame and at what becomes of that frame.
+
+    Parameters
+    ----------
+    robot : RobotAnnotator
+        Whose clicks and masks are tried.
+    candidates : int or str
+        So many frames are tried, evenly spread over those that are open.
+    """
+
+    name = "oracle-video"
+    tries = True
+
+    def __init__(self, robot: RobotAnnotator, candidates: int | str = CANDIDATES) -> None:
+        super().__init__(robot)
+        self.candidates = int(candidates)
+        if self.candidates < 1:
+            raise ValueError(f"candidates is {candidates}; give 1 or more")
+        self._scores = _Scores(self)
+
+    def select(self, state: LoopState) -> FrameChoice | None:
+        """The frame with the largest gain per second; the earlier of equals."""
+        tried = [
+            FrameChoice(frame, obj, "the largest gain of the video per second", gain)
+            for obj in state.objects
+            for frame in self._some(self._scores.open(state, obj))
+            for gain in [
+                max(t.per_second for t in _for_video(self, self._scores, state, frame, obj))
+            ]
+        ]
+        return max(tried, key=lambda choice: choice.score, default=None)
+
+    def _some(self, frames: list[int]) -> list[int]:
+        if len(frames) <= self.candidates:
+            return frames
+        places = (np.arange(self.candidates) + 0.5) / self.candidates * len(frames)
+        return [frames[int(place)] for place in places]
+
+
+class BestTypeForVideo(Oracle, AnnotationSelector):
+    """The type with the largest gain of the video's mean J&F per second.
+
+    Parameters
+    ----------
+    robot : RobotAnnotator
+        Whose clicks and masks are tried.
+    """
+
+    name = "oracle-video"
+    tries = True
+
+    def __init__(self, robot: RobotAnnotator) -> None:
+        super().__init__(robot)
+        self._scores = _Scores(self)
+
+    def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
+        """Clicks or mask; clicks if both gain alike."""
+        tried = _for_video(self, self._scores, state, choice.frame, choice.object)
+        best = max(tried, key=lambda each: each.per_second)
+        # Of a frame, which those that follow it are taken to share.
+        gain = best.gain / best.share
+        return AnnotationChoice(best.kind, best.seconds, gain, "gains most per second")
+
+
+def _tries(
+    oracle: Oracle, state: LoopState, frame: int, obj: int
+) -> Iterator[tuple[str, np.ndarray, float]]:
+    """Clicks and a drawn mask on a frame: the type, what becomes of it, and its seconds."""
+    assert oracle.session is not None  # bound by the experiment
+    clicked, clicks = oracle.robot.click(oracle.session, frame, obj)
+    yield "clicks", clicked, state.costs.seconds("clicks", len(clicks) or None)
+    truth = oracle.robot.ground_truth[frame] == obj
+    yield "mask", oracle.robot.hand.draw(truth, frame, obj), state.costs.seconds("mask")
+
+
+class _Tried(NamedTuple):
+    """A type of annotation, what it costs and gains of the video, and which share it changes."""
+
+    kind: str
+    seconds: float
+    gain: float
+    share: float
+
+    @property
+    def per_second(self) -> float:
+        return float(per_second(self.gain, self.seconds))
+
+
+def _for_video(
+    oracle: Oracle, scores: _Scores, state: LoopState, frame: int, obj: int
+) -> Iterator[_Tried]:
+    """Clicks and a drawn mask on a frame, and what they do to the video."""
+    for kind, mask, seconds in _tries(oracle, state, frame, obj):
+        trust = 1.0 if kind == "mask" else jaccard(mask, oracle.robot.ground_truth[frame] == obj)
+        source = Source("drawn" if kind == "mask" else "clicked", trust)
+        yield _Tried(
+            kind, seconds, *_video_gain(scores, oracle.session, state, frame, obj, mask, source)
+        )
+
+
+def _video_gain(
+    scores: _Scores,
+    session: Session,
+    state: LoopState,
+    frame: int,
+    obj: int,
+    mask: np.ndarray,
+    source: Source,
+) -> tuple[float, float]:
+    """What an annotation adds to the mean J&F of the video, and the share of frames it changes."""
+    given, engine = state.annotations, session.propagator
+    here = given.get(frame)
+    labels = np.where(mask, obj, 0).astype(np.uint8)
+    sources = {obj: source}
+    if here is not None:
+        kept = here.labels
+        labels = np.where(labels, labels, np.where(kept == obj, 0, kept))
+        sources = {**here.sources, obj: source}
+    more = {**given, frame: Annotation(labels, sources.keys(), sources)}
+    changed = engine.affected(given, more, state.n_frames)
+    gain = 0.0
+    for step in engine.propagate(state.video, more, [obj], changed & set(scores.scored)):
+        if step.frame is not None and step.probabilities is not None:
+            after = step.probabilities.argmax(axis=0) == 1
+            before = state.masks[step.frame] == obj
+            gain += scores.jf(step.frame, after, obj)
+            gain -= scores.jf(step.frame, before, obj)
+    return gain / len(scores.scored), len(changed | {frame}) / state.n_frames

@@ -7,7 +7,7 @@ from typing import Any
 
 from evavos_widget.experiments.summary import SCHEDULES, TARGETS
 
-__all__ = ["report"]
+__all__ = ["insert", "report"]
 
 
 ROUNDED = 1e-6
@@ -85,6 +85,32 @@ def report(summary: Mapping[str, Any]) -> str:
             "(Holm), it resolves a difference where it is 0.05 or less.",
         ]
     return "\n\n".join(told) + "\n"
+
+
+def insert(text: str, name: str, told: str) -> str:
+    """Put what is told of an experiment into a text, in place of what was told before.
+
+    Parameters
+    ----------
+    text : str
+        Has the lines ``<!-- report NAME -->`` and, below it, ``<!-- end -->``.
+    name : str
+    told : str
+
+    Raises
+    ------
+    ValueError
+        The text has no place for it.
+    """
+    begin, end = f"<!-- report {name} -->\n", "<!-- end -->\n"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(
+            f"the text has no place for the report of {name!r}; add the lines {begin.strip()!r} "
+            f"and {end.strip()!r}."
+        )
+    return f"{before}{begin}\n{told}\n{end}{after}"
 
 
 def _how_to_read(summary: Mapping[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
+from evavos_widget.explanation import FrameExplanation
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -37,20 +39,33 @@ class IVOSWSelector(FrameSelector):
     def select(self, state: LoopState) -> FrameChoice | None:
         """The frame of the largest value, of those that are not annotated nor put off."""
         best: FrameChoice | None = None
-        for column, obj in enumerate(state.objects):
-            visits = torch.zeros(state.n_frames)
-            for done in state.rounds:
-                if obj in done.objects:
-                    visits[list(done.frames)] += 1
-            taken = objects_annotated(state.annotations, obj)
-            visits[taken] = visits[taken].clamp(min=1)
-            quality = torch.from_numpy(state.quality[:, column].copy())
-            with torch.no_grad():
-                value = self._network(seen_by(quality, visits)[None])[0]
-            value[sorted({*taken} - in_doubt(state, obj).keys())] = -torch.inf
-            value[[f for f, o in state.snoozed if o == obj]] = -torch.inf
-            frame = int(value.argmax())
-            score = float(value[frame])
-            if score > -float("inf") and (best is None or score > best.score):
-                best = FrameChoice(frame, obj, "the largest value of IVOS-W", score)
+        for obj in state.objects:
+            value = self._scores(state, obj)
+            if np.isnan(value).all():
+                continue
+            frame = int(np.nanargmax(value))
+            if best is None or value[frame] > best.score:
+                best = FrameChoice(frame, obj, "the largest value of IVOS-W", float(value[frame]))
         return best
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """The values of the DQN."""
+        if not state.objects:
+            return None
+        scores = [self._scores(state, obj) for obj in state.objects]
+        return FrameExplanation(np.stack(scores, axis=1), "value of IVOS-W")
+
+    def _scores(self, state: LoopState, obj: int) -> np.ndarray:
+        """Value of every frame, (N,) float64; NaN where none is asked."""
+        visits = torch.zeros(state.n_frames)
+        for done in state.rounds:
+            if obj in done.objects:
+                visits[list(done.frames)] += 1
+        taken = objects_annotated(state.annotations, obj)
+        visits[taken] = visits[taken].clamp(min=1)
+        quality = torch.from_numpy(state.quality[:, state.objects.index(obj)].copy())
+        with torch.no_grad():
+            value = self._network(seen_by(quality, visits)[None])[0].double().numpy()
+        value[sorted({*taken} - in_doubt(state, obj).keys())] = np.nan
+        value[[f for f, o in state.snoozed if o == obj]] = np.nan
+        return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from evavos_widget.explanation import FrameExplanation
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -35,19 +36,33 @@ class JointFrame(FrameSelector):
         """The best frame of all objects; the earlier of equals."""
         if state.objects and not state.annotations:
             return FrameChoice(0, state.objects[0], "nothing is annotated yet")
-        seconds = np.array([max(state.costs.seconds(k), 1e-3) for k in self._model.types])
         best: FrameChoice | None = None
         for obj in state.objects:
-            annotated = objects_annotated(state.annotations, obj)
-            taken = {*annotated} - in_doubt(state, obj).keys()
-            taken |= {frame for frame, o in state.snoozed if o == obj}
-            if len(taken) == state.n_frames or not annotated:
+            per_second = self._scores(state, obj)
+            if np.isnan(per_second).all():
                 continue
-            per_second = (self._model.gains(state, obj) / seconds).max(axis=1)
-            per_second[sorted(taken)] = -np.inf
-            frame = int(per_second.argmax())
+            frame = int(np.nanargmax(per_second))
             score = float(per_second[frame])
             if best is None or score > best.score:
                 reason = f"predicted to bring most, {60 * score:+.3f} J&F a minute"
                 best = FrameChoice(frame, obj, reason, score)
         return best
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """What the best type on every frame is predicted to bring."""
+        if not state.objects or not state.annotations:
+            return None
+        scores = [self._scores(state, obj) for obj in state.objects]
+        return FrameExplanation(np.stack(scores, axis=1), "gain of the video per second")
+
+    def _scores(self, state: LoopState, obj: int) -> np.ndarray:
+        """Gain of the video per second by the best type, (N,); NaN where none is asked."""
+        annotated = objects_annotated(state.annotations, obj)
+        taken = {*annotated} - in_doubt(state, obj).keys()
+        taken |= {frame for frame, o in state.snoozed if o == obj}
+        if len(taken) == state.n_frames or not annotated:
+            return np.full(state.n_frames, np.nan)
+        seconds = np.array([max(state.costs.seconds(k), 1e-3) for k in self._model.types])
+        per_second = (self._model.gains(state, obj) / seconds).max(axis=1)
+        per_second[sorted(taken)] = np.nan
+        return per_second

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from evavos_widget.explanation import FrameExplanation
 from evavos_widget.frame_selection.baselines import DOUBTED, REVISIT
 from evavos_widget.frame_selection.embeddings import distances
 from evavos_widget.loop import (
@@ -53,26 +54,44 @@ class QNetSelector(FrameSelector):
             return FrameChoice(0, state.objects[0], "nothing is annotated yet")
         best: FrameChoice | None = None
         for obj in state.objects:
-            annotated = objects_annotated(state.annotations, obj)
-            if not annotated:
+            distance = self._scores(state, obj)
+            if np.isnan(distance).all():
                 continue
-            # What is like a frame that was put off is put off with it.
-            known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
-            distance = distances(self.embeddings(state, obj), known)
-            # As far as anything is, times the doubt, as of `farthest-in-time`.
-            extent = float(distance.max())
-            distance[known] = -1
-            for frame, doubt in in_doubt(state, obj).items():
-                if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
-                    distance[frame] = REVISIT * doubt * extent
-            frame = int(distance.argmax())
-            if distance[frame] >= 0 and (best is None or distance[frame] > best.score):
+            frame = int(np.nanargmax(distance))
+            if best is None or distance[frame] > best.score:
                 reason = "least like what you annotated, in looks and quality"
-                if frame in annotated:
+                if frame in objects_annotated(state.annotations, obj):
                     reason = "what is annotated there is in doubt"
                 expected = float(self.quality(state, obj)[frame])
                 best = FrameChoice(frame, obj, reason, float(distance[frame]), expected)
         return best
+
+    def explain(self, state: LoopState) -> FrameExplanation | None:
+        """The distances of Eq. 1, the embeddings, and the quality that QNet expects."""
+        if not state.objects or not state.annotations:
+            return None
+        return FrameExplanation(
+            np.stack([self._scores(state, obj) for obj in state.objects], axis=1),
+            "distance to the most alike annotated frame",
+            embeddings={obj: self.embeddings(state, obj) for obj in state.objects},
+            quality=np.stack([self.quality(state, obj) for obj in state.objects], axis=1),
+        )
+
+    def _scores(self, state: LoopState, obj: int) -> np.ndarray:
+        """How far every frame is from what is known, (N,) float64; NaN where none is asked."""
+        annotated = objects_annotated(state.annotations, obj)
+        if not annotated:
+            return np.full(state.n_frames, np.nan)
+        # What is like a frame that was put off is put off with it.
+        known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
+        distance = distances(self.embeddings(state, obj), known)
+        # As far as anything is, times the doubt, as of `farthest-in-time`.
+        extent = float(distance.max())
+        distance[known] = np.nan
+        for frame, doubt in in_doubt(state, obj).items():
+            if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
+                distance[frame] = REVISIT * doubt * extent
+        return distance
 
     def embeddings(self, state: LoopState, obj: int) -> np.ndarray:
         """E, (N, D) float32: of every frame with the object's present mask."""

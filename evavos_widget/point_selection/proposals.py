@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,17 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
-from evavos_widget.points import Candidate
+from evavos_widget.points import VERIFICATIONS, Candidate, Point
 from evavos_widget.prompts import Box, Click, Scribble
 from evavos_widget.session import Session
 
-__all__ = ["localise", "propagated_probabilities", "propose"]
+__all__ = [
+    "contradictions",
+    "localise",
+    "propagated_probabilities",
+    "propose",
+    "propose_on_frame",
+]
 
 
 def localise(
@@ -128,3 +134,50 @@ def propose(
     engine: PointSelector = engines.create("point_selector", selector)
     chosen = spaced_frames(session.video.n_frames, frames)
     return engine.select(session.video, propagated_probabilities(session, obj, chosen))
+
+
+def propose_on_frame(
+    session: Session,
+    frame: int,
+    obj: int,
+    selector: str | PointSelector = f"largest-effect:{VERIFICATIONS}",
+) -> list[Candidate]:
+    """Points to verify on one frame, in one annotation of type ``'points'``.
+
+    Parameters
+    ----------
+    session : Session
+    frame, obj : int
+    selector : str or PointSelector
+        By default those with the largest effect, `VERIFICATIONS` of them.
+
+    Returns
+    -------
+    list of Candidate
+        In the order in which to ask; none where no pass has been over the frame, or its
+        probabilities were let go.
+    """
+    probabilities = session.probabilities(frame, obj)
+    if probabilities is None:
+        return []
+    engine: PointSelector = engines.create("point_selector", selector)
+    return engine.select(session.video, {frame: probabilities})
+
+
+def contradictions(points: Iterable[Point], mask: np.ndarray) -> list[Click]:
+    """The points that contradict a mask, as the clicks that correct it.
+
+    Those that agree with it are no clicks: a predictor takes a click for a correction, and
+    changes around it what was right.
+
+    Parameters
+    ----------
+    points : iterable of Point
+    mask : (H, W) bool array
+    """
+    told = [p for p in points if p.label != "unknown"]
+    return [
+        Click(p.x, p.y, p.label == "positive")
+        for p in told
+        if (p.label == "positive") != bool(mask[p.y, p.x])
+    ]

@@ -22,7 +22,7 @@ from evavos_widget import engines
 from evavos_widget.files import replacing
 from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
-from evavos_widget.points import LABELS, REGIONS, Candidate, Point
+from evavos_widget.points import LABELS, REGIONS, Candidate, Point, as_points
 from evavos_widget.session import Session
 
 __all__ = ["Agreement", "Questions", "Verification"]
@@ -33,7 +33,7 @@ FILE = "verification.json"
 LATEST = 100
 """So many answers say how long one takes; our choice."""
 
-Controls = Mapping[tuple[int, int], Iterable[Point]]
+Controls = Mapping[tuple[int, int], Iterable[Any]]
 """Points with a known answer, by frame and object, as `simulated_points` gives them."""
 
 
@@ -101,7 +101,7 @@ class Verification:
     Raises
     ------
     ValueError
-        An object is on no frame yet.
+        An object is on no frame yet, or a control point is not in the picture.
     """
 
     def __init__(
@@ -123,12 +123,17 @@ class Verification:
         self.objects = tuple(objects)
         self._selector: PointSelector = engines.create("point_selector", selector)
         self._frames = spaced_frames(session.video.n_frames, frames)
-        self._controls, self._seed = dict(controls or {}), seed
+        height, width = session.video.height, session.video.width
+        self._controls = {
+            (int(frame), int(obj)): as_points(points, height, width)
+            for (frame, obj), points in (controls or {}).items()
+        }
+        self._seed = seed
         self._seconds: deque[float] = deque(maxlen=LATEST)
         self._options = {
             "selector": selector if isinstance(selector, str) else self._selector.name,
             "frames": self._frames,
-            "controls": sorted([f, o, len(list(p))] for (f, o), p in self._controls.items()),
+            "controls": sorted([f, o, len(p)] for (f, o), p in self._controls.items()),
         }
         self.questions: Mapping[int, Questions] = self._read()
 

@@ -43,6 +43,9 @@ MEMORY_FRAMES = 100
 SMALLEST_CHUNK = 2**15
 """Affinities held at once where memory is short; less would not help."""
 
+LEAST_TRUST = 0.05
+"""Annotations that are trusted less are as far away for the fusion as this makes them."""
+
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -231,9 +234,11 @@ class StcnPropagator(PassPropagator):
                 self._frames.cells,
             )
             masks = [ends[0 if need is first else 1][k][None, None] for need in (older, newer)]
-            # The network was taught distances in shares of the gap; less trust is farther away.
-            share = {r.source: r.share for r in sides[obj]}
-            distances = [1 - share[need.source] for need in (older, newer)]
+            # The network was taught distances in parts of the gap; less trust is farther away.
+            apart = {
+                r.source: abs(frame - r.source) / max(r.trust, LEAST_TRUST) for r in sides[obj]
+            }
+            distances = [apart[need.source] / sum(apart.values()) for need in (older, newer)]
             alone = fusion(image.float(), *masks, difference, distances)[0, 0]
             fused[obj] = alone.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
         return fused

@@ -16,6 +16,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.loop import FIRST_CLICKS, FIRST_TYPES
 from evavos_widget.metrics import VOID, jaccard
+from evavos_widget.point_selection.proposals import contradictions, propose_on_frame
 from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
@@ -167,22 +168,21 @@ class RobotAnnotator:
         return mask, clicks
 
     def _proposed(self, session: Session, frame: int, obj: int) -> list[Candidate]:
-        probabilities = session.probabilities(frame, obj)
-        if probabilities is None:
-            return []
-        return self.selector.select(session.video, {frame: probabilities})
+        return propose_on_frame(session, frame, obj, self.selector)
 
     def _verify(self, session: Session, frame: int, obj: int, proposed: list[Candidate]) -> None:
-        """Label the points, and commit the mask that the answers lead to as clicks."""
+        """Label the points, and commit the mask that the answers lead to.
+
+        Those that contradict the mask correct it as clicks; where none does, it is accepted.
+        """
         self.verifier.answer(session, obj, proposed)
-        said = session.points[frame, obj]
-        clicks = [Click(p.x, p.y, p.label == "positive") for p in said if p.label != "unknown"]
         mask = session.masks[frame] == obj
+        clicks = contradictions(session.points[frame, obj], mask)
+        kind = "verified"
         if clicks:
-            mask = session.predict(frame, obj, clicks=clicks).mask
-        made = [(c.x, c.y, c.positive) for c in clicks]
+            mask, kind = session.predict(frame, obj, clicks=clicks).mask, "clicks"
         # The answers were paid for as they were given.
-        session.annotate(frame, mask, objects=[obj], kind="clicks", clicks=made, seconds=0)
+        session.annotate(frame, mask, objects=[obj], kind=kind, clicks=clicks, seconds=0)
 
     def _scribble(self, session: Session, frame: int, obj: int) -> np.ndarray:
         """A stroke through what is missed most, and one through what is wrong most."""

@@ -139,9 +139,11 @@ class AnnotatedSession(SessionView):
         )
         prediction = as_told(prediction, prompts)
         before = self._before_the_last(frame, obj, prompts)
+        quality = float(state.quality[obj][frame])
         trust = predicted_trust(
             float(prediction.score),
-            jaccard(before, prediction.mask),
+            float(jaccard(before, prediction.mask)),
+            None if np.isnan(quality) else quality,
             self.predictor.trust_weights,
         )
         self._scores[frame, obj] = (_digest(prediction.mask), trust)

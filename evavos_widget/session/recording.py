@@ -120,6 +120,8 @@ def branched(session: Session, state: State, **engines: Any) -> Session:
         session.video,
         frame_selector=session.frame_selector,
         annotation_selector=session.annotation_selector,
+        merge=session.propagator.merge,
+        first=session.first,
         costs=session.costs,
         budget=session.budget,
         path=None,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evavos_widget.masks import encode_runs
+from evavos_widget.point_selection.proposals import propose_on_frame
+from evavos_widget.points import REGIONS, Point
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host, Pushed, Send
 from evavos_widget.widgets.mask_runs import unpack_mask
@@ -94,11 +96,13 @@ class AnnotatorController:
             "history.undo": self._undo,
             "history.redo": self._redo,
             "suggestion.snooze": self._snooze,
+            "point.label": self._label_point,
         }
         self.host.serve(
             {
                 "mask.get": Handler(self._get_masks, Urgency.FETCH),
                 "prompt.preview": Handler(self._preview, newest_only=True),
+                "points.propose": Handler(self._propose_points),
                 "export.run": Handler(self._export, runs=Runs.ASIDE),
                 **{kind: Handler(answer, changes=True) for kind, answer in changes.items()},
             },
@@ -275,6 +279,23 @@ class AnnotatorController:
     def _snooze(self, request: Request) -> Reply:
         self.session.snooze(self._frame(request), request.fields.integer("object"))
         return {}, []
+
+    def _propose_points(self, request: Request) -> Reply:
+        obj = request.fields.integer("object")
+        proposed = propose_on_frame(self.session, self._frame(request), obj)
+        return {"points": [[c.x, c.y, REGIONS.index(c.region)] for c in proposed]}, []
+
+    def _label_point(self, request: Request) -> Reply:
+        fields = request.fields
+        region = fields.integer("region")
+        if not 0 <= region < len(REGIONS):
+            raise RequestError("invalid", f"region is {region}; send 0 to {len(REGIONS) - 1}.")
+        x, y = fields.integer("x"), fields.integer("y")
+        point = Point(x, y, fields.text("label"), REGIONS[region])
+        seconds = min(fields.number("seconds"), LONGEST_ANNOTATION)
+        obj = fields.integer("object")
+        revision = self.session.label_points(self._frame(request), obj, [point], seconds=seconds)
+        return {"revision": revision}, []
 
     def _export(self, request: Request) -> Reply:
         """Only reads, and may take long."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from evavos_widget.video import Video
 
-__all__ = ["Frames", "describe"]
+__all__ = ["Frames", "describe", "thumbnail"]
 
 IDLE_SECONDS = 2.0
 """So long nobody must have asked for anything before pictures are made in advance, so that a
@@ -94,27 +94,14 @@ class Frames:
         if quick:
             index, picture = self._pictures().quick(frame)
         elif request.fields.has("width"):
-            picture = self._thumbnail(self._video, frame, request.fields.integer("width"))
+            # A picture that was made before is larger than a thumbnail, and there much sooner.
+            made = self._pictures().get(frame)
+            width = request.fields.integer("width")
+            picture = thumbnail(self._video, frame, width, made)
         else:
             picture = self._video.jpeg(frame)
         reply = {"frame": frame, "mime": "image/jpeg", "exact": not quick, "index": index}
         return reply, [picture]
-
-    def _thumbnail(self, video: Video, frame: int, width: int) -> bytes:
-        """A frame as a JPEG file at most `width` pixels wide and at least one; height follows."""
-        import cv2
-
-        # A picture that was made before is larger than a thumbnail, and there much sooner.
-        made = self._pictures().get(frame)
-        image = (
-            None if made is None else cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR)
-        )
-        if image is None:
-            image = cv2.cvtColor(video.frame(frame), cv2.COLOR_RGB2BGR)
-        width = min(max(1, width), image.shape[1])
-        size = width, max(1, round(video.height * width / video.width))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
 
     def _pictures(self) -> Previews:
         assert self._video is not None
@@ -135,3 +122,24 @@ class Frames:
                     return
             except (OSError, ValueError):  # the video or the cache is gone: it is only a help
                 return
+
+
+def thumbnail(video: Video, frame: int, width: int, made: bytes | None = None) -> bytes:
+    """A frame as a JPEG file at most `width` pixels wide and at least one; height follows.
+
+    Parameters
+    ----------
+    made : bytes, optional
+        A larger picture of the frame, which saves reading the frame itself.
+    """
+    import cv2
+
+    image = None
+    if made is not None:
+        image = cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        image = cv2.cvtColor(video.frame(frame), cv2.COLOR_RGB2BGR)
+    width = min(max(1, width), image.shape[1])
+    size = width, max(1, round(video.height * width / video.width))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

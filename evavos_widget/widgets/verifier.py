@@ -140,6 +140,31 @@ class Verifier(HostedWidget):
         if self._host is not None:
             self._host.read_only = change["new"]
 
+    def wait(self, timeout: float | None = None) -> Verification:
+        """Wait until the points are proposed, which the widget does by itself.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; default for ever.
+
+        Returns
+        -------
+        Verification
+            What is asked.
+
+        Raises
+        ------
+        TimeoutError
+            They are not, after `timeout`.
+        RuntimeError
+            They could not be proposed, or the verifier was closed.
+        """
+        if self._controller is None:
+            raise RuntimeError("the verifier was closed; run the cell again.")
+        self._controller.wait(timeout)
+        return self.verification
+
     @property
     def seconds_per_point(self) -> float | None:
         """What the annotator takes for a point: the median of the latest answers, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,10 @@ class VerifierController:
         if not verification.ready:
             self._proposing = verification.proposing()
         self._progress = (0, 0)
-        self._failed = False
+        self._failure: str | None = None
+        self._ended = threading.Event()
+        if verification.ready:
+            self._ended.set()
         self.host = Host(
             catalogue("verifier"),
             send,
@@ -70,6 +74,13 @@ class VerifierController:
         )
         self._unsubscribe: Callable[[], None] | None = session.subscribe(self._hear)
         self.host.start()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the points are proposed; see `Verifier.wait`."""
+        if not self._ended.wait(timeout):
+            raise TimeoutError(f"the points were not proposed within {timeout} s; wait longer.")
+        if self._failure:
+            raise RuntimeError(self._failure)
 
     def close(self) -> None:
         """Stop the worker, and let the session go; it stays open."""
@@ -103,18 +114,23 @@ class VerifierController:
             progress = next(self._proposing, None)
         except Exception as error:
             _log.exception("no points could be proposed")
-            self._proposing, self._failed = None, True
-            self.host.write_log("error", f"no points could be proposed: {sentence(error)}")
+            self._proposing = None
+            self._failure = f"no points could be proposed: {sentence(error)}"
+            self.host.write_log("error", self._failure)
+            self._ended.set()
         else:
             if progress is None:
                 self._proposing = None
+                self._ended.set()
             else:
                 self._progress = progress
         self.host.note("state")
 
     def drop(self) -> None:
         """Let go of the proposals that are being made."""
-        self._proposing = None
+        if self._proposing is not None:
+            self._proposing, self._failure = None, "the verifier was closed; run the cell again."
+        self._ended.set()
 
     # What the views are told, and their requests, on the worker ---------------------------
 
@@ -123,7 +139,7 @@ class VerifierController:
         finished = v.finished
         return {
             "revision": self._session.revision,
-            "phase": "ready" if v.ready else "failed" if self._failed else "proposing",
+            "phase": "ready" if v.ready else "failed" if self._failure else "proposing",
             "done": self._progress[0],
             "total": self._progress[1],
             "objects": [

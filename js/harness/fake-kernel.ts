@@ -97,6 +97,9 @@ export class FakeKernel {
   /** What the next request of a kind fails with. */
   readonly failures = new Map<RequestKind, string>();
 
+  /** Points that were verified, in order. */
+  readonly labelled: object[] = [];
+
   private readonly waiting: [Request, Uint8Array[]][] = [];
   private readonly views = new Map<string, { sent: number; acknowledged: number }>();
   private readonly cancelled = new Set<string>();
@@ -285,12 +288,30 @@ export class FakeKernel {
         this.snoozed.add(frame);
         this.publish([]);
         return undefined;
+      case "points.propose": {
+        const fresh = this.now.fresh.has(frame) || this.now.annotated.has(frame);
+        return { fields: { points: fresh ? this.points() : [] } };
+      }
+      case "point.label":
+        this.labelled.push({ x: Number(request.x), y: Number(request.y), label: request.label });
+        this.revision++;
+        return { fields: { revision: this.revision } };
       case "export.run":
         await sleep(300);
         return { fields: { path: `clip-${request.format}` } };
       default:
         return undefined;
     }
+  }
+
+  /** In two rows, all proposed as part of the object. */
+  private points(): number[][] {
+    const { width, height } = this.video;
+    return Array.from({ length: 10 }, (_, i) => [
+      Math.round((width * (1 + (i % 5))) / 6),
+      Math.round((height * (1 + Math.floor(i / 5))) / 3),
+      0,
+    ]);
   }
 
   private capabilities(): Capabilities {

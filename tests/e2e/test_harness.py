@@ -860,3 +860,42 @@ def test_every_control_lies_within_the_cell(open_annotator, width):
     annotator.expect(annotator.root.locator(".ev-object-details")).to_be_visible()
     found["suggestion"] = annotator.root.evaluate(outside)
     assert found == {where: [] for where in found}
+
+
+def test_ten_points_are_verified_from_the_keyboard_and_the_wrong_ones_correct_the_mask(
+    open_annotator,
+):
+    annotator = open_annotator(objects=1, drawn=0, width=1000)
+    page, root = annotator.page, annotator.root
+    annotator.press("job.start")
+    annotator.phase("running")
+    annotator.phase("idle")
+    annotator.show(3)
+    card = root.locator(".ev-next")
+    annotator.phase_when_painted()
+    annotator.stage.focus()
+    press(annotator, "Shift+C")
+    annotator.expect(card).to_contain_text("Is the marked pixel on")
+    annotator.expect(card).to_contain_text("1 of 10, proposed as part of it")
+    assert axe_violations(page) == []
+    # The keys of tools and views are those of the answers now.
+    press(annotator, "f", "d", "s")
+    annotator.expect(card).to_contain_text("4 of 10")
+    press(annotator, *"dddddd")
+    annotator.expect(card).to_contain_text("10 of 10")
+    press(annotator, "d")
+    annotator.expect(card).not_to_contain_text("Is the marked pixel on")
+    page.wait_for_function("harness.kernel.labelled.length === 10")
+    labelled = page.evaluate("harness.kernel.labelled.map(({ label }) => label)")
+    assert labelled == ["positive", "negative", "unknown", *["negative"] * 7]
+    # The answers that contradicted the mask are clicks by now, which are committed as ever.
+    annotator.draft("clicks")
+    assert len({(p["x"], p["y"]) for p in page.evaluate("harness.kernel.labelled")}) == 10
+    annotator.commit()
+    # Escape asks no more; another frame too.
+    for leave in ("Escape", "ArrowRight"):
+        press(annotator, "Shift+C")
+        annotator.expect(card).to_contain_text("Is the marked pixel on")
+        press(annotator, leave)
+        annotator.expect(card).not_to_contain_text("Is the marked pixel on")
+    assert page.evaluate("harness.kernel.labelled.length") == 10

@@ -316,6 +316,18 @@ def test_a_reloaded_page_shows_what_was_there_and_works(start, clip):
     notebook.page.keyboard.down("q")
     assert annotator.phase_when_painted() == "idle"
     notebook.page.keyboard.up("q")
+    # Work that was not committed is there after a reload as well.
+    annotator.show(3)
+    dab(annotator, clip, 3)
+    notebook.page.reload()
+    notebook.wait_until_idle()
+    annotator = notebook.annotator().ready()
+    annotator.on_frame(3)
+    annotator.draft("brush")
+    assert annotator.phase_when_painted() == "idle"
+    annotator.press("discard")
+    annotator.draft("none")
+    annotator.show(0)
     revision = annotator.revision()
     annotator.press("undo")
     annotator.after_revision(revision)
@@ -326,6 +338,27 @@ def test_a_reloaded_page_shows_what_was_there_and_works(start, clip):
     annotator.after_revision(revision)
     assert notebook.value("len(annotator.session.annotations)") == 0
     assert notebook.path.stat().st_size < 100_000
+
+
+def test_a_pass_from_python_shows_how_far_it_is_and_nothing_is_red(open_notebook, clip):
+    first = clip.cell("progress.evavos", "")
+    notebook = open_notebook(
+        f"{first}",
+        "import numpy\n"
+        "mask = numpy.zeros(annotator.session.masks[0].shape, bool)\n"
+        "mask[100:140, 100:140] = True\n"
+        "annotator.session.annotate(2, mask, objects=[annotator.session.add_object()])\n"
+        "annotator.session.propagate(frames=range(5))",
+    )
+    notebook.run_cell(0)
+    annotator = notebook.annotator().ready()
+    outputs = notebook.page.locator(".jp-OutputArea-output")
+    annotator.expect(outputs.filter(has_text="Note: the weights")).to_have_count(1)
+    notebook.run_cell(1)
+    bar = outputs.filter(has_text="propagating")
+    annotator.expect(bar).to_contain_text("100%", timeout=120_000)
+    annotator.expect(notebook.page.locator('[data-mime-type$="stderr"]')).to_have_count(0)
+    assert not notebook.errors
 
 
 def test_two_views_of_one_session_agree_and_go_when_their_cell_is_run_again(start, clip):
@@ -344,7 +377,7 @@ def test_two_views_of_one_session_agree_and_go_when_their_cell_is_run_again(star
     assert not notebook.errors
 
 
-def test_a_killed_kernel_loses_nothing_that_was_acknowledged(start, clip, lab):
+def test_a_killed_kernel_is_told_at_once_and_loses_nothing_that_was_acknowledged(start, clip, lab):
     notebook, annotator, session = start()
     for frame in (0, 7):
         annotator.show(frame)
@@ -355,6 +388,10 @@ def test_a_killed_kernel_loses_nothing_that_was_acknowledged(start, clip, lab):
     kernel = psutil.Process(notebook.value("__import__('os').getpid()"))
     notebook.forget_kernel()
     kernel.kill()
+    # Two seconds, where the machine has time for the page; the notice says it itself.
+    notice = notebook.page.wait_for_selector("[data-notice]", timeout=20_000)
+    assert "kernel" in notice.inner_text()
+    annotator.expect(annotator.root.locator("[data-notice]")).to_be_in_viewport()
     kernel.wait(30)
     with Session.open(lab.work / session) as again:
         assert sorted(again.annotations) == [0, 7]

@@ -84,6 +84,8 @@ def test_a_first_annotation_can_be_clicked(scene: AnnotatedVideo) -> None:
     assert 2 <= clicked[0].seconds <= 16  # ten clicks and a look
     with pytest.raises(ValueError, match="first of a method is 'box'"):
         replace(MASKS, first="box")
+    with pytest.raises(ValueError, match="'halfway'"):
+        replace(MASKS, merge="halfway")
 
 
 def test_objects_of_a_video_get_frames_of_their_own(scene: AnnotatedVideo) -> None:
@@ -123,14 +125,33 @@ def test_an_oracle_comes_back_to_frames_and_gives_up_in_the_end(scene: Annotated
     visits = np.bincount(frames[1:], minlength=scene.video.n_frames)
     assert visits.max() > 1
     assert visits.max() <= 3
-    random = [row.frame for row in rows_of(scene, CLICKS, budget=600.0)]
-    assert len(random) == len(set(random))
 
 
 def test_an_oracle_spends_nothing_on_frames_that_do_not_count(scene: AnnotatedVideo) -> None:
     for method in (WORST, Method("impact", "oracle-impact", "mask")):
         frames = {row.frame for row in rows_of(scene, method, frames="davis", rounds=10)[1:]}
         assert not frames & {0, scene.video.n_frames - 1}
+
+
+def test_an_oracle_that_looks_at_the_video_gains_no_less_per_second(
+    scene: AnnotatedVideo,
+) -> None:
+    best = Method("best", "oracle-video:12", "oracle-video")
+    first, second = rows_of(scene, best, rounds=1)
+    gained = (second.jf - first.jf) / second.seconds
+    assert first.expected_gain == pytest.approx(gained, rel=1e-6)
+    # Every frame and type by itself, tried as a loop of its own.
+    for kind in ("mask", "clicks"):
+        for seed in range(6):
+            start, then = rows_of(scene, Method("any", "random", kind), seed=seed, rounds=1)
+            assert (then.jf - start.jf) / then.seconds <= gained + 1e-9
+
+
+def test_a_robot_like_a_person_stops_where_clicks_gain_nothing(scene: AnnotatedVideo) -> None:
+    paper, person = (rows_of(scene, CLICKS, rounds=4, manner=m) for m in ("paper", "person"))
+    assert sum(r.seconds for r in person) < sum(r.seconds for r in paper)
+    with pytest.raises(ValueError, match="unknown manner 'hasty'"):
+        rows_of(scene, CLICKS, manner="hasty")
 
 
 # What is said of rows ---------------------------------------------------------------------
@@ -282,6 +303,8 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     scene: AnnotatedVideo, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     write_sequence(tmp_path / "data", scene, range(4))
+    about = {"generator": "crowd", "videos": {"scene": {"level": "easy", "side": "test"}}}
+    (tmp_path / "data/dataset.json").write_text(json.dumps(about))
     config, out = tmp_path / "mine.toml", tmp_path / "out"
     config.write_text(
         f'data = "{tmp_path / "data"}"\nsequences = ["scene"]\nseeds = 1\nbudget = 900\n'
@@ -293,6 +316,7 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     command = ["experiment", "--config", str(config), "--workers", "1", "--out", str(out)]
     assert main([*command, "--budget", "170"]) == 0
     told = capsys.readouterr().out
+    assert told.startswith("Synthetic videos: crowd, easy (test side)")
     rows = read_rows(out)
     assert all(row.hours * 3600 <= 170 for row in rows)
     assert {(row.method, row.type) for row in rows if row.round == 0} == {
@@ -306,3 +330,13 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     assert main(["report", str(out)]) == 0
     assert capsys.readouterr().out in told
     assert json.loads((out / "summary.json").read_text()) == summary
+    page = tmp_path / "results.md"
+    page.write_text("# Results\n<!-- report out -->\nold\n<!-- end -->\nthe end\n")
+    for _ in range(2):
+        assert main(["report", str(out), "--into", str(page)]) == 0
+    told = (out / "report.md").read_text()
+    assert page.read_text() == (
+        f"# Results\n<!-- report out -->\n\n{told}\n<!-- end -->\nthe end\n"
+    )
+    assert main(["report", str(out), "--into", str(config)]) == 1
+    assert "no place for the report of 'out'" in capsys.readouterr().err

@@ -149,3 +149,5 @@ def test_an_object_that_is_nowhere_cannot_be_asked_about():
     session.add_object()
     with pytest.raises(ValueError, match="object 3 is on no frame yet"):
         Verification(session, [3])
+    with pytest.raises(ValueError, match="outside the 120 x 90 picture"):
+        Verification(session, [1], controls={(0, 1): [(W, 3, "positive")]})

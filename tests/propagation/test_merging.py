@@ -9,8 +9,10 @@ import pytest
 from clips import Clip
 
 from evavos_widget.loop import Annotation, Source
+from evavos_widget.propagation.chained import ChainedPropagator, MaskChain
 from evavos_widget.propagation.flow import FlowPropagator
-from evavos_widget.sources import ABSENT_REACH, Known
+from evavos_widget.sources import ABSENT_REACH
+from evavos_widget.video import Video
 
 Given = Mapping[int, Annotation]
 
@@ -99,10 +101,54 @@ def test_absent_on_one_frame_is_not_half_of_the_gap():
     assert not (wiped[gone - ABSENT_REACH - 1].argmax(0) == 1).any()
 
 
-def test_the_second_side_costs_less_than_as_much_again():
-    """Of the frames between two annotations, each chain goes over a part."""
-    long = Clip(40, 75, 160)
-    given = {0: long.annotation(0, 1), 39: long.annotation(39, 1)}
-    known = Known(given, 1)
-    both = sum(len(known.reached(f)) for f in range(1, 39))
-    assert 38 < both <= 1.6 * 38
+class Counted(ChainedPropagator):
+    """Carries a mask on as it is, and counts how often."""
+
+    name = "counted"
+
+    def __init__(self, merge: str) -> None:
+        super().__init__(merge=merge)
+        self.steps = 0
+
+    def _open(self, video: object) -> Counted:
+        return self
+
+    def _begin(self, source: int, direction: int, mask: np.ndarray) -> MaskChain:
+        return Copied(source, direction, mask, mask.shape)
+
+
+class Copied(MaskChain):
+    def extend(self, frames: Counted) -> None:
+        frames.steps += 1
+        self._append(self.mask(0))
+
+    def rest(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("trust", [1.0, 0.9, 0.8])
+def test_a_round_costs_half_as_many_steps_more_at_most(trust):
+    """Twenty annotations, each on the frame farthest from the others."""
+    n, steps = 70, {}
+    video = Video.open(np.zeros((n, 8, 8, 3), np.uint8), name="still")
+    for merge in ("nearest", "trust"):
+        engine, known = Counted(merge), {0: still(0, 1.0)}
+        list(engine.propagate(video, known, [1], range(n)))
+        first = engine.steps
+        for _ in range(20):
+            farthest = max(range(n), key=lambda f: min(abs(f - k) for k in known))
+            more = {**known, farthest: still(farthest, trust)}
+            waiting = engine.affected(known, more, n)
+            list(engine.propagate(video, more, [1], waiting))
+            known = more
+        steps[merge] = engine.steps - first
+    assert steps["trust"] <= 1.6 * steps["nearest"]
+
+
+def still(frame: int, trust: float) -> Annotation:
+    """A mask that no other frame has."""
+    labels = np.zeros((8, 8), np.uint8)
+    labels[2:6, 2:6] = 1
+    labels.flat[frame % 64] ^= 1
+    labels.flat[frame // 8] ^= 1
+    return Annotation(labels, {1}, {1: Source("drawn" if trust == 1 else "clicked", trust)})

@@ -87,8 +87,8 @@ def test_it_fuses_where_one_pass_saw_the_other_frame_before(weights, clip, tmp_p
     first = run(engine, clip, {0: clip.annotation(0, 1)})
     given = {0: clip.annotation(0, 1), 4: clip.annotation(4, 1)}
     found = run(engine, clip, given)
-    for frame in (1, 2, 3):  # between the annotated frames: what the network says
-        np.testing.assert_allclose(found[frame][1], logit > 0, atol=1e-5)
+    # In the middle, where both sides count: what the network says.
+    np.testing.assert_allclose(found[2][1], logit > 0, atol=1e-5)
     for frame in (5, 6):  # after them one pass alone
         assert np.ptp(found[frame][1]) > 0.01
     assert not np.array_equal(first[2][1], found[2][1])
@@ -117,7 +117,7 @@ def test_the_network_sees_older_and_newer_in_this_order(weights, clip, tmp_path,
     alone = run(engine, clip, {4: clip.annotation(4, 1)})  # backwards over frame 0
     run(engine, clip, {0: clip.annotation(0, 1), 4: clip.annotation(4, 1)})
     frames = engine._frames
-    assert len(seen) == 3
+    assert len(seen) == 1
     for older, newer, difference, distances in seen:
         frame = round(4 * distances[1])  # from the newer annotation, that of frame 0
         assert distances == [(4 - frame) / 4, frame / 4]
@@ -125,7 +125,7 @@ def test_the_network_sees_older_and_newer_in_this_order(weights, clip, tmp_path,
         assert not torch.equal(older, newer)
         assert difference.shape == (2, *frames.padded)
         assert 0 < difference.max() <= 1
-    assert sorted(round(4 * s[3][1]) for s in seen) == [1, 2, 3]
+    assert [round(4 * s[3][1]) for s in seen] == [2]
 
 
 def test_it_has_a_name_of_its_own_and_finds_the_published_file(weights, tmp_path, monkeypatch):

@@ -10,8 +10,9 @@ from scipy import ndimage
 from evavos_widget.loop import Suggestion
 from evavos_widget.metrics import jaccard
 from evavos_widget.point_selection.largest_effect import LargestEffect
+from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Box, Click, Prompts
-from evavos_widget.robot.annotator import VERIFICATIONS, RobotAnnotator
+from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.robot.hand import Hand, middle_line
 from evavos_widget.session import Session
@@ -128,6 +129,25 @@ class TestAnswers:
         for p in said:
             assert p.label == "unknown" or (p.label == "positive") == truth[5][p.y, p.x]
         assert jaccard(session.masks[5] == 1, truth[5] == 1) > before - 0.05
+        # Only what contradicted the mask became a click; what agreed changed nothing.
+        wrong = session.rounds[-1]
+        assert len(wrong.clicks) < len(said)
+        assert wrong.kind == ("clicks" if wrong.clicks else "verified")
+
+    def test_points_that_agree_with_the_mask_accept_it(self):
+        scene = Scene(4, 96, 160, (1, 2))
+        truth = {f: (labels == 1).astype(np.uint8) for f, labels in enumerate(scene.labels)}
+        session = Session(scene.video, propagator="flow", predictor="classical", path=None)
+        session.add_object()
+        session.annotate(0, truth[0], objects=[1])
+        session.propagate()
+        shown = session.masks[3] == 1
+        robot = RobotAnnotator({3: shown.astype(np.uint8)})
+        robot.answer(session, Suggestion(3, 1, "points", "", None, 0.1, 1.0))
+        assert session.points[3, 1]
+        assert session.rounds[-1].kind == "verified"
+        assert session.rounds[-1].seconds == 0
+        assert ((session.masks[3] == 1) == shown).all()
 
     def test_absent_object_is_said_to_be_absent(self, session):
         RobotAnnotator({1: np.zeros((24, 32), np.uint8)}).answer(session, self.asked("clicks"))

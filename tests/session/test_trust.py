@@ -50,7 +50,8 @@ def click(session: Session, frame: int, obj: int, clicks=DISK) -> None:
 
 
 class TestTrust:
-    def test_it_grows_with_the_score_and_with_what_stands(self):
+    def test_it_grows_with_the_score_and_with_what_stands_and_was_there(self):
+        assert predicted_trust(0.7, 0.9, 0.95) > predicted_trust(0.7, 0.9, 0.4)
         assert predicted_trust(0.9, 0.9) > predicted_trust(0.5, 0.9) > 0
         assert predicted_trust(0.7, 0.95) >= predicted_trust(0.7, 0.1)
         assert all(0 < predicted_trust(s, c) < 1 for s in (0.0, 1.0) for c in (0.0, 1.0))
@@ -64,7 +65,7 @@ class TestTrust:
         session.annotate(0, second, objects=[obj], kind="clicks", clicks=two)
         stands = (first & second).sum() / (first | second).sum()
         weights = session.predictor.trust_weights
-        assert session.annotations[0].trust(obj) == predicted_trust(0.7, stands, weights)
+        assert session.annotations[0].trust(obj) == predicted_trust(0.7, stands, None, weights)
 
     def test_what_prompts_left_as_it_was_is_worth_what_it_was(self, frames):
         session = make(frames)
@@ -144,7 +145,7 @@ class TestAskingAgain:
         session.annotate(0, square(3), objects=[obj])
         doubts = []
         for _ in range(3):
-            click(session, 10, obj)
+            session.annotate(10, square(8), objects=[obj], kind="clicks", trust=0.4)
             doubts.append(in_doubt(session.state, obj)[10])
         assert list(in_doubt(session.state, obj)) == [10]
         assert doubts[1] == pytest.approx(doubts[0] / 2)

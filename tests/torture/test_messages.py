@@ -18,6 +18,7 @@ from acts import MOST_OBJECTS, open_session
 from model import HEIGHT, N_FRAMES, WIDTH, Model, Said, pictures, square
 
 from evavos_widget.masks import encode_runs
+from evavos_widget.points import LABELS
 from evavos_widget.session import Session
 from evavos_widget.widgets.annotator_controller import AnnotatorController
 from evavos_widget.widgets.requests import LONGEST_SENTENCE
@@ -46,6 +47,7 @@ CHANGES = (
     "history.undo",
     "history.redo",
     "suggestion.snooze",
+    "point.label",
 )
 
 
@@ -175,6 +177,16 @@ class Sender:
             "history.undo": {},
             "history.redo": {},
             "suggestion.snooze": {"frame": frame, "object": obj},
+            "points.propose": {"frame": frame, "object": obj},
+            "point.label": {
+                "frame": frame,
+                "object": obj,
+                "x": click[0],
+                "y": click[1],
+                "region": click[2],
+                "label": chance.choice(["positive", "negative", "unknown"]),
+                "seconds": 0.9,
+            },
             "prompt.preview": {"frame": frame, "object": obj, "clicks": [click] * 3},
             "export.run": {"format": "numpy", "path": str(self.folder / f"{self.sent}.npy")},
             "job.start": {"job": "propagate"},
@@ -262,6 +274,9 @@ def follow(model: Model, message: dict[str, Any], buffers: Any, reply: dict[str,
         model.change("remove", obj)
     elif kind == "annotation.remove":
         model.change("take_back", frame, obj)
+    elif kind == "point.label":
+        assert message["label"] in LABELS
+        model.change("label", frame, obj, [(message["x"], message["y"], message["label"])])
     elif kind == "suggestion.snooze":
         model.changes([])
     elif kind in ("history.undo", "history.redo"):

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_page import DRAWN_ON_0, N_FRAMES, mask_at, runs_of, square
+from fake_page import DRAWN_ON_0, HEIGHT, N_FRAMES, WIDTH, mask_at, runs_of, square
 
 from evavos_widget.annotation_selection.baselines import Clicks
+from evavos_widget.points import REGIONS
 from evavos_widget.widgets.annotator_controller import LONGEST_ANNOTATION
 from evavos_widget.widgets.catalogue import MAX_UPLOAD_BYTES, catalogue
 from evavos_widget.widgets.outbox import MAX_LOG
@@ -455,3 +456,21 @@ def test_read_only_refuses_changes_and_shows_the_rest(outlined, controller, sess
     assert outlined.reply(outlined.commit(1, square()))[0]["error"]["code"] == "read_only"
     assert session.revision == revision
     outlined.ask("mask.get", frames=[0])
+
+
+def test_points_are_proposed_after_a_pass_and_labelled_one_by_one(outlined, session, monkeypatch):
+    assert outlined.ask("points.propose", frame=3, object=1)["points"] == []
+    soft = np.clip(0.9 - 0.02 * np.abs(np.arange(WIDTH) - 16), 0, 1)
+    soft = np.broadcast_to(soft.astype(np.float32), (HEIGHT, WIDTH))
+    monkeypatch.setattr(session, "probabilities", lambda frame, obj: soft)
+    points = outlined.ask("points.propose", frame=3, object=1)["points"]
+    assert 0 < len(points) <= 10
+    x, y, region = points[0]
+    good = {"frame": 3, "object": 1, "x": x, "y": y, "region": region, "label": "negative"}
+    revision = outlined.ask("point.label", seconds=0.9, **good)["revision"]
+    assert revision == session.revision
+    ((point,),) = session.points.values()
+    assert (point.x, point.y, point.label, point.region) == (x, y, "negative", REGIONS[region])
+    for wrong in ({"label": "no"}, {"x": WIDTH}, {"region": 3}, {"region": -1}, {"object": 7}):
+        assert outlined.error("point.label", seconds=1, **{**good, **wrong})["code"] == "invalid"
+    assert session.revision == revision

@@ -10,7 +10,7 @@ from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.options import Display, Theme, Tool
 
 
-@pytest.mark.parametrize("widget", ["annotator", "curves", "policy", "verifier"])
+@pytest.mark.parametrize("widget", ["annotator", "campaign", "curves", "policy", "verifier"])
 def test_a_widget_speaks_the_common_part_and_its_own(widget):
     common, both = catalogue(), catalogue(widget)
     assert common.requests.items() < both.requests.items()

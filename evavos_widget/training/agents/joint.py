@@ -75,7 +75,7 @@ def train_joint(
         "trees": kept,
         "samples": len(train.gain),
         "cpu_seconds": round(time.process_time() - begun),
-        "held_out": other.measured(predicted),
+        "held_out": other.measured(predicted, types),
     }
     write_agent(out / "joint.safetensors", about, arrays)
     return about
@@ -107,15 +107,15 @@ class _Branches:
         self.seconds = np.concatenate(seconds) if seconds else nothing
         self.state = np.unique(np.array(state).reshape(-1, 2), axis=0, return_inverse=True)[1]
 
-    def measured(self, predicted: np.ndarray) -> dict[str, float]:
+    def measured(self, predicted: np.ndarray, types: Sequence[str]) -> dict[str, float]:
         """Rank correlations by type, and the gain per second of the branch that is taken."""
         from scipy.stats import spearmanr
 
         found: dict[str, float] = {"n": len(self.gain)}
-        for kind in np.unique(self.kind):
-            of_kind = self.kind == kind
+        for number, kind in enumerate(types):
+            of_kind = self.kind == number
             rank: Any = spearmanr(predicted[of_kind], self.gain[of_kind])
-            found[f"spearman_{int(kind)}"] = float(rank[0])
+            found[f"spearman_{kind}"] = float(rank[0])
         per_second, told = self.gain / self.seconds, predicted / self.seconds
         states = [np.flatnonzero(self.state.ravel() == s) for s in np.unique(self.state)]
         found["gain_per_minute"] = 60 * float(

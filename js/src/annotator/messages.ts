@@ -104,6 +104,8 @@ export interface Scribble {
   positive: boolean;
 }
 
+export type PointLabel = "positive" | "negative" | "unknown";
+
 export type Others = "ask" | "take" | "leave";
 
 export interface AnnotatorCatalogue extends Catalogue {
@@ -149,6 +151,16 @@ interface Requests extends Record<keyof typeof annotator.requests, object> {
   "job.pause": object;
   "job.resume": object;
   "job.cancel": object;
+  "points.propose": { frame: number; object: number };
+  "point.label": {
+    frame: number;
+    object: number;
+    x: number;
+    y: number;
+    region: number;
+    label: PointLabel;
+    seconds: number;
+  };
   "suggestion.snooze": { frame: number; object: number };
   "export.run": { format: string; path: string | null };
 }
@@ -159,6 +171,9 @@ interface Replies {
   /** Not saved where it would take pixels from others, by object id, and asks. */
   "mask.commit": { revision: number; saved: boolean; takes: Record<string, number> };
   "object.add": { object: number };
+  /** Column, row, and what it is proposed as: 0 foreground, 1 background, 2 uncertain. */
+  "points.propose": { points: [x: number, y: number, region: number][] };
+  "point.label": { revision: number };
   "history.undo": { label: string | null };
   "history.redo": { label: string | null };
   "job.start": { started: boolean };

@@ -1,13 +1,16 @@
-/** What is said over the picture: that the kernel is no more, does not listen, or is not done. */
+/** What is said over the picture: that the kernel is no more or does not listen, and what else. */
+
+import type { ComponentChildren } from "preact";
 
 interface Props {
   gone: boolean;
   silent: boolean;
   /** What is there after the cell was run again, as in "you will be where you are now". */
   after: string;
+  children?: ComponentChildren;
 }
 
-export function Notice({ gone, silent, after }: Props) {
+export function Notice({ gone, silent, after, children }: Props) {
   return (
     <div class="ev-notice">
       {gone ? (
@@ -22,19 +25,7 @@ export function Notice({ gone, silent, after }: Props) {
           </p>
         )
       )}
-      <Awaited app={app} />
+      {children}
     </div>
-  );
-}
-
-/** What is on the screen until the exact picture has come. */
-function Awaited({ app }: { app: App }) {
-  const { shown, coarse } = app.store;
-  if (!coarse.value) return null;
-  const other = app.editor.objects.elsewhere.value;
-  return (
-    <p class="ev-awaited" data-awaited={app.navigation.frame.value} aria-hidden="true">
-      {other ? `frame ${shown.value}, near ${app.navigation.frame.value}` : "coarse"} …
-    </p>
   );
 }

@@ -4,11 +4,12 @@ import { useEffect, useRef } from "preact/hooks";
 import { ActionButton } from "../ui/action-button";
 import { Help } from "../ui/help";
 import { Notice } from "../ui/notice";
+import { PROPOSED } from "../ui/point-words";
 import { Foot } from "./foot";
 import type { ObjectInfo, Question } from "./messages";
 import { Panes } from "./panes";
 import type { Stage, View } from "./view";
-import { outcome, PROPOSED, putOff, SAID } from "./words";
+import { outcome, putOff, SAID } from "./words";
 
 /** What the pointer does, for the sheet of keys. */
 const POINTER: readonly [string, string][] = [

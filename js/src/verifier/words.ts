@@ -6,13 +6,6 @@ import type { Label, ObjectInfo, State } from "./messages";
 /** The three batches, by what their points are proposed as. */
 export const BATCHES = ["on it", "beside it", "uncertain"] as const;
 
-/** What the points of a batch are proposed as, in a sentence. */
-export const PROPOSED = [
-  "proposed as part of it",
-  "proposed as not part of it",
-  "uncertain",
-] as const;
-
 export const SAID: Record<Label, string> = {
   positive: "yes",
   negative: "no",

@@ -23,8 +23,8 @@ export interface Glimpse<P extends Picture> {
 
 export interface FrameSource<P extends Picture> {
   load(frame: number, signal: AbortSignal): Promise<P>;
-  /** Something of the moment of a frame, at once. */
-  glimpse(frame: number, signal: AbortSignal): Promise<Glimpse<P>>;
+  /** Something of the moment of a frame, at once; without it, only exact pictures are shown. */
+  glimpse?(frame: number, signal: AbortSignal): Promise<Glimpse<P>>;
   /** A picture of a frame has come: the exact one or a glimpse. */
   loaded(frame: number): void;
   failed(frame: number, error: unknown): void;
@@ -112,7 +112,7 @@ export class Frames<P extends Picture> {
     if (flight) flight.wanted = true;
     this.fill();
     if (this.cache.has(frame)) this.dropGlimpse();
-    else {
+    else if (this.source.glimpse) {
       this.timer ??= setTimeout(() => {
         this.timer = undefined;
         if (!this.glimpsing) void this.glimpse();
@@ -177,11 +177,12 @@ export class Frames<P extends Picture> {
   /** One glimpse is on its way at a time, and then that of the frame which is wanted by then. */
   private async glimpse(): Promise<void> {
     const { wanted } = this;
-    if (this.closed || this.get(wanted) || this.refused.has(wanted)) return;
+    const ask = this.source.glimpse;
+    if (!ask || this.closed || this.get(wanted) || this.refused.has(wanted)) return;
     this.glimpsing = true;
     const begun = performance.now();
     try {
-      const came = await this.source.glimpse(wanted, this.leave.signal);
+      const came = await ask.call(this.source, wanted, this.leave.signal);
       const rest = SOON - (performance.now() - begun);
       if (came.frame !== wanted && this.usual < SOON && rest > 0) await sleep(rest);
       this.take(came);

@@ -5,6 +5,7 @@ import type { ObjectInfo, Suggestion } from "../messages";
 
 export const hasCrosshair = (app: App) => app.store.crosshair.value !== null;
 export const hasPath = (app: App) => app.editor.drafts.current.value?.path != null;
+export const asksPoint = (app: App) => app.editor.verifying.asked.value !== null;
 export const hasDraft = (app: App) => app.editor.drafts.kind.value !== "none";
 export const hasQuestion = (app: App) => app.editor.annotations.question.value !== null;
 export const phase = (app: App) => app.kernel.job.value.phase;

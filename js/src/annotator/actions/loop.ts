@@ -22,6 +22,7 @@ const TOOL_FOR: Record<string, Tool> = {
   box: "box",
   scribble: "scribble",
   mask: "brush",
+  points: "clicks",
 };
 
 function goToSuggestion(app: App): void {

@@ -8,6 +8,7 @@ import { MASK_ACTIONS, OPACITY_ACTIONS, PANEL_ACTIONS } from "./display";
 import { LANDMARK_ACTIONS } from "./landmarks";
 import { LOOP_ACTIONS } from "./loop";
 import { OBJECT_ACTIONS } from "./objects";
+import { POINT_ACTIONS } from "./points";
 import { TOOL_ACTIONS } from "./tools";
 import { WORK_ACTIONS } from "./work";
 
@@ -15,6 +16,7 @@ export const ACTIONS = new ActionTable<App>([
   ...TOOL_ACTIONS,
   ...CROSSHAIR_ACTIONS,
   ...WORK_ACTIONS,
+  ...POINT_ACTIONS,
   ...FRAME_ACTIONS,
   ...LANDMARK_ACTIONS,
   PLAY,

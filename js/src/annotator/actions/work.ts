@@ -2,7 +2,15 @@
 
 import type { Action } from "../../ui/actions";
 import type { App } from "../app";
-import { changes, hasCrosshair, hasDraft, hasPath, hasQuestion, jobRuns } from "./conditions";
+import {
+  asksPoint,
+  changes,
+  hasCrosshair,
+  hasDraft,
+  hasPath,
+  hasQuestion,
+  jobRuns,
+} from "./conditions";
 import { canGo } from "./loop";
 
 const say = (id: "verified" | "absent", label: string, key: string): Action<App> => ({
@@ -51,6 +59,7 @@ function escapes(app: App): Escape | null {
       },
     };
   }
+  if (asksPoint(app)) return { does: () => editor.verifying.stop(), as: "points.stop" };
   if (hasQuestion(app)) return { does: () => editor.annotations.dropQuestion() };
   if (surface?.busy) return { does: () => surface.cancelGesture() };
   if (hasPath(app)) return { does: () => editor.leavePolygon() };

@@ -173,7 +173,7 @@ export class Annotations {
   }
 
   /** Seconds of work since the frame was shown or the last annotation; they count once. */
-  private measured(): number {
+  measured(): number {
     const now = this.activity.worked;
     const seconds = (now - this.since) / 1000;
     this.since = now;

@@ -21,6 +21,7 @@ import { ERASED, PAINTED } from "./layers";
 import { Objects } from "./objects";
 import { Previews } from "./previews";
 import { Stroke } from "./stroke";
+import { Verifying } from "./verifying";
 
 /** A change of marks alone: no pixel of a mask is another. */
 const NOWHERE = whole(0, 0);
@@ -30,6 +31,7 @@ export class Editor {
   readonly drafts: Drafts;
   readonly annotations: Annotations;
   readonly history: History;
+  readonly verifying: Verifying;
   private readonly previews: Previews;
 
   constructor(
@@ -53,6 +55,15 @@ export class Editor {
       activity,
     );
     this.history = new History(kernel, store, this.drafts, this.previews);
+    this.verifying = new Verifying(
+      kernel,
+      store,
+      this.objects,
+      this.drafts,
+      this.annotations,
+      host.layer.width,
+      (at, positive) => this.click(at, positive),
+    );
   }
 
   readonly tool = computed<Tool>(() => {
@@ -215,6 +226,7 @@ export class Editor {
   }
 
   close(): void {
+    this.verifying.close();
     this.annotations.close();
     this.previews.close();
     this.drafts.clear();

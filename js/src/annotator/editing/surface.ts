@@ -9,6 +9,8 @@ import type { MaskLayer } from "../../masks/mask-layer";
 import type { Outlines } from "../../masks/outlines";
 import { Canvas } from "../../video/canvas";
 import { AFTER, BEFORE, drawOnion } from "../../video/onion";
+import { drawPixelMarker } from "../../video/pixel-marker";
+import { fitView } from "../../video/view-transform";
 import type { Display, ObjectInfo, Scribble } from "../messages";
 import type { Store } from "../store";
 import { onPixel } from "./crosshair";
@@ -18,6 +20,10 @@ import { drawMarks } from "./marks";
 
 /** CSS pixels around the crosshair that stay in sight. */
 const MARGIN = 24;
+/** Of the marker at a pixel that is asked about; CSS pixels. */
+const ARM = 16;
+/** So many times as large as fitted is the picture where a pixel of it is asked about. */
+const CLOSER = 3;
 
 /** What the crosshair has begun; using the tool again ends it. */
 const HELD: Partial<Record<Gesture["kind"], string>> = {
@@ -44,6 +50,8 @@ export interface SurfaceModel {
 export class Surface {
   readonly canvas: Canvas;
   private readonly gestures: Gestures;
+  /** A pixel is asked about. */
+  private close = false;
   private anchors: ReadonlyMap<number, Point> = new Map();
 
   constructor(
@@ -67,7 +75,7 @@ export class Surface {
         },
         marks: (context) => this.drawMarks(context),
         pointer: {
-          pans: () => store.panning.value,
+          pans: () => store.panning.value || editor.verifying.asked.value !== null,
           down: (at, event) => this.down(at, event),
           move: (at) => this.gestures.move(at),
           up: (at) => this.gestures.up(at),
@@ -89,7 +97,19 @@ export class Surface {
       store.crosshair.value;
       this.canvas.showMarks();
     });
-    abort.addEventListener("abort", stop);
+    const look = effect(() => this.look(editor.verifying.asked.value?.at ?? null));
+    abort.addEventListener("abort", () => {
+      stop();
+      look();
+    });
+  }
+
+  /** Goes close to a pixel that is asked about, and back where none is any more. */
+  private look(at: Point | null): void {
+    const { viewport } = this.canvas;
+    if (at) viewport.centre(at, CLOSER * fitView(viewport.image, viewport.size).scale);
+    else if (this.close) viewport.fit();
+    this.close = at !== null;
   }
 
   /** Whether something is under way that is not a step yet. */
@@ -168,6 +188,11 @@ export class Surface {
       }
     }
     if (store.comparing.value) return;
+    const asked = editor.verifying.asked.value;
+    if (asked) {
+      drawPixelMarker(context, view, asked.at, ARM);
+      return;
+    }
     const tool = editor.tool.value;
     const draft = editor.drafts.current.value;
     const crosshair = store.crosshair.value;

@@ -6,6 +6,7 @@ import { Notice } from "../../ui/notice";
 import type { App } from "../app";
 import { describe } from "../editing/crosshair";
 import { Surface } from "../editing/surface";
+import { Awaited } from "./awaited";
 import { Curve } from "./curve";
 import { NextCard } from "./next-card";
 import { Objects } from "./objects";
@@ -32,7 +33,9 @@ export function Layout({ app }: { app: App }) {
         gone={app.kernel.gone.value}
         silent={app.kernel.silent.value}
         after="you will be where you are now, with what is unfinished"
-      />
+      >
+        <Awaited app={app} />
+      </Notice>
       <Transport app={app} />
       <Timeline app={app} />
       <aside class="ev-side" aria-label="Suggestion, objects and quality">

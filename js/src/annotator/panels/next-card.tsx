@@ -2,8 +2,11 @@
 
 import { ActionButton } from "../../ui/action-button";
 import { J_AND_F, quality, seconds } from "../../ui/format";
+import { PROPOSED } from "../../ui/point-words";
 import { atSuggestion, take } from "../actions/loop";
+import { canVerify } from "../actions/points";
 import type { App } from "../app";
+import type { AskedPoint } from "../editing/verifying";
 import type { Suggestion } from "../messages";
 
 /** Annotation types as the paper words them. */
@@ -21,6 +24,7 @@ const HOW: Record<string, string> = {
   clicks: "Click what is wrong.",
   mask: "Paint it right.",
   box: "Draw a box.",
+  points: "Say of ten pixels whether they are on it.",
   absent: "If it is not in the picture, say so; else draw it.",
 };
 
@@ -32,7 +36,9 @@ export function NextCard({ app }: { app: App }) {
       <h2 id="ev-next-title" class="ev-title">
         Next
       </h2>
-      {app.editor.drafts.kind.value !== "none" ? (
+      {app.editor.verifying.asked.value ? (
+        <Asked app={app} asked={app.editor.verifying.asked.value} />
+      ) : app.editor.drafts.kind.value !== "none" ? (
         <UnderWay app={app} />
       ) : suggestion ? (
         <SuggestionBody app={app} suggestion={suggestion} />
@@ -40,6 +46,25 @@ export function NextCard({ app }: { app: App }) {
         <p class="ev-text">{firstSteps(app)}</p>
       )}
     </section>
+  );
+}
+
+/** A proposed point is to be verified: its pixel is marked in the picture. */
+function Asked({ app, asked }: { app: App; asked: AskedPoint }) {
+  const object = app.editor.objects.active.value;
+  return (
+    <>
+      <p class="ev-headline">Is the marked pixel on {object?.name}?</p>
+      <p class="ev-text" aria-live="polite">
+        {asked.place + 1} of {asked.of}, {PROPOSED[asked.region]}
+      </p>
+      <div class="ev-group ev-fill ev-point-answers">
+        <ActionButton app={app} id="point.positive" text="Yes" showKey />
+        <ActionButton app={app} id="point.negative" text="No" showKey />
+        <ActionButton app={app} id="point.unknown" text="Cannot tell" showKey />
+        <ActionButton app={app} id="points.stop" text="Stop" showKey />
+      </div>
+    </>
   );
 }
 
@@ -85,7 +110,11 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
         </div>
       </dl>
       {atSuggestion(app) && (
-        <p class="ev-here">{HOW[annotation_type] ?? "Correct it and commit."}</p>
+        <p class="ev-here">
+          {annotation_type === "points" && !canVerify(app)
+            ? "There is no mask to ask about yet: click on it."
+            : (HOW[annotation_type] ?? "Correct it and commit.")}
+        </p>
       )}
       <div class="ev-group ev-fill">
         {atSuggestion(app) ? (
@@ -104,6 +133,8 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
 const Agree = ({ app, kind }: { app: App; kind: string }) =>
   kind === "absent" ? (
     <ActionButton app={app} id="mark.absent" text="It is absent" showKey class="ev-primary" />
+  ) : kind === "points" && canVerify(app) ? (
+    <ActionButton app={app} id="points.verify" text="Verify 10 points" showKey class="ev-primary" />
   ) : (
     <ActionButton app={app} id="mark.verified" text="It is right" showKey />
   );
@@ -111,12 +142,17 @@ const Agree = ({ app, kind }: { app: App; kind: string }) =>
 /** Frames that would come next; the person knows better where to look at times. */
 function Alternatives({ app }: { app: App }) {
   const others = app.kernel.state.value?.alternatives ?? [];
-  if (others.length === 0 || app.synced.readOnly.value) return null;
+  const verifies = atSuggestion(app) && canVerify(app);
+  const offered = verifies && app.kernel.state.value?.suggestion?.annotation_type !== "points";
+  if ((others.length === 0 && !offered) || app.synced.readOnly.value) return null;
   const many = app.kernel.objects.value.length > 1;
   const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? "";
   return (
     <div class="ev-instead">
       <span class="ev-quiet">or</span>
+      {offered && (
+        <ActionButton app={app} id="points.verify" text="verify 10 points" class="ev-small" />
+      )}
       {others.map((other) => (
         <button
           key={`${other.frame}:${other.object}`}

@@ -36,12 +36,18 @@ def slowly(propagator) -> None:
 
 
 @pytest.fixture
-def page(verification) -> Iterator[Page]:
+def controller(verification) -> Iterator[VerifierController]:
     page = Page()
     controller = VerifierController(verification, page.receive)
+    controller.page = page  # type: ignore[attr-defined]
     page.handle = controller.host.handle
-    yield page
+    yield controller
     controller.close()
+
+
+@pytest.fixture
+def page(controller) -> Page:
+    return controller.page
 
 
 def ready(page: Page) -> dict:
@@ -126,13 +132,15 @@ def test_the_agreement_is_told_when_all_is_answered_or_put_off(page, verificatio
     page.wait(lambda: "." in page.last_state()["objects"][0]["answers"])
 
 
-def test_a_propagator_that_fails_is_said(slowly, page, propagator):
+def test_a_propagator_that_fails_is_said(slowly, page, controller, propagator):
     propagator.fail_at = 5
     hello = page.post("hello", view=page.view)
     propagator.gate.release(N_FRAMES)
     page.reply(hello)
     page.wait(lambda: bool(page.of_kind("state")) and page.last_state()["phase"] == "failed")
     assert any("lost the object" in line["message"] for line in page.of_kind("log"))
+    with pytest.raises(RuntimeError, match="lost the object"):
+        controller.wait(1)
 
 
 @pytest.fixture
@@ -156,6 +164,8 @@ def test_a_video_and_a_localisation_are_enough_and_again_go_on(
         assert [o.name for o in verifier.session.objects] == ["bird"]
         assert len(verifier.session.annotations) == 1
         assert verifier.crop == 16
+        assert verifier.wait(20) is verifier.verification
+        assert verifier.verification.ready
         assert not {"questions", "points"} & set(verifier.keys)
         verifier.close()
     with pytest.raises(ValueError, match="no object 'dog'"):

@@ -1,0 +1,75 @@
+/** One display of a campaign's queue. */
+
+import type { AnyModel } from "@anywidget/types";
+import { computed, effect, signal } from "@preact/signals";
+import { hostTheme } from "../ui/theme";
+import type { ThemeChoice } from "../wire/catalogue";
+import type { Incoming } from "../wire/channel";
+import { Kernel } from "../wire/kernel";
+import { syncTraits } from "../wire/synced";
+import type { CampaignCatalogue } from "./messages";
+
+export interface CampaignTraits {
+  theme: ThemeChoice;
+}
+
+export class View {
+  readonly kernel: Kernel<CampaignCatalogue>;
+  /** The video that is being opened, which takes a moment. */
+  readonly opening = signal<string | null>(null);
+  private readonly synced;
+  private readonly pictures = new Map<string, Promise<ImageBitmap | null>>();
+  private readonly abort = new AbortController();
+
+  constructor(model: AnyModel<CampaignTraits>, root: HTMLElement, name: string) {
+    this.kernel = new Kernel(name, (content, buffers) => model.send(content, undefined, buffers));
+    const synced = syncTraits(model, { theme: "theme" });
+    this.synced = synced;
+    const host = hostTheme(this.abort.signal);
+    const theme = computed(() => (synced.theme.value === "auto" ? host.value : synced.theme.value));
+    const stop = effect(() => {
+      root.dataset.theme = theme.value;
+      if (this.kernel.state.value) root.dataset.evavosReady = "true";
+    });
+    this.abort.signal.addEventListener("abort", stop);
+  }
+
+  start(): void {
+    void this.kernel.hello();
+  }
+
+  async open(video: string): Promise<void> {
+    this.opening.value = video;
+    await this.kernel.ask("campaign.open", { video }, { slow: true });
+    this.opening.value = null;
+  }
+
+  finish(video: string, finished: boolean): void {
+    void this.kernel.ask("campaign.finish", { video, finished });
+  }
+
+  /** A small picture of a video, asked for once; null where there is none. */
+  picture(video: string): Promise<ImageBitmap | null> {
+    const known = this.pictures.get(video) ?? this.load(video);
+    this.pictures.set(video, known);
+    return known;
+  }
+
+  private async load(video: string): Promise<ImageBitmap | null> {
+    const reply = await this.kernel.ask("thumb.get", { video }, { slow: true });
+    if (!reply) return null;
+    const { buffer, byteOffset, byteLength } = reply.buffers[0];
+    const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+    return createImageBitmap(new Blob([bytes], { type: reply.fields.mime }));
+  }
+
+  receive(content: Incoming, buffers: DataView[]): void {
+    this.kernel.receive(content, buffers);
+  }
+
+  close(): void {
+    this.abort.abort();
+    this.kernel.close();
+    this.synced.close();
+  }
+}
