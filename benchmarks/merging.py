@@ -5,8 +5,8 @@ farthest in time, with three clicks or a drawn mask a round. For each sequence a
 JSON with J&F after every annotation goes to a file; what is there is not done again, so that a run
 that was stopped goes on. At the end the file is told as tables: the mean over the seconds that the
 annotator spends, which are the same for both, rule against rule, with an interval of 95 % from a
-bootstrap over sequences, the largest loss by one annotation, how far the predicted J&F is off and in
-how many rounds it misled (it rose, and the true one fell by more than 0.02).
+bootstrap over sequences, the largest loss by one annotation, how far the predicted J&F is off, and
+in how many rounds it misled (it rose, and the true one fell by more than 0.02).
 """
 
 from __future__ import annotations
