@@ -12,7 +12,6 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ import torch
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names, write_sequence
 from evavos_widget.datasets.point_sets import simulated_set, write_pseudo_masks
 from evavos_widget.evaluation.pointvos_benchmark import POINTS, evaluate_benchmark
+from evavos_widget.files import replacing
 from evavos_widget.formats import pointvos
 from evavos_widget.networks.compact import CompactNet
 from evavos_widget.networks.weights import save_weights
@@ -65,16 +65,12 @@ def main() -> None:
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     work = _Work(args)
-    work.row("points / points", "points", "points", (10,))
-    for name in ("static / points", "untrained / points"):
-        work.row(name, *CONTROLS[name], (10,))
-    for name, (trained, method, _) in TABLE_9.items():
-        work.row(name, trained, method, (10,))
-    work.row("static / masks", *CONTROLS["static / masks"], (10,))
-    work.row("figure 2, 10", "points", "points", POINTS)
+    work.rows_of(("points / points", "static / points", "untrained / points"), (10,))
+    work.rows_of(("masks / masks", "masks / points", "masks / pseudo", "static / masks"), (10,))
+    work.rows_of(("pseudo / pseudo",), (10,))
     if args.figures:
         for n in FIGURE_2:
-            work.row(f"figure 2, {n}", f"points-{n}", "points", POINTS)
+            work.row(f"figure 2, {n}", f"points-{n}-10", "points", POINTS)
         for frames in FIGURE_3:
             work.row(f"figure 3, {frames}", f"points-10-{frames}", "points", (10,))
     print(work.table())
@@ -86,49 +82,71 @@ class _Work:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.out, self.davis = args, args.out, args.data / "davis16"
         self.val = self.out / "val"
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, dict[str, dict[str, float]]] = {}
+
+    def rows_of(self, names: Sequence[str], counts: Sequence[int]) -> None:
+        """Rows of Table 9 and controls side by side, one sequence after the other."""
+        given = {**TABLE_9, **CONTROLS}
+        for sequence in self._sequences():
+            for name in names:
+                trained, method = given[name][:2]
+                self._score(name, trained, method, counts, sequence)
+        self._tell(names)
 
     def row(self, name: str, trained: str, method: str, counts: Sequence[int]) -> None:
-        """J&F on val of what was trained so; from the folder if it is there."""
+        """One row alone."""
+        for sequence in self._sequences():
+            self._score(name, trained, method, counts, sequence)
+        self._tell([name])
+
+    def _score(
+        self, name: str, trained: str, method: str, counts: Sequence[int], sequence: str
+    ) -> None:
+        """J&F of a sequence of val by what was trained so; from the folder if it is there."""
         file = self.out / "rows" / f"{name.replace(' / ', '-').replace(', ', '-')}.json"
-        if not file.exists():
-            file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(exist_ok=True)
+        scores = json.loads(file.read_text()) if file.exists() else {}
+        if sequence not in scores:
             result = evaluate_benchmark(
                 self.val,
-                self._sequences(),
+                [sequence],
                 method=method,
                 propagator=f"compact:{self._weights(trained)}",
                 predictor=PREDICTOR,
                 counts=counts,
-                points=self.out / f"val-{len(counts)}.jsonl",
                 report=lambda line: None,
             )
-            file.write_text(json.dumps(result, indent=2) + "\n")
-        self.rows[name] = json.loads(file.read_text())
-        jf = "  ".join(f"{n}: {100 * v:.1f}" for n, v in self.rows[name]["jf"].items())
-        print(f"{name:24s} {jf}", flush=True)
+            scores[sequence] = result["jf"]
+            with replacing(file) as new:
+                new.write_text(json.dumps(scores, indent=2) + "\n")
+        self.rows[name] = scores
+
+    def _tell(self, names: Sequence[str]) -> None:
+        for name in names:
+            scores = self.rows[name].values()
+            means = {n: 100 * np.mean([s[n] for s in scores]) for n in next(iter(scores))}
+            told = "  ".join(f"{n}: {jf:.1f}" for n, jf in means.items())
+            print(f"{name:24s} {told}  ({len(scores)} sequences)", flush=True)
 
     def table(self) -> str:
-        """Markdown of all rows, with what the paper has."""
-        lines = ["| trained / tested with | J&F | +- | paper |", "|---|---|---|---|"]
-        for name, result in self.rows.items():
-            if name.startswith("figure"):
-                continue
-            n = next(iter(result["jf"]))
-            paper = f"*{TABLE_9[name][2]}*" if name in TABLE_9 else ""
-            jf, error = (100 * result[k][n] for k in ("jf", "standard_error"))
-            lines.append(f"| {name} | {jf:.1f} | {error:.1f} | {paper} |")
-        return "\n".join([*lines, *self._against("static / points")])
+        """Markdown of the rows of Table 9 and the controls, with what the paper has."""
+        lines = ["| trained / tested with | J&F | paper |", "|---|---|---|"]
+        for name, scores in self.rows.items():
+            if name in TABLE_9 or name in CONTROLS:
+                jf = np.array([100 * s["mean"] for s in scores.values()])
+                low, high = _interval(jf)
+                paper = f"*{TABLE_9[name][2]}*" if name in TABLE_9 else ""
+                lines.append(f"| {name} | {jf.mean():.1f} ({low:.1f} to {high:.1f}) | {paper} |")
+        for name in ("static / points", "untrained / points"):
+            lines.append(self._against(name))
+        return "\n".join(lines)
 
-    def _against(self, name: str) -> list[str]:
-        """Differences of points / points from a control, paired over sequences."""
-        ours, theirs = (
-            np.array([of["mean"] for of in self.rows[n]["sequences"].values()])
-            for n in ("points / points", name)
-        )
-        apart = 100 * (ours - theirs)
+    def _against(self, name: str) -> str:
+        """How far points / points is ahead of a control, paired over sequences."""
+        ours, theirs = self.rows["points / points"], self.rows[name]
+        apart = np.array([100 * (ours[n]["mean"] - theirs[n]["mean"]) for n in ours])
         low, high = _interval(apart)
-        return [f"\npoints / points - {name}: {apart.mean():+.1f} ({low:+.1f} to {high:+.1f})"]
+        return f"\npoints / points - {name}: {apart.mean():+.1f} ({low:+.1f} to {high:+.1f})"
 
     def _sequences(self) -> list[str]:
         """Val, thinned: every so manyth frame."""
