@@ -16,6 +16,7 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -67,7 +68,7 @@ def clicked(data: Path, name: str, args: argparse.Namespace) -> list[list[float]
     return rows
 
 
-def told_of(rows: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+def told_of(rows: np.ndarray, weights: Any) -> np.ndarray:
     return np.array([predicted_trust(s, c, q, tuple(weights)) for s, c, q, _ in rows])
 
 

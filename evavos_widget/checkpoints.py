@@ -163,7 +163,7 @@ AGENTS: Mapping[str, Checkpoint] = {
     ),
     "agent:qnet": Checkpoint(
         "agent-qnet.safetensors",
-        "969bc73f25b6466a0dae5931ee4c82c4099a3398772c82738fc250059591bba4",
+        "f0365da64b0062cb64518e50f1503455eec435a96b018f4189e0e212f38a0264",
         _AGENT_TERMS,
     ),
 }

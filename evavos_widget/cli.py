@@ -16,7 +16,7 @@ from evavos_widget import __version__
 
 __all__ = ["main"]
 
-AGENTS = ("collect", "qnet", "policy", "ivosw", "joint")
+AGENTS = ("collect", "qnet", "policy", "ivosw", "joint", "evaluate")
 """Of ``evavos train``: loops to learn from, and the agents that learn from them."""
 
 TRAININGS = {

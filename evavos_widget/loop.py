@@ -390,17 +390,12 @@ class LoopState:
 
 @dataclass(frozen=True)
 class FrameChoice:
-    """f*, for one object, and why in a few words.
-
-    `predicted` is the J&F that the selector expects of the mask there, where it has an opinion of
-    its own; else that of the propagator is told.
-    """
+    """f*, for one object, and why in a few words."""
 
     frame: int
     object: int
     reason: str
     score: float = 0.0
-    predicted: float | None = None
 
 
 @dataclass(frozen=True)
@@ -503,9 +498,7 @@ def suggest(
         return None
     begun = any(choice.object in a.present for a in state.annotations.values())
     how = annotations.select(state, choice) if begun else _first(state)
-    predicted = choice.predicted
-    if predicted is None:
-        predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
+    predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
     return Suggestion(
         frame=choice.frame,
         object=choice.object,

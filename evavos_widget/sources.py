@@ -162,7 +162,7 @@ class Known:
                 if source in self.trust:
                     if source not in self._shown:
                         distance = abs(frame - source)
-                        fading = self.trust[source] * (1 - distance / (ABSENT_REACH + 1))
+                        fading = self.trust[source] * (1 - distance / (ABSENT_REACH + 1)) ** 2
                         counts[source] = fading * _count(1.0, TYPICAL, distance)
                     break
         return counts
@@ -186,8 +186,6 @@ def shares_of(
     list of float
         In the order of `reached`; they sum to 1.
     """
-    if len(reached) == 1:
-        return [1.0]
     counts = []
     for r in reached:
         known = 1.0
@@ -196,8 +194,14 @@ def shares_of(
             expected = _expected(arrived[r.source])
             known = _count(r.trust, expected, distance) / _count(r.trust, TYPICAL, distance)
         counts.append(r.share * known)
-    whole = sum(counts)
-    return [count / whole for count in counts]
+    # How sure a mask is of itself weighs it against others that arrive. What is said of a frame
+    # near by, that the object is absent there, counts by its distance alone.
+    before = sum(r.share for r in reached if not r.absent)
+    after = sum(c for c, r in zip(counts, reached, strict=True) if not r.absent)
+    return [
+        r.share if r.absent else count * before / after
+        for count, r in zip(counts, reached, strict=True)
+    ]
 
 
 def _count(trust: float, expected: float | None, distance: int) -> float:

@@ -62,8 +62,7 @@ class QNetSelector(FrameSelector):
                 reason = "least like what you annotated, in looks and quality"
                 if frame in objects_annotated(state.annotations, obj):
                     reason = "what is annotated there is in doubt"
-                expected = float(self.quality(state, obj)[frame])
-                best = FrameChoice(frame, obj, reason, float(distance[frame]), expected)
+                best = FrameChoice(frame, obj, reason, float(distance[frame]))
         return best
 
     def explain(self, state: LoopState) -> FrameExplanation | None:

@@ -193,6 +193,11 @@ class JointModel:
         gains = np.stack([trees.predict(known) for trees in self._trees], axis=1)
         return gains.clip(-1, 1)
 
+    def gains_of(self, known: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+        """Gains, (S,), of frames as `features_of_frames` has them, each with a type by number."""
+        every = np.stack([trees.predict(known) for trees in self._trees], axis=1)
+        return every[np.arange(len(known)), kinds]
+
 
 def _vectors(state: LoopState, obj: int, frames: Sequence[int]) -> list[np.ndarray]:
     column, made = state.objects.index(obj), []

@@ -57,6 +57,8 @@ class SessionOptions(TypedDict, total=False):
     costs: Costs | None
     budget: float | None
     device: str | None
+    merge: Literal["trust", "nearest"]
+    first: Literal["mask", "clicks"]
 
 
 class AnnotatorOptions(SessionOptions, total=False):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from evavos_widget.frame_selection.embeddings import distances
 from evavos_widget.frame_selection.qnet import QNetSelector
+from evavos_widget.networks.agent_weights import write_agent
+from evavos_widget.networks.encoders_of_pairs import as_arrays, pictures
+from evavos_widget.networks.qnet import QNet
 from evavos_widget.testing.selectors import _state
 from tests.small_records import records
 
@@ -50,8 +56,6 @@ def test_only_frames_that_changed_are_embedded_again(qnet):
     quality = state.quality.copy()
     quality[4, 0] = 0.123
     moved = np.roll(state.masks[6], 3, axis=1)
-    from dataclasses import replace
-
     changed = replace(state, quality=quality, masks=state.masks.replace({6: moved}))
     second = selector.embeddings(changed, 3)
     assert seen == [4, 6]
@@ -64,3 +68,21 @@ def test_its_quality_is_a_quality(qnet):
     quality = QNetSelector(qnet).quality(_state({0: (3, 200)}), 3)
     assert quality.shape == (9,)
     assert ((quality >= 0) & (quality <= 1)).all()
+
+
+def test_the_paper_s_two_resnets_choose_by_it_too(tmp_path):
+    network = QNet("paper").eval()
+    about = {"agent": "qnet", "preset": "paper", "bins": 20, "encoder": "resnet18"}
+    write_agent(tmp_path / "paper.safetensors", about, as_arrays(network))
+    selector, state = QNetSelector(str(tmp_path / "paper.safetensors")), _state({0: (3, 200)})
+    points = selector.embeddings(state, 3)
+    assert points.shape == (9, 1024)
+    choice = selector.select(state)
+    assert choice is not None
+    known = distances(selector.embeddings(state, choice.object), [0])
+    assert choice.frame == int(known.argmax())
+    scene_image, mask = state.video.frame(2), state.masks[2] == 3
+    seen, shown = (torch.from_numpy(p)[None] for p in pictures(scene_image, mask))
+    with torch.no_grad():
+        own = network.embed(seen, shown)[0].numpy()
+    np.testing.assert_allclose(points[2], own, rtol=0.05, atol=0.05)  # half precision

@@ -12,12 +12,14 @@ from benchmarks.published_stcn import (
     published_pass,
     write_random_weights,
 )
+from evavos_widget import sources
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.stcn import STCN, FrameFeatures
 from evavos_widget.propagation import stcn, stcn_frames
 from evavos_widget.propagation.passes import Pass
 from evavos_widget.propagation.stcn import StcnPropagator
 from evavos_widget.propagation.stcn_frames import Frames
+from evavos_widget.sources import Known, shares_of
 from evavos_widget.video import Video
 
 Make = Callable[[], StcnPropagator]
@@ -111,8 +113,14 @@ def test_an_annotation_affects_the_frames_up_to_its_neighbours(make: Make) -> No
     assert affected(before, before, 10) == set()
 
 
+@pytest.fixture
+def both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passes run all the way, also where what they find would hardly count."""
+    monkeypatch.setattr(sources, "LEAST", 0.0)
+
+
 def test_a_second_round_describes_no_frame_again_and_keeps_what_stands(
-    make: Make, counted: dict[str, int]
+    make: Make, counted: dict[str, int], both_sides: None
 ) -> None:
     frames, labels = clip(9)
     video, engine = Video.open(frames), make()
@@ -132,8 +140,8 @@ def test_a_second_round_describes_no_frame_again_and_keeps_what_stands(
     assert np.array_equal(second[6][1], labels[6] == 1)
 
 
-def test_where_passes_meet_they_are_mixed_linearly_by_distance(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+def test_where_passes_meet_they_are_mixed_as_far_as_each_is_believed(
+    make: Make, monkeypatch: pytest.MonkeyPatch, both_sides: None
 ) -> None:
     _, labels = clip(5)
     video = Video.open(clip(5)[0])
@@ -146,7 +154,12 @@ def test_where_passes_meet_they_are_mixed_linearly_by_distance(
         (24, 32), 40 * float(self.direction < 0) - 20, np.float32))  # fmt: skip
     given = {0: annotation(labels[0], 1), 4: annotation(labels[4], 1)}
     found = run(make(), video, given, (1,), [1, 2, 3])
-    for frame, p in ((1, 0.25), (2, 0.5), (3, 0.75)):
+    nowhere, everywhere = np.zeros((24, 32)), np.ones((24, 32))
+    for frame in (1, 2, 3):
+        reached = Known(given, 1).reached(frame)
+        assert [r.source for r in reached] == [0, 4]
+        p = shares_of(frame, reached, {0: nowhere, 4: everywhere})[1]
+        assert 0.5 < p < 1  # the pass that lost the object is believed less
         odds = np.array([1 - p, p]) / np.array([p, 1 - p])
         np.testing.assert_allclose(found[frame][:, 0, 0], odds / odds.sum(), atol=1e-5)
 
@@ -165,7 +178,7 @@ def test_annotating_again_replaces_what_was_remembered(make: Make) -> None:
 
 
 def test_objects_annotated_apart_are_carried_apart_on_shared_keys(
-    make: Make, counted: dict[str, int]
+    make: Make, counted: dict[str, int], both_sides: None
 ) -> None:
     frames, labels = clip(8)
     video, engine = Video.open(frames), make()
@@ -212,7 +225,7 @@ def test_one_object_of_a_cancelled_pass_can_go_on_alone(
 
 
 def test_an_annotation_that_a_pass_did_not_get_to_can_be_corrected(
-    make: Make, counted: dict[str, int]
+    make: Make, counted: dict[str, int], both_sides: None
 ) -> None:
     frames, labels = clip(10)
     video, engine = Video.open(frames), make()

@@ -17,6 +17,7 @@ from evavos_widget.networks.trees import Trees
 from evavos_widget.testing import check_annotation_selector, check_frame_selector
 from evavos_widget.training.agents import fit as fitting
 from evavos_widget.training.agents import policy as learning
+from evavos_widget.training.agents.evaluate import evaluate_agent
 from evavos_widget.training.agents.ivosw import train_ivosw
 from evavos_widget.training.agents.joint import train_joint
 from evavos_widget.training.agents.policy import train_policy
@@ -51,6 +52,14 @@ def test_frame_selectors_keep_their_promises(trained, agent):
 @pytest.mark.parametrize("agent", TYPES)
 def test_annotation_selectors_keep_their_promises(trained, agent):
     check_annotation_selector(f"{agent}:{trained[agent]}")
+
+
+@pytest.mark.parametrize("agent", LEARN)
+def test_what_training_measures_is_what_evaluation_measures(trained, agent):
+    other = held_out(records())[1]
+    told = evaluate_agent(agent, other, str(trained[agent]))
+    noted = read_agent(agent, str(trained[agent])).about["held_out"]
+    assert told == pytest.approx(noted, abs=0.02, nan_ok=True)  # weights are kept in half precision
 
 
 @pytest.mark.parametrize("agent", LEARN)

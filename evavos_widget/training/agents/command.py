@@ -1,4 +1,4 @@
-"""``evavos train collect|qnet|policy|ivosw|joint``: the agents, step by step.
+"""``evavos train collect|qnet|policy|ivosw|joint|evaluate``: the agents, step by step.
 
 Loops are simulated on videos with masks, ``evavos crowd`` or your own, and the agents learn from
 those.
@@ -83,6 +83,14 @@ def _train(args: argparse.Namespace) -> None:
     print(json.dumps(about["held_out"], indent=2))
 
 
+def _evaluate(args: argparse.Namespace) -> None:
+    from evavos_widget.training.agents.evaluate import evaluate_agent
+    from evavos_widget.training.agents.records import read_records
+
+    records = [record for folder in args.data for record in read_records(folder)]
+    print(json.dumps(evaluate_agent(args.agent, records, args.weights), indent=2))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evavos train", description="Train the agents.")
     steps = parser.add_subparsers(required=True, metavar="what")
@@ -121,4 +129,10 @@ def _parser() -> argparse.ArgumentParser:
         if agent == "qnet":
             one.add_argument("--bins", type=int, default=20)
         one.set_defaults(run=_train, agent=agent)
+
+    evaluate = steps.add_parser("evaluate", help="an agent on loops of other videos")
+    evaluate.add_argument("agent", choices=["qnet", "policy", "ivosw", "joint"])
+    evaluate.add_argument("--data", type=Path, nargs="+", required=True, help="of collect")
+    evaluate.add_argument("--weights", default="", help="those that come with the package")
+    evaluate.set_defaults(run=_evaluate)
     return parser

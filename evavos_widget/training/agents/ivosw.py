@@ -19,7 +19,7 @@ from evavos_widget.networks.ivosw import IVOSW, seen_by
 from evavos_widget.training.agents.fit import fit
 from evavos_widget.training.agents.records import LoopRecord, held_out
 
-__all__ = ["train_ivosw"]
+__all__ = ["Steps", "train_ivosw"]
 
 DISCOUNT, BATCH = 0.95, 32
 """Of the authors' code."""
@@ -51,7 +51,7 @@ def train_ivosw(
     begun = time.process_time()
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    train, other = (_Steps(side) for side in held_out(records))
+    train, other = (Steps(side) for side in held_out(records))
     if not len(train) or not len(other):
         raise ValueError(
             f"there are {len(train)} drawn masks to learn from and {len(other)} in held-out "
@@ -70,7 +70,6 @@ def train_ivosw(
         out=out,
         score=lambda: other.gain_of_best(learner.online)[0],
     )
-    chosen, random, best = other.gain_of_best(learner.online)
     about = {
         "agent": "ivosw",
         "preset": "paper",
@@ -78,18 +77,13 @@ def train_ivosw(
         "epoch": taken,
         "samples": len(train),
         "cpu_seconds": round(time.process_time() - begun),
-        "held_out": {
-            "states": len(other.states()),
-            "gain": chosen,
-            "gain_random": random,
-            "gain_best": best,
-        },
+        "held_out": other.measured(learner.online),
     }
     write_agent(out / "ivosw.safetensors", about, as_arrays(learner.online))
     return about
 
 
-class _Steps:
+class Steps:
     """Drawn masks that were tried: the state, the frame, the gain, and the state after."""
 
     def __init__(self, records: Sequence[LoopRecord]) -> None:
@@ -134,6 +128,16 @@ class _Steps:
             best.append(max(gains))
         return float(np.mean(chosen)), float(np.mean(anyone)), float(np.mean(best))
 
+    def measured(self, network: IVOSW) -> dict[str, float]:
+        """Those, and over how many states."""
+        chosen, anyone, best = self.gain_of_best(network)
+        return {
+            "states": len(self.states()),
+            "gain": chosen,
+            "gain_random": anyone,
+            "gain_best": best,
+        }
+
 
 class _Learner(nn.Module):
     """The network that learns, and the one that follows it."""
@@ -143,7 +147,7 @@ class _Learner(nn.Module):
         self.online = IVOSW()
         self.target = copy.deepcopy(self.online).requires_grad_(False)
 
-    def loss(self, steps: _Steps, some: Tensor) -> Tensor:
+    def loss(self, steps: Steps, some: Tensor) -> Tensor:
         with torch.no_grad():
             for mean, value in zip(self.target.parameters(), self.online.parameters(), strict=True):
                 mean.lerp_(value, FOLLOWING)

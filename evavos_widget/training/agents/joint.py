@@ -15,7 +15,7 @@ from evavos_widget.networks.observation import ENCODER
 from evavos_widget.networks.trees import Trees
 from evavos_widget.training.agents.records import LoopRecord, held_out
 
-__all__ = ["train_joint"]
+__all__ = ["Branches", "train_joint"]
 
 TREES, DEPTH, RATE, SHARE, LEAST = 200, 3, 0.04, 0.6, 15
 """Of the boosting: trees, their depth, learning rate, share of the samples that each tree sees, and
@@ -39,7 +39,7 @@ def train_joint(
 
     begun = time.process_time()
     out.mkdir(parents=True, exist_ok=True)
-    train, other = (_Branches(side) for side in held_out(records))
+    train, other = (Branches(side) for side in held_out(records))
     if not len(train.gain) or not len(other.gain):
         raise ValueError(
             f"there are {len(train.gain)} branches to learn from and {len(other.gain)} of held-out "
@@ -81,7 +81,7 @@ def train_joint(
     return about
 
 
-class _Branches:
+class Branches:
     """What was tried: what was known, the type, the gain of the video and the seconds."""
 
     def __init__(self, records: Sequence[LoopRecord]) -> None:

@@ -25,7 +25,7 @@ from evavos_widget.networks.policy import Policy
 from evavos_widget.training.agents.fit import Stopped, load_state, save_state
 from evavos_widget.training.agents.records import LoopRecord, held_out
 
-__all__ = ["SETTINGS", "mean_return", "train_policy"]
+__all__ = ["SETTINGS", "mean_return", "measured_returns", "train_policy"]
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "paper": {"rate": 1e-5, "steps": 50_000, "weight_decay": 0.0},
@@ -134,7 +134,7 @@ def train_policy(
         "rounds": rounds,
         "cases": len(tables[0]),
         "cpu_seconds": round(time.process_time() - begun),
-        "held_out": _measured(policy, tables[1]),
+        "held_out": measured_returns(policy, tables[1]),
     }
     write_agent(out / "policy.safetensors", about, as_arrays(policy))
     return about
@@ -270,7 +270,8 @@ def mean_return(policy: Policy, table: Recorded, choose: str | None = None) -> f
     return total / len(table)
 
 
-def _measured(policy: Policy, table: Recorded) -> dict[str, float]:
+def measured_returns(policy: Policy, table: Recorded) -> dict[str, float]:
+    """Mean sum of rewards, of the policy and of each type alone."""
     returns = {kind: mean_return(policy, table, kind) for kind in table.types}
     return {"n": len(table), "return": mean_return(policy, table), **{
         f"return_{kind}_only": value for kind, value in returns.items()

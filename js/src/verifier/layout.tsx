@@ -72,6 +72,7 @@ function Asked({ view, object, question: [frame, , , region] }: AskedProps) {
     <>
       <h2 class="ev-headline">Is the marked pixel on {object.name}?</h2>
       <p class="ev-text">
+        {view.synced.readOnly.value && "This view is for looking only. "}
         <span class="evv-batch" data-region={region}>
           {PROPOSED[region]}
         </span>{" "}
@@ -93,7 +94,7 @@ const TITLES: Partial<Record<Stage, string>> = {
   failed: "No points could be proposed",
   paused: "Paused; the time does not count",
   behind: "Waiting until your answers are on disk",
-  done: "All points are answered",
+  done: "Nothing is left to ask",
 };
 
 function Pictures({ view }: { view: View }) {
