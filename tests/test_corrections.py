@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evavos_widget.corrections import as_told
+from evavos_widget.loop import MaskPredictor
 from evavos_widget.prompts import Box, Click, Prediction, Prompts
 from evavos_widget.session import Session
 from evavos_widget.testing import NearestCopy
@@ -94,18 +95,15 @@ def test_what_others_hold_is_not_this_object():
     assert (taken == both).all()
 
 
-class Everything:
+class Everything(MaskPredictor):
     """A predictor that takes all there is."""
 
-    name, notice, learned, device = "everything", None, False, "cpu"
+    name = "everything"
     accepts = frozenset({"clicks"})
 
     def predict(self, image, prompts, *, key=None):
         mask = np.ones(image.shape[:2], bool)
         return Prediction(mask, mask.astype(np.float32), 0.9)
-
-    def prepare(self, image, key):
-        pass
 
 
 def test_objects_clicked_one_after_the_other_keep_what_they_have():
