@@ -10,13 +10,16 @@ from harness import axe_violations
 from lab import PATIENCE_MS
 
 RECORD = """
+import tempfile
+from pathlib import Path
 from evavos_widget import PolicyExplorer, RobotAnnotator, Session, embedded_clip
 from evavos_widget.session import turn
 clip = embedded_clip()
 truth, robot = clip.ground_truth, RobotAnnotator(clip.ground_truth)
 engines = {"propagator": "evavos_widget.testing:NearestCopy",
            "predictor": "evavos_widget.testing:Disks"}
-with Session(clip.video, path="recorded.evavos", annotation_selector="mask", **engines) as session:
+path = Path(tempfile.mkdtemp()) / "recorded.evavos"
+with Session(clip.video, path=path, annotation_selector="mask", **engines) as session:
     robot.begin_all(session)
     session.propagate()
     while len(session.rounds) < 20:
@@ -40,7 +43,7 @@ class Waiting(NearestCopy):
             yield step
 
 engines.register("propagator", "waiting", Waiting)
-recorded = Session.open("recorded.evavos", clip.video, read_only=True)
+recorded = Session.open(path, clip.video, read_only=True)
 explorer = PolicyExplorer(
     recorded, ("uniform", "rule"), ground_truth=truth, propagator="waiting"
 )
@@ -122,7 +125,9 @@ def test_what_if_runs_beside_everything_else(panel):
     notebook, root = panel
     root.locator(".evp-rounds button").nth(4).click()
     root.get_by_role("slider", name="Frame").focus()
-    notebook.page.keyboard.press("End")
+    notebook.page.keyboard.press("Home")
+    for _ in range(5):  # a frame that nobody has annotated by then
+        notebook.page.keyboard.press("ArrowRight")
     root.get_by_label("Type of annotation").select_option("mask")
     try_it = root.get_by_role("button", name="Try it")
     try_it.click()

@@ -62,10 +62,14 @@ export class View {
       effect(() => {
         root.dataset.theme = this.theme.value;
       }),
+      // The job of a state is older than what was heard of it since: it counts when the state comes.
+      effect(() => {
+        const state = kernel.state.value;
+        if (state) this.job.value = state.job;
+      }),
       effect(() => {
         const state = kernel.state.value;
         if (!state) return;
-        this.job.value = state.job;
         known.want(state, this.round.value, this.object.value);
       }),
       effect(() => {
