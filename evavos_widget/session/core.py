@@ -33,7 +33,7 @@ class SessionCore:
     affected : callable
         `Propagator.affected`.
     engine_names : mapping of stage -> name or None
-        For the journal.
+        For the journal; and ``merge`` and ``first``, as `Session` takes them.
     path, read_only : as for `Session`
     """
 

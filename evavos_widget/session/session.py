@@ -131,8 +131,11 @@ class Session(AnnotatedSession):
             "frame_selector": frame_selector,
             "annotation_selector": annotation_selector,
         }
-        engine_names = {
-            stage: engine if isinstance(engine, str) else None for stage, engine in given.items()
+        # What masks and suggestions depend on is kept with the session, for opening it again.
+        kept = {
+            **{stage: e if isinstance(e, str) else None for stage, e in given.items()},
+            "merge": merge,
+            "first": first,
         }
         self.propagator: Propagator
         self.predictor: MaskPredictor
@@ -154,7 +157,7 @@ class Session(AnnotatedSession):
         self._features = FeatureStore()
         self._scores, self._latest = {}, None
         self._true_quality: TrueQuality | None = None
-        super().__init__(opened, self.propagator.affected, engine_names, path, read_only)
+        super().__init__(opened, self.propagator.affected, kept, path, read_only)
         for sentence in self._storage.warnings:
             warnings.warn(sentence, stacklevel=2)
         self.warnings += tuple(self._storage.warnings)
@@ -170,7 +173,8 @@ class Session(AnnotatedSession):
         video : Video or anything `Video.open` takes, optional
             Needed when the video was given as an array or has moved.
         **options
-            As for `Session`; engines that the session was given by name are the default.
+            As for `Session`; engines that the session was given by name are the default, and so
+            are its ``merge`` and ``first``.
             ``read_only=True`` leaves it as it is, and works while another process has it.
 
         Raises

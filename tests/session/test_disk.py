@@ -214,6 +214,13 @@ class TestReplay:
         with again(tmp_path / "s", frames) as session:
             assert told(session) == before
 
+    def test_how_masks_are_merged_is_kept(self, frames, tmp_path):
+        make(frames, tmp_path / "s", merge="nearest", first="clicks").close()
+        with Session.open(tmp_path / "s", frames, propagator="flow") as session:
+            assert (session.propagator.merge, session.first) == ("nearest", "clicks")
+        with Session.open(tmp_path / "s", frames, propagator="flow", merge="trust") as session:
+            assert session.propagator.merge == "trust"
+
     @pytest.mark.parametrize("trust", [-0.1, 1.5, float("nan")])
     def test_trust_is_a_share(self, frames, trust):
         session = make(frames)
