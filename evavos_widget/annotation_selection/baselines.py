@@ -23,7 +23,8 @@ __all__ = ["Clicks", "Mask", "Points", "Random", "Rule"]
 ERROR_REMOVED = {"mask": 1.0, "clicks": 0.22, "points": 0.22, "absent": 1.0}
 """Share of a frame's error that one annotation of a type removes. A drawn mask removes all of
 it; three clicks on a propagated mask 0.22 (mean IoU 0.823 to 0.862 on 60 frames of 10 sequences
-of DAVIS-2016 train, ``compact:free``, which has not seen them)."""
+of DAVIS-2016 train, ``compact:free``, which has not seen them). For points the figure of clicks
+stands in, since answers that contradict the mask are given as clicks; it was not measured."""
 
 TOO_BAD_FOR_CLICKS = 0.35
 """Below this predicted J&F there is too little mask for clicks to correct."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from evavos_widget.cache import ByteBoundedCache
-from evavos_widget.loop import Annotation, Steps
+from evavos_widget.loop import Annotation
 from evavos_widget.networks.compact import (
     CELL,
     POINT_RADIUS,
@@ -31,7 +31,7 @@ from evavos_widget.networks.ready import (
     resized,
     work_size,
 )
-from evavos_widget.propagation.chained import ChainedPropagator, MaskChain, check_request
+from evavos_widget.propagation.chained import ChainedPropagator, MaskChain
 from evavos_widget.propagation.located import located
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ class CompactPropagator(ChainedPropagator):
     """
 
     name = "compact"
-    learned = True
     accepts = frozenset({"mask", "points"})
+    learned = True
     quality_weights = (0.36, 1.02, -0.28)
     """See `evavos_widget.probabilities.QUALITY_WEIGHTS`. Fitted with the weights ``free``, which
     saw no video, on every other sequence of DAVIS-2016 train."""
@@ -129,18 +129,8 @@ class CompactPropagator(ChainedPropagator):
         self.notice = compact_notice(weights)
         self.device = str(self._network.to_key.weight.device)
 
-    def propagate(
-        self,
-        video: Video,
-        annotations: Mapping[int, Annotation],
-        objects: Sequence[int],
-        frames: Collection[int],
-    ) -> Steps:
-        """Masks of `objects` on `frames`; see `ChainedPropagator.propagate`."""
-        check_request(video, annotations, frames)
-        self._watch(video)
-        whole = located(annotations, self._probabilities)
-        yield from super().propagate(video, whole, objects, frames)
+    def _located(self, annotations: Mapping[int, Annotation]) -> Mapping[int, Annotation]:
+        return located(annotations, self._probabilities)
 
     @torch.inference_mode()
     def _probabilities(self, frame: int, annotation: Annotation) -> dict[int, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from evavos_widget import checkpoints
-from evavos_widget.loop import Annotation, Steps
+from evavos_widget.loop import Annotation
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.fusion import Fusion, aligned_difference, ready_fusion
 from evavos_widget.networks.memory import CHUNK_ELEMENTS, readout, tokens
 from evavos_widget.networks.stcn import VALUE, aggregate
 from evavos_widget.networks.stcn_weights import ready_stcn
 from evavos_widget.propagation.between import Need, needs_of
-from evavos_widget.propagation.chained import check_request
 from evavos_widget.propagation.located import located
 from evavos_widget.propagation.passes import MOST_CERTAIN, Pass, PassPropagator, Sides, Walk
 from evavos_widget.propagation.stcn_frames import Frames
@@ -108,18 +107,8 @@ class StcnPropagator(PassPropagator):
         self._fusion = None if fusion is None else ready_fusion(fusion, self.device)
         self._top_k, self._chunk = top_k, CHUNK_ELEMENTS
 
-    def propagate(
-        self,
-        video: Video,
-        annotations: Mapping[int, Annotation],
-        objects: Sequence[int],
-        frames: Collection[int],
-    ) -> Steps:
-        """Masks of `objects` on `frames`; see `PassPropagator.propagate`."""
-        check_request(video, annotations, frames)
-        self._watch(video)
-        whole = located(annotations, self._probabilities)
-        yield from super().propagate(video, whole, objects, frames)
+    def _located(self, annotations: Mapping[int, Annotation]) -> Mapping[int, Annotation]:
+        return located(annotations, self._probabilities)
 
     @torch.inference_mode()
     def _probabilities(self, frame: int, annotation: Annotation) -> dict[int, np.ndarray]:
