@@ -11,6 +11,7 @@ Run it on a machine that does nothing else.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -172,6 +173,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         os.environ["EVAVOS_CACHE"] = f"{place}/cache"
         given = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(place) / "long.mp4"
-        if not given.exists():
-            write_video(given)
+        if not given.exists():  # By a process of its own, whose memory is not the session's.
+            writer = multiprocessing.get_context("spawn").Process(target=write_video, args=(given,))
+            writer.start()
+            writer.join()
         main(given, Path(place))
