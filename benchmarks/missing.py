@@ -8,6 +8,7 @@ from contextlib import contextmanager
 __all__ = ["naming_what_is_missing"]
 
 INSTALL = {
+    "jupyter_bbox_widget": "jupyter-bbox-widget",
     "skimage": "scikit-image",
     "stcnbuf": "--no-deps stcnbuf",
     "vos_benchmark": "--no-deps vos-benchmark",

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.missing import naming_what_is_missing
-from evavos_widget.datasets.davis import open_sequence
+from benchmarks.side_by_side import Comparison
+from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.masks import LabelMaps
 from evavos_widget.metrics import SequenceScorer, score_sequence
 
-__all__ = ["benchmark_scorer"]
+__all__ = ["benchmark_scorer", "compare_scorers"]
 
 REPEATS = 3
 """Each timing is taken so often; the median counts."""
@@ -86,6 +87,14 @@ def benchmark_scorer(root: Path, names: Sequence[str], shift: int = 1) -> dict[s
         "n_frames": frames,
         "sequences": list(names),
     }
+
+
+def compare_scorers(root: Path, most: int = 4) -> list[Comparison]:
+    """J&F of a frame, milliseconds, a pair for each of the first `most` sequences of a dataset."""
+    names = read_sequence_names("@ImageSets/val.txt", root)[:most]
+    each = [benchmark_scorer(root, [name]) for name in names]
+    pairs = [(one["ms_per_frame"], one["vos_benchmark_ms_per_frame"]) for one in each]
+    return [Comparison("J&F of a frame", "vos-benchmark", "ms", pairs)]
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -261,6 +261,13 @@ def _parser() -> argparse.ArgumentParser:
     stcn.add_argument("--repeats", type=int, default=5, help="medians are over so many runs")
     stcn.add_argument("--frames", type=int, help="only so many of each sequence")
     stcn.set_defaults(run=_benchmark_propagation)
+    everything = against.add_parser(
+        "all", help="one table, beside what people would use otherwise (minutes)"
+    )
+    everything.add_argument("--data", type=Path, required=True, help="laid out as DAVIS")
+    everything.add_argument("--only", nargs="+", metavar="PART", help="import picture bundle ...")
+    everything.add_argument("--json", type=Path, help="write the figures here")
+    everything.set_defaults(run=_benchmark_all)
 
     models = commands.add_parser("models", help="weights: which there are, and where")
     doing = models.add_subparsers(required=True, metavar="what")
@@ -528,6 +535,10 @@ def _benchmark_propagation(args: argparse.Namespace) -> None:
         benchmark_propagation(args.data, names, repeats=args.repeats, frames=args.frames),
         args.json,
     )
+
+
+def _benchmark_all(args: argparse.Namespace) -> None:
+    _write(_from_checkout("everything").benchmark_all(args.data, args.only), args.json)
 
 
 def _models_list(args: argparse.Namespace) -> None:
