@@ -899,3 +899,92 @@ def test_ten_points_are_verified_from_the_keyboard_and_the_wrong_ones_correct_th
         press(annotator, leave)
         annotator.expect(card).not_to_contain_text("Is the marked pixel on")
     assert page.evaluate("harness.kernel.labelled.length") == 10
+
+
+def fingers(annotator: Annotator) -> Callable[..., None]:
+    """Fingers at places given as parts of the picture's size; none where they are lifted."""
+    devtools = annotator.page.context.new_cdp_session(annotator.page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [dict(zip("xy", at(annotator, *place), strict=True)) for place in places]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    return touch
+
+
+def covered(annotator: Annotator) -> float:
+    """The part of what is seen of the picture that masks cover."""
+    return annotator.page.evaluate(
+        """() => {
+            const canvas = document.querySelector("canvas.ev-canvas-masks");
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            let covered = 0;
+            for (let i = 3; i < data.length; i += 4) covered += data[i] > 0;
+            return covered / (width * height);
+        }"""
+    )
+
+
+def test_a_finger_draws_and_two_of_them_zoom(open_annotator):
+    annotator = open_annotator(width=960)
+    touch = fingers(annotator)
+    press(annotator, "b")
+    touch("touchStart", (0.3, 0.4))
+    for x in (0.35, 0.4, 0.5):
+        touch("touchMove", (x, 0.4))
+    touch("touchEnd")
+    annotator.draft("brush")
+    wait_for_mask(annotator, 0.4, 0.4)
+
+    press(annotator, "Control+z")
+    annotator.draft("none")
+    before = annotator.page.evaluate("scrollY")
+    touch("touchStart", (0.4, 0.5))
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    for spread in (0.12, 0.2, 0.3):
+        touch("touchMove", (0.5 - spread, 0.5), (0.5 + spread, 0.5))
+    touch("touchEnd")
+    annotator.draft("none")  # the first finger has drawn nothing
+    assert annotator.page.evaluate("scrollY") == before
+    # Three times as large about the middle: what was near the edge is out of sight.
+    press(annotator, "k", "Enter")
+    annotator.draft("brush")
+    wait_for_mask(annotator, 0.5, 0.5)
+    large = covered(annotator)
+    press(annotator, "Control+z", "f", "Enter")
+    annotator.draft("brush")
+    assert large > 5 * covered(annotator)
+
+
+def test_a_tap_places_one_point_and_a_pinch_none(open_annotator):
+    annotator = open_annotator(width=960)
+    touch = fingers(annotator)
+    press(annotator, "c")
+    touch("touchStart", (0.4, 0.5))
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    touch("touchMove", (0.35, 0.5), (0.65, 0.5))
+    touch("touchEnd")
+    annotator.draft("none")
+    press(annotator, "f")
+    touch("touchStart", (0.4, 0.5))
+    touch("touchMove", (0.403, 0.502))  # a finger is not still
+    touch("touchEnd")
+    annotator.draft("clicks")
+    annotator.expect(annotator.root.locator(".ev-unfinished").first).to_contain_text("1 right")
+
+
+def test_a_pen_draws_as_a_mouse_does(open_annotator):
+    annotator = open_annotator(width=960)
+    press(annotator, "b")
+    devtools = annotator.page.context.new_cdp_session(annotator.page)
+    for kind, place in (
+        ("mousePressed", (0.3, 0.4)),
+        ("mouseMoved", (0.4, 0.4)),
+        ("mouseReleased", (0.5, 0.4)),
+    ):
+        x, y = at(annotator, *place)
+        pen = {"pointerType": "pen", "button": "left", "buttons": 1, "clickCount": 1}
+        devtools.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **pen})
+    annotator.draft("brush")
+    wait_for_mask(annotator, 0.4, 0.4)

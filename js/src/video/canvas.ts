@@ -1,18 +1,22 @@
 /**
  * A frame with what lies over it: three canvases on top of each other (picture, masks, marks)
- * that the wheel zooms and a drag moves. It shows frames and label masks, and knows nothing of
+ * that the wheel or two fingers zoom and a drag moves. It shows frames and label masks, and knows nothing of
  * what is done with them. No framework in here.
  */
 
 import "./canvas.css";
 import { isEmpty, type Point, type Rect, type Size, union } from "../masks/geometry";
 import { MaskPainter, type MaskScene } from "./mask-painter";
+import { Pinch } from "./pinch";
 import { Viewport } from "./viewport";
 
 /** Wheel pixels that double the scale. */
 const WHEEL_DOUBLING = 300;
 /** Image pixels that fill this many CSS pixels are shown as squares. */
 const SQUARE_FROM = 3;
+
+/** CSS pixels that a finger may stray and still tap. */
+const TAP = 6;
 
 /** What a canvas shows, and whom it tells. */
 export interface Scene {
@@ -51,6 +55,9 @@ export class Canvas {
   /** Where the pointer last was while it moves the picture. */
   private panFrom: Point | null = null;
   private panned = false;
+  private readonly pinch = new Pinch();
+  /** A finger that is down and may yet be the first of two: nothing was done with it. */
+  private held: { readonly at: Point; readonly event: PointerEvent } | null = null;
   private frameRequest = 0;
   private readonly todo = {
     picture: false,
@@ -148,10 +155,9 @@ export class Canvas {
     on("pointerdown", (event) => this.down(event));
     on("pointermove", (event) => this.move(event));
     on("pointerup", (event) => this.up(event));
-    on("pointercancel", () => {
-      this.panFrom = null;
-      this.scene.pointer?.cancel();
-      this.showMarks();
+    on("pointercancel", (event) => {
+      this.pinch.up(event.pointerId);
+      this.giveUp();
     });
     on("pointerleave", () => {
       this.pointer = null;
@@ -162,29 +168,55 @@ export class Canvas {
   }
 
   private down(event: PointerEvent): void {
+    const at = this.position(event);
+    if (event.pointerType === "touch") {
+      this.pinch.down(event.pointerId, at);
+      if (this.pinch.active) this.giveUp();
+    }
     if (this.panFrom) return;
     this.focus();
     event.preventDefault();
     this.element.setPointerCapture(event.pointerId);
-    const screen = this.position(event);
+    if (this.pinch.active) return;
     const pans = this.scene.pointer?.pans() ?? true;
-    if (event.button === 1 || (event.button === 0 && pans)) {
-      this.panFrom = screen;
-      return;
-    }
-    if (event.button !== 0 && event.button !== 2) return;
-    this.scene.pointer?.down(this.viewport.toImage(screen), event);
+    if (event.button === 1 || (event.button === 0 && pans)) this.panFrom = at;
+    else if (event.pointerType === "touch") this.held = { at, event };
+    else if (event.button === 0 || event.button === 2) this.use(at, event);
+  }
+
+  /** The pointer does what it is for, from here on. */
+  private use(at: Point, event: PointerEvent): void {
+    this.held = null;
+    this.scene.pointer?.down(this.viewport.toImage(at), event);
+    this.showMarks();
+  }
+
+  /** What the pointer has begun is not done. */
+  private giveUp(): void {
+    this.panFrom = this.held = null;
+    this.scene.pointer?.cancel();
     this.showMarks();
   }
 
   private move(event: PointerEvent): void {
     this.pointer = this.position(event);
+    const { held, pointer } = this;
+    const step = this.pinch.move(event.pointerId, pointer);
+    if (step) {
+      this.panned = true;
+      this.viewport.pan(step.dx, step.dy);
+      this.viewport.zoom(step.factor, step.at);
+    }
+    if (this.pinch.active) return;
+    if (held && Math.hypot(pointer.x - held.at.x, pointer.y - held.at.y) > TAP) {
+      this.use(held.at, held.event);
+    }
     if (this.panFrom) {
       const { x, y } = this.panFrom;
-      this.panFrom = this.pointer;
+      this.panFrom = pointer;
       this.panned = true;
-      this.viewport.pan(this.pointer.x - x, this.pointer.y - y);
-    } else if (this.pressed(event)) {
+      this.viewport.pan(pointer.x - x, pointer.y - y);
+    } else if (this.pressed(event) && !this.held) {
       const passed = event.getCoalescedEvents?.() ?? [];
       for (const point of passed.length > 0 ? passed : [event]) {
         this.scene.pointer?.move(this.viewport.toImage(this.position(point)));
@@ -195,7 +227,11 @@ export class Canvas {
 
   private up(event: PointerEvent): void {
     const pressed = this.pressed(event);
+    const pinched = this.pinch.active;
+    this.pinch.up(event.pointerId);
     if (pressed) this.element.releasePointerCapture(event.pointerId);
+    if (pinched) return;
+    if (this.held) this.use(this.held.at, this.held.event);
     if (this.panFrom) this.panFrom = null;
     else if (pressed) this.scene.pointer?.up(this.viewport.toImage(this.position(event)));
     this.showMarks();

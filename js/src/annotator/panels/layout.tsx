@@ -21,6 +21,7 @@ const POINTER: readonly [string, string][] = [
   ["Right click or Shift", "does not belong; erases, takes away"],
   ["Alt", "take the object under the pointer"],
   ["Wheel", "zoom where the pointer is"],
+  ["Two fingers", "zoom and move the picture"],
   ["Space or middle button, drag", "move the picture"],
 ];
 
