@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import faulthandler
 import os
 import random
 import threading
@@ -31,8 +32,8 @@ SEED = int(os.environ.get("EVAVOS_SEED", "1"))
 AT_ONCE = 20
 """Messages between two looks at the session."""
 
-PATIENCE = 60.0
-"""Seconds for the answers to that many; a busy machine needs some."""
+PATIENCE = 300.0
+"""Seconds for the answers to that many; a machine that does much else needs some."""
 
 MOST_PASTS = 16
 """How many histories that lead to the same state are followed at a time."""
@@ -79,7 +80,11 @@ class Wire:
         expected = len(messages) - sum(is_acknowledgement(m) for m, _ in messages)
         with self.changed:
             done = self.changed.wait_for(lambda: len(self.answers) >= expected, PATIENCE)
-            assert done, (expected, len(self.answers), [m for m, _ in messages])
+            if not done:
+                faulthandler.dump_traceback(all_threads=True)
+            there = {answer["id"] for answer in self.answers}
+            missing = [m for m, _ in messages if message_id(m) not in there]
+            assert done, f"{len(self.answers)} of {expected} answers; none to {missing}"[:20_000]
             assert len(self.answers) == expected
             return list(self.answers)
 
