@@ -1,10 +1,10 @@
 /** The annotator as an anywidget front end. */
 
-import { render as draw } from "preact";
 import "../ui/base.css";
 import "./widget.css";
 import { keepFocus } from "../ui/focus";
 import { listenToKeys } from "../ui/keys";
+import { mounted } from "../ui/mounted";
 import { createRoot } from "../ui/root";
 import { widget } from "../wire/widget";
 import { ACTIONS } from "./actions/table";
@@ -20,15 +20,5 @@ export default widget<Traits>((model, element, name) => {
   const app = new App(model, root, name, ACTIONS);
   listenToKeys(root, app.commands, app.signal);
   keepFocus(root, () => app.canvas?.focus(), app.signal);
-  draw(<Layout app={app} />, root);
-  element.append(root);
-  app.start();
-  return {
-    receive: (content, buffers) => app.receive(content, buffers),
-    close() {
-      app.close();
-      draw(null, root);
-      root.remove();
-    },
-  };
+  return mounted(element, root, app, <Layout app={app} />);
 });

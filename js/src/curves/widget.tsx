@@ -1,8 +1,8 @@
 /** The curves as an anywidget front end. */
 
-import { render as draw } from "preact";
 import "../ui/base.css";
 import "./widget.css";
+import { mounted } from "../ui/mounted";
 import { createRoot } from "../ui/root";
 import { widget } from "../wire/widget";
 import { Layout } from "./layout";
@@ -12,15 +12,5 @@ import { View } from "./view";
 export default widget<CurvesTraits>((model, element, name) => {
   const root = createRoot("Quality curves");
   const view = new View(model, root, name);
-  draw(<Layout view={view} />, root);
-  element.append(root);
-  view.start();
-  return {
-    receive: (content, buffers) => view.receive(content, buffers),
-    close() {
-      view.close();
-      draw(null, root);
-      root.remove();
-    },
-  };
+  return mounted(element, root, view, <Layout view={view} />);
 });

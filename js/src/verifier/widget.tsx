@@ -1,10 +1,10 @@
 /** The point verifier as an anywidget front end. */
 
-import { render as draw } from "preact";
 import "../ui/base.css";
 import "./widget.css";
 import { keepFocus } from "../ui/focus";
 import { listenToKeys } from "../ui/keys";
+import { mounted } from "../ui/mounted";
 import { createRoot } from "../ui/root";
 import { widget } from "../wire/widget";
 import { ACTIONS } from "./actions";
@@ -19,15 +19,5 @@ export default widget<VerifierTraits>((model, element, name) => {
   const view = new View(model, root, name, ACTIONS);
   listenToKeys(root, view.commands, view.signal);
   keepFocus(root, () => view.panes?.focus(), view.signal);
-  draw(<Layout view={view} />, root);
-  element.append(root);
-  view.start();
-  return {
-    receive: (content, buffers) => view.receive(content, buffers),
-    close() {
-      view.close();
-      draw(null, root);
-      root.remove();
-    },
-  };
+  return mounted(element, root, view, <Layout view={view} />);
 });

@@ -1,0 +1,34 @@
+/** A widget's root with its layout in it, from being shown until it is taken away. */
+
+import { render as draw, type VNode } from "preact";
+
+/** What goes on in a view. */
+interface Mounted<Content, Buffers> {
+  start(): void;
+  receive(content: Content, buffers: Buffers): void;
+  close(): void;
+}
+
+/**
+ * Draws a layout and starts its view.
+ *
+ * @returns what the host is told: where messages go, and how it ends
+ */
+export function mounted<Content, Buffers>(
+  element: HTMLElement,
+  root: HTMLElement,
+  view: Mounted<Content, Buffers>,
+  layout: VNode,
+) {
+  draw(layout, root);
+  element.append(root);
+  view.start();
+  return {
+    receive: (content: Content, buffers: Buffers) => view.receive(content, buffers),
+    close() {
+      view.close();
+      draw(null, root);
+      root.remove();
+    },
+  };
+}
