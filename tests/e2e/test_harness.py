@@ -544,22 +544,82 @@ def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     assert annotator.page.evaluate(overflow) <= 0
 
 
-@pytest.mark.parametrize("objects", [1, 9])
-def test_the_curve_is_in_sight_without_scrolling(open_annotator, objects):
-    annotator = open_annotator(width=940, objects=objects)
-    annotator.page.set_viewport_size({"width": 1280, "height": 900})
+def draw_a_curve(annotator: Annotator) -> None:
+    """A round, so that there is a curve."""
     dab_and_commit(annotator)
     press(annotator, "t")
     annotator.phase("running")
     annotator.phase("idle")
+    annotator.expect(annotator.root.locator(".ev-chart svg")).to_have_count(1)
+
+
+def activate(annotator: Annotator, obj: int) -> None:
+    """Take an object in hand by its key, and find it in the part of the list that is seen."""
+    press(annotator, str(obj))
+    active = annotator.root.locator(".ev-object-active")
+    annotator.expect(active).to_have_attribute("data-object", str(obj))
+    assert active.evaluate(
+        """row => {
+            const [of, seen] = [row, row.parentElement].map((e) => e.getBoundingClientRect());
+            return of.top >= seen.top - 1 && of.bottom <= seen.bottom + 1;
+        }"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "objects", "size"),
+    [
+        (940, 1, (854, 480)),
+        (940, 9, (854, 480)),
+        (1200, 2, (854, 480)),
+        (800, 2, (854, 480)),
+        (800, 2, (1920, 800)),
+        (900, 2, (480, 854)),
+    ],
+)
+def test_the_curve_is_in_sight_without_scrolling(open_annotator, width, objects, size):
+    annotator = open_annotator(width=width, objects=objects, w=size[0], h=size[1])
+    annotator.page.set_viewport_size({"width": 1280, "height": 900})
+    draw_a_curve(annotator)
     side = annotator.root.locator(".ev-side")
     for part in (".ev-chart", ".ev-legend-predicted"):
         annotator.expect(annotator.root.locator(part)).to_be_in_viewport(ratio=1)
     assert side.evaluate("e => e.scrollHeight - e.clientHeight") <= 4
-    press(annotator, str(objects))
-    active = annotator.root.locator(".ev-object-active")
-    annotator.expect(active).to_have_attribute("data-object", str(objects))
-    annotator.expect(active).to_be_in_viewport(ratio=1)
+    activate(annotator, objects)
+    annotator.expect(annotator.root.locator(".ev-object-active")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("width", [420, 500, 600, 700, 780])
+@pytest.mark.parametrize("objects", [1, 9])
+def test_the_curve_has_room_where_the_cell_is_narrow(open_annotator, width, objects):
+    annotator = open_annotator(width=width, objects=objects)
+    annotator.page.set_viewport_size({"width": 1280, "height": 900})
+    draw_a_curve(annotator)
+    place = {
+        name: annotator.root.locator(part).bounding_box()
+        for name, part in (("curve", ".ev-curve"), ("chart", ".ev-chart"), ("next", ".ev-next"))
+    }
+    beside = place["curve"]["y"] == pytest.approx(place["next"]["y"], abs=1)
+    assert beside == (width > 540)
+    assert place["chart"]["width"] >= 240
+    assert place["chart"]["height"] >= 100
+    # Its letters keep their size, and none of them is cut.
+    cut, smallest = annotator.root.locator(".ev-chart").evaluate(
+        """chart => {
+            const whole = chart.getBoundingClientRect();
+            const texts = [...chart.querySelectorAll("text")];
+            const cut = texts.filter((text) => {
+                const box = text.getBoundingClientRect();
+                return box.left < whole.left - 1 || box.right > whole.right + 1
+                    || box.top < whole.top - 1 || box.bottom > whole.bottom + 1;
+            });
+            const sizes = texts.map((text) => parseFloat(getComputedStyle(text).fontSize));
+            return [cut.map((text) => text.textContent), Math.min(...sizes)];
+        }"""
+    )
+    assert cut == []
+    assert smallest >= 9
+    activate(annotator, objects)
 
 
 def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_annotator):
@@ -587,8 +647,9 @@ def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_an
     annotator.expect(annotator.action("mark.absent")).to_be_enabled()
 
 
-def test_a_portrait_video_and_its_commit_fit_on_the_screen_together(open_annotator):
-    annotator = open_annotator(w=480, h=854, width=1100)
+@pytest.mark.parametrize("width", [900, 1100])
+def test_a_portrait_video_and_its_commit_fit_on_the_screen_together(open_annotator, width):
+    annotator = open_annotator(w=480, h=854, width=width)
     annotator.page.set_viewport_size({"width": 1200, "height": 900})
     dab(annotator)
     for part in (annotator.stage, annotator.action("commit"), annotator.root.get_by_role("slider")):
@@ -838,7 +899,7 @@ def test_nothing_serious_in_menus_in_details_and_where_one_only_looks(open_annot
     assert found == {where: [] for where in found}
 
 
-@pytest.mark.parametrize("width", [320, 420, 600, 780, 960])
+@pytest.mark.parametrize("width", [320, 420, 500, 600, 700, 780, 860, 900, 960])
 def test_every_control_lies_within_the_cell(open_annotator, width):
     annotator = open_annotator(width=width)
     dab_and_commit(annotator)

@@ -56,7 +56,7 @@ const AXIS_NAME = { hours: "annotator's hours, all objects", seconds: "annotator
 
 /** Space and scales of a chart; a small one has small letters and names no axis. */
 export function frameOf(chart: Chart, width: number, height: number): Frame {
-  const small = width < 260;
+  const small = width < 260 || height < 180;
   const size = small ? 9.5 : 11;
   const [left, right] = [small ? 28 : 38, width - (small ? 8 : 14)];
   const [top, bottom] = [small ? 6 : 24, height - (small ? 16 : 38)];

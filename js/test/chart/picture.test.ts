@@ -44,6 +44,17 @@ describe("a chart", () => {
     expect(new Set(looks).size).toBe(20);
   });
 
+  it("names its axes only where there is room for them, in either direction", () => {
+    const shown = chart([line("a", 0, [0.5, 0.9])]);
+    const words = (width: number, height: number) =>
+      chartShapes(shown, frameOf(shown, width, height), "light").flatMap((shape) =>
+        shape.kind === "text" ? [shape.text] : [],
+      );
+    expect(words(300, 220)).toContain("J&F");
+    expect(words(500, 110)).not.toContain("J&F");
+    expect(words(240, 220)).not.toContain("J&F");
+  });
+
   it("has no target line where there is no target", () => {
     const count = (target: number | null) => {
       const shown = chart([line("a", 0, [0.5, 0.9])], target);

@@ -4,6 +4,8 @@
  * readers.
  */
 
+import type { RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Line } from "../../chart/lines";
 import { chartShapes, frameOf } from "../../chart/picture";
 import { Shapes } from "../../chart/shapes";
@@ -13,9 +15,6 @@ import type { Theme } from "../../ui/theme";
 import type { App } from "../app";
 import type { CurvePoint, State } from "../messages";
 import { type Measured, secondsTo } from "./forecast";
-
-const WIDTH = 240;
-const HEIGHT = 88;
 
 export function Curve({ app }: { app: App }) {
   const state = app.kernel.state.value;
@@ -115,12 +114,37 @@ function Chart({ points, now, target, theme }: ChartProps) {
     line(0, [[now.seconds, now.quality]]),
   ].filter(({ x }) => x.length > 0);
   const chart = { unit: "seconds", lines, target, logarithmic: false } as const;
-  const frame = frameOf(chart, WIDTH, HEIGHT);
+  const place = useRef<HTMLDivElement>(null);
+  const { width, height } = useSize(place);
   return (
-    <svg class="ev-chart" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
-      <Shapes shapes={chartShapes(chart, frame, theme)} />
-    </svg>
+    <div ref={place} class="ev-chart">
+      {width > 0 && (
+        <svg width={width} height={height} aria-hidden="true">
+          <Shapes shapes={chartShapes(chart, frameOf(chart, width, height), theme)} />
+        </svg>
+      )}
+    </div>
   );
+}
+
+/** Pixels of the inside of an element, which its surroundings decide; 0 before they are known. */
+function useSize(place: RefObject<HTMLElement | null>): { width: number; height: number } {
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  useEffect(() => {
+    if (!place.current) return;
+    const observer = new ResizeObserver(
+      ([
+        {
+          contentRect: { width, height },
+        },
+      ]) => {
+        setSize({ width: Math.floor(width), height: Math.floor(height) });
+      },
+    );
+    observer.observe(place.current);
+    return () => observer.disconnect();
+  }, [place]);
+  return size;
 }
 
 function line(look: number, points: [number, number | null][]): Line {
