@@ -29,9 +29,14 @@ const WATCH_INTERVAL = 250;
 /** While it is busy, it is made sure so often that it still exists; milliseconds. */
 const PROBE_INTERVAL = 5000;
 /** How often it is made sure that the kernel listens, while somebody wants to know; milliseconds. */
-const BEAT = 1000;
-/** A kernel that has not answered for so long does not listen; milliseconds. */
-const SILENT_AFTER = 1500;
+const BEAT = 250;
+/**
+ * A kernel that has not answered for so long does not listen; milliseconds. With the beat before
+ * the ping and the one after this that is seven beats, for a promise of two seconds.
+ */
+const SILENT_AFTER = 1400;
+/** The host is asked whether there is a kernel where a ping has waited for so long; milliseconds. */
+const PROBE_AFTER = 1000;
 type FrameRequest = CommonRequests["frame.get"];
 
 /** Log lines kept. */
@@ -103,7 +108,7 @@ export class Kernel<C extends Catalogue> {
    * @param wanted whether somebody wants to know
    */
   listen(wanted: () => boolean): void {
-    this.heart = setInterval(() => this.beat(wanted), BEAT / 2);
+    this.heart = setInterval(() => this.beat(wanted), BEAT);
   }
 
   /** The host says that the connection is another now: is the kernel still there? */
@@ -205,7 +210,7 @@ export class Kernel<C extends Catalogue> {
       this.reconsider();
     } else if (wanted()) {
       this.pinged = now;
-      this.nextProbe = BEAT;
+      this.nextProbe = PROBE_AFTER;
       this.channel.request("ping", {}, { slow: true }).then(
         () => this.answered(),
         (error) => {
