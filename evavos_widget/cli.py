@@ -115,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     clicks.add_argument("--propagator", default="compact", help="makes the propagated start")
     clicks.add_argument("--frames-per-sequence", type=int, default=10, metavar="M")
     clicks.add_argument("--seed", type=int, default=0)
+    clicks.add_argument(
+        "--alone", action="store_true", help="without what a correction does for certain"
+    )
     clicks.set_defaults(run=_evaluate_clicks)
 
     narrated = what.add_parser("vng", help="masks of the nouns of narratives")
@@ -464,7 +467,7 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
 
     names = read_sequence_names(args.sequences, args.data)
     if args.start == "second-object":
-        result = evaluate_second_object(args.data, names, args.predictor)
+        result = evaluate_second_object(args.data, names, args.predictor, alone=args.alone)
         print(
             f"one negative click, {result['pairs']} pairs: {result['removed']:.3f} of the second "
             f"object removed and {result['kept']:.3f} of the first kept (medians); as meant in "
@@ -481,6 +484,7 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
         frames_per_sequence=args.frames_per_sequence,
         seed=args.seed,
         propagator=args.propagator,
+        alone=args.alone,
     )
     for label, part in (
         ("mean", result),

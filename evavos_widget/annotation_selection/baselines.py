@@ -108,7 +108,8 @@ class Random(AnnotationSelector):
 class Rule(AnnotationSelector):
     """Clicks where a mask is to be corrected, drawing where there is none or clicks did not do.
 
-    Where a pass found nothing on the frame nor around it, absence is asked about first.
+    Where a pass found nothing on the frame nor around it, absence is asked about first; a frame
+    that waits for its first pass is expected to have a mask by then.
 
     Three clicks cost 5.5 s and a mask 80 s, so clicks gain more per second while there
     is a mask worth correcting.
@@ -121,6 +122,8 @@ class Rule(AnnotationSelector):
         if choice.object not in state.masks.ids(choice.frame):
             if _likely_absent(state, choice):
                 return _choice("absent", state, choice, "nothing was found around here")
+            if _waits_for_a_pass(state, choice):
+                return _choice("clicks", state, choice, "a pass brings a mask to correct")
             return _choice("mask", state, choice, "there is no mask to correct: draw one")
         if choice.frame in in_doubt(state, choice.object):
             return _choice("mask", state, choice, "prompts did not do here: draw it")
@@ -138,13 +141,20 @@ class Rule(AnnotationSelector):
 
 def _likely_absent(state: LoopState, choice: FrameChoice) -> bool:
     """Whether a pass found nothing of the object on the frame, nor on those around it."""
-    if _predicted(state, choice) is None or not any(
-        choice.object in annotation.present for annotation in state.annotations.values()
-    ):
+    if _predicted(state, choice) is None or not _is_shown(state, choice.object):
         return False
     first, last = choice.frame - ABSENT_AROUND, choice.frame + ABSENT_AROUND
     around = range(max(first, 0), min(last, state.n_frames - 1) + 1)
     return not any(choice.object in state.masks.ids(frame) for frame in around)
+
+
+def _waits_for_a_pass(state: LoopState, choice: FrameChoice) -> bool:
+    """Whether nothing is known of the frame yet, and a pass has something to bring to it."""
+    return _predicted(state, choice) is None and _is_shown(state, choice.object)
+
+
+def _is_shown(state: LoopState, obj: int) -> bool:
+    return any(obj in annotation.present for annotation in state.annotations.values())
 
 
 def _predicted(state: LoopState, choice: FrameChoice) -> float | None:

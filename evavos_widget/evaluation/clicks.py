@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from evavos_widget.evaluation.sequences import (
 )
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.metrics import jaccard
-from evavos_widget.prompts import Prompts
+from evavos_widget.prompts import Prediction, Prompts
 from evavos_widget.robot.clicks import corrective_click
 
 __all__ = ["GOOD_START", "evaluate_clicks", "evaluate_second_object"]
@@ -58,6 +58,7 @@ def evaluate_clicks(
     frames_per_sequence: int = 10,
     seed: int = 0,
     propagator: str = "compact",
+    alone: bool = False,
     report: Report = print,
 ) -> dict[str, Any]:
     """Correct masks with simulated clicks and score them after each click.
@@ -76,6 +77,9 @@ def evaluate_clicks(
     seed : int
     propagator : str
         Makes the masks that ``start='propagated'`` starts from.
+    alone : bool
+        Score what the predictor says, without what a correction does for certain
+        (`corrections.as_told`).
     report : callable
         Told one line per sequence.
 
@@ -127,6 +131,7 @@ def evaluate_clicks(
                     None if soft is None else soft[frame][column],
                     clicks,
                     (name, frame),
+                    _alone if alone else as_told,
                 )
                 rows.append(iou[: clicks + 1])
                 times += spent
@@ -146,6 +151,7 @@ def evaluate_clicks(
         "clicks": clicks,
         "frames_per_sequence": frames_per_sequence,
         "seed": seed,
+        "alone": alone,
         "n": len(every),
         "noc": {iou: float(np.mean(counts)) for iou, counts in needed.items()},
         "iou_after_clicks": every.mean(axis=0).tolist(),
@@ -175,6 +181,7 @@ def _click_through(
     probabilities: np.ndarray | None,
     n: int,
     key: tuple[str, int],
+    told: Callable[[Prediction, Prompts], Prediction],
 ) -> tuple[list[float], list[float]]:
     """IoU before any click and after each, and the seconds of each.
 
@@ -194,10 +201,15 @@ def _click_through(
                 clicks=tuple(clicks), previous_mask=previous, previous_probabilities=probabilities
             )
             begin = time.perf_counter()
-            mask = as_told(engine.predict(image, prompts, key=key), prompts).mask
+            mask = told(engine.predict(image, prompts, key=key), prompts).mask
             spent.append(time.perf_counter() - begin)
         iou.append(jaccard(mask, truth))
     return iou, spent
+
+
+def _alone(prediction: Prediction, prompts: Prompts) -> Prediction:
+    """What the predictor says, in the place of `as_told`."""
+    return prediction
 
 
 def _part(rows: np.ndarray) -> dict[str, Any]:
@@ -211,6 +223,7 @@ def evaluate_second_object(
     predictor: str | MaskPredictor,
     *,
     frames: Sequence[int] | None = None,
+    alone: bool = False,
     report: Report = print,
 ) -> dict[str, Any]:
     """One negative click in the middle of a second object that a mask wrongly holds.
@@ -220,7 +233,7 @@ def evaluate_second_object(
 
     Parameters
     ----------
-    root, names, predictor, report : as for `evaluate_clicks`
+    root, names, predictor, alone, report : as for `evaluate_clicks`
     frames : sequence of int, optional
         By default every twentieth.
 
@@ -232,6 +245,7 @@ def evaluate_second_object(
         or more; and the options.
     """
     engine: MaskPredictor = engines.create("predictor", predictor)
+    told = _alone if alone else as_told
     every: list[tuple[float, float]] = []
     for name in names:
         sequence = open_sequence(root, name)
@@ -249,7 +263,7 @@ def evaluate_second_object(
                 assert click is not None
                 prompts = Prompts(clicks=(click,), previous_mask=first | second)
                 predicted = engine.predict(sequence.video.frame(frame), prompts, key=(name, frame))
-                mask = as_told(predicted, prompts).mask
+                mask = told(predicted, prompts).mask
                 rows.append((1 - float(mask[second].mean()), float(mask[first].mean())))
         sequence.video.close()
         if rows:
@@ -265,6 +279,7 @@ def evaluate_second_object(
     return {
         "predictor": predictor if isinstance(predictor, str) else predictor.name,
         "start": "second-object",
+        "alone": alone,
         "pairs": len(shares),
         "removed": float(np.median(shares[:, 0])),
         "kept": float(np.median(shares[:, 1])),
