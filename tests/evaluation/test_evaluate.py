@@ -5,12 +5,14 @@ import json
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from evavos_widget.cli import main
-from evavos_widget.evaluation.clicks import evaluate_clicks
+from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 from evavos_widget.evaluation.propagation import evaluate_propagation
 from evavos_widget.evaluation.sequences import spread
 from evavos_widget.metrics import jaccard
+from evavos_widget.prompts import Prediction
 from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 6, 48, 64
@@ -72,6 +74,14 @@ class TestPropagation:
         assert result["mean"] == {"j": 1.0, "f": 1.0, "jf": 1.0}
 
 
+class Stubborn(Disks):
+    """Leaves every mask as it was."""
+
+    def predict(self, image, prompts, *, key=None):
+        mask = prompts.previous_mask
+        return Prediction(mask, mask.astype(np.float32), 0.5)
+
+
 class TestClicks:
     def test_first_value_is_the_start(self, data):
         result = evaluate_clicks(data, ["still"], Disks(), clicks=3, report=quiet)
@@ -94,6 +104,19 @@ class TestClicks:
             for s in (0, 0)
         ]
         assert runs[0] == runs[1]
+
+    def test_a_predictor_alone_is_without_what_a_click_does_for_certain(self, tmp_path):
+        masks = np.zeros((H, W), np.uint8)
+        masks[4:24, 4:24], masks[20:44, 36:60] = 1, 2
+        for kind, name in (("JPEGImages", "00000.jpg"), ("Annotations", "00000.png")):
+            (tmp_path / kind / "two").mkdir(parents=True)
+            Image.fromarray(masks).save(tmp_path / kind / "two" / name)
+        told, alone = (
+            evaluate_second_object(tmp_path, ["two"], Stubborn(), alone=alone, report=quiet)
+            for alone in (False, True)
+        )
+        assert (told["pairs"], told["removed"], told["kept"]) == (2, 1.0, 1.0)
+        assert (alone["pairs"], alone["removed"], alone["kept"]) == (2, 0.0, 1.0)
 
     def test_unknown_start_is_named(self, data):
         with pytest.raises(ValueError, match="middle"):
