@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from evavos_widget.session import Session
+from evavos_widget.sources import QUALITY_OF_NOTHING
 from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 20, 24, 32
@@ -67,6 +68,15 @@ def test_before_it_appeared_absence_is_asked_about_at_its_own_cost(start):
     assert {s.seconds for s in before} == {session.costs.seconds("absent")}
     assert session.costs.seconds("absent") < session.costs.seconds("clicks")
     assert {s.kind for s in asked if s.frame > APPEARS} <= {"clicks"}
+
+
+def test_an_empty_mask_is_no_good_one(start):
+    session = start()
+    session.propagate()
+    found, nothing = session.quality[APPEARS + 1, 1], session.quality[: APPEARS - 1, 1]
+    assert set(nothing) == {QUALITY_OF_NOTHING}
+    assert found > QUALITY_OF_NOTHING
+    assert session.curve[-1].predicted == pytest.approx(np.nanmean(session.quality))
 
 
 def test_before_a_pass_no_mask_is_to_be_drawn_where_one_may_come(start):

@@ -144,6 +144,13 @@ def test_what_is_shown_is_saved(open_curves, tmp_path: Path):
     assert float(rows[0]["low"]) < float(rows[0]["jf"]) < float(rows[0]["high"])
 
 
+def test_what_is_finished_shows_no_progress_and_nothing_to_stop(open_curves):
+    page = open_curves()
+    expect(page.locator(".evc-name")).to_have_count(5)
+    expect(page.locator(".evc-run, .ev-progress")).to_have_count(0)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
 def test_a_run_is_shown_stopped_and_taken_up(open_curves):
     page = open_curves(phase="running")
     run = page.locator(".evc-run")
@@ -183,6 +190,7 @@ def test_the_tutorial_runs_in_jupyterlab(open_notebook):
         expect(shown).to_have_attribute("data-evavos-ready", "true")
         expect(shown.locator(".evc-name")).to_have_count(lines)
     expect(run.locator(".evc-run")).to_contain_text("Finished, 8 loops")
+    expect(finished.locator(".evc-run")).to_have_count(0)
     expect(run.get_by_label("target")).to_have_value("0.9")
     run.scroll_into_view_if_needed()
     box = run.locator(".evc-plot").bounding_box()

@@ -442,7 +442,7 @@ def test_a_commit_that_takes_from_another_object_is_decided_by_one_key(open_anno
         dab(annotator)
         press(annotator, "Enter")
         asked = annotator.root.locator(".ev-asked")
-        annotator.expect(asked).to_contain_text("from object 1")
+        annotator.expect(asked).to_have_text(re.compile(r"^Takes \d+ pixels from object 1$"))
         keys = annotator.root.locator(".ev-asked ~ .ev-button .ev-key:visible")
         annotator.expect(keys).to_have_text(["Enter", "Shift+Enter"])
         assert axe_violations(annotator.page) == []
@@ -723,6 +723,9 @@ def test_the_card_gives_way_to_the_hand(open_annotator):
     annotator.phase("idle")
     annotator.expect(card).to_contain_text("three clicks")
     annotator.expect(now).to_contain_text("0.")
+    for place in (card, now):
+        explained = place.get_by_text("predicted J&F")
+        annotator.expect(explained).to_have_attribute("title", re.compile("overlaps.*outlines"))
     dab(annotator)
     annotator.expect(card).to_contain_text("not saved yet")
     annotator.expect(card).not_to_contain_text("three clicks")
