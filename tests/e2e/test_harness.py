@@ -573,6 +573,7 @@ def activate(annotator: Annotator, obj: int) -> None:
         (940, 9, (854, 480)),
         (1200, 2, (854, 480)),
         (800, 2, (854, 480)),
+        (843, 1, (432, 240)),
         (800, 2, (1920, 800)),
         (900, 2, (480, 854)),
     ],
@@ -580,7 +581,19 @@ def activate(annotator: Annotator, obj: int) -> None:
 def test_the_curve_is_in_sight_without_scrolling(open_annotator, width, objects, size):
     annotator = open_annotator(width=width, objects=objects, w=size[0], h=size[1])
     annotator.page.set_viewport_size({"width": 1280, "height": 900})
+    annotator.page.evaluate(
+        """() => {
+            const { kernel } = harness;
+            const suggest = kernel.suggest.bind(kernel);
+            const reason = "30 frames from anything you annotated; clicks gain most per second";
+            kernel.suggest = (rank) => {
+                const suggestion = suggest(rank);
+                return suggestion && { ...suggestion, reason };
+            };
+        }"""
+    )
     draw_a_curve(annotator)
+    annotator.expect(annotator.root.locator(".ev-next")).to_contain_text("gain most per second")
     side = annotator.root.locator(".ev-side")
     for part in (".ev-chart", ".ev-legend-predicted"):
         annotator.expect(annotator.root.locator(part)).to_be_in_viewport(ratio=1)
