@@ -21,6 +21,7 @@ AGENTS = ("collect", "qnet", "policy", "ivosw", "joint", "evaluate")
 
 TRAININGS = {
     "compact": "evavos_widget.training.compact",
+    "dynamite": "evavos_widget.training.dynamite",
     "stcn-points": "evavos_widget.training.stcn",
     **dict.fromkeys(AGENTS, "evavos_widget.training.agents.command"),
 }

@@ -1,4 +1,4 @@
-"""Weights of the compact network in a file, and the network ready to be used."""
+"""Weights of the compact networks in a file, and what makes a network ready to be used."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.files import replacing
 from evavos_widget.networks.compact import CompactConfig, CompactNet
 
-__all__ = ["fold_normalisation", "load_weights", "save_weights"]
+__all__ = [
+    "fold_normalisation",
+    "load_weights",
+    "read_state",
+    "save_weights",
+    "take_state",
+    "write_state",
+]
 
 FORMAT = "evavos-compact-2"
 """Written into every file; another number where old files no longer fit the network."""
@@ -31,19 +38,7 @@ def save_weights(network: CompactNet, path: Path, notes: Mapping[str, str] | Non
     notes : mapping of str to str, optional
         Kept with the weights.
     """
-    from safetensors.torch import save
-
-    state = {
-        name: value.detach()
-        .cpu()
-        .to(torch.float16 if value.ndim > 1 else torch.float32)
-        .contiguous()
-        for name, value in network.state_dict().items()
-        if value.is_floating_point()
-    }
-    about = {**(notes or {}), "format": FORMAT, "config": json.dumps(asdict(network.config))}
-    with replacing(path) as new:
-        new.write_bytes(save(state, about))
+    write_state(network, path, {**(notes or {}), "config": json.dumps(asdict(network.config))}, FORMAT)
 
 
 def load_weights(path: Path) -> CompactNet:
@@ -54,29 +49,94 @@ def load_weights(path: Path) -> CompactNet:
     WeightsError
         The file is damaged, or of something else.
     """
+    about, state = read_state(path, FORMAT, "the compact network")
+    config = json.loads(about["config"])
+    with torch.device("meta"):  # Numbers that are replaced at once need not be drawn first.
+        network = CompactNet(CompactConfig(**{**config, "stages": tuple(config["stages"])}))
+    take_state(network, state, path, "the compact network")
+    return network
+
+
+def write_state(network: nn.Module, path: Path, about: Mapping[str, str], form: str) -> None:
+    """Write what a network learned: matrices in half precision, the rest in single.
+
+    Parameters
+    ----------
+    network : Module
+    path : Path
+    about : mapping of str to str
+        Kept with the weights.
+    form : str
+        Names the format.
+    """
+    from safetensors.torch import save
+
+    state = {
+        name: value.detach()
+        .cpu()
+        .to(torch.float16 if value.ndim > 1 else torch.float32)
+        .contiguous()
+        for name, value in network.state_dict().items()
+        if value.is_floating_point()
+    }
+    with replacing(path) as new:
+        new.write_bytes(save(state, {**about, "format": form}))
+
+
+def read_state(path: Path, form: str, what: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What `write_state` wrote: notes, and tensors in single precision.
+
+    Parameters
+    ----------
+    path : Path
+    form : str
+        Names the format that the file must have.
+    what : str
+        What should be in it, for the message.
+
+    Raises
+    ------
+    WeightsError
+        The file is damaged, or of something else.
+    """
     from safetensors import SafetensorError, safe_open
 
-    wrong = f"{path} does not hold the compact network; train or download it again"
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise WeightsError(f"{wrong} ({error}).") from error
-    if about.get("format") != FORMAT:
-        raise WeightsError(f"{wrong} (its format is {about.get('format')!r}, not {FORMAT!r}).")
-    config = json.loads(about["config"])
-    with torch.device("meta"):  # Numbers that are replaced at once need not be drawn first.
-        network = CompactNet(CompactConfig(**{**config, "stages": tuple(config["stages"])}))
+        raise WeightsError(f"{_wrong(path, what)} ({error}).") from error
+    if about.get("format") != form:
+        raise WeightsError(
+            f"{_wrong(path, what)} (its format is {about.get('format')!r}, not {form!r})."
+        )
+    return about, state
+
+
+def take_state(network: nn.Module, state: Mapping[str, Tensor], path: Path, what: str) -> None:
+    """Put the tensors of a file into a network, and set it to evaluation.
+
+    Raises
+    ------
+    WeightsError
+        There are others than the network has.
+    """
     own = {name for name, value in network.state_dict().items() if value.is_floating_point()}
     if own != set(state):
-        raise WeightsError(f"{wrong} (it lacks or adds {sorted(own ^ set(state))[0]!r}).")
+        raise WeightsError(
+            f"{_wrong(path, what)} (it lacks or adds {sorted(own ^ set(state))[0]!r})."
+        )
     counted = {name: torch.tensor(0) for name in network.state_dict().keys() - own}
     network.load_state_dict({**state, **counted}, assign=True)
-    return network.eval()
+    network.eval()
 
 
-def _single(value: torch.Tensor) -> torch.Tensor:
+def _wrong(path: Path, what: str) -> str:
+    return f"{path} does not hold {what}; train or download it again"
+
+
+def _single(value: Tensor) -> Tensor:
     """In single precision, and laid out as processors convolve fastest: one copy for both."""
     layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
     return value.to(torch.float32, memory_format=layout)
