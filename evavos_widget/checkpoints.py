@@ -69,8 +69,8 @@ class Download:
         Its name in the folder of downloaded weights.
     url : str
         Where it is published.
-    size : int
-        In bytes, as the publisher shows it; for people.
+    size : int or None
+        In bytes, as the publisher shows it; for people. None where nobody does.
     sha256 : str or None
         In hexadecimal. None where the publisher gives none: then that of the first download
         is recorded, and from then on the file must have it.
@@ -82,7 +82,7 @@ class Download:
 
     file: str
     url: str
-    size: int
+    size: int | None
     sha256: str | None
     licence: str
     trained: str
@@ -119,6 +119,8 @@ _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything/"
 _SA1B = "SA-1B (Kirillov et al. 2023)"
 _CUTIE = "https://github.com/hkchengrex/Cutie/releases/download/v1.0/"
+_RANA = "MIT (the authors' repository, amitrana001/DynaMITe)"
+_COCO_LVIS = "COCO and LVIS (Rana et al. 2023)"
 _MEGA = "static images, YouTube-VOS, DAVIS, MOSE, OVIS and BURST (Cheng et al. 2024)"
 _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 
@@ -209,6 +211,22 @@ DOWNLOADS: Mapping[str, Download] = {
         None,
         "Apache-2.0",
         _SA1B,
+    ),
+    "dynamite:swin-tiny": Download(
+        "dynamite_swin_tiny.pth",
+        _DRIVE + "14zxbez6JINGQmSo6Vra4S94rwug7JpWK",
+        None,
+        None,
+        _RANA,
+        _COCO_LVIS,
+    ),
+    "dynamite:resnet50": Download(
+        "dynamite_resnet50.pth",
+        _DRIVE + "1uJkKR7FB6I291-94ToW6hjXtiOmdOfeP",
+        None,
+        None,
+        _RANA,
+        _COCO_LVIS,
     ),
     "cutie:base": Download(
         "cutie-base-mega.pth",
@@ -415,7 +433,7 @@ def _wrong_size(name: str, path: Path) -> str | None:
     """What is wrong with a file whose hash nobody gave, so that its hash must not be recorded."""
     entry = DOWNLOADS[name]
     size = path.stat().st_size
-    if abs(size / entry.size - 1) < SIZE_TOLERANCE:
+    if entry.size is None or abs(size / entry.size - 1) < SIZE_TOLERANCE:
         return None
     return (
         f"{size} bytes for the weights {path.name}, not about {entry.size}; get them from "

@@ -560,8 +560,9 @@ def _models_list(args: argparse.Namespace) -> None:
         print(f"{name:15s} comes with the package; {entry.licence}")
     for name, entry in {**DOWNLOADS, **HUB}.items():
         there = "here" if place(name).exists() else "not here"
+        size = "of unknown size" if entry.size is None else f"{entry.size / 1e6:.1f} MB"
         print(
-            f"{name:15s} {there}, {entry.size / 1e6:.1f} MB; {entry.licence}; "
+            f"{name:15s} {there}, {size}; {entry.licence}; "
             f"trained on {entry.trained}\n{'':15s} {entry.url}\n"
             f"{'':15s} SHA-256 {expected_sha256(name) or 'recorded at the first download'}"
         )

@@ -144,6 +144,7 @@ _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "repeatable": (lambda v: isinstance(v, bool), "True or False"),
     "quality_weights": (partial(_are_numbers, 3), "three finite numbers"),
     "merge": (lambda v: v in MERGES, f"one of {', '.join(map(repr, MERGES))}"),
+    "together": (lambda v: isinstance(v, bool), "True or False"),
     "trust_weights": (partial(_are_numbers, 4), "four finite numbers"),
     "accepts": (
         lambda v: isinstance(v, (set, frozenset)) and bool(v) and v <= ANNOTATION_TYPES.keys(),

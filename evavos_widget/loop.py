@@ -283,6 +283,10 @@ class MaskPredictor(Stage, Protocol):
     trust_weights: tuple[float, float, float, float] = TRUST_WEIGHTS
     """What its score says of the IoU with the truth, see `probabilities.TRUST_WEIGHTS`."""
 
+    together: bool = False
+    """Whether `predict_together` answers several objects at once, so that what is said of one
+    matters to the masks of the others."""
+
     @abstractmethod
     def predict(
         self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
@@ -298,6 +302,26 @@ class MaskPredictor(Stage, Protocol):
             Names the image, so that what depends on it alone can be cached.
         """
         ...
+
+    def predict_together(
+        self, image: np.ndarray, prompts: Mapping[int, Prompts], *, key: Hashable | None = None
+    ) -> Mapping[int, Prediction]:
+        """The masks of several objects of one image; by default one by one, with `predict`.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 array, RGB, read-only
+        prompts : mapping of object -> Prompts
+            All prompts so far of each; the result depends on nothing else, nor on their order.
+        key : hashable, optional
+            As for `predict`.
+
+        Returns
+        -------
+        mapping of object -> Prediction
+            Of the same objects. One object alone has the mask that `predict` gives it.
+        """
+        return {obj: self.predict(image, given, key=key) for obj, given in prompts.items()}
 
     def prepare(self, image: Callable[[], np.ndarray], key: Hashable) -> None:
         """Begin with an image on which prompts are to be expected; returns at once.

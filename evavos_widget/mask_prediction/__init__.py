@@ -7,6 +7,7 @@ __all__ = ["ENGINES", "FALLBACK"]
 ENGINES = {
     "classical": "classical:ClassicalPredictor",
     "compact": "compact:CompactPredictor",
+    "dynamite": "dynamite:DynamitePredictor",
     "sam": "sam:SamPredictor",
     "sam2": "sam2:Sam2Predictor",
 }

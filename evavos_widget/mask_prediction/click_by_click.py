@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import MaskPredictor
+from evavos_widget.mask_prediction.embeddings import Embeddings
 from evavos_widget.mask_prediction.pixels import checked, clicks_along, start_of
 from evavos_widget.mask_prediction.replay import replayed
-from evavos_widget.networks.devices import out_of_memory
 from evavos_widget.prompts import Box, Prediction, Prompts
 
 __all__ = ["CACHE_BYTES", "CERTAIN", "Answer", "ClickByClick", "log_odds"]
@@ -28,9 +25,6 @@ CACHE_BYTES = 256 * 2**20
 CERTAIN = 8.0
 """Log odds at which a mask that is to be corrected is cut off: what the models themselves give
 for pixels well inside or outside."""
-
-AHEAD = 3
-"""How many images may wait to be embedded ahead: those of all frames suggested at once."""
 
 SPACING = 32.0
 """A scribble counts as a click every so many pixels."""
@@ -82,9 +76,7 @@ class ClickByClick(MaskPredictor):
     def __init__(self, device: str, cache_bytes: int) -> None:
         self.device = device
         self._cache = ByteBoundedCache(cache_bytes)
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-ahead")
-        self._coming: dict[Hashable, Future[Any]] = {}
-        self._lock = threading.Lock()
+        self._embeddings = Embeddings(self.name, lambda image: self._embed(image), self._cache)
 
     @abstractmethod
     def _embed(self, image: np.ndarray) -> Any:
@@ -114,24 +106,9 @@ class ClickByClick(MaskPredictor):
             Returns the (H, W, 3) uint8 RGB image.
         key : hashable
             What `predict` will be given with it. Of the images that wait to be embedded only
-            the `AHEAD` that were named last are.
+            those that were named last are, see `Embeddings`.
         """
-        if self._cache.peek(key) is not None:
-            return
-        with self._lock:
-            if key in self._coming:
-                return
-            waiting = [future for future in self._coming.values() if not future.running()]
-            coming = self._coming[key] = self._ahead.submit(
-                lambda: self._cache.get(key, lambda: self._embedded(checked(image())))
-            )
-        for future in waiting[: max(0, len(waiting) + 1 - AHEAD)]:
-            future.cancel()
-        coming.add_done_callback(lambda _: self._forget(key))
-
-    def _forget(self, key: Hashable) -> None:
-        with self._lock:
-            self._coming.pop(key, None)
+        self._embeddings.prepare(image, key)
 
     def predict(
         self, image: np.ndarray, prompts: Prompts, *, key: Hashable | None = None
@@ -170,7 +147,7 @@ class ClickByClick(MaskPredictor):
         points += [(c.x, c.y, 1 if c.positive else -1) for c in prompts.clicks]
         if not points and prompts.box is None:
             return Prediction(start > 0.5, start, 0.0)
-        embedding = self._embedding(image, key)
+        embedding = self._embeddings.get(image, key)
         low = self._low(start, embedding) if (start > 0.5).any() else None
         digest = hashlib.blake2b(digest_size=16)
         digest.update(repr((prompts.box, None if low is None else low.tobytes())).encode())
@@ -202,33 +179,6 @@ class ClickByClick(MaskPredictor):
         places = np.array([[x, y] for x, y, _ in points]) if points else None
         signs = np.array([sign > 0 for _, _, sign in points]) if points else None
         return self._ask(embedding, places, signs, box, low)
-
-    def _embedding(self, image: np.ndarray, key: Hashable | None) -> Any:
-        if key is None:
-            return self._embedded(image)
-        with self._lock:
-            coming = self._coming.get(key)
-        if coming is not None and not coming.cancel():
-            return coming.result()
-        return self._cache.get(key, lambda: self._embedded(image))
-
-    def _embedded(self, image: np.ndarray) -> Any:
-        """An embedding; where memory is short, without those that are kept."""
-        for attempt in (1, 2):
-            try:
-                return self._embed(image)
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                if attempt == 2:
-                    raise RuntimeError(
-                        f"there is not enough memory for {self.name!r} on pictures of "
-                        f"{image.shape[0]} x {image.shape[1]} pixels; name a smaller model, "
-                        "device='cpu', or the engine 'compact'."
-                    ) from error
-            self._cache.clear()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:

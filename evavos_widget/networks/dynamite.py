@@ -131,12 +131,8 @@ class Interaction(nn.Module):
         nn.init.xavier_uniform_(self.background)
         self.look = nn.ModuleList(_Attention(width, heads) for _ in range(config.layers))
         self.talk = nn.ModuleList(_Attention(width, heads) for _ in range(config.layers))
-        self.think = nn.ModuleList(
-            _FeedForward(width, config.hidden) for _ in range(config.layers)
-        )
-        self.answer = nn.ModuleList(
-            _Attention(width, heads) for _ in range(config.decoder_layers)
-        )
+        self.think = nn.ModuleList(_FeedForward(width, config.hidden) for _ in range(config.layers))
+        self.answer = nn.ModuleList(_Attention(width, heads) for _ in range(config.decoder_layers))
         self.settle = nn.ModuleList(
             _FeedForward(width, 2 * width) for _ in range(config.decoder_layers)
         )
@@ -169,7 +165,8 @@ class Interaction(nn.Module):
         owners = functional.pad(clicks.owners, (0, learned), value=BACKGROUND)
         # Those that fill the batch are neither looked at nor talked to.
         absent = owners == NOBODY if bool((owners == NOBODY).any()) else None
-        where = self.click_place + self.place(sine(clicks.places, self.config.width // 2))
+        encoded = sine(clicks.places, self.config.width // 2).to(self.background)
+        where = self.click_place + self.place(encoded)
         where = torch.cat([where, self.background_place.expand(n, -1, -1)], 1)
         queries = torch.cat(
             [described(scene.levels, clicks.places), self.background.expand(n, -1, -1)], 1
@@ -273,8 +270,9 @@ def sine(values: Tensor, channels: int) -> Tensor:
 
     Sines and cosines in turns, of angles from a full turn down to a ten-thousandth of it.
     """
-    steps = torch.arange(0, channels, 2, device=values.device, dtype=torch.float32) / channels
-    angles = 2 * math.pi * values.float()[..., None] / TEMPERATURE**steps
+    values = values.to(torch.promote_types(values.dtype, torch.float32))
+    steps = torch.arange(0, channels, 2, device=values.device, dtype=values.dtype) / channels
+    angles = 2 * math.pi * values[..., None] / TEMPERATURE**steps
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(-3)
 
 
@@ -282,8 +280,10 @@ def _grid(features: Tensor) -> Tensor:
     """Encodings of the places of a map, (1, h * w, width)."""
     height, width = features.shape[-2:]
     # In the manner of DETR: the last row and column are at 1, the first not at 0.
-    rows = torch.arange(1, height + 1, device=features.device) / (height + 1e-6)
-    columns = torch.arange(1, width + 1, device=features.device) / (width + 1e-6)
+    rows, columns = (
+        torch.arange(1, side + 1, device=features.device, dtype=features.dtype) / (side + 1e-6)
+        for side in (height, width)
+    )
     places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1)
     return sine(places, features.shape[1] // 2).flatten(0, 1)[None].to(features)
 

@@ -26,8 +26,8 @@ FORMAT = "evavos-dynamite-1"
 """Written into every file; another number where old files no longer fit the network."""
 
 ENCODER = "free"
-"""The weights whose encoder it was trained on, of `checkpoints.CHECKPOINTS`: those whose terms allow
-every use."""
+"""The weights whose encoder it was trained on, of `checkpoints.CHECKPOINTS`: those that may be used
+for anything."""
 
 SIZES = InteractionConfig(
     width=64, heads=4, layers=6, hidden=256, decoder_layers=1, backgrounds=4, times=20

@@ -35,6 +35,9 @@ SHORT, LONG = 800, 1333
 """Sides to which a picture is scaled: the shorter to the first, but the longer to no more than the
 second (detectron2's defaults, which the authors leave as they are)."""
 
+SIZES = InteractionConfig()
+"""As published, which are the defaults."""
+
 Widths = tuple[int, int, int, int]
 
 
@@ -97,7 +100,7 @@ class PublishedDynamite(nn.Module):
     def __init__(
         self,
         backbone: str = "swin-tiny",
-        config: InteractionConfig = InteractionConfig(),
+        config: InteractionConfig = SIZES,
         pixel_layers: int = 6,
     ) -> None:
         super().__init__()
@@ -122,7 +125,7 @@ class PublishedDynamite(nn.Module):
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width to which a picture is scaled before it is looked at."""
         scale = min(SHORT / min(height, width), LONG / max(height, width))
-        return max(1, round(scale * height)), max(1, round(scale * width))
+        return max(1, int(scale * height + 0.5)), max(1, int(scale * width + 0.5))
 
     def encode(self, image: Tensor) -> Scene:
         """What is known of pictures, filled up below and on the right to multiples of 32.
@@ -198,8 +201,10 @@ WITHIN = {
     | {"linear1.": "fc1.", "linear2.": "fc2."},
     "backbone.swin": {"norm1.": "layernorm_before.", "norm2.": "layernorm_after."}
     | {"attn.proj.": "attention.o_proj."}
-    | {"attn.relative_position_bias_table": "attention.relative_position_bias."
-       "relative_position_bias_table"},
+    | {
+        "attn.relative_position_bias_table": "attention.relative_position_bias."
+        "relative_position_bias_table"
+    },
 }
 """By part, what the layers are called within a block of it, in a file and here."""
 
@@ -268,7 +273,10 @@ def _ours(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """A published state as `PublishedDynamite` takes it."""
     known = network.state_dict()
     taken = {n: torch.zeros_like(v) for n, v in known.items() if n.endswith("num_batches_tracked")}
-    fixed = {n: v for n, v in known.items() if n.endswith("relative_position_index")}
+    # Tables that follow from sizes, and a normalisation of Swin that no level goes through.
+    fixed = {
+        n: v for n, v in known.items() if n.endswith("position_index") or "swin.layernorm." in n
+    }
     for name, value in state.items():
         if name.rpartition(".")[2] not in UNUSED:
             for ours, part in _parts(name, value.float()):

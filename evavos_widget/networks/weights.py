@@ -38,7 +38,9 @@ def save_weights(network: CompactNet, path: Path, notes: Mapping[str, str] | Non
     notes : mapping of str to str, optional
         Kept with the weights.
     """
-    write_state(network, path, {**(notes or {}), "config": json.dumps(asdict(network.config))}, FORMAT)
+    write_state(
+        network, path, {**(notes or {}), "config": json.dumps(asdict(network.config))}, FORMAT
+    )
 
 
 def load_weights(path: Path) -> CompactNet:

@@ -21,7 +21,8 @@ from segment_anything.modeling import (
 from evavos_widget import engines
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.mask_prediction import sam as module
-from evavos_widget.mask_prediction.click_by_click import AHEAD, Answer
+from evavos_widget.mask_prediction.click_by_click import Answer
+from evavos_widget.mask_prediction.embeddings import AHEAD
 from evavos_widget.mask_prediction.sam import SamPredictor
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
 from evavos_widget.testing import check_predictor
