@@ -108,7 +108,17 @@ def _parser() -> argparse.ArgumentParser:
     quality.set_defaults(run=_evaluate_quality)
 
     clicks = what.add_parser("clicks", parents=[data], help="simulated corrective clicks")
-    clicks.add_argument("--predictor", default="compact", help="a name, or package.module:Class")
+    clicks.add_argument(
+        "--predictor",
+        nargs="+",
+        default=["compact"],
+        help="a name, or package.module:Class; with --together several, compared with the first",
+    )
+    clicks.add_argument(
+        "--together",
+        action="store_true",
+        help="all objects of a frame, from nothing, one by one and together",
+    )
     clicks.add_argument("--clicks", type=int, default=10, metavar="N")
     clicks.add_argument(
         "--start", choices=["empty", "propagated", "second-object"], default="empty"
@@ -467,8 +477,14 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
     from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 
     names = read_sequence_names(args.sequences, args.data)
+    if args.together:
+        _evaluate_together(args, names)
+        return
+    if len(args.predictor) > 1:
+        raise ValueError("several predictors are compared with --together; give one, or that.")
+    (predictor,) = args.predictor
     if args.start == "second-object":
-        result = evaluate_second_object(args.data, names, args.predictor, alone=args.alone)
+        result = evaluate_second_object(args.data, names, predictor, alone=args.alone)
         print(
             f"one negative click, {result['pairs']} pairs: {result['removed']:.3f} of the second "
             f"object removed and {result['kept']:.3f} of the first kept (medians); as meant in "
@@ -479,7 +495,7 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
     result = evaluate_clicks(
         args.data,
         names,
-        args.predictor,
+        predictor,
         clicks=args.clicks,
         start=args.start,
         frames_per_sequence=args.frames_per_sequence,
@@ -497,6 +513,34 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
             print(f"{label:24s} {values}  (n = {part['n']})")
     noc = "  ".join(f"NoC@{iou} {n:.2f}" for iou, n in result["noc"].items())
     print(f"{noc}  (at most 20)  {result['ms_per_click']:.0f} ms per click")
+    _write(result, args.json)
+
+
+def _evaluate_together(args: argparse.Namespace, names: Sequence[str]) -> None:
+    from evavos_widget.evaluation.together import NOC_IOU, evaluate_together
+
+    result = evaluate_together(
+        args.data,
+        names,
+        args.predictor,
+        clicks=args.clicks,
+        frames_per_sequence=args.frames_per_sequence,
+        seed=args.seed,
+    )
+    n = result["clicks"]
+    shown = sorted({1, min(3, n), n})
+    print(f"{result['frames']} frames, {result['objects']} objects; means and 95 % intervals")
+    for row, found in result["rows"].items():
+        ious = "  ".join(
+            f"IoU@{k} {found['iou_after_clicks'][k - 1]:.3f}"
+            f"{_plus_minus(found['iou_interval'][k - 1])}"
+            for k in shown
+        )
+        print(
+            f"{row:32s} {ious}  NoC@{100 * NOC_IOU:.0f} {found['noc']:.2f}"
+            f"{_plus_minus(found['noc_interval'])}  apart {found['apart']:+.3f}"
+            f"{_plus_minus(found['apart_interval'])}  {found['ms_per_click']:.0f} ms per click"
+        )
     _write(result, args.json)
 
 

@@ -33,6 +33,10 @@ PROMISES = Promises(
         "no-memory": "the result depends on the image and the prompts alone, not on earlier calls",
         "keys-name-images": "with a key the result is the same as without",
         "preparing-changes-nothing": "after prepare the result is the same as without",
+        "answers-together": "predict_together answers for the objects it is asked for, in any "
+        "order, and for one alone as predict does",
+        "together-means-together": "where `together` is true, no pixel is in two masks, and what "
+        "is said of one object matters to another",
         "gives-for-keeps": "what was returned is not changed afterwards",
         "deterministic": "the same image and prompts give the same mask to the bit",
     },
@@ -66,6 +70,12 @@ def _predict(
     found = engine.predict(image, prompts, key=key)
     if not all(map(np.array_equal, arrays, before)):
         fail("leaves-input-alone", "the previous mask or a scribble is another now.")
+    _sound(found, image)
+    return found
+
+
+def _sound(found: Any, image: np.ndarray) -> None:
+    """What holds for every prediction."""
     if not isinstance(found, Prediction):
         fail("gives-a-prediction", f"it returned a {type(found).__name__}.")
     shape = image.shape[:2]
@@ -85,7 +95,6 @@ def _predict(
         fail("gives-a-prediction", f"its score is {found.score}.")
     if (found.mask != (soft > 0.5))[soft != 0.5].any():
         fail("mask-is-where-probable", "they disagree on a pixel.")
-    return found
 
 
 def _image(scene: Scene, frame: int = 0) -> np.ndarray:
@@ -198,6 +207,38 @@ def _keys(make: Make) -> None:
                     fail("keys-name-images", f"frame {frame} has another mask with its key.")
             if not _equal(_predict(prepared, image, prompts, key), expected):
                 fail("preparing-changes-nothing", f"frame {frame} has another mask.")
+
+
+@PROMISES.scene("answers-together")
+def _together(make: Make) -> None:
+    scene, engine = Scene(1), make()
+    image = _image(scene)
+    if "clicks" not in engine.accepts:
+        return
+    where = {7: _middle(scene), 3: (3.0, scene.video.height / 2)}
+    asked = {obj: Prompts((Click(x, y),)) for obj, (x, y) in where.items()}
+    found = engine.predict_together(image, asked)
+    again = engine.predict_together(image, {obj: asked[obj] for obj in sorted(asked)})
+    kept = engine.predict_together(image, asked, key=(scene.video.token, 0))
+    for answer in (found, again, kept):
+        if set(answer) != set(asked):
+            fail("answers-together", f"it answers for {sorted(answer)}, not {sorted(asked)}.")
+        for obj in asked:
+            _sound(answer[obj], image)
+            if not _equal(answer[obj], found[obj]):
+                fail("answers-together", "in another order, or with a key, it is another mask.")
+    alone = {obj: _predict(engine, image, prompts) for obj, prompts in asked.items()}
+    for obj, prompts in asked.items():
+        if not _equal(engine.predict_together(image, {obj: prompts})[obj], alone[obj]):
+            fail("answers-together", "for one object it is not what predict gives.")
+    if engine.predict_together(image, {}):
+        fail("answers-together", "for no object there is an answer.")
+    if not engine.together:
+        return
+    if (found[7].mask & found[3].mask).any():
+        fail("together-means-together", "a pixel is in both masks.")
+    if all(np.array_equal(found[o].probabilities, alone[o].probabilities) for o in asked):
+        fail("together-means-together", "each object is answered as if it were alone.")
 
 
 @PROMISES.scene("uses-what-it-accepts")

@@ -461,6 +461,38 @@ class DrawsLotsForScores(ChangedDisks):
         return replace(found, score=random.random())
 
 
+class LeavesOneOut(Disks):
+    def predict_together(self, image, prompts, *, key=None):
+        return dict(list(super().predict_together(image, prompts, key=key).items())[:1])
+
+
+class FirstComesFirst(Disks):
+    """What the first of the objects has, the others have not; but the first is whoever is named."""
+
+    def predict_together(self, image, prompts, *, key=None):
+        found, taken = {}, np.zeros(image.shape[:2], bool)
+        for number, (obj, given) in enumerate(prompts.items()):
+            mask = self.predict(image, given, key=key).mask & ~taken
+            mask[:3, :3] = number > 0
+            found[obj] = Prediction(mask, mask.astype(np.float32), 0.5)
+            taken |= mask
+        return found
+
+
+class AnotherWhenAlone(Disks):
+    def predict_together(self, image, prompts, *, key=None):
+        wide = type("Wide", (Disks,), {"radius": 9.0})()
+        return {obj: wide.predict(image, given, key=key) for obj, given in prompts.items()}
+
+
+class SaysTogether(Disks):
+    together = True
+
+
+class WideTogether(SaysTogether):
+    radius = 60.0
+
+
 class LaterPredictor(Disks):
     async def predict(self, image, prompts, *, key=None):
         await asyncio.sleep(0)
@@ -490,6 +522,11 @@ class LaterPredictor(Disks):
         (OneResult, "gives-for-keeps", "later call"),
         (DrawsLotsForScores, "deterministic", "another"),
         (LaterPredictor, "offers-all", "async"),
+        (LeavesOneOut, "answers-together", "it answers for [7]"),
+        (FirstComesFirst, "answers-together", "in another order"),
+        (AnotherWhenAlone, "answers-together", "not what predict gives"),
+        (SaysTogether, "together-means-together", "as if it were alone"),
+        (WideTogether, "together-means-together", "in both masks"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
