@@ -20,7 +20,7 @@ from evavos_widget.probabilities import predicted_trust
 from evavos_widget.prompts import Box, Click, Costs, Prediction, Prompts, Scribble
 from evavos_widget.session import checks
 from evavos_widget.session.events import Annotate, Event, pack_label_map
-from evavos_widget.session.state import merged_frames
+from evavos_widget.session.state import State, merged_frames
 from evavos_widget.session.view import SessionView
 
 __all__ = ["AnnotatedSession"]
@@ -103,8 +103,13 @@ class AnnotatedSession(SessionView):
         clicks: Sequence[Click | tuple[float, float, Any]] = (),
         box: Box | Sequence[float] | None = None,
         scribbles: Sequence[Scribble] = (),
+        alone: bool = False,
     ) -> Prediction:
         """A preview of one object's mask from prompts; nothing is stored.
+
+        A predictor that answers several objects together is told of those that are annotated on
+        this frame as well, each with its mask and its clicks there, unless it is to see this one
+        alone.
 
         Parameters
         ----------
@@ -113,6 +118,8 @@ class AnnotatedSession(SessionView):
             All clicks since the frame's current mask, in order.
         box : Box or (x0, y0, x1, y1), optional
         scribbles : sequence of Scribble
+        alone : bool
+            Leave the others out.
 
         Returns
         -------
@@ -134,9 +141,13 @@ class AnnotatedSession(SessionView):
             held=self._held_by_others(frame, obj),
         )
         prompts.validate(self.video.height, self.video.width)
-        prediction = self.predictor.predict(
-            self.video.frame(frame), prompts, key=(self.video.token, frame)
-        )
+        image, key = self.video.frame(frame), (self.video.token, frame)
+        others = self._others(state, frame, obj) if self.predictor.together and not alone else {}
+        if others:
+            together = self.predictor.predict_together(image, {**others, obj: prompts}, key=key)
+            prediction = together[obj]
+        else:
+            prediction = self.predictor.predict(image, prompts, key=key)
         prediction = as_told(prediction, prompts)
         before = self._before_the_last(frame, obj, prompts)
         quality = float(state.quality[obj][frame])
@@ -149,6 +160,20 @@ class AnnotatedSession(SessionView):
         self._scores[frame, obj] = (_digest(prediction.mask), trust)
         self._latest = (_prompted(frame, obj, prompts), prediction.mask)
         return prediction
+
+    def _others(self, state: State, frame: int, obj: int) -> dict[int, Prompts]:
+        """What is known of the other objects that are annotated on a frame."""
+        annotation = state.annotations.get(frame)
+        if annotation is None:
+            return {}
+        labels, others = annotation.labels, {}
+        for other in sorted(annotation.present - {obj}):
+            mask = labels == other
+            rounds = [r for r in state.rounds if frame in r.frames and other in r.objects]
+            clicks = tuple(click for r in rounds for click in r.clicks)
+            if mask.any():
+                others[other] = Prompts(clicks=clicks, previous_mask=mask)
+        return others
 
     def _before_the_last(self, frame: int, obj: int, prompts: Prompts) -> np.ndarray:
         """The mask that the last click was an answer to: of the clicks before, or on the frame."""

@@ -189,17 +189,20 @@ class AnnotatorController:
     def _preview(self, request: Request) -> Reply:
         fields = request.fields
         started = time.monotonic()
+        frame, obj = self._frame(request), fields.integer("object")
         prediction = self.session.predict(
-            self._frame(request),
-            fields.integer("object"),
+            frame,
+            obj,
             clicks=fields.clicks("clicks"),
             box=fields.box("box"),
             scribbles=fields.scribbles("scribbles"),
+            alone=fields.has("alone") and fields.flag("alone"),
         )
         runs = encode_runs(np.asarray(prediction.mask, dtype=np.uint8))
+        takes = _pixels_of(self._taken(frame, obj, prediction.mask))
         milliseconds = (time.monotonic() - started) * 1000
         return (
-            {"score": float(prediction.score), "ms": round(milliseconds, 1)},
+            {"score": float(prediction.score), "ms": round(milliseconds, 1), "takes": takes},
             [runs.astype("<u4").tobytes()],
         )
 
@@ -214,8 +217,7 @@ class AnnotatorController:
         taken = self._taken(frame, obj, mask) if others != "take" else None
         if taken is not None and taken.any():
             if others == "ask":
-                ids, pixels = np.unique(taken[taken > 0], return_counts=True)
-                takes = dict(zip(map(str, ids.tolist()), pixels.tolist(), strict=True))
+                takes = _pixels_of(taken)
                 return {"revision": self.session.revision, "saved": False, "takes": takes}, []
             mask &= taken == 0
             if not mask.any():
@@ -306,3 +308,11 @@ class AnnotatorController:
 
     def _frame(self, request: Request) -> int:
         return request.fields.frame("frame", self.session.video.n_frames)
+
+
+def _pixels_of(labels: np.ndarray | None) -> dict[str, int]:
+    """How many pixels each object has in a label map; JSON has texts for keys."""
+    if labels is None:
+        return {}
+    ids, pixels = np.unique(labels[labels > 0], return_counts=True)
+    return dict(zip(map(str, ids.tolist()), pixels.tolist(), strict=True))

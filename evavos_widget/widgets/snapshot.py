@@ -75,6 +75,7 @@ def capabilities(session: Session) -> dict[str, Any]:
     return {
         "predictor": session.predictor.name,
         "predictor_learned": session.predictor.learned,
+        "together": session.predictor.together,
         "propagator": session.propagator.name,
         "exports": list(FORMATS),
         "clicks": True,

@@ -197,7 +197,7 @@ export class FakeKernel {
           const body = JSON.stringify(request);
           const reply = await fetch(this.options.predictor, { method: "POST", body });
           const runs = new Uint8Array(await reply.arrayBuffer());
-          return { fields: { score: 0.87, ms: 0 }, buffers: [runs] };
+          return { fields: { score: 0.87, ms: 0, takes: {} }, buffers: [runs] };
         }
         const mask = this.predict(
           frame,
@@ -211,7 +211,8 @@ export class FakeKernel {
           request.box as number[],
         );
         await sleep(this.thinking);
-        return { fields: { score: 0.87, ms: this.thinking }, buffers: [bytes(encodeRuns(mask))] };
+        const fields = { score: 0.87, ms: this.thinking, takes: {} };
+        return { fields, buffers: [bytes(encodeRuns(mask))] };
       }
       case "mask.commit": {
         const runs = new Uint32Array(buffers[0].slice().buffer);
@@ -318,6 +319,7 @@ export class FakeKernel {
     return {
       predictor: this.options.learned ? "sam" : "classical",
       predictor_learned: this.options.learned,
+      together: false,
       propagator: "flow",
       exports: ["davis", "youtube-vos", "coco", "youtube-vis", "overlay", "numpy"],
       clicks: true,

@@ -127,6 +127,35 @@ def test_a_preview_changes_nothing(page, session):
     assert not session.annotations
 
 
+def test_a_preview_says_from_whom_it_takes_how_many(outlined, session):
+    session.add_object("second")
+    row, column = (int(n) for n in np.argwhere(session.masks[0] == 1)[0])
+    asked = {"frame": 0, "object": 2, "box": None}
+    content = outlined.ask("prompt.preview", clicks=[[column, row, 1]], **asked)
+    mask = session.predict(0, 2, clicks=[(column, row, True)]).mask
+    assert content["takes"] == {"1": int((mask & (session.masks[0] == 1)).sum())}
+    assert content["takes"]["1"] > 0
+    assert outlined.ask("prompt.preview", clicks=[[0, HEIGHT - 1, 1]], **asked)["takes"] == {}
+
+
+def test_a_predictor_is_asked_for_one_alone_where_the_page_says_so(
+    outlined, session, predictor, monkeypatch
+):
+    monkeypatch.setattr(predictor, "together", True)
+    session.add_object("second")
+    told = []
+
+    def together(image, prompts, *, key=None):
+        told.append(sorted(prompts))
+        return {obj: predictor.predict(image, given, key=key) for obj, given in prompts.items()}
+
+    monkeypatch.setattr(predictor, "predict_together", together)
+    for alone in ({}, {"alone": False}, {"alone": True}):
+        outlined.ask("prompt.preview", frame=0, object=2, clicks=[[9, 9, 1]], box=None, **alone)
+    assert told == [[1, 2], [1, 2]]
+    assert outlined.hello()["capabilities"]["together"] is True
+
+
 def test_scribbles_reach_the_predictor(page, predictor):
     page.ask("object.add", name=None)
     points = [[4, 5], [9.5, 5]]

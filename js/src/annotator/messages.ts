@@ -87,6 +87,8 @@ export interface State {
 export interface Capabilities {
   predictor: string;
   predictor_learned: boolean;
+  /** The predictor answers several objects of a frame together. */
+  together: boolean;
   propagator: string;
   exports: string[];
   clicks: boolean;
@@ -129,6 +131,8 @@ interface Requests extends Record<keyof typeof annotator.requests, object> {
     clicks: readonly Click[];
     box: Box | null;
     scribbles: readonly Scribble[];
+    /** Leave other objects out, where the predictor answers several together. */
+    alone: boolean;
   };
   "mask.commit": {
     frame: number;
@@ -167,7 +171,8 @@ interface Requests extends Record<keyof typeof annotator.requests, object> {
 
 interface Replies {
   "mask.get": { masks: MaskPlace[] };
-  "prompt.preview": { score: number; ms: number };
+  /** With the pixels that it takes from others, by object id. */
+  "prompt.preview": { score: number; ms: number; takes: Record<string, number> };
   /** Not saved where it would take pixels from others, by object id, and asks. */
   "mask.commit": { revision: number; saved: boolean; takes: Record<string, number> };
   "object.add": { object: number };

@@ -15,6 +15,8 @@ export function createStore() {
     playing: signal(false),
     /** Diameter in image pixels. */
     brushSize: signal(24),
+    /** Clicks are answered together with what other objects have on the frame, where that is possible. */
+    together: signal(true),
     /** Overlays are hidden while a key is held. */
     peeking: signal(false),
     /** The mask before is shown while a key is held. */

@@ -396,6 +396,39 @@ describe("the predictor's estimate", () => {
   });
 });
 
+describe("what a prediction takes from other objects", () => {
+  it("is told while it is shown as it was predicted", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(editor.drafts.takes.value).toEqual([]);
+    last("prompt.preview").answer({ score: 0.87, takes: { 2: 5 } }, encodeRuns(filled(1)));
+    await settle();
+    expect(editor.drafts.takes.value).toEqual([[2, 5]]);
+    await editor.click({ x: 3, y: 0 }, false);
+    last("prompt.preview").answer({ score: 0.87, takes: {} }, encodeRuns(filled(1)));
+    await settle();
+    expect(editor.drafts.takes.value).toEqual([]);
+    await editor.history.undo();
+    expect(editor.drafts.takes.value).toEqual([[2, 5]]);
+    dab(4, 2);
+    await settle();
+    expect(editor.drafts.takes.value).toEqual([]);
+  });
+});
+
+describe("answering objects together", () => {
+  it("asks the prompts in hand again when it is turned off", async () => {
+    editor.answerTogether(true);
+    expect(asked).toEqual([]);
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(last("prompt.preview").fields.alone).toBe(false);
+    editor.answerTogether(false);
+    expect(last("prompt.preview").fields).toMatchObject({ alone: true, clicks: [[1, 0, 1]] });
+    last("prompt.preview").answer({ score: 0.5, takes: {} }, encodeRuns(filled(2)));
+    await settle();
+    expect(editor.drafts.score.value).toBe(0.5);
+  });
+});
+
 describe("a locked object", () => {
   it("is not drawn on, and says why", async () => {
     objects.value = [object(1, true)];

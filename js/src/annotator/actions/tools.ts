@@ -36,6 +36,15 @@ export const TOOL_ACTIONS: readonly Action<App>[] = [
   tool("fill", "Fill", "g", () => true),
   tool("pick", "Pick", "v", () => true),
   {
+    id: "together",
+    group: "Tools",
+    label: "Answer clicks together with the other objects of the frame",
+    keys: ["Shift+a"],
+    run: (app) => app.editor.answerTogether(!app.store.together.value),
+    enabled: (app) => app.kernel.capabilities.value?.together ?? false,
+    pressed: (app) => app.store.together.value,
+  },
+  {
     id: "brush.smaller",
     group: "Tools",
     label: "Smaller brush",

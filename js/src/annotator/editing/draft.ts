@@ -34,6 +34,8 @@ interface Prompt {
   /** Binary mask predicted from all of them, once it has arrived, and what it is trusted. */
   predicted: Uint8Array | null;
   score: number | null;
+  /** Pixels that the mask takes from what others are annotated with, by object id. */
+  takes: Record<string, number>;
 }
 
 /** All that is drawn and said in a draft. */
@@ -157,6 +159,11 @@ export class Draft {
     return layers.length > 0 || path || this.motion ? null : (prompt?.score ?? null);
   }
 
+  /** What the mask takes from other objects, by id; nothing while none is shown as it was predicted. */
+  get takes(): Record<string, number> {
+    return this.score === null ? {} : (this.state.prompt?.takes ?? {});
+  }
+
   get canUndo(): boolean {
     return this.motion !== null || this.position > 0;
   }
@@ -174,7 +181,7 @@ export class Draft {
   takeUp(work: Work): void {
     const { clicks, box, scribbles, layers, path } = work;
     const prompts = clicks.length > 0 || box !== null || scribbles.length > 0;
-    const answers = { before: null, predicted: null, score: null };
+    const answers = { before: null, predicted: null, score: null, takes: {} };
     const prompt = prompts ? { clicks, box, scribbles, ...answers } : null;
     this.push({ step: "draft from before", prompt, layers: [...this.layers, ...layers], path });
   }
@@ -204,9 +211,13 @@ export class Draft {
   }
 
   /** Stores the prediction for the latest prompt; it was asked for with exactly that prompt. */
-  setPrediction(mask: Uint8Array, score: number | null = null): void {
+  setPrediction(
+    mask: Uint8Array,
+    score: number | null = null,
+    takes: Record<string, number> = {},
+  ): void {
     const { prompt } = this.state;
-    if (prompt) Object.assign(prompt, { predicted: mask, score });
+    if (prompt) Object.assign(prompt, { predicted: mask, score, takes });
   }
 
   /** Drops the latest prompt, which cannot be answered; what was drawn since stays. */
@@ -389,7 +400,7 @@ export class Draft {
     const before = this.state.prompt;
     this.push({
       step,
-      prompt: { clicks, box, scribbles, ...added, before, predicted: null, score: null },
+      prompt: { clicks, box, scribbles, ...added, before, predicted: null, score: null, takes: {} },
     });
   }
 

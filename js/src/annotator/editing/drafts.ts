@@ -69,6 +69,12 @@ export class Drafts {
     return this.current.value?.score ?? null;
   });
 
+  /** What the predicted mask takes from other objects: ids and pixels. */
+  readonly takes = computed<[object: number, pixels: number][]>(() => {
+    this.version.value;
+    return Object.entries(this.current.value?.takes ?? {}).map(([id, n]) => [Number(id), n]);
+  });
+
   /** Whether the shown frame's preview is being computed. */
   readonly predicting = computed(() => {
     this.version.value;

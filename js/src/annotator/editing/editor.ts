@@ -44,7 +44,7 @@ export class Editor {
   ) {
     this.objects = new Objects(kernel, synced, store);
     this.drafts = new Drafts(this.objects, store, masks, host);
-    this.previews = new Previews(kernel, this.drafts);
+    this.previews = new Previews(kernel, this.drafts, store);
     this.annotations = new Annotations(
       kernel,
       store,
@@ -84,6 +84,13 @@ export class Editor {
 
   async click(at: Point, positive: boolean): Promise<void> {
     await this.prompt((draft) => draft.addClick([at.x, at.y, positive ? 1 : 0]));
+  }
+
+  /** Whether the other objects of the frame are told to the predictor too; the prompts in hand are asked anew. */
+  answerTogether(together: boolean): void {
+    this.store.together.value = together;
+    const draft = this.drafts.current.value;
+    if (draft && (draft.clicks.length > 0 || draft.scribbles.length > 0)) this.previews.ask(draft);
   }
 
   async box(box: Box): Promise<void> {

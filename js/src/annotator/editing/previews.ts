@@ -4,6 +4,7 @@ import { effect } from "@preact/signals";
 import { decodeRuns, runsFromBuffer } from "../../masks/runs";
 import { isAbort, isGone, KernelError } from "../../wire/channel";
 import type { AnnotatorKernel } from "../annotator-kernel";
+import type { Store } from "../store";
 import type { Draft } from "./draft";
 import type { Drafts } from "./drafts";
 
@@ -17,6 +18,7 @@ export class Previews {
   constructor(
     private readonly kernel: AnnotatorKernel,
     private readonly drafts: Drafts,
+    private readonly store: Store,
   ) {
     this.stop = effect(() => {
       const draft = drafts.current.value;
@@ -68,15 +70,16 @@ export class Previews {
 
   private async predict(draft: Draft, signal: AbortSignal): Promise<void> {
     const { frame, object, clicks, box, scribbles } = draft;
+    const alone = !this.store.together.peek();
     try {
       const reply = await this.kernel.request(
         "prompt.preview",
-        { frame, object, clicks, box, scribbles },
+        { frame, object, clicks, box, scribbles, alone },
         { signal },
       );
       const mask = new Uint8Array(draft.width * draft.height);
       decodeRuns(runsFromBuffer(reply.buffers[0]), mask);
-      draft.setPrediction(mask, reply.fields.score);
+      draft.setPrediction(mask, reply.fields.score, reply.fields.takes);
     } catch (error) {
       if (isAbort(error)) return;
       // Asked on another frame in the meantime; this one is asked again when it is back in hand.

@@ -95,6 +95,9 @@ function ToolSettings({ app }: { app: App }) {
   return (
     <>
       {(tool === "brush" || tool === "eraser") && <BrushSize app={app} />}
+      {(tool === "clicks" || tool === "scribble") && app.kernel.capabilities.value?.together && (
+        <ActionButton app={app} id="together" text="Together" />
+      )}
       {hinted && <span class="ev-hint ev-tool-hint">{hint(app)}</span>}
     </>
   );

@@ -32,12 +32,7 @@ function Work({ app }: { app: App }) {
 
 /** A commit would take pixels from other objects: the person says whether it may. */
 function Asked({ app, question }: { app: App; question: Question }) {
-  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? id;
-  const from = question.takes.map(
-    ([id, pixels]) =>
-      `${pixels.toLocaleString("en")} ${pixels === 1 ? "pixel" : "pixels"} from ${name(id)}`,
-  );
-  const words = `Takes ${from.join(", ")}`;
+  const words = `Takes ${taken(app, question.takes)}`;
   return (
     <div class="ev-group ev-unfinished" role="group" aria-label="Pixels of other objects">
       <strong class="ev-asked" role="alert" title={words}>
@@ -47,6 +42,17 @@ function Asked({ app, question }: { app: App; question: Question }) {
       <ActionButton app={app} id="question.take" text="Take them" showKey />
     </div>
   );
+}
+
+/** From whom how many pixels are taken. */
+function taken(app: App, takes: Question["takes"]): string {
+  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? id;
+  return takes
+    .map(
+      ([id, pixels]) =>
+        `${pixels.toLocaleString("en")} ${pixels === 1 ? "pixel" : "pixels"} from ${name(id)}`,
+    )
+    .join(", ");
 }
 
 /** The frame, counted from 0 as in Python. News from the kernel does not write over a number being typed. */
@@ -85,13 +91,15 @@ function FrameNumber({ app }: { app: App }) {
 function Unfinished({ app }: { app: App }) {
   const { editor } = app;
   const score = editor.drafts.score.value;
+  const takes = editor.drafts.takes.value;
+  const also = takes.length > 0 ? `, takes ${taken(app, takes)}` : "";
   return (
     <div class="ev-group ev-unfinished" role="group" aria-label="Work in progress">
       <span class="ev-quiet ev-wide-only">
         {editor.drafts.predicting.value
           ? "looking …"
           : score !== null
-            ? `looks ${Math.round(score * 100)} % right`
+            ? `looks ${Math.round(score * 100)} % right${also}`
             : "not saved yet"}
       </span>
       <ActionButton app={app} id="discard" text="Discard" showKey />
