@@ -68,13 +68,18 @@ class Photograph:
         """(H, W, 3) uint8 RGB."""
         return cv2.cvtColor(_read(self.image, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
-    def objects(self) -> list[np.ndarray]:
-        """The objects that can be cut out, (H, W) bool each; often none."""
+    def label_map(self) -> np.ndarray:
+        """(H, W) uint8: its objects, whole or not, 0 elsewhere and where nobody knows."""
         labels = _read(self.labels, cv2.IMREAD_UNCHANGED)
         if labels.ndim == 3:
             raise ValueError(f"{self.labels} is in colour; give masks with a label for each pixel.")
-        ids = [i for i in np.unique(labels).tolist() if i not in (0, 255)]
-        masks = [labels > 0] if self.whole and ids else [labels == i for i in ids]
+        labels = np.where(labels == 255, 0, labels).astype(np.uint8)
+        return (labels > 0).astype(np.uint8) if self.whole else labels
+
+    def objects(self) -> list[np.ndarray]:
+        """The objects that can be cut out, (H, W) bool each; often none."""
+        labels = self.label_map()
+        masks = [labels == i for i in np.unique(labels).tolist() if i]
         return [mask for mask in masks if _usable(mask)]
 
 

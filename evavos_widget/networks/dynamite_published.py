@@ -71,8 +71,9 @@ class _SwinTiny(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        names = ["stage1", "stage2", "stage3", "stage4"]
-        self.swin = SwinBackbone(SwinConfig(out_features=names, drop_path_rate=0.0))
+        config = SwinConfig(drop_path_rate=0.0)
+        config.out_features = ["stage1", "stage2", "stage3", "stage4"]
+        self.swin = SwinBackbone(config)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return list(self.swin(x).feature_maps)
@@ -96,6 +97,9 @@ class PublishedDynamite(nn.Module):
     pixel_layers : int
         Of deformable attention in the pixel decoder; 6 as published.
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(
         self,

@@ -133,7 +133,8 @@ class SeveralSamples(Dataset):
             float(np.clip(at, min(reach, n / 2), max(n - reach, n / 2)))
             for at, n in zip(pivot, (width, height), strict=True)
         ]
-        pose = Pose((self.side / 2,) * 2, (pivot[0], pivot[1]), scale, random.normal(0, 0.1))
+        middle = self.side / 2
+        pose = Pose((middle, middle), (pivot[0], pivot[1]), scale, random.normal(0, 0.1))
         return _through(picture, labels, pose, self.side, random.random() < 0.5)
 
     def _composite(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +143,7 @@ class SeveralSamples(Dataset):
         picture, _, _ = self._read(self._some(random))
         height, width = picture.shape[:2]
         scale = side / min(height, width) * random.uniform(1.0, 1.6)
-        behind = Pose((side / 2,) * 2, (width / 2, height / 2), scale, random.normal(0, 0.1))
+        behind = Pose((side / 2, side / 2), (width / 2, height / 2), scale, random.normal(0, 0.1))
         n = int(random.integers(1, MOST + 1))
         things: list[tuple[np.ndarray, np.ndarray]] = []
         while len(things) < n:
@@ -161,8 +162,9 @@ class SeveralSamples(Dataset):
             layer = layer.mirrored() if random.random() < 0.5 else layer
             tall, broad = matte.shape
             size = np.exp(random.uniform(*np.log((0.18, 0.75)))) * side / max(tall, broad)
+            x, y = side * random.uniform(0.1, 0.9, 2)
             pose = Pose(
-                tuple(side * random.uniform(0.1, 0.9, 2)),
+                (float(x), float(y)),
                 (broad / 2, tall / 2),
                 float(size),
                 random.normal(0, 0.2),
@@ -187,10 +189,7 @@ _CutOut = tuple[np.ndarray, np.ndarray]
 def _read(photograph: Photograph) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
     """Picture, labels of its objects, and what can be cut out of it, made smaller."""
     picture = photograph.picture()
-    labels = cv2.imread(str(photograph.labels), cv2.IMREAD_UNCHANGED)
-    labels = np.where(labels == 255, 0, labels).astype(np.uint8)
-    if photograph.whole:
-        labels = (labels > 0).astype(np.uint8)
+    labels = photograph.label_map()
     scale = min(1.0, SHORTER / min(labels.shape))
     size = round(scale * labels.shape[1]), round(scale * labels.shape[0])
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
