@@ -49,8 +49,8 @@ SPACING = 32.0
 MOST = 10
 """A mouse trace counts as so many clicks at most."""
 
-PIXELS = 384 * 672
-"""Pixels at which the compact configuration looks at a picture, about."""
+PIXELS = 256 * 456
+"""Pixels at which the compact configuration looks at a picture, about: as its training did."""
 
 LARGEST_ZOOM = 3.0
 """Its pixels per pixel of the picture, at most, along a side."""
