@@ -227,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evavos train dynamite", description="Train the compact configuration of DynaMITe."
     )
-    add_options(parser, rate=6e-4, batch=8)
+    add_options(parser, rate=6e-4, batch=8, clips=False)
     parser.add_argument("--init", help="weights of this command to go on from")
     return run_command(parser.parse_args(argv), _run_of, _samples)
 

@@ -29,18 +29,21 @@ CLIPS = ("all", "stills", "video")
 """What masks are learned from: everything, synthetic clips of photographs, or DAVIS."""
 
 
-def add_options(parser: argparse.ArgumentParser, *, rate: float, batch: int) -> None:
-    """Options of any training."""
+def add_options(
+    parser: argparse.ArgumentParser, *, rate: float, batch: int, clips: bool = True
+) -> None:
+    """Options of any training; `clips`: those of one that learns from clips of DAVIS too."""
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with stills/ and davis16/")
     add("--out", type=Path, required=True, help="folder for weights, log and state")
     add("--minutes", type=float, default=90.0, help="length of the training (90)")
     add("--steps", type=int, help="length in steps instead, for runs that repeat exactly")
-    add("--free-data-only", action="store_true", help="leave DAVIS out")
+    if clips:
+        add("--free-data-only", action="store_true", help="leave DAVIS out")
+        add("--frames", type=int, default=3, help="frames per clip (3)")
     add("--resume", action="store_true", help="go on from what --out holds")
     add("--seed", type=int, default=0)
     add("--batch", type=int, default=batch, help=f"clips per step and device ({batch})")
-    add("--frames", type=int, default=3, help="frames per clip (3)")
     add("--side", type=int, default=256, help="of the frames in pixels, a multiple of 32 (256)")
     add("--rate", type=float, default=rate, help=f"peak learning rate ({rate:g})")
     add("--checkpoint-minutes", type=float, default=10.0)
