@@ -264,6 +264,9 @@ HUB: Mapping[str, HubModel] = {
 SIZE_TOLERANCE = 0.25
 """Of files whose hash nobody gave, relative to the size that their publisher shows."""
 
+LEAST_SIZE = 1_000_000
+"""Bytes of a file whose size nobody shows: a page that says why there is none is smaller."""
+
 HUB_FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """What is needed of a folder of the hub."""
 
@@ -433,10 +436,13 @@ def _wrong_size(name: str, path: Path) -> str | None:
     """What is wrong with a file whose hash nobody gave, so that its hash must not be recorded."""
     entry = DOWNLOADS[name]
     size = path.stat().st_size
-    if entry.size is None or abs(size / entry.size - 1) < SIZE_TOLERANCE:
+    if entry.size is None and size >= LEAST_SIZE:
         return None
+    if entry.size is not None and abs(size / entry.size - 1) < SIZE_TOLERANCE:
+        return None
+    expected = f"{LEAST_SIZE} or more" if entry.size is None else f"about {entry.size}"
     return (
-        f"{size} bytes for the weights {path.name}, not about {entry.size}; get them from "
+        f"{size} bytes for the weights {path.name}, not {expected}; get them from "
         f"{entry.url} and put them at {path}, or give a file by its path."
     )
 
