@@ -478,6 +478,8 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
 
     names = read_sequence_names(args.sequences, args.data)
     if args.together:
+        if args.start != "empty" or args.alone:
+            raise ValueError("--together starts from nothing and has no --alone; leave them out.")
         _evaluate_together(args, names)
         return
     if len(args.predictor) > 1:
