@@ -200,7 +200,7 @@ def test_a_frame_that_cannot_be_read_ahead_can_be_asked_for_later(engine, image)
         raise OSError("gone")
 
     engine.prepare(unreadable, "frame")
-    engine._ahead.submit(int).result()
+    engine._embeddings._ahead.submit(int).result()
     assert engine.predict(image, Prompts(clicks=(Click(3, 3),)), key="frame").mask.any()
 
 
