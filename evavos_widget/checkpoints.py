@@ -16,7 +16,9 @@ __all__ = [
     "AGENTS",
     "CHECKPOINTS",
     "DOWNLOADS",
+    "GROUNDERS",
     "HUB",
+    "SHIPPED",
     "Checkpoint",
     "Download",
     "HubModel",
@@ -169,6 +171,14 @@ AGENTS: Mapping[str, Checkpoint] = {
 }
 """Agents with the package, by name: ``agent:`` and what they are."""
 
+GROUNDERS: Mapping[str, Checkpoint] = {
+    "rf-vng": Checkpoint("rf-vng.safetensors", "SHA", _AGENT_TERMS),
+}
+"""With the package: what finds the nouns of a caption, by name."""
+
+SHIPPED: Mapping[str, Checkpoint] = {**CHECKPOINTS, **AGENTS, **GROUNDERS}
+"""All weights that come with the package."""
+
 DOWNLOADS: Mapping[str, Download] = {
     "stcn": Download(
         "stcn.pth",
@@ -258,13 +268,12 @@ def find(name: str) -> Path:
     WeightsError
         No such weights come with this release, or the file is gone or not the released one.
     """
-    released = {**CHECKPOINTS, **AGENTS}
-    if name not in released:
+    if name not in SHIPPED:
         raise WeightsError(
             f"no weights called {name!r} come with this release; give a file with weights=PATH, "
             "or choose an engine that needs none."
         )
-    checkpoint = released[name]
+    checkpoint = SHIPPED[name]
     path = FOLDER / checkpoint.file
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; install the package again.")
@@ -306,20 +315,20 @@ def place(name: str) -> Path:
     WeightsError
         No weights have this name.
     """
-    if name in CHECKPOINTS or name in AGENTS:
-        return FOLDER / {**CHECKPOINTS, **AGENTS}[name].file
+    if name in SHIPPED:
+        return FOLDER / SHIPPED[name].file
     if name in HUB:
         return cache_folder() / "weights" / HUB[name].repository.replace("/", "--")
     if name not in DOWNLOADS:
-        known = sorted([*CHECKPOINTS, *AGENTS, *DOWNLOADS, *HUB])
+        known = sorted([*SHIPPED, *DOWNLOADS, *HUB])
         raise WeightsError(f"no weights are called {name!r}; choose from {known}.")
     return cache_folder() / "weights" / DOWNLOADS[name].file
 
 
 def expected_sha256(name: str) -> str | None:
     """The hash that weights must have: published, or that of the first download, if any."""
-    if name in CHECKPOINTS or name in AGENTS:
-        return {**CHECKPOINTS, **AGENTS}[name].sha256
+    if name in SHIPPED:
+        return SHIPPED[name].sha256
     if name in HUB:
         return _recorded().get(f"{place(name).name}/{HUB_FILES[-1]}")
     return DOWNLOADS[name].sha256 or _recorded().get(DOWNLOADS[name].file)

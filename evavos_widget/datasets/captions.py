@@ -64,6 +64,7 @@ PAIRS = (
 JOINTS = (", while ", ", and ", "; ", ". ")
 OPENINGS = ("", "in this video ", "here ")
 
+
 @dataclass(frozen=True)
 class Subject:
     """An object as a narrator sees it.

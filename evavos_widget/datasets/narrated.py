@@ -136,7 +136,9 @@ def embedded_cast() -> Cast:
         return lambda height, label: cutouts.cutout(name, height, label)
 
     def backdrop(name: str) -> Callable[[int, int], np.ndarray]:
-        return lambda height, width: _covering(cutouts.background(name, height, width), (height, width))
+        return lambda height, width: _covering(
+            cutouts.background(name, height, width), (height, width)
+        )
 
     return Cast(
         {name: [thing(name)] for name in ("cat", "cup", "shuttle")},
@@ -269,7 +271,9 @@ class _Scene:
         self.height, self.aspect = shape[0], shape[1] / shape[0]
         self.camera = Camera(random, *shape, n_frames, 0.15)
         shares = {k: v for k, v in SHARES.items() if n_frames > 1 or k != "motion"}
-        drawn = random.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values()))
+        drawn = random.choice(
+            list(shares), p=np.array(list(shares.values())) / sum(shares.values())
+        )
         self.by = str(drawn) if by is None else by
         self.subjects = self._subjects(list(cast.things))
         chosen = cast.backdrops[random.integers(len(cast.backdrops))]
@@ -306,7 +310,9 @@ class _Scene:
         one = random.random() < ONE_PHOTOGRAPH
         picked: dict[str, Thing] = {}
         tints = dict.fromkeys((s.noun for s in self.subjects), "")
-        if self.by != "colour" and random.random() < 0.4:  # all alike, in a colour that tells nothing
+        if (
+            self.by != "colour" and random.random() < 0.4
+        ):  # all alike, in a colour that tells nothing
             tints = {noun: str(random.choice(COLOURS)) for noun in tints}
         slots = random.permutation(len(self.subjects))
         actors = []

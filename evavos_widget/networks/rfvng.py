@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,16 @@ from torch.nn import functional
 
 from evavos_widget.networks.words import BUCKETS
 
-__all__ = ["COMPACT", "FINE", "PAPER", "Found", "RfVng", "RfVngConfig", "WordEncoder", "dynamic_head"]
+__all__ = [
+    "COMPACT",
+    "FINE",
+    "PAPER",
+    "Found",
+    "RfVng",
+    "RfVngConfig",
+    "WordEncoder",
+    "dynamic_head",
+]
 
 FINE = 5
 """Channels of the fine map: RGB in [0, 1], and optical flow to the right and down, see `scene`."""
@@ -224,7 +234,7 @@ class RfVng(nn.Module):
         maps : (V, T, mask_channels, 2 h, 2 w) tensor
             Of the frames, see `look`.
         """
-        v, t, width, h, w = cells.shape
+        _, t, width, h, w = cells.shape
         place = self.place(_grid(h, w, cells)[None])
         memory = (cells.flatten(0, 1) + place).flatten(2).transpose(1, 2)
         asked = query[:, None].expand(-1, t, -1, -1)
@@ -273,7 +283,7 @@ def dynamic_head(maps: Tensor, weights: Tensor, sizes: Sequence[tuple[int, int]]
 
 def _sizes(before: int, width: int, layers: int) -> list[tuple[int, int]]:
     ends = [before, *[width] * (layers - 1), 1]
-    return list(zip(ends[:-1], ends[1:], strict=True))
+    return list(pairwise(ends))
 
 
 def _grid(height: int, width: int, like: Tensor) -> Tensor:

@@ -66,4 +66,3 @@ def load_rfvng(path: Path) -> RfVng:
         raise WeightsError(f"{wrong} (it lacks or adds {sorted(own ^ set(state))[0]!r}).")
     network.load_state_dict(state)
     return network.eval()
-

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["BUCKETS", "MOST_PIECES", "MOST_WORDS", "caption_pieces", "check_span", "span_words", "word_spans"]
+__all__ = [
+    "BUCKETS",
+    "MOST_PIECES",
+    "MOST_WORDS",
+    "caption_pieces",
+    "check_span",
+    "span_words",
+    "word_spans",
+]
 
 BUCKETS = 4096
 """Rows of the table; 0 is no piece."""
@@ -23,7 +31,7 @@ MOST_WORDS = 64
 MOST_PIECES = 12
 """Of a word so many pieces count."""
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[.;:!?,]")
+_WORD = re.compile(r"\w+(?:['\u2019]\w+)*|[.;:!?,]")
 
 Span = tuple[int, int]
 

@@ -38,7 +38,9 @@ network the two baselines, each trained for what it does."""
 LARGEST_MASK = SIZE[0] // 4, SIZE[1] // 4
 
 
-def keep_scenes(root: Path, videos: list[VngVideo], folder: Path, report: Callable[[str], None] = print) -> None:
+def keep_scenes(
+    root: Path, videos: list[VngVideo], folder: Path, report: Callable[[str], None] = print
+) -> None:
     """Compute what the frozen encoder says of every frame, and keep it; what is there is kept.
 
     Parameters
@@ -58,7 +60,9 @@ def keep_scenes(root: Path, videos: list[VngVideo], folder: Path, report: Callab
             video = Video.open(sequence_folder(root, "JPEGImages", of.name))
             if tuple(video.frame_names) != of.frames:
                 raise ValueError(f"the frames of {of.name!r} in {root} are not those of the set.")
-            scene = look_at([video.frame(f) for f in range(video.n_frames)], size=SIZE, weights=ENCODER)
+            scene = look_at(
+                [video.frame(f) for f in range(video.n_frames)], size=SIZE, weights=ENCODER
+            )
             video.close()
             for name, array in zip(names, scene, strict=True):
                 with replacing(name) as new, new.open("wb") as file:
