@@ -66,7 +66,7 @@ class RfVngConfig:
     text_channels: int = 96
     width: int = 96
     heads: int = 4
-    layers: int = 3
+    layers: int = 2
     text_layers: int = 2
     mask_channels: int = 12
     head_layers: int = 3
@@ -176,10 +176,9 @@ class RfVng(nn.Module):
         self.coarse = nn.Conv2d(32, width, 3, 2, 1)
         self.place = nn.Conv2d(2, width, 1)
         self.far = nn.Sequential(_block(width, width, 2), _Residual(width))
-        self.joined = _Residual(width)
         self.decoder = nn.ModuleList(_Layer(width, config.heads) for _ in range(config.layers))
         self.narrow = nn.Conv2d(width, 32, 1)
-        self.rise = _Residual(32)
+        self.rise = _block(32, 32)
         self.to_mask = nn.Conv2d(32, mask, 1)
         self.to_box = _mlp(width, 4)
         self.to_shown = nn.Linear(width, 1)
@@ -220,7 +219,8 @@ class RfVng(nn.Module):
         detail = self.fine(fine)
         place = _grid(*cells.shape[-2:], cells)
         x = self.cells(cells) + self.coarse(detail) + self.place(place[None])
-        x = self.joined(x + _resized(self.far(x), x))
+        x = functional.relu(x)
+        x = x + _resized(self.far(x), x)
         return x, self.to_mask(self.rise(detail + _resized(self.narrow(x), detail)))
 
     def forward(self, query: Tensor, cells: Tensor, maps: Tensor) -> Found:
