@@ -137,3 +137,32 @@ def test_weights_come_back_and_others_are_refused(tmp_path: Path):
     for wrong in ("b.safetensors", "c.safetensors"):
         with pytest.raises(WeightsError, match=wrong):
             load_rfvng(tmp_path / wrong)
+
+
+def test_the_paper_s_parts_fit_together():
+    """A small RoBERTa with random weights, tokens by a tokenizer that cuts every other letter."""
+    transformers = pytest.importorskip("transformers")
+    from evavos_widget.networks.rfvng_paper import FrameEncoder, marked_tokens, paper_network
+
+    def tokenizer(caption: str, **_: object) -> dict[str, list[object]]:
+        cuts = [(i, min(i + 2, len(caption))) for i in range(0, len(caption), 2)]
+        ids = [0, *(3 + ord(caption[a]) % 90 for a, _ in cuts), 2]
+        return {"input_ids": ids, "offset_mapping": [(0, 0), *cuts, (0, 0)]}
+
+    config = transformers.RobertaConfig(
+        vocab_size=99, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=80,
+    )  # fmt: skip
+    torch.manual_seed(4)
+    model = transformers.RobertaModel(config, add_pooling_layer=False)
+    network = paper_network(model, replace(SMALL, frame_channels=512, text_channels=32)).eval()
+    tokens, marked = marked_tokens(tokenizer, SAID, (8, 11))
+    assert np.flatnonzero(marked).tolist() == [5, 6]
+    query = network.query(torch.from_numpy(tokens)[None], torch.from_numpy(marked)[None])
+    with torch.no_grad():
+        cells = FrameEncoder().eval()(torch.rand(2, 3, 64, 96))
+    assert cells.shape == (2, 512, 8, 12)
+    seen, maps = network.look(cells, torch.rand(2, FINE, 16, 24))
+    assert network(query[None], seen[None], maps[None]).masks.shape == (1, 1, 2, 16, 24)
+    with pytest.raises(ValueError, match="text_channels=32"):
+        paper_network(model, SMALL)
