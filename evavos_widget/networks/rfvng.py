@@ -102,8 +102,9 @@ class Found(NamedTuple):
 class WordEncoder(nn.Module):
     """A small transformer over the words of a caption, trained here from nothing.
 
-    Attention knows how far words are apart, by a learned bias for each distance: what matters for
-    a noun is mostly beside it.
+    Attention knows how far words are apart, by a learned bias for each distance. Heads begin with
+    words before or behind their own, near ones and farther ones: with no bias the same word in two
+    places of a caption would be one, and learning would stand still.
 
     Parameters
     ----------
@@ -111,6 +112,9 @@ class WordEncoder(nn.Module):
     """
 
     FARTHEST = 8
+
+    LOOKS = ((-1.0, 0.7), (1.5, 0.9), (3.0, 1.0), (-2.5, 1.5))
+    """Where heads look at first: so many words behind their own, and how widely."""
 
     def __init__(self, width: int, heads: int, layers: int) -> None:
         super().__init__()
@@ -125,7 +129,10 @@ class WordEncoder(nn.Module):
             )
             for _ in range(layers)
         )
-        self.distance = nn.Parameter(torch.zeros(layers, heads, 2 * self.FARTHEST + 1))
+        apart = torch.arange(-self.FARTHEST, self.FARTHEST + 1)
+        looks = torch.tensor([self.LOOKS[i % len(self.LOOKS)] for i in range(heads)])
+        begin = -((apart - looks[:, :1]) / looks[:, 1:]).square()
+        self.distance = nn.Parameter(begin.expand(layers, -1, -1).clone())
         self.norm = nn.LayerNorm(width)
 
     def forward(self, pieces: Tensor, marked: Tensor) -> Tensor:
