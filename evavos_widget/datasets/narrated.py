@@ -276,7 +276,7 @@ class _Scene:
         )
         self.by = str(drawn) if by is None else by
         self.subjects = self._subjects(list(cast.things))
-        chosen = cast.backdrops[random.integers(len(cast.backdrops))]
+        chosen = cast.backdrops[int(random.integers(len(cast.backdrops)))]
         picture = chosen(round(1.15 * shape[0]), round(1.15 * shape[1]))
         pivot = (picture.shape[1] - 1) / 2, (picture.shape[0] - 1) / 2
         centre = self.aspect / 2, 0.5
@@ -318,7 +318,7 @@ class _Scene:
         actors = []
         for i, subject in enumerate(self.subjects):
             pool = cast.things[subject.noun]
-            drawn = pool[random.integers(len(pool))]
+            drawn = pool[int(random.integers(len(pool)))]
             thing = picked.setdefault(subject.noun, drawn) if one else drawn
             size = HEIGHTS[subject.value] if self.by == "size" else (0.34, 0.44)
             rows = random.uniform(*size)

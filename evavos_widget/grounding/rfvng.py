@@ -108,7 +108,7 @@ class RfVngGrounder:
         if reads not in GROUNDERS:
             raise ValueError(f"nothing reads {reads!r}; choose from {', '.join(GROUNDERS)}.")
         self.reads, self.device = reads, chosen_device(device)
-        path = checkpoints.find(weights) if weights == DEFAULT else Path(weights).expanduser()
+        path = checkpoints.find(DEFAULT) if weights == DEFAULT else Path(weights).expanduser()
         self.network = _network(path.resolve(), self.device)
         self._seen: tuple[object, list[torch.Tensor]] | None = None
 

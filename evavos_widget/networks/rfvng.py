@@ -123,12 +123,7 @@ class WordEncoder(nn.Module):
         nn.init.normal_(self.table.weight, std=0.5)
         with torch.no_grad():
             self.table.weight[0] = 0
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, 2 * width, 0.0, activation="gelu", batch_first=True, norm_first=True
-            )
-            for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(_TextLayer(width, heads) for _ in range(layers))
         apart = torch.arange(-self.FARTHEST, self.FARTHEST + 1)
         looks = torch.tensor([self.LOOKS[i % len(self.LOOKS)] for i in range(heads)])
         begin = -((apart - looks[:, :1]) / looks[:, 1:]).square()
@@ -149,16 +144,36 @@ class WordEncoder(nn.Module):
         -------
         (B, N, width) tensor
         """
-        b, n, _ = pieces.shape
-        x = self.table(pieces.flatten(0, 1)).unflatten(0, (b, n))
+        x = self.table(pieces.flatten(0, 1)).unflatten(0, pieces.shape[:2])
+        n = pieces.shape[1]
         place = torch.arange(n, device=x.device)
         apart = (place[None] - place[:, None]).clamp(-self.FARTHEST, self.FARTHEST) + self.FARTHEST
         empty = (pieces == 0).all(2)
-        closed = torch.zeros(b, 1, 1, n, device=x.device).masked_fill_(empty[:, None, None], -1e4)
+        closed = torch.zeros_like(x[:, None, None, :, 0]).masked_fill_(empty[:, None, None], -1e4)
         for layer, distance in zip(self.layers, self.distance, strict=True):
             bias = distance[:, apart][None] + closed
-            x = layer(x, src_mask=bias.flatten(0, 1).to(x.dtype))
+            x = layer(x, bias.flatten(0, 1))
         return self.norm(x)
+
+
+class _TextLayer(nn.Module):
+    """A transformer's layer, normalised first.
+
+    That of PyTorch would do, but in evaluation it takes a shorter way on which a mask of numbers
+    counts as one of yes and no.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Of words (B, N, width), with what is added to attention, (B heads, N, N)."""
+        y = self.norm1(x)
+        x = x + self.self_attn(y, y, y, attn_mask=bias, need_weights=False)[0]
+        return x + self.linear2(functional.gelu(self.linear1(self.norm2(x))))
 
 
 class RfVng(nn.Module):
@@ -224,7 +239,7 @@ class RfVng(nn.Module):
             What the dynamic head reads.
         """
         detail = self.fine(fine)
-        place = _grid(*cells.shape[-2:], cells)
+        place = _grid(cells.shape[-2], cells.shape[-1], cells)
         x = self.cells(cells) + self.coarse(detail) + self.place(place[None])
         x = functional.relu(x)
         x = x + _resized(self.far(x), x)

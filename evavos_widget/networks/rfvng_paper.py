@@ -1,7 +1,7 @@
 """The parts of RF-VNG as the paper has them: RoBERTa for the words, ResNet-50 for the frames.
 
-Both come from well-kept libraries, ``transformers`` and ``torchvision``; with ``published=True`` they
-bring their published weights, which are downloaded at first use. The decoder and the head are
+Both come from well-kept libraries, ``transformers`` and ``torchvision``, and bring
+their published weights, which are downloaded at first use. The decoder and the head are
 `RfVng` with the sizes of `rfvng.PAPER`. No weights of ReferFormer or RF-VNG can be put into it,
 since those attend by deformable attention, see the documentation on language.
 """
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
+from evavos_widget.networks.encoders import DEVIATION, MEAN
 from evavos_widget.networks.rfvng import PAPER, RfVng, RfVngConfig
 from evavos_widget.networks.words import check_span
 
@@ -82,8 +82,8 @@ def marked_tokens(
     marked = np.array([a < stop and b > start and a < b for a, b in told["offset_mapping"]], bool)
     if not marked.any():
         raise ValueError(
-            f"the noun {caption[start:stop]!r} is beyond the longest text that the tokenizer takes; "
-            "give a shorter caption."
+            f"the noun {caption[start:stop]!r} is beyond the longest text that the tokenizer "
+            "takes; give a shorter caption."
         )
     return ids, marked
 
@@ -104,12 +104,12 @@ class FrameEncoder(nn.Module):
         whole = resnet50(weights=ResNet50_Weights.DEFAULT if published else None)
         self.stem = nn.Sequential(whole.conv1, whole.bn1, whole.relu, whole.maxpool)
         self.layers = nn.Sequential(whole.layer1, whole.layer2)
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
-        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
 
     def forward(self, image: Tensor) -> Tensor:
         """Features of (B, 3, H, W) images in [0, 1], RGB."""
-        return self.layers(self.stem((image - self.mean) / self.deviation))
+        from torchvision.transforms.functional import normalize
+
+        return self.layers(self.stem(normalize(image, list(MEAN), list(DEVIATION))))
 
 
 def paper_network(model: Any = None, config: RfVngConfig = PAPER) -> RfVng:

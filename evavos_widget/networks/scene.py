@@ -98,7 +98,7 @@ def look_at(
     """
     network = compact_network(weights, device)
     like = next(network.parameters())
-    size = size or work_size(*frames[0].shape[:2], PIXELS)
+    size = size or work_size(frames[0].shape[0], frames[0].shape[1], PIXELS)
     small = [resized(frame, size) for frame in frames]
     cells, fine = [], []
     for i, frame in enumerate(small):

@@ -184,13 +184,16 @@ def _mirrored(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _boxes(masks: np.ndarray) -> np.ndarray:
     """Boxes around masks, (..., 4) in [0, 1]: centre and size; 0 where there is no pixel."""
-    inside = masks > 0.5
+    inside = np.asarray(masks > 0.5)
     ends = []
     for axis in (-2, -1):
-        along = inside.any(axis)
+        along = np.asarray(inside.any(axis))
         n = along.shape[-1]
         first = along.argmax(-1) / n
         last = 1 - along[..., ::-1].argmax(-1) / n
         ends.append(((first + last) / 2, last - first))
     (cx, w), (cy, h) = ends
-    return np.stack([cx, cy, w, h], -1).astype(np.float32) * inside.any((-2, -1))[..., None]
+    return (
+        np.stack([cx, cy, w, h], -1).astype(np.float32)
+        * np.asarray(inside.any((-2, -1)))[..., None]
+    )

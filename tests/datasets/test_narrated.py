@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from evavos_widget.datasets.captions import PHRASES, Subject, narrate
-from evavos_widget.datasets.narrated import SHARES, embedded_cast, photographed_cast, render_narrated
+from evavos_widget.datasets.narrated import (
+    SHARES,
+    embedded_cast,
+    photographed_cast,
+    render_narrated,
+)
 from evavos_widget.datasets.narrated_set import vng_video, with_pseudo_masks, write_narrated
 from evavos_widget.datasets.point_sets import object_key
 from evavos_widget.formats.vng import read
@@ -27,9 +32,7 @@ def test_every_noun_stands_where_its_span_says_beside_what_sets_it_apart():
             for subject, (start, stop) in zip(subjects, said.spans, strict=True):
                 assert said.text[start:stop] == "dog"
                 around = said.text[max(0, start - 30) : stop + 30].lower()
-                told = [
-                    p.format("dog") for p in PHRASES[by][subject.value]
-                ]
+                told = [p.format("dog") for p in PHRASES[by][subject.value]]
                 assert any(phrase in around for phrase in told)
     with pytest.raises(ValueError, match="'pink'"):
         narrate(random, [Subject("dog", "colour", "pink")])

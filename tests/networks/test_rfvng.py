@@ -1,4 +1,4 @@
-"""RF-VNG's network: its head against an independent reading, words and spans, what may not matter."""
+"""RF-VNG's network: its head against an independent reading, words and spans."""
 
 from __future__ import annotations
 
