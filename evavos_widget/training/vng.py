@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0)
     add("--batch", type=int, default=6, help="videos per step and device (6)")
     add("--frames", type=int, default=4, help="of a video in a step (4); 1 for single pictures")
-    add("--nouns", type=int, default=3, help="of a video in a step (3)")
+    add("--nouns", type=int, default=6, help="of a video in a step (6)")
     add("--rate", type=float, default=5e-4, help="peak learning rate (5e-4)")
     add("--checkpoint-minutes", type=float, default=5.0)
     add("--workers", type=int, default=0, help="processes that make samples (0)")

@@ -193,7 +193,5 @@ def _boxes(masks: np.ndarray) -> np.ndarray:
         last = 1 - along[..., ::-1].argmax(-1) / n
         ends.append(((first + last) / 2, last - first))
     (cx, w), (cy, h) = ends
-    return (
-        np.stack([cx, cy, w, h], -1).astype(np.float32)
-        * np.asarray(inside.any((-2, -1)))[..., None]
-    )
+    shown = np.asarray(inside.any((-2, -1)))[..., None]
+    return np.stack([cx, cy, w, h], -1).astype(np.float32) * shown
