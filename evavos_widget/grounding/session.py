@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from evavos_widget.grounding.rfvng import Grounding, RfVngGrounder
 from evavos_widget.networks.words import check_span
 from evavos_widget.session import Session
@@ -77,5 +79,6 @@ def ground(
         )
     trust = float(found.certainty()[best])
     obj = session.add_object(name or caption[start:stop])
-    session.annotate(best, found.mask(best), objects=[obj], kind="import", seconds=0, trust=trust)
+    labels = np.where(found.mask(best), obj, 0).astype(np.uint8)
+    session.import_masks({best: labels}, objects=[obj], ids="values", trust=trust)
     return Grounded(obj, best, trust, found)
