@@ -172,7 +172,11 @@ AGENTS: Mapping[str, Checkpoint] = {
 """Agents with the package, by name: ``agent:`` and what they are."""
 
 GROUNDERS: Mapping[str, Checkpoint] = {
-    "rf-vng": Checkpoint("rf-vng.safetensors", "SHA", _AGENT_TERMS),
+    "rf-vng": Checkpoint(
+        "rf-vng.safetensors",
+        "0937b01b06cbbc94b13ba28d98f5ab438a3bf2900d48de6a6c180017457a18de",
+        _AGENT_TERMS,
+    ),
 }
 """With the package: what finds the nouns of a caption, by name."""
 

@@ -63,7 +63,7 @@ def evaluate_grounding(
     ValueError
         The set has no expression with a mask.
     """
-    engines = {name: RfVngGrounder(weights, reads=name) for name in methods}
+    engine = RfVngGrounder(weights)
     scores: dict[str, dict[str, list[tuple[float, float]]]] = {m: {} for m in methods}
     swapped: dict[str, list[bool]] = defaultdict(list)
     n_frames = 0
@@ -73,8 +73,8 @@ def evaluate_grounding(
             continue
         video = Video.open(sequence_folder(root, "JPEGImages", of.name))
         nouns = [(of.narratives[e.actor][1], e.span) for e in told]
-        for method, engine in engines.items():
-            found = engine.ground_all(video, nouns)
+        for method in methods:
+            found = engine.ground_all(video, nouns, reads=method)
             scores[method][of.name] = [_score(of, i, found) for i in range(len(told))]
             swapped[method] += _swaps(of, found)
             if predictions is not None:

@@ -92,8 +92,6 @@ class RfVngGrounder:
     ----------
     weights : path or str
         A file that ``evavos vng train`` wrote, or ``rf-vng``.
-    reads : str
-        What of a caption it reads, one of `GROUNDERS`: the other two are the baselines.
     device : str, optional
         A GPU where there is one, by default.
     """
@@ -102,12 +100,9 @@ class RfVngGrounder:
         self,
         weights: str | os.PathLike[str] = DEFAULT,
         *,
-        reads: str = "rf-vng",
         device: str | None = None,
     ) -> None:
-        if reads not in GROUNDERS:
-            raise ValueError(f"nothing reads {reads!r}; choose from {', '.join(GROUNDERS)}.")
-        self.reads, self.device = reads, chosen_device(device)
+        self.device = chosen_device(device)
         path = checkpoints.find(DEFAULT) if weights == DEFAULT else Path(weights).expanduser()
         self.network = _network(path.resolve(), self.device)
         self._seen: tuple[object, list[torch.Tensor]] | None = None
@@ -118,7 +113,7 @@ class RfVngGrounder:
 
     @torch.inference_mode()
     def ground_all(
-        self, video: Video, nouns: Sequence[tuple[str, Sequence[int]]]
+        self, video: Video, nouns: Sequence[tuple[str, Sequence[int]]], *, reads: str = "rf-vng"
     ) -> list[Grounding]:
         """Masks of several nouns, each found on its own.
 
@@ -128,6 +123,8 @@ class RfVngGrounder:
         nouns : sequence of (str, (int, int))
             Captions, and of each the marked noun: from its first character to that after its
             last.
+        reads : str
+            What is read of the captions, one of `GROUNDERS`: the other two are the baselines.
 
         Returns
         -------
@@ -136,9 +133,11 @@ class RfVngGrounder:
         Raises
         ------
         ValueError
-            A span is no part of its caption, or holds no word.
+            A span is no part of its caption, or holds no word; or `reads` is none of them.
         """
-        query = torch.stack([self._query(*noun) for noun in nouns])
+        if reads not in GROUNDERS:
+            raise ValueError(f"nothing reads {reads!r}; choose from {', '.join(GROUNDERS)}.")
+        query = torch.stack([self._query(*noun, reads) for noun in nouns])
         found = []
         for start in range(0, video.n_frames, WINDOW):
             frames = range(start, min(start + WINDOW, video.n_frames))
@@ -151,11 +150,11 @@ class RfVngGrounder:
         shape = video.height, video.width
         return [Grounding(m, s, shape) for m, s in zip(masks, shown, strict=True)]
 
-    def _query(self, caption: str, span: Sequence[int]) -> torch.Tensor:
+    def _query(self, caption: str, span: Sequence[int], reads: str) -> torch.Tensor:
         start, stop = check_span(caption, span)
-        if self.reads == "salient":
+        if reads == "salient":
             pieces, marked = np.zeros((1, MOST_PIECES), np.int64), np.zeros(1, bool)
-        elif self.reads == "name-only":
+        elif reads == "name-only":
             pieces, marked = caption_pieces(caption[start:stop], (0, stop - start))
         else:
             pieces, marked = caption_pieces(caption, (start, stop))

@@ -54,16 +54,17 @@ def test_several_nouns_are_found_as_each_alone_and_baselines_do_not_read(
     untrained: Path, video: Video
 ):
     nouns = [(SAID, (8, 11)), (SAID, (29, 32))]
-    together = RfVngGrounder(untrained).ground_all(video, nouns)
+    grounder = RfVngGrounder(untrained)
+    together = grounder.ground_all(video, nouns)
     alone = [RfVngGrounder(untrained).ground(video, *noun) for noun in nouns]
     for a, b in zip(together, alone, strict=True):
         assert a.probabilities.shape[0] == video.n_frames
         assert np.allclose(a.probabilities, b.probabilities, atol=1e-5)
         assert a.mask(0).shape == (70, 110)
     assert not np.allclose(together[0].probabilities, together[1].probabilities)
-    name = RfVngGrounder(untrained, reads="name-only").ground_all(video, nouns)
+    name = grounder.ground_all(video, nouns, reads="name-only")
     assert np.allclose(name[0].probabilities, name[1].probabilities)
-    other = RfVngGrounder(untrained, reads="salient").ground_all(video, [*nouns, ("A cat", (2, 5))])
+    other = grounder.ground_all(video, [*nouns, ("A cat", (2, 5))], reads="salient")
     assert np.allclose(other[0].probabilities, other[2].probabilities)
     assert not np.allclose(name[0].probabilities, other[0].probabilities)
 
@@ -168,11 +169,11 @@ def test_the_command_writes_masks_and_scores_are_those_of_the_benchmark(
     assert "mark one" in capsys.readouterr().err
 
 
-def test_weights_that_are_none_are_refused(tmp_path: Path):
+def test_weights_that_are_none_are_refused(untrained: Path, video: Video, tmp_path: Path):
     with pytest.raises(WeightsError, match="no weights at"):
         RfVngGrounder(tmp_path / "none.safetensors")
     with pytest.raises(ValueError, match="nothing reads 'all'"):
-        RfVngGrounder(reads="all")
+        RfVngGrounder(untrained).ground_all(video, [(SAID, (8, 11))], reads="all")
 
 
 def test_what_ships_is_small_and_swapping_the_noun_swaps_the_object():
