@@ -174,7 +174,7 @@ AGENTS: Mapping[str, Checkpoint] = {
 GROUNDERS: Mapping[str, Checkpoint] = {
     "rf-vng": Checkpoint(
         "rf-vng.safetensors",
-        "0937b01b06cbbc94b13ba28d98f5ab438a3bf2900d48de6a6c180017457a18de",
+        "12efc6de69d349df7206dfd94ca8ee402105992d33d830890c52fb68f23b7a76",
         _AGENT_TERMS,
     ),
 }
