@@ -18,7 +18,6 @@ __all__ = [
     "DOWNLOADS",
     "GROUNDERS",
     "HUB",
-    "SHIPPED",
     "Checkpoint",
     "Download",
     "HubModel",
@@ -28,6 +27,7 @@ __all__ = [
     "find",
     "hub_folder",
     "place",
+    "shipped",
     "verify",
     "weights_file",
 ]
@@ -180,9 +180,6 @@ GROUNDERS: Mapping[str, Checkpoint] = {
 }
 """With the package: what finds the nouns of a caption, by name."""
 
-SHIPPED: Mapping[str, Checkpoint] = {**CHECKPOINTS, **AGENTS, **GROUNDERS}
-"""All weights that come with the package."""
-
 DOWNLOADS: Mapping[str, Download] = {
     "stcn": Download(
         "stcn.pth",
@@ -264,6 +261,11 @@ HUB_FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """What is needed of a folder of the hub."""
 
 
+def shipped() -> Mapping[str, Checkpoint]:
+    """All weights that come with the package, by name."""
+    return {**CHECKPOINTS, **AGENTS, **GROUNDERS}
+
+
 def find(name: str) -> Path:
     """The file of the weights called `name`, after its hash was checked.
 
@@ -272,12 +274,12 @@ def find(name: str) -> Path:
     WeightsError
         No such weights come with this release, or the file is gone or not the released one.
     """
-    if name not in SHIPPED:
+    if name not in shipped():
         raise WeightsError(
             f"no weights called {name!r} come with this release; give a file with weights=PATH, "
             "or choose an engine that needs none."
         )
-    checkpoint = SHIPPED[name]
+    checkpoint = shipped()[name]
     path = FOLDER / checkpoint.file
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; install the package again.")
@@ -319,20 +321,20 @@ def place(name: str) -> Path:
     WeightsError
         No weights have this name.
     """
-    if name in SHIPPED:
-        return FOLDER / SHIPPED[name].file
+    if name in shipped():
+        return FOLDER / shipped()[name].file
     if name in HUB:
         return cache_folder() / "weights" / HUB[name].repository.replace("/", "--")
     if name not in DOWNLOADS:
-        known = sorted([*SHIPPED, *DOWNLOADS, *HUB])
+        known = sorted([*shipped(), *DOWNLOADS, *HUB])
         raise WeightsError(f"no weights are called {name!r}; choose from {known}.")
     return cache_folder() / "weights" / DOWNLOADS[name].file
 
 
 def expected_sha256(name: str) -> str | None:
     """The hash that weights must have: published, or that of the first download, if any."""
-    if name in SHIPPED:
-        return SHIPPED[name].sha256
+    if name in shipped():
+        return shipped()[name].sha256
     if name in HUB:
         return _recorded().get(f"{place(name).name}/{HUB_FILES[-1]}")
     return DOWNLOADS[name].sha256 or _recorded().get(DOWNLOADS[name].file)

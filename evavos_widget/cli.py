@@ -550,9 +550,9 @@ def _benchmark_all(args: argparse.Namespace) -> None:
 
 
 def _models_list(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import DOWNLOADS, HUB, SHIPPED, expected_sha256, place
+    from evavos_widget.checkpoints import DOWNLOADS, HUB, expected_sha256, place, shipped
 
-    for name, entry in SHIPPED.items():
+    for name, entry in shipped().items():
         print(f"{name:15s} comes with the package; {entry.licence}")
     for name, entry in {**DOWNLOADS, **HUB}.items():
         there = "here" if place(name).exists() else "not here"
@@ -564,16 +564,16 @@ def _models_list(args: argparse.Namespace) -> None:
 
 
 def _models_download(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import HUB, SHIPPED, download, find, hub_folder
+    from evavos_widget.checkpoints import HUB, download, find, hub_folder, shipped
 
-    get = find if args.name in SHIPPED else hub_folder if args.name in HUB else download
+    get = find if args.name in shipped() else hub_folder if args.name in HUB else download
     print(get(args.name))
 
 
 def _models_verify(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import DOWNLOADS, HUB, SHIPPED, place, verify
+    from evavos_widget.checkpoints import DOWNLOADS, HUB, place, shipped, verify
 
-    for name in [*SHIPPED, *DOWNLOADS, *HUB]:
+    for name in [*shipped(), *DOWNLOADS, *HUB]:
         if place(name).exists():
             print(f"{name:15s} {verify(name)}")
 
