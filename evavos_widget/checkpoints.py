@@ -174,7 +174,7 @@ AGENTS: Mapping[str, Checkpoint] = {
 GROUNDERS: Mapping[str, Checkpoint] = {
     "rf-vng": Checkpoint(
         "rf-vng.safetensors",
-        "12efc6de69d349df7206dfd94ca8ee402105992d33d830890c52fb68f23b7a76",
+        "ddb32e052eb0aa832074cc2f7eb42ce63851c7ff750a1c1da36ccdc66adcc78e",
         _AGENT_TERMS,
     ),
 }
