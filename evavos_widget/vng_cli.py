@@ -56,7 +56,10 @@ def add_parser(commands: Any) -> None:
     found = doing.add_parser("ground", help="masks of nouns on a video")
     found.add_argument("--video", required=True, help="a file, a folder of frames")
     found.add_argument("--caption", help="what is said; else give --narratives")
-    found.add_argument("--noun", help="a noun of the caption, or FIRST-LAST, its characters")
+    found.add_argument(
+        "--noun",
+        help="a noun of the caption, or its characters, FIRST-LAST; all, by spaCy, without it",
+    )
     found.add_argument("--narratives", type=Path, help="a .jsonl file of localised narratives")
     found.add_argument("--weights", default="rf-vng", help="a file; those of the package")
     found.add_argument("--out", type=Path, required=True, help="folder for masks and pictures")
@@ -150,14 +153,14 @@ def _ground(args: argparse.Namespace) -> None:
 
 
 def _nouns(args: argparse.Namespace, video: Video) -> list[tuple[str, tuple[int, int]]]:
-    from evavos_widget.formats.vidln import read
+    from evavos_widget.formats.vidln import read, spacy_nouns
     from evavos_widget.grounding.nouns import as_span
 
     if (args.caption is None) == (args.narratives is None):
-        raise ValueError("give --caption with --noun, or --narratives, one of them.")
+        raise ValueError("give --caption or --narratives, one of them.")
     if args.caption is not None:
         if args.noun is None:
-            raise ValueError("give --noun: a word of the caption, or its first and last character.")
+            return [(args.caption, span) for span in spacy_nouns(args.caption)]
         return [(args.caption, as_span(args.caption, args.noun))]
     told = [r for r in read(args.narratives) if r.video_id == video.name]
     if not told:
