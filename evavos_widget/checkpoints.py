@@ -174,7 +174,7 @@ AGENTS: Mapping[str, Checkpoint] = {
 GROUNDERS: Mapping[str, Checkpoint] = {
     "rf-vng": Checkpoint(
         "rf-vng.safetensors",
-        "ddb32e052eb0aa832074cc2f7eb42ce63851c7ff750a1c1da36ccdc66adcc78e",
+        "af66592936c6bcbf89f0a2a901051e5a38c0fee7010d1e77a8fc7c254f17a29f",
         _AGENT_TERMS,
     ),
 }
