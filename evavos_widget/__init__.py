@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from evavos_widget.datasets.davis import open_sequence, write_sequence
     from evavos_widget.datasets.embedded import embedded_clip
     from evavos_widget.experiments.experiment import Experiment
+    from evavos_widget.grounding.rfvng import RfVngGrounder
+    from evavos_widget.grounding.session import ground
     from evavos_widget.loop import Suggestion
     from evavos_widget.prompts import Box, Click, Costs, Scribble
     from evavos_widget.robot.annotator import RobotAnnotator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
     from evavos_widget.widgets.campaign import CampaignView
+    from evavos_widget.widgets.caption import CaptionBox
     from evavos_widget.widgets.curves import Curves
     from evavos_widget.widgets.policy import PolicyExplorer
     from evavos_widget.widgets.verifier import Verifier
@@ -33,11 +36,13 @@ _HOMES = {
     "Box": "prompts",
     "Campaign": "campaign",
     "CampaignView": "widgets.campaign",
+    "CaptionBox": "widgets.caption",
     "Click": "prompts",
     "Costs": "prompts",
     "Curves": "widgets.curves",
     "Experiment": "experiments.experiment",
     "PolicyExplorer": "widgets.policy",
+    "RfVngGrounder": "grounding.rfvng",
     "RobotAnnotator": "robot.annotator",
     "Scribble": "prompts",
     "Session": "session",
@@ -45,6 +50,7 @@ _HOMES = {
     "Verifier": "widgets.verifier",
     "Video": "video",
     "embedded_clip": "datasets.embedded",
+    "ground": "grounding.session",
     "open_sequence": "datasets.davis",
     "write_sequence": "datasets.davis",
 }
@@ -54,11 +60,13 @@ __all__ = [
     "Box",
     "Campaign",
     "CampaignView",
+    "CaptionBox",
     "Click",
     "Costs",
     "Curves",
     "Experiment",
     "PolicyExplorer",
+    "RfVngGrounder",
     "RobotAnnotator",
     "Scribble",
     "Session",
@@ -67,6 +75,7 @@ __all__ = [
     "Video",
     "__version__",
     "embedded_clip",
+    "ground",
     "open_sequence",
     "write_sequence",
 ]

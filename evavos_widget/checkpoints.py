@@ -16,6 +16,7 @@ __all__ = [
     "AGENTS",
     "CHECKPOINTS",
     "DOWNLOADS",
+    "GROUNDERS",
     "HUB",
     "Checkpoint",
     "Download",
@@ -26,6 +27,7 @@ __all__ = [
     "find",
     "hub_folder",
     "place",
+    "shipped",
     "verify",
     "weights_file",
 ]
@@ -171,6 +173,15 @@ AGENTS: Mapping[str, Checkpoint] = {
 }
 """Agents with the package, by name: ``agent:`` and what they are."""
 
+GROUNDERS: Mapping[str, Checkpoint] = {
+    "rf-vng": Checkpoint(
+        "rf-vng.safetensors",
+        "af66592936c6bcbf89f0a2a901051e5a38c0fee7010d1e77a8fc7c254f17a29f",
+        _AGENT_TERMS,
+    ),
+}
+"""With the package: what finds the nouns of a caption, by name."""
+
 DOWNLOADS: Mapping[str, Download] = {
     "stcn": Download(
         "stcn.pth",
@@ -271,6 +282,11 @@ HUB_FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """What is needed of a folder of the hub."""
 
 
+def shipped() -> Mapping[str, Checkpoint]:
+    """All weights that come with the package, by name."""
+    return {**CHECKPOINTS, **AGENTS, **GROUNDERS}
+
+
 def find(name: str) -> Path:
     """The file of the weights called `name`, after its hash was checked.
 
@@ -279,13 +295,12 @@ def find(name: str) -> Path:
     WeightsError
         No such weights come with this release, or the file is gone or not the released one.
     """
-    released = {**CHECKPOINTS, **AGENTS}
-    if name not in released:
+    if name not in shipped():
         raise WeightsError(
             f"no weights called {name!r} come with this release; give a file with weights=PATH, "
             "or choose an engine that needs none."
         )
-    checkpoint = released[name]
+    checkpoint = shipped()[name]
     path = FOLDER / checkpoint.file
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing; install the package again.")
@@ -327,20 +342,20 @@ def place(name: str) -> Path:
     WeightsError
         No weights have this name.
     """
-    if name in CHECKPOINTS or name in AGENTS:
-        return FOLDER / {**CHECKPOINTS, **AGENTS}[name].file
+    if name in shipped():
+        return FOLDER / shipped()[name].file
     if name in HUB:
         return cache_folder() / "weights" / HUB[name].repository.replace("/", "--")
     if name not in DOWNLOADS:
-        known = sorted([*CHECKPOINTS, *AGENTS, *DOWNLOADS, *HUB])
+        known = sorted([*shipped(), *DOWNLOADS, *HUB])
         raise WeightsError(f"no weights are called {name!r}; choose from {known}.")
     return cache_folder() / "weights" / DOWNLOADS[name].file
 
 
 def expected_sha256(name: str) -> str | None:
     """The hash that weights must have: published, or that of the first download, if any."""
-    if name in CHECKPOINTS or name in AGENTS:
-        return {**CHECKPOINTS, **AGENTS}[name].sha256
+    if name in shipped():
+        return shipped()[name].sha256
     if name in HUB:
         return _recorded().get(f"{place(name).name}/{HUB_FILES[-1]}")
     return DOWNLOADS[name].sha256 or _recorded().get(DOWNLOADS[name].file)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from evavos_widget import __version__
+from evavos_widget import __version__, vng_cli
 
 __all__ = ["main"]
 
@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Their options are their own, and need PyTorch.
         own = given[1:] if given[1] in AGENTS else given[2:]
         return import_module(TRAININGS[given[1]]).main(own)
+    if given[:2] == ["vng", "train"]:
+        return import_module("evavos_widget.training.vng").main(given[2:])
     args = _parser().parse_args(given)
     try:
         args.run(args)
@@ -192,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("second", type=Path, metavar="B")
     compared.add_argument("--json", type=Path, help="file for the result")
     compared.set_defaults(run=_pointvos_compare)
+
+    vng_cli.add_parser(commands)
 
     order = argparse.ArgumentParser(add_help=False)
     order.add_argument(
@@ -593,16 +597,9 @@ def _benchmark_all(args: argparse.Namespace) -> None:
 
 
 def _models_list(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import (
-        AGENTS,
-        CHECKPOINTS,
-        DOWNLOADS,
-        HUB,
-        expected_sha256,
-        place,
-    )
+    from evavos_widget.checkpoints import DOWNLOADS, HUB, expected_sha256, place, shipped
 
-    for name, entry in {**CHECKPOINTS, **AGENTS}.items():
+    for name, entry in shipped().items():
         print(f"{name:15s} comes with the package; {entry.licence}")
     for name, entry in {**DOWNLOADS, **HUB}.items():
         there = "here" if place(name).exists() else "not here"
@@ -615,22 +612,16 @@ def _models_list(args: argparse.Namespace) -> None:
 
 
 def _models_download(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, HUB, download, find, hub_folder
+    from evavos_widget.checkpoints import HUB, download, find, hub_folder, shipped
 
-    get = (
-        find
-        if args.name in {**CHECKPOINTS, **AGENTS}
-        else hub_folder
-        if args.name in HUB
-        else download
-    )
+    get = find if args.name in shipped() else hub_folder if args.name in HUB else download
     print(get(args.name))
 
 
 def _models_verify(args: argparse.Namespace) -> None:
-    from evavos_widget.checkpoints import AGENTS, CHECKPOINTS, DOWNLOADS, HUB, place, verify
+    from evavos_widget.checkpoints import DOWNLOADS, HUB, place, shipped, verify
 
-    for name in [*CHECKPOINTS, *AGENTS, *DOWNLOADS, *HUB]:
+    for name in [*shipped(), *DOWNLOADS, *HUB]:
         if place(name).exists():
             print(f"{name:15s} {verify(name)}")
 

@@ -268,9 +268,7 @@ class AnnotatedSession(SessionView):
     ) -> float:
         """What an object's mask is worth: as given, or as is predicted of what prompts made."""
         if given is not None:
-            if not 0 <= given <= 1:
-                raise ValueError(f"trust is {given}; give 0 (none) to 1 (the truth).")
-            return float(given)
+            return _as_trust(given)
         if kind not in PROMPTED:
             return 1.0
         mask = labels == obj
@@ -330,6 +328,7 @@ class AnnotatedSession(SessionView):
         objects: Collection[int] | None = None,
         seconds: float = 0.0,
         ids: str = "auto",
+        trust: float = 1.0,
     ) -> list[int]:
         """Take existing masks as annotations, in one step that undo takes back.
 
@@ -346,6 +345,8 @@ class AnnotatedSession(SessionView):
             What they cost the annotator.
         ids : {'auto', 'values', 'binary'}
             How the values in them become ids, see `evavos_widget.label_ids.IDS`.
+        trust : float in [0, 1]
+            Expected IoU with the truth.
 
         Returns
         -------
@@ -358,6 +359,7 @@ class AnnotatedSession(SessionView):
             There is no mask in `source`, or none that speaks for an object.
         """
         height, width = self.video.height, self.video.width
+        trust = _as_trust(trust)
         maps = {
             self._as_frame(f): as_label_map(m, height, width, f"the mask for frame {f}")
             for f, m in formats.import_masks(source, self.video, ids=ids).items()
@@ -382,17 +384,17 @@ class AnnotatedSession(SessionView):
                 {"kind": "object.add", "object": o, "name": f"object {o}"}
                 for o in sorted(spoken - set(self._state.ids))
             ]
-            events.append(
-                {
-                    "kind": "annotate",
-                    "frames": frames,
-                    "objects": sorted(spoken),
-                    "type": "import",
-                    "seconds": checks.as_seconds(seconds),
-                    "clicks": [],
-                }
-            )
-            self._do(*events)
+            event: Annotate = {
+                "kind": "annotate",
+                "frames": frames,
+                "objects": sorted(spoken),
+                "type": "import",
+                "seconds": checks.as_seconds(seconds),
+                "clicks": [],
+            }
+            if trust < 1:
+                event["trust"] = {str(o): trust for o in sorted(spoken)}
+            self._do(*events, event)
         return sorted(maps)
 
     def remove_annotation(self, frame: int, obj: int) -> None:
@@ -477,6 +479,12 @@ class AnnotatedSession(SessionView):
             checks.check_unlocked(self._state, {obj})
             places = [list(pixel) for pixel in sorted(meant)]
             self._do({"kind": "points.remove", "frame": frame, "object": obj, "pixels": places})
+
+
+def _as_trust(given: float) -> float:
+    if not 0 <= given <= 1:
+        raise ValueError(f"trust is {given}; give 0 (none) to 1 (the truth).")
+    return float(given)
 
 
 def _as_clicks(clicks: Iterable[Click | tuple[float, float, Any]]) -> tuple[Click, ...]:

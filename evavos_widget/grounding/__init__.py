@@ -1,0 +1,1 @@
+"""From a caption with a marked noun to masks of the object that it means."""
