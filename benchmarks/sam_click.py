@@ -48,7 +48,7 @@ def _compared(repeats: int) -> list[Comparison]:
         torch.save(model.state_dict(), path)
         engine = sam.SamPredictor(path, "cpu")
     engine.prepare(lambda: image, "frame")
-    published: Any = engine._embedding(image, "frame").predictor(engine._model)
+    published: Any = engine._embeddings.get(image, "frame").predictor(engine._model)
     compact = CompactPredictor("free", "cpu")
     compact.predict(image, _click(100, 100), key="frame")  # What is prepared once is ready.
     places = count(1)

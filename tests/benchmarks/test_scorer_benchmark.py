@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evavos_widget import cli
-from evavos_widget.cli import main
+from evavos_widget.cli import benchmark, main
 
 
 def test_both_scorers_find_the_same(
@@ -56,7 +55,9 @@ def test_without_a_checkout_the_command_says_where_benchmarks_are(
 ) -> None:
     for kind in ("JPEGImages", "Annotations"):
         (tmp_path / kind / "any").mkdir(parents=True)
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site-packages/evavos_widget/cli.py"))
+    monkeypatch.setattr(
+        benchmark, "__file__", str(tmp_path / "site-packages/evavos_widget/cli/benchmark.py")
+    )
     for what in ("scorer", "propagation"):
         command = ["benchmark", what, "--data", str(tmp_path), "--sequences", "any"]
         assert main(command) == 1

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["add_parser"]
+__all__ = ["add_parsers"]
 
 
-def add_parser(commands: Any) -> None:
+def add_parsers(commands: Any) -> None:
     """Add the command to those of ``evavos``; ``train`` is listed, and has a parser of its own."""
     vng = commands.add_parser("vng", help="masks of the nouns of a caption")
     doing = vng.add_subparsers(required=True, metavar="what")

@@ -1,0 +1,53 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["data_options", "numbers", "plus_minus", "schedule_options", "write"]
+
+
+def data_options() -> argparse.ArgumentParser:
+    """The options of what reads a dataset, to be a parent of others."""
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--data", type=Path, required=True, help="has JPEGImages and Annotations")
+    data.add_argument("--sequences", required=True, help="A,B,... or @FILE with one name a line")
+    data.add_argument("--json", type=Path, help="write the figures there")
+    return data
+
+
+def schedule_options() -> argparse.ArgumentParser:
+    """The option of what orders the annotations of several objects, to be a parent of others."""
+    order = argparse.ArgumentParser(add_help=False)
+    order.add_argument(
+        "--schedule",
+        choices=["equal-seconds", "round-robin", "value", "oracle"],
+        help="in which order objects get their annotations; by default equal-seconds where there "
+        "is a budget, round-robin where there is none",
+    )
+    return order
+
+
+def numbers(spec: str) -> list[int]:
+    """The whole numbers of ``"A-B"`` or ``"A,B,..."``."""
+    try:
+        first, _, last = spec.partition("-")
+        numbers = range(int(first), int(last) + 1) if last else map(int, spec.split(","))
+        return list(dict.fromkeys(numbers))
+    except ValueError as error:
+        raise ValueError(f"{spec!r} is no list of numbers; give A-B or A,B,...") from error
+
+
+def plus_minus(error: float | None) -> str:
+    """A standard error as it stands behind a number; nothing where there is none."""
+    return "" if error is None else f" +- {error:.3f}"
+
+
+def write(result: dict[str, Any], path: Path | None) -> None:
+    """Write figures as JSON, where a file was asked for."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=2) + "\n")
