@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from evavos_widget.points import Point
 
@@ -39,6 +38,9 @@ def point_discs(points: np.ndarray, shape: tuple[int, int], radius: float) -> np
     signs[rows[said], columns[said]] = np.sign(points[said, 2])
     if not said.any():
         return np.zeros(shape, np.float32)
+    # Its import takes a tenth of opening a session, and few sessions have points.
+    from scipy.ndimage import distance_transform_edt
+
     found = distance_transform_edt(signs == 0, return_indices=True)
     assert isinstance(found, tuple)
     distance, nearest = found
