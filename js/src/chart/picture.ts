@@ -54,6 +54,9 @@ export interface Frame {
 
 const AXIS_NAME = { hours: "annotator's hours, all objects", seconds: "annotator's seconds" };
 
+/** Width of a letter as part of its size, at most, on average over a number. */
+const LETTER = 0.6;
+
 /** Space and scales of a chart; a small one has small letters and names no axis. */
 export function frameOf(chart: Chart, width: number, height: number): Frame {
   const small = width < 260 || height < 180;
@@ -94,7 +97,7 @@ export function chartShapes(chart: Chart, frame: Frame, theme: Theme): Shape[] {
 
 function axes(chart: Chart, { x, y, ...frame }: Frame, theme: Theme): Shape[] {
   const { text, soft, grid } = INK[theme];
-  const { left, right, top, bottom, size } = frame;
+  const { left, right, top, bottom, size, width } = frame;
   const label = (more: Omit<Label, "kind" | "size" | "color">): Label => ({
     ...{ kind: "text", size, color: soft },
     ...more,
@@ -111,7 +114,12 @@ function axes(chart: Chart, { x, y, ...frame }: Frame, theme: Theme): Shape[] {
     const at = x.pixel(tick);
     const words = named ? String(tick) : `${tick} ${chart.unit[0]}`;
     shapes.push(stroke([at, bottom, at, bottom + 4], { color: soft, width: 1 }));
-    shapes.push(label({ x: at, y: under, text: words, align: "middle" }));
+    // The last one may be at the very end, where half of it would be out of the chart.
+    const over = at + LETTER * size * words.length * 0.5 > width;
+    const place = over
+      ? { x: width - 1, align: "end" as const }
+      : { x: at, align: "middle" as const };
+    shapes.push(label({ ...place, y: under, text: words }));
   }
   if (named) {
     const name = AXIS_NAME[chart.unit] + (chart.logarithmic ? " (logarithmic)" : "");

@@ -55,6 +55,19 @@ describe("a chart", () => {
     expect(words(240, 220)).not.toContain("J&F");
   });
 
+  it("cuts no number under the axis, wherever the last one is", () => {
+    for (let end = 1; end < 40; end += 0.25) {
+      const drawn = { ...line("a", 0, [0.5, 0.9]), x: [0, end] };
+      const frame = frameOf(chart([drawn]), 240, 110);
+      for (const shape of chartShapes(chart([drawn]), frame, "light")) {
+        if (shape.kind !== "text" || shape.y < frame.bottom) continue;
+        const half = 0.3 * shape.size * shape.text.length;
+        const right = shape.align === "middle" ? shape.x + half : shape.x;
+        expect(right).toBeLessThanOrEqual(240);
+      }
+    }
+  });
+
   it("has no target line where there is no target", () => {
     const count = (target: number | null) => {
       const shown = chart([line("a", 0, [0.5, 0.9])], target);
