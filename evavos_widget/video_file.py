@@ -390,6 +390,8 @@ class VideoFileReader:
                 cut_short = True
             if 0 < len(packets) < stream.frames:
                 cut_short = True
+            if len(packets) != stream.frames and "mp4" in container.format.name.split(","):
+                cut_short |= _ends_within_a_box(self._path)
             if container.format.name in _DURATION_IN_HEADER and container.duration is not None:
                 cut_short |= end < container.duration / av.time_base - _DURATION_SLACK
             return packets, len(packets) == stream.frames and not cut_short, cut_short
@@ -409,6 +411,27 @@ class VideoFileReader:
                 first = bisect_left(known, packet.pts)
                 if self._keyframes[-1].first_frame < first < len(known):
                     self._keyframes.append(_Keyframe(packet.pts, packet.dts, first))
+
+
+def _ends_within_a_box(path: Path) -> bool:
+    """Whether an MP4 file ends before its last box (ISO/IEC 14496-12, 4.2) does.
+
+    In a fragmented one FFmpeg takes an end between two pictures for that of the file.
+    """
+    size, at = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            head = file.read(16)
+            if len(head) < 8:
+                return True
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:  # The size stands in 64 bits after the name.
+                length = int.from_bytes(head[8:16], "big")
+            if length < 8:  # As far as the file goes, or no box.
+                return False
+            at += length
+    return at > size
 
 
 def _open_stream(path: Path) -> tuple[InputContainer, av.VideoStream]:

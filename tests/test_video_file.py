@@ -214,6 +214,22 @@ def test_frame_rate_comes_from_the_file(tmp_path: Path) -> None:
     assert Video.open(write_video(tmp_path / "b.mp4", times=times)).fps == pytest.approx(12, 0.02)
 
 
+@pytest.mark.parametrize("off", [-1, 0, 1])
+def test_a_fragmented_file_cut_between_two_pictures_is_cut_short(off: int, tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "a.mp4",
+        options={"bf": "2", "g": "12", "crf": "5"},
+        container_options={"movflags": "frag_keyframe+empty_moov"},
+    )
+    with av.open(str(path)) as container:
+        ends = [p.pos + p.size for p in container.demux(video=0) if p.pos is not None and p.size]
+    assert not Video.open(path).warnings
+    path.write_bytes(path.read_bytes()[: ends[N // 2 + 3] + off])
+    with pytest.warns(UserWarning, match="is cut short"):
+        video = Video.open(path)
+    assert N // 4 < len(video) < N
+
+
 @pytest.mark.parametrize(
     ("name", "container_options"),
     [
