@@ -49,7 +49,7 @@ def add_options(
     add("--checkpoint-minutes", type=float, default=10.0)
     add("--workers", type=int, help="processes that make samples (all cores with a GPU, else 0)")
     add("--devices", type=int, help="how many GPUs (all), or processes without one (1)")
-    add("--precision", default="bf16-mixed", help="of Lightning Fabric (bf16-mixed)")
+    add("--precision", help="of Lightning Fabric (the fastest that the hardware computes)")
 
 
 def add_point_options(parser: argparse.ArgumentParser, *, required: bool) -> None:

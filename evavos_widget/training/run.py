@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from evavos_widget.files import replacing
+from evavos_widget.networks.devices import fastest_type
 from evavos_widget.training.curve import draw, read_log
 from evavos_widget.training.samples import Positions
 from evavos_widget.training.schedule import Budget, Clock, rate_at
@@ -31,6 +32,13 @@ AVERAGE = 0.995
 
 COLUMNS = ("step", "minutes", "samples", "rate", "seconds")
 """Of a log, beside the losses of an objective."""
+
+PRECISIONS = {
+    torch.bfloat16: "bf16-mixed",
+    torch.float16: "16-mixed",
+    torch.float32: "32-true",
+}
+"""By the type that is multiplied fastest, what Lightning Fabric calls training with it."""
 
 Writer = Callable[[Any, Path, Mapping[str, str]], None]
 """Writes the weights of a network, with notes."""
@@ -127,6 +135,12 @@ class Run:
         self.step, self.minutes = state["step"], state["minutes"]
 
 
+def _fastest_precision(accelerator: str) -> str:
+    """Of Lightning Fabric; a processor that only imitates bfloat16 takes ten times as long."""
+    kind = "cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda"
+    return PRECISIONS[fastest_type(kind)]
+
+
 def train(
     run: Run,
     samples: Dataset[Any],
@@ -138,7 +152,7 @@ def train(
     workers: int = 0,
     accelerator: str = "auto",
     devices: int | str = "auto",
-    precision: Any = "bf16-mixed",
+    precision: str | None = None,
 ) -> None:
     """Train until the budget is used up.
 
@@ -157,12 +171,15 @@ def train(
     checkpoint_minutes : float
     workers : int
         Processes that make samples, per device.
-    accelerator, devices, precision
+    accelerator, devices
         Of Lightning Fabric.
+    precision : str, optional
+        The same; by default mixed where the hardware multiplies the smaller type.
     """
     from lightning_fabric import Fabric
 
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)
+    chosen: Any = precision or _fastest_precision(accelerator)
+    fabric = Fabric(accelerator=accelerator, devices=devices, precision=chosen)
     fabric.launch()
     run.network.to(memory_format=torch.channels_last)
     objective, optimizer = fabric.setup(run.objective, run.optimizer)

@@ -100,6 +100,26 @@ def test_training_learns(tmp_path: Path) -> None:
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
 
 
+@pytest.mark.parametrize(("capability", "mixed"), [("AVX2", False), ("AVX512", True)])
+def test_precision_is_mixed_only_where_the_processor_multiplies_bfloat16(
+    capability: str, mixed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    told = []
+
+    class Watched(Objective):
+        def forward(self, *args: object) -> dict[str, torch.Tensor]:
+            told.append(torch.is_autocast_enabled("cpu"))
+            raise InterruptedError  # imitated bfloat16 would take minutes
+
+    run = compact_run(CompactNet(TINY), 1e-3)
+    run.objective.__class__ = Watched
+    with pytest.raises(InterruptedError):
+        train(run, Discs(), Budget(steps=1), tmp_path, batch=2, accelerator="cpu", devices=1)
+    assert told == [mixed]
+
+
 def batch_of(start: Start) -> dict[str, torch.Tensor]:
     samples = [Discs()[i, 0.0] for i in range(2)]
     batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
