@@ -20,7 +20,7 @@ import torch
 from evavos_widget.evaluation.propagation import evaluate_propagation
 from evavos_widget.networks import compact as network
 from evavos_widget.networks.memory import readout
-from evavos_widget.propagation import compact as engine
+from evavos_widget.propagation import compact_chain as engine
 
 SEQUENCES = ["bear", "car-turn", "dance-jump", "hike", "motorbike", "rhino", "stroller", "train"]
 

@@ -32,8 +32,8 @@ from jupyter_bbox_widget import BBoxWidget
 BBoxWidget(image={picture!r}).image_bytes
 """,
 )
-"""From the import to a picture that a page can show: ours has the engines loaded by then, and
-can be annotated; theirs is one picture from a file."""
+"""From the import to a picture that a page can show: ours is a frame of a session that can be
+annotated, the engines of which are loaded behind it; theirs is one picture from a file."""
 
 
 def compare_imports(repeats: int = 5) -> list[Comparison]:
@@ -44,7 +44,7 @@ def compare_imports(repeats: int = 5) -> list[Comparison]:
 
 
 def compare_pictures(frames: np.ndarray, repeats: int = 5) -> list[Comparison]:
-    """Seconds from the import to the first picture that can be worked on.
+    """Seconds from the import to the first picture.
 
     Parameters
     ----------
@@ -68,9 +68,7 @@ def compare_pictures(frames: np.ndarray, repeats: int = 5) -> list[Comparison]:
             return _seconds(_PICTURES[1].format(picture=str(folder / "00000.jpg")))
 
         pairs = in_turns(ours, theirs, repeats)
-    return [
-        Comparison("import to first picture, engines loaded", "jupyter-bbox-widget", "s", pairs)
-    ]
+    return [Comparison("import to first picture", "jupyter-bbox-widget", "s", pairs)]
 
 
 def compare_bundles() -> list[Comparison]:

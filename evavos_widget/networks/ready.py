@@ -11,23 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evavos_widget import checkpoints
 from evavos_widget.networks.compact import SIDE, CompactNet
+from evavos_widget.networks.deferred import DEFAULT, compact_file, tell
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.weights import fold_normalisation, load_weights
-from evavos_widget.notebook import note
 
 __all__ = [
     "compact_network",
-    "compact_notice",
     "image_tensor",
     "mask_tensor",
     "resized",
     "work_size",
 ]
-
-DEFAULT = "davis"
-"""The weights that are used when none are named."""
 
 SHORTEST = 2 * SIDE
 """Shortest side that images are brought to, in pixels."""
@@ -53,33 +48,10 @@ def compact_network(
     ValueError
         The device is not there.
     """
-    path = _file(DEFAULT if weights is None else weights)
-    notice = compact_notice(weights)
-    device = chosen_device(device)
-    loaded = _load.cache_info().misses
-    network = _load(path.resolve(), path.stat().st_mtime_ns, device)
-    if notice is not None and _load.cache_info().misses > loaded:  # once per process
-        note(notice)
-    return network
-
-
-def compact_notice(weights: str | os.PathLike[str] | None = None) -> str | None:
-    """What a person has to be told who uses these weights; parameters as above."""
-    checkpoint = checkpoints.CHECKPOINTS.get(str(DEFAULT if weights is None else weights))
-    return None if checkpoint is None else checkpoint.notice
-
-
-def _file(weights: str | os.PathLike[str]) -> Path:
-    if isinstance(weights, str) and weights in checkpoints.CHECKPOINTS:
-        return checkpoints.find(weights)
-    path = Path(weights).expanduser()
-    if not path.is_file():
-        released = ", ".join(map(repr, sorted(checkpoints.CHECKPOINTS)))
-        raise checkpoints.WeightsError(
-            f"there are no weights at {str(path)!r}; check the path, or name some that come "
-            f"with this release ({released or 'there are none'})."
-        )
-    return path
+    weights = DEFAULT if weights is None else weights
+    tell(weights)
+    path = compact_file(weights)
+    return _load(path.resolve(), path.stat().st_mtime_ns, chosen_device(device))
 
 
 @lru_cache(maxsize=2)

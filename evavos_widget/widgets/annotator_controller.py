@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["AnnotatorController"]
 
 _log = logging.getLogger(__name__)
+
+FIRST_PICTURE = 1.0
+"""Seconds that the first picture has to itself, before the predictor is made ready for a click."""
 
 PROPOSALS = 3
 """How many suggestions are offered: the best one, and what instead."""
@@ -109,6 +113,9 @@ class AnnotatorController:
             {"mask.update": Pushed(self._push_masks, items=range(session.video.n_frames))},
         )
         self._unsubscribe: Callable[[], None] | None = session.subscribe(self._hear)
+        self._ready = threading.Timer(FIRST_PICTURE, self._make_ready)
+        self._ready.daemon = True
+        self._ready.start()
         self.host.start()
 
     @property
@@ -135,6 +142,7 @@ class AnnotatorController:
         self.host.note_change()
 
     def _let_go(self) -> None:
+        self._ready.cancel()
         with self.host.lock:
             unsubscribe, self._unsubscribe = self._unsubscribe, None
         if unsubscribe is not None:
@@ -166,6 +174,10 @@ class AnnotatorController:
                 self.session.prepare(proposal.frame)
         if self._suggested is not None:
             self._suggested(self.suggestion)
+
+    def _make_ready(self) -> None:
+        """Make the predictor ready for the first click, which would wait for it otherwise."""
+        self.session.prepare(self.suggestion.frame if self.suggestion else 0)
 
     def _suggest(self) -> list[Suggestion]:
         try:

@@ -11,6 +11,7 @@ from small_weights import write_small_weights
 from evavos_widget import engines
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.mask_prediction import compact
+from evavos_widget.mask_prediction import compact_clicks as applied
 from evavos_widget.mask_prediction.compact import CompactPredictor
 from evavos_widget.mask_prediction.pixels import clicks_along
 from evavos_widget.networks.compact import CompactNet
@@ -134,27 +135,27 @@ def test_a_box_keeps_the_mask_near_it(engine: CompactPredictor, image: np.ndarra
 
 
 def test_box_is_drawn_in_the_window() -> None:
-    drawn = compact._box_map(Box(20, 10, 39, 29), np.array([10, 0]), np.array([0.5, 0.5]), (30, 40))
+    drawn = applied._box_map(Box(20, 10, 39, 29), np.array([10, 0]), np.array([0.5, 0.5]), (30, 40))
     assert (drawn[:10, 10:20] == 1).all()
     assert (drawn == 1).sum() == 100
     assert (drawn == -1).sum() == 30 * 40 - 100
 
 
 def test_window_is_around_object_and_clicks(disc: np.ndarray) -> None:
-    belief = compact._Belief.of(disc.astype(np.float32))
-    rows, columns = compact._window(belief, [(70.0, 60.0, 1)], None)
+    belief = applied.Belief.of(disc.astype(np.float32))
+    rows, columns = applied._window(belief, [(70.0, 60.0, 1)], None)
     assert rows.start <= 40 < 80 <= rows.stop < 123
     assert 0 < columns.start <= 50 < 90 <= columns.stop < 181
     everything = (slice(0, 123), slice(0, 181))
-    assert compact._window(belief, [(2.0, 2.0, -1), (179.0, 121.0, -1)], None) == everything
-    nothing = compact._Belief.of(np.zeros_like(belief.odds))
-    assert compact._window(nothing, [(70.0, 60.0, 1)], None) == everything
+    assert applied._window(belief, [(2.0, 2.0, -1), (179.0, 121.0, -1)], None) == everything
+    nothing = applied.Belief.of(np.zeros_like(belief.odds))
+    assert applied._window(nothing, [(70.0, 60.0, 1)], None) == everything
 
 
 def test_a_later_click_in_the_same_window_encodes_nothing(
     engine: CompactPredictor, image: np.ndarray, disc: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compact, "WORTH_ZOOMING", 0.9)
+    monkeypatch.setattr(applied, "WORTH_ZOOMING", 0.9)
     runs = []
     encode = CompactNet.encode
     monkeypatch.setattr(CompactNet, "encode", lambda *a: runs.append(1) or encode(*a))
@@ -172,11 +173,11 @@ def test_a_later_click_in_the_same_window_encodes_nothing(
 
 
 def test_small_windows_are_enlarged_and_large_ones_are_not() -> None:
-    assert max(compact._size_of((60, 96))) == 288
-    assert compact._size_of((20, 30)) == (64, 96)
+    assert max(applied._size_of((60, 96))) == 288
+    assert applied._size_of((20, 30)) == (64, 96)
     for shape in ((480, 854), (1080, 1920)):
-        height, width = compact._size_of(shape)
-        assert 0.9 * compact.PIXELS <= height * width <= 1.1 * compact.PIXELS
+        height, width = applied._size_of(shape)
+        assert 0.9 * applied.PIXELS <= height * width <= 1.1 * applied.PIXELS
 
 
 def test_quality_follows_what_is_expected_and_what_stands(

@@ -16,7 +16,7 @@ from small_weights import write_small_weights
 from evavos_widget import checkpoints, engines
 from evavos_widget.checkpoints import Checkpoint, WeightsError
 from evavos_widget.loop import Propagator
-from evavos_widget.propagation import compact
+from evavos_widget.propagation import compact_chain
 from evavos_widget.session import Session
 
 Make = Callable[[], Propagator]
@@ -58,12 +58,12 @@ def test_taking_up_a_pass_changes_nothing(make: Make, clip: Clip) -> None:
 def test_features_are_computed_once_per_frame(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compact, "LEVELS", (1.0,))
-    monkeypatch.setattr(compact, "WHOLE", 0)
+    monkeypatch.setattr(compact_chain, "LEVELS", (1.0,))
+    monkeypatch.setattr(compact_chain, "WHOLE", 0)
     engine = make()
     seen = []
-    deepen = type(engine._network).deepen
-    monkeypatch.setattr(type(engine._network), "deepen",
+    deepen = type(engine._network.get()).deepen
+    monkeypatch.setattr(type(engine._network.get()), "deepen",
                         lambda *a: seen.append(1) or deepen(*a))  # fmt: skip
     run(engine, clip, {0: clip.annotation(0, 1, 2)})
     run(engine, clip, {0: clip.annotation(0, 1, 2), 8: clip.annotation(8, 1)})
@@ -75,8 +75,8 @@ def test_features_let_go_come_back_the_same(
 ) -> None:
     given = {0: clip.annotation(0, 1, 2)}
     expected = run(make(), clip, given)
-    monkeypatch.setattr(compact, "FEATURE_BYTES", 1)
-    monkeypatch.setattr(compact, "RECENT_BYTES", 1)
+    monkeypatch.setattr(compact_chain, "FEATURE_BYTES", 1)
+    monkeypatch.setattr(compact_chain, "RECENT_BYTES", 1)
     for frame, probabilities in run(make(), clip, given).items():
         assert np.array_equal(probabilities, expected[frame])
 
@@ -106,47 +106,49 @@ def test_affected_are_the_frames_that_follow_another_annotation(
 
 
 def test_a_lost_object_is_looked_for_everywhere_at_the_coarsest_level() -> None:
-    grids = compact._grids(240, 432)
+    grids = compact_chain._grids(240, 432)
     mask = np.zeros((240, 432), bool)
     mask[100:130, 200:225] = True
-    chain = compact._Chain(0, 1, mask, grids)
+    chain = compact_chain.CompactChain(0, 1, mask, grids)
     small = chain._next_grid(0)
     assert small.level > 0
-    window = compact._window(chain.mask(0), small, compact.GROWTH)
+    window = compact_chain._window(chain.mask(0), small, compact_chain.GROWTH)
     assert window.area < small.everywhere.area
     chain._append(np.zeros(small.mask_size, np.float32))
     assert chain._next_grid(1) == grids[0]
-    assert compact._window(chain.mask(1), grids[0], 0.3) == grids[0].everywhere
+    assert compact_chain._window(chain.mask(1), grids[0], 0.3) == grids[0].everywhere
 
 
 @pytest.mark.parametrize("shape", [(480, 854), (853, 480), (240, 432), (1080, 1920), (32, 40)])
 def test_small_objects_are_worked_on_at_the_size_they_had_in_training(shape: tuple) -> None:
-    grids = compact._grids(*shape)
+    grids = compact_chain._grids(*shape)
     assert [grid.level for grid in grids] == list(range(len(grids)))
     for grid in grids:
         assert not grid.size[0] % 16
         assert not grid.size[1] % 16
-        assert grid.size[0] <= compact.LARGEST_ZOOM * shape[0] + 16 or not grid.level
+        assert grid.size[0] <= compact_chain.LARGEST_ZOOM * shape[0] + 16 or not grid.level
     zooms = [grid.zoom for grid in grids]
     for length in (400, 150, 110, 60, 20):
-        grid = compact._fitting(grids, length)
-        within = max(length * grid.zoom / compact.LENGTH, compact.LENGTH / (length * grid.zoom))
+        grid = compact_chain._fitting(grids, length)
+        within = max(
+            length * grid.zoom / compact_chain.LENGTH, compact_chain.LENGTH / (length * grid.zoom)
+        )
         assert within < 1.3 or grid.zoom in (min(zooms), max(zooms))
 
 
 def test_small_objects_remember_the_whole_annotated_picture_beside_their_window(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compact, "LENGTH", 60)  # the clip is small
-    frames = compact._Frames(clip, make()._network)
+    monkeypatch.setattr(compact_chain, "LENGTH", 60)  # the clip is small
+    frames = compact_chain.CompactFrames(clip, make()._network.get())
     for length, levels in ((10, True), (70, False)):
         mask = np.zeros((clip.height, clip.width), bool)
         mask[2 : 2 + length, 2 : 2 + length] = True
-        chain = compact._Chain(0, 1, mask, frames.grids)
+        chain = compact_chain.CompactChain(0, 1, mask, frames.grids)
         grid = chain._next_grid(0)
         assert (grid.level > 0) is levels
         keys, values = chain._memory(frames, grid, 0)
-        near = compact._window(chain._mask_on(0, grid), grid, compact.SURROUNDINGS)
+        near = compact_chain._window(chain._mask_on(0, grid), grid, compact_chain.SURROUNDINGS)
         expected = frames.grids[0].everywhere.area + (near.area if levels else 0)
         assert keys.shape[1] == values.shape[1] == expected
 
@@ -155,10 +157,10 @@ def test_small_objects_remember_the_whole_annotated_picture_beside_their_window(
 def test_the_level_changes_with_the_object_and_not_with_every_breath(
     growth: float, same: bool
 ) -> None:
-    grids = compact._grids(480, 854)
+    grids = compact_chain._grids(480, 854)
     mask = np.zeros((480, 854), bool)
     mask[100:200, 200:260] = True
-    chain = compact._Chain(0, 1, mask, grids)
+    chain = compact_chain.CompactChain(0, 1, mask, grids)
     begun = chain._next_grid(0)
     assert 0 < begun.level < len(grids) - 1
     later = np.zeros(begun.mask_size, np.float32)
@@ -172,8 +174,8 @@ def test_taking_up_a_chain_that_changed_its_level_changes_nothing(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A random network's masks wander, and every one of them is another size.
-    monkeypatch.setattr(compact, "HYSTERESIS", 1.0)
-    monkeypatch.setattr(compact, "LENGTH", 40)
+    monkeypatch.setattr(compact_chain, "HYSTERESIS", 1.0)
+    monkeypatch.setattr(compact_chain, "LENGTH", 40)
     given = {0: clip.annotation(0, 1, 2)}
     whole = run(make(), clip, given)
     for stop in (7, 13):
@@ -189,14 +191,14 @@ def test_taking_up_a_chain_that_changed_its_level_changes_nothing(
 def test_a_window_gives_what_the_whole_frame_gives(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compact, "LEVELS", (1.0,))
-    monkeypatch.setattr(compact, "STEP", 2)  # the clip is small
-    monkeypatch.setattr(compact, "WHOLE", 0)
-    monkeypatch.setattr(compact, "MARGIN", 1000)
+    monkeypatch.setattr(compact_chain, "LEVELS", (1.0,))
+    monkeypatch.setattr(compact_chain, "STEP", 2)  # the clip is small
+    monkeypatch.setattr(compact_chain, "WHOLE", 0)
+    monkeypatch.setattr(compact_chain, "MARGIN", 1000)
     given = {0: clip.annotation(0, 1)}
     whole = run(make(), clip, given, (1,), [1])[1][1]
-    monkeypatch.setattr(compact, "MARGIN", 2)
-    monkeypatch.setattr(compact, "GROWTH", 0)
+    monkeypatch.setattr(compact_chain, "MARGIN", 2)
+    monkeypatch.setattr(compact_chain, "GROWTH", 0)
     part = run(make(), clip, given, (1,), [1])[1][1]
     middle = (slice(28, 42), slice(18, 32))
     assert np.abs(part[middle] - whole[middle]).max() < 0.2
@@ -252,9 +254,9 @@ def test_windows_hold_what_they_should_at_few_places(
 ) -> None:
     last = first + extent
     assume(last >= 0 and first < side)
-    window = compact._stretch(first, last, side)
+    window = compact_chain._stretch(first, last, side)
     assert 0 <= window.start <= max(0, int(first))
     assert min(side, int(last) + 1) <= window.stop <= side
-    assert window.start % compact.STEP == 0
-    assert window.stop == side or window.stop % compact.STEP == 0
+    assert window.start % compact_chain.STEP == 0
+    assert window.stop == side or window.stop % compact_chain.STEP == 0
     assert window.stop > window.start
