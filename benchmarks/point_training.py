@@ -137,7 +137,7 @@ class _Work:
         for name, scores in self.rows.items():
             if name in TABLE_9 or name in CONTROLS:
                 jf = np.array([100 * s["mean"] for s in scores.values()])
-                low, high = _interval(jf)
+                low, high = interval(jf)
                 paper = f"*{TABLE_9[name][2]}*" if name in TABLE_9 else ""
                 lines.append(f"| {name} | {jf.mean():.1f} ({low:.1f} to {high:.1f}) | {paper} |")
         for name in ("static / points", "static, as long / points", "untrained / points"):
@@ -148,18 +148,12 @@ class _Work:
         """How far points / points is ahead of a control, paired over sequences."""
         ours, theirs = self.rows["points / points"], self.rows[name]
         apart = np.array([100 * (ours[n]["mean"] - theirs[n]["mean"]) for n in ours])
-        low, high = _interval(apart)
+        low, high = interval(apart)
         return f"\npoints / points - {name}: {apart.mean():+.1f} ({low:+.1f} to {high:+.1f})"
 
     def _sequences(self) -> list[str]:
-        """Val, thinned: every so manyth frame."""
         names = read_sequence_names("@ImageSets/val.txt", self.davis)
-        for name in names:
-            if not (self.val / "Annotations" / name).exists():
-                sequence = open_sequence(self.davis, name)
-                write_sequence(
-                    self.val, sequence, range(0, sequence.video.n_frames, self.args.stride)
-                )
+        thinned(self.davis, names, self.val, self.args.stride)
         return names
 
     def _weights(self, trained: str) -> str:
@@ -215,7 +209,16 @@ class _Work:
         return file
 
 
-def _interval(values: np.ndarray, draws: int = 10_000) -> tuple[float, float]:
+def thinned(data: Path, names: Sequence[str], folder: Path, stride: int) -> Path:
+    """The folder, in which there is every so manyth frame of the sequences."""
+    for name in names:
+        if not (folder / "Annotations" / name).exists():
+            sequence = open_sequence(data, name)
+            write_sequence(folder, sequence, range(0, sequence.video.n_frames, stride))
+    return folder
+
+
+def interval(values: np.ndarray, draws: int = 10_000) -> tuple[float, float]:
     """95 % of the mean, by bootstrap over sequences."""
     rng = np.random.default_rng(0)
     means = rng.choice(values, (draws, len(values))).mean(1)
