@@ -64,9 +64,9 @@ FIRST_CLICKS = 10
 """Clicks that an object is expected to take that begins with clicks; our choice. On seven sequences
 of DAVIS they cost 0.008 J&F on average against a drawn mask."""
 
-SOURCES = ("drawn", "clicked", "boxed", "scribbled", "accepted", "absent", "imported")
-"""Where an annotation can come from: the hand, a predictor that was given prompts, a look at
-the mask that was there, or elsewhere."""
+SOURCES = ("drawn", "clicked", "boxed", "scribbled", "pointed", "accepted", "absent", "imported")
+"""Where an annotation can come from: the hand, a predictor that was given prompts, a propagator
+that was given points, a look at the mask that was there, or elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class Source:
         One of `SOURCES`.
     trust : float in [0, 1]
         Expected IoU of the annotation with the truth: 1 for what a person drew or looked at,
-        `probabilities.predicted_trust` for what came of prompts.
+        `probabilities.predicted_trust` for what came of prompts, `probabilities.TRUST_OF_POINTS`
+        for what comes of points.
     corrects : bool
         Whether it began from a mask that was there.
     """

@@ -13,6 +13,7 @@ from evavos_widget.cache import ByteBoundedCache
 
 __all__ = [
     "QUALITY_WEIGHTS",
+    "TRUST_OF_POINTS",
     "TRUST_WEIGHTS",
     "ProbabilityCache",
     "expected_iou",
@@ -32,6 +33,9 @@ TRUST_WEIGHTS = (-0.04, 0.42, 0.46, 0.45)
 and logit of the quality that was predicted of the mask before all prompts, in the logit of the IoU
 with the truth that is expected of a mask made from prompts. Fitted with
 ``benchmarks.click_trust`` on sequences of DAVIS-2016 train (docs/loop.md)."""
+
+TRUST_OF_POINTS = 0.7
+"""IoU with the truth that is expected of the mask that a propagator makes of an object's points."""
 
 
 def expected_iou(probability: np.ndarray) -> float:

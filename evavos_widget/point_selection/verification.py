@@ -178,7 +178,10 @@ class Verification:
     def localisation(self, obj: int) -> tuple[int, np.ndarray]:
         """The frame on which most of an object is annotated, and its mask there, (H, W) bool."""
         masks = {
-            f: a.labels == obj for f, a in self.session.annotations.items() if obj in a.present
+            # Of one that begins from points, what a pass made of them.
+            f: (self.session.masks[f] if obj in a.points else a.labels) == obj
+            for f, a in self.session.annotations.items()
+            if obj in a.present
         }
         if not masks:
             raise ValueError(f"object {obj} is annotated on no frame any more; draw it again.")

@@ -12,11 +12,11 @@ import numpy as np
 
 from evavos_widget import formats
 from evavos_widget.corrections import as_told
-from evavos_widget.loop import MaskPredictor
+from evavos_widget.loop import MaskPredictor, Propagator
 from evavos_widget.masks import as_label_map
 from evavos_widget.metrics import jaccard
 from evavos_widget.points import Point, as_points
-from evavos_widget.probabilities import predicted_trust
+from evavos_widget.probabilities import TRUST_OF_POINTS, predicted_trust
 from evavos_widget.prompts import Box, Click, Costs, Prediction, Prompts, Scribble
 from evavos_widget.session import checks
 from evavos_widget.session.events import Annotate, Event, pack_label_map
@@ -33,6 +33,7 @@ class AnnotatedSession(SessionView):
     """Everything that becomes an event; each is on disk when its call returns."""
 
     predictor: MaskPredictor
+    propagator: Propagator
     costs: Costs
     _scores: dict[tuple[int, int], tuple[int, float]]
     _latest: tuple[tuple[Any, ...], np.ndarray] | None
@@ -479,6 +480,44 @@ class AnnotatedSession(SessionView):
             checks.check_unlocked(self._state, {obj})
             places = [list(pixel) for pixel in sorted(meant)]
             self._do({"kind": "points.remove", "frame": frame, "object": obj, "pixels": places})
+
+
+    def begin_from_points(
+        self, frame: int, obj: int, *, trust: float = TRUST_OF_POINTS
+    ) -> int:
+        """Let masks be carried on from the points of an object on a frame; undo takes it back.
+
+        The next pass gives the propagator these points in the place of a mask, and the object
+        gets a mask on this frame too. What is said of more pixels of the frame, or of one anew,
+        holds from then on as well; a mask that is annotated there takes their place. Weights that
+        never saw points make little of them.
+
+        Parameters
+        ----------
+        frame, obj : int
+        trust : float in [0, 1]
+            Expected IoU with the truth of what the propagator makes of the points.
+
+        Returns
+        -------
+        int
+            The new revision.
+
+        Raises
+        ------
+        ValueError
+            No point there is on the object, it is annotated there otherwise or locked, or the
+            propagator does not take points.
+        """
+        frame, obj = self._as_frame(frame), self._as_object(obj)
+        with self._lock:
+            checks.check_unlocked(self._state, {obj})
+            checks.check_takes_points(self.propagator)
+            checks.check_can_begin(self._state, frame, obj)
+            self._do(
+                {"kind": "points.begin", "frame": frame, "object": obj, "trust": _as_trust(trust)}
+            )
+            return self.revision
 
 
 def _as_trust(given: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import ImageColor
@@ -12,6 +12,9 @@ from PIL import ImageColor
 from evavos_widget.masks import as_label_map
 from evavos_widget.prompts import ANNOTATION_TYPES, STATEMENTS
 from evavos_widget.session.state import State
+
+if TYPE_CHECKING:
+    from evavos_widget.loop import Propagator
 
 __all__ = [
     "as_changes",
@@ -91,11 +94,43 @@ def check_type(kind: str) -> None:
         raise ValueError(
             "points are no mask: say what each is with session.label_points(frame, object, "
             "points), and let a predictor make a mask of them with session.predict(frame, object, "
-            "clicks=...), which you then annotate as 'clicks'."
+            "clicks=...), which you then annotate as 'clicks', or let the propagator begin from "
+            "them with session.begin_from_points(frame, object)."
         )
     if kind not in ANNOTATION_TYPES and kind not in STATEMENTS:
         known = [*(t for t in ANNOTATION_TYPES if t != "points"), *STATEMENTS]
         raise ValueError(f"unknown annotation type {kind!r}; choose from {known}.")
+
+
+def check_takes_points(propagator: Propagator) -> None:
+    """`ValueError` where a propagator can begin from masks only."""
+    if "points" not in propagator.accepts:
+        raise ValueError(
+            f"the propagator {propagator.name!r} does not take points; let a predictor make a "
+            "mask of them with session.predict(frame, object, clicks=...), or open the session "
+            "with one that does, such as propagator='compact'."
+        )
+
+
+def check_can_begin(state: State, frame: int, obj: int) -> None:
+    """`ValueError` where masks cannot begin from the points of an object on a frame."""
+    if not any(p.label == "positive" for p in state.points.get((frame, obj), ())):
+        raise ValueError(
+            f"no point on frame {frame} is on object {obj}; say so of one or more with "
+            "session.label_points(frame, object, points)."
+        )
+    annotation = state.annotations.get(frame)
+    if annotation and obj in annotation.objects - annotation.points.keys():
+        raise ValueError(
+            f"object {obj} is annotated on frame {frame} without points; take that back with "
+            "session.remove_annotation(frame, object), or keep it."
+        )
+
+
+def check_accepted(state: State, propagator: Propagator) -> None:
+    """As `check_takes_points`, where K holds points; they may be of another propagator's time."""
+    if any(annotation.points for annotation in state.annotations.values()):
+        check_takes_points(propagator)
 
 
 def check_statement(kind: str, labels: np.ndarray, objects: Collection[int], frame: int) -> None:

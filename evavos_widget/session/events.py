@@ -19,6 +19,7 @@ __all__ = [
     "VERSION",
     "AddObject",
     "Annotate",
+    "BeginFromPoints",
     "EndSnooze",
     "Event",
     "Group",
@@ -124,6 +125,18 @@ class RemovePoints(TypedDict):
     pixels: list[list[int]]
 
 
+class BeginFromPoints(TypedDict):
+    """Masks are to be carried on from the points of an object on a frame, as they are and become.
+
+    ``trust``: expected IoU with the truth of what the propagator makes of them.
+    """
+
+    kind: Literal["points.begin"]
+    frame: int
+    object: int
+    trust: float
+
+
 class Snooze(TypedDict):
     """An object is not to be asked for on a frame before the next finished pass."""
 
@@ -147,6 +160,7 @@ Event = (
     | RemoveAnnotation
     | LabelPoints
     | RemovePoints
+    | BeginFromPoints
     | Snooze
     | EndSnooze
 )
@@ -160,6 +174,7 @@ KINDS = (
     "annotation.remove",
     "points.label",
     "points.remove",
+    "points.begin",
     "snooze",
     "snooze.end",
 )
@@ -239,6 +254,8 @@ def describe(event: Event) -> str:
         return f"{_counted(len(event['points']), 'point')} on frame {event['frame']}"
     if event["kind"] == "points.remove":
         return f"removal of {_counted(len(event['pixels']), 'point')} on frame {event['frame']}"
+    if event["kind"] == "points.begin":
+        return f"beginning from points on frame {event['frame']}"
     if event["kind"] == "snooze":
         return f"putting frame {event['frame']} off"
     return {

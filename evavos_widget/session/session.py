@@ -236,8 +236,14 @@ class Session(AnnotatedSession):
         Yields
         ------
         PropagationStep
+
+        Raises
+        ------
+        ValueError
+            Masks are to begin from points, which the session's propagator does not take.
         """
         with self._lock:
+            checks.check_accepted(self._state, self.propagator)
             state, generation = self._state, self._timeline.generation
             waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
             if not waiting:
@@ -405,7 +411,8 @@ def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:
     spoken = (old.objects if old else frozenset()) | {obj}
     shown = state.masks[frame]
     labels = np.where(shown == obj, shown, old.labels if old else 0).astype(np.uint8)
-    annotations = {**state.annotations, frame: Annotation(labels, spoken)}
+    points = {o: p for o, p in old.points.items() if o != obj} if old else {}
+    annotations = {**state.annotations, frame: Annotation(labels, spoken, points=points)}
     return replace(state, annotations=annotations, snoozed=state.snoozed | {(frame, obj)})
 
 

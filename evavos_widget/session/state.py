@@ -20,6 +20,7 @@ from evavos_widget.prompts import Click
 from evavos_widget.session.events import (
     AddObject,
     Annotate,
+    BeginFromPoints,
     EndSnooze,
     Event,
     LabelPoints,
@@ -92,7 +93,8 @@ class State:
         Not to be suggested before the next finished pass.
     curve : tuple of CurvePoint
     points : mapping of (frame, object) -> tuple of Point
-        What was said of single pixels; no mask follows from it by itself.
+        What was said of single pixels; no mask follows from it by itself. K holds those from
+        which masks are carried on.
     """
 
     objects: tuple[ObjectInfo, ...]
@@ -228,6 +230,7 @@ def _merge_objects(state: State, event: MergeObjects, affected: Affected, revisi
         if gone in state.masks.ids(i)
     }
     frames = event.get("frames") or merged_frames(state, gone, kept)
+    points = _merged_points(state, gone, kept)
     annotations: dict[int, Annotation] = {}
     for frame, old in state.annotations.items():
         spoken = old.objects & both
@@ -239,11 +242,14 @@ def _merge_objects(state: State, event: MergeObjects, affected: Affected, revisi
             continue
         labels = _without(old.labels, both)
         sources = {o: old.sources[o] for o in others}
+        told = {o: p for o, p in old.points.items() if o in others}
         if stays:
-            runs = unpack_runs(frames[str(frame)], old.shape)
-            labels = np.where(decode_runs(runs, old.shape) > 0, kept, labels)
+            union = decode_runs(unpack_runs(frames[str(frame)], old.shape), old.shape) > 0
+            labels = np.where(union, kept, labels)
             sources[kept] = _of_two([old.sources[o] for o in spoken])
-        annotations[frame] = Annotation(labels.astype(np.uint8), sources, sources)
+            if not union.any() and old.points.keys() & both:  # of which no pass made a mask yet
+                told[kept] = _telling(points[frame, kept])
+        annotations[frame] = Annotation(labels.astype(np.uint8), sources, sources, told)
     qualities = np.stack([state.quality[gone], state.quality[kept]])
     changed = replace(
         state,
@@ -255,7 +261,7 @@ def _merge_objects(state: State, event: MergeObjects, affected: Affected, revisi
         },
         stale=state.stale | affected(state.annotations, annotations, len(state.revisions)),
         snoozed=frozenset((f, kept if o == gone else o) for f, o in state.snoozed),
-        points=_merged_points(state, gone, kept),
+        points=points,
     )
     return changed.with_masks(shown, revision)
 
@@ -313,10 +319,15 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
             continue
         labels = _only(decode_runs(runs, shape), objects)
         under = old.labels if old else np.zeros(shape, np.uint8)
-        annotations[frame] = _among(_paint(under, labels, objects), sources)
+        points = {o: p for o, p in old.points.items() if o not in objects} if old else {}
+        annotations[frame] = _among(_paint(under, labels, objects), sources, points)
         shown[frame] = _paint(state.masks[frame], labels, objects)
     frames = sorted({*shown, *untouched})
-    complete = {f for f in frames if annotations[f].objects >= set(state.ids)}
+    complete = {
+        f
+        for f in frames
+        if annotations[f].objects >= set(state.ids) and not annotations[f].points
+    }
     stale = state.stale | affected(state.annotations, annotations, len(state.revisions))
     quality = {o: q.copy() if o in objects else q for o, q in state.quality.items()}
     for obj in objects:
@@ -366,16 +377,70 @@ def _remove_annotation(
 def _label_points(state: State, event: LabelPoints, affected: Affected, revision: int) -> State:
     where = (event["frame"], event["object"])
     new = tuple(Point(*given) for given in event["points"])
-    points = {**state.points, where: with_points(state.points.get(where, ()), new)}
     paid = Round((where[0],), (where[1],), "points", event["seconds"])
-    return replace(state, points=points, rounds=(*state.rounds, paid))
+    changed = replace(state, rounds=(*state.rounds, paid))
+    return _pointed(changed, where, with_points(state.points.get(where, ()), new), affected)
 
 
 def _remove_points(state: State, event: RemovePoints, affected: Affected, revision: int) -> State:
     where = (event["frame"], event["object"])
     pixels = ((x, y) for x, y in event["pixels"])
-    points = {**state.points, where: without_points(state.points.get(where, ()), pixels)}
-    return replace(state, points={place: left for place, left in points.items() if left})
+    return _pointed(state, where, without_points(state.points.get(where, ()), pixels), affected)
+
+
+def _begin_from_points(
+    state: State, event: BeginFromPoints, affected: Affected, revision: int
+) -> State:
+    where = frame, obj = event["frame"], event["object"]
+    old = state.annotations.get(frame)
+    known = Source("pointed", event["trust"], obj in state.masks.ids(frame))
+    quality = {**state.quality, obj: state.quality[obj].copy()}
+    quality[obj][frame] = event["trust"]
+    begun = _saying_points(old, state.masks.shape[1:], obj, state.points[where], known)
+    annotations = {**state.annotations, frame: begun}
+    stale = affected(state.annotations, annotations, len(state.revisions))
+    return replace(state, annotations=annotations, stale=state.stale | stale, quality=quality)
+
+
+def _pointed(
+    state: State, where: tuple[int, int], points: tuple[Point, ...], affected: Affected
+) -> State:
+    """The state with other points; K follows where masks are carried on from them.
+
+    Where none is left on the object, there is nothing to begin from any more.
+    """
+    frame, obj = where
+    kept = {place: told for place, told in {**state.points, where: points}.items() if told}
+    changed = replace(state, points=kept)
+    old = state.annotations.get(frame)
+    if old is None or obj not in old.points or old.points[obj] == _telling(points):
+        return changed
+    if not any(p.label == "positive" for p in points):
+        taken: RemoveAnnotation = {"kind": "annotation.remove", "frame": frame, "object": obj}
+        return _remove_annotation(changed, taken, affected, 0)
+    said = _saying_points(old, old.shape, obj, points, old.sources[obj])
+    annotations = {**state.annotations, frame: said}
+    stale = affected(state.annotations, annotations, len(state.revisions))
+    return replace(changed, annotations=annotations, stale=state.stale | stale)
+
+
+def _saying_points(
+    old: Annotation | None,
+    shape: tuple[int, ...],
+    obj: int,
+    points: Iterable[Point],
+    source: Source,
+) -> Annotation:
+    """An annotation in which points stand for an object."""
+    labels = np.zeros(shape, np.uint8) if old is None else _without(old.labels, {obj})
+    sources = {**(old.sources if old else {}), obj: source}
+    told = {**(old.points if old else {}), obj: _telling(points)}
+    return Annotation(labels, sources, sources, told)
+
+
+def _telling(points: Iterable[Point]) -> tuple[Point, ...]:
+    """Those of which one could tell."""
+    return tuple(p for p in points if p.label != "unknown")
 
 
 def _snooze(state: State, event: Snooze, affected: Affected, revision: int) -> State:
@@ -395,6 +460,7 @@ _HANDLERS: dict[str, Callable[[State, Any, Affected, int], State]] = {
     "annotation.remove": _remove_annotation,
     "points.label": _label_points,
     "points.remove": _remove_points,
+    "points.begin": _begin_from_points,
     "snooze": _snooze,
     "snooze.end": _end_snooze,
 }
@@ -402,12 +468,16 @@ _HANDLERS: dict[str, Callable[[State, Any, Affected, int], State]] = {
 
 def _speaking_for(annotation: Annotation, objects: Iterable[int]) -> Annotation:
     """What an annotation says of some of its objects."""
-    return _among(annotation.labels, {o: annotation.sources[o] for o in objects})
+    sources = {o: annotation.sources[o] for o in objects}
+    return _among(annotation.labels, sources, annotation.points)
 
 
-def _among(labels: np.ndarray, sources: Mapping[int, Source]) -> Annotation:
-    """An annotation that holds the ids it speaks for only."""
-    return Annotation(_only(labels, sources), sources, sources)
+def _among(
+    labels: np.ndarray, sources: Mapping[int, Source], points: Mapping[int, tuple[Point, ...]]
+) -> Annotation:
+    """An annotation that holds the ids and points of those it speaks for only."""
+    told = {o: p for o, p in points.items() if o in sources}
+    return Annotation(_only(labels, sources), sources, sources, told)
 
 
 def _paint(under: np.ndarray, labels: np.ndarray, objects: Iterable[int]) -> np.ndarray:
