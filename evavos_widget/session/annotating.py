@@ -481,10 +481,7 @@ class AnnotatedSession(SessionView):
             places = [list(pixel) for pixel in sorted(meant)]
             self._do({"kind": "points.remove", "frame": frame, "object": obj, "pixels": places})
 
-
-    def begin_from_points(
-        self, frame: int, obj: int, *, trust: float = TRUST_OF_POINTS
-    ) -> int:
+    def begin_from_points(self, frame: int, obj: int, *, trust: float = TRUST_OF_POINTS) -> int:
         """Let masks be carried on from the points of an object on a frame; undo takes it back.
 
         The next pass gives the propagator these points in the place of a mask, and the object

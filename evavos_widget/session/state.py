@@ -324,9 +324,7 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
         shown[frame] = _paint(state.masks[frame], labels, objects)
     frames = sorted({*shown, *untouched})
     complete = {
-        f
-        for f in frames
-        if annotations[f].objects >= set(state.ids) and not annotations[f].points
+        f for f in frames if annotations[f].objects >= set(state.ids) and not annotations[f].points
     }
     stale = state.stale | affected(state.annotations, annotations, len(state.revisions))
     quality = {o: q.copy() if o in objects else q for o, q in state.quality.items()}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.loop import Annotation, PropagationStep, Propagator, objects_annotated
+from evavos_widget.points import Point
 from evavos_widget.testing.promises import Make, Promises, drawing_lots, fail
 from evavos_widget.testing.scenes import Scene
 
@@ -43,6 +44,8 @@ PROMISES = Promises(
         "invents-nothing": "an object that nobody annotated, or only as absent, is nowhere",
         "gives-for-keeps": "what was yielded is not changed afterwards",
         "carries-masks": "masks are carried to the frames before and after an annotated one",
+        "takes-points": "where it accepts points, an object is where they say, and is carried "
+        "from there; what is drawn beside it stays as it is",
         "any-video": "it works on videos of any length and size, and on objects of one pixel",
         "any-ids": "results follow the order of `objects`, whatever their ids",
         "any-request": "a mask is the same whichever objects and frames are asked for with it",
@@ -161,22 +164,36 @@ def _check_annotated(
 ) -> None:
     for k, obj in enumerate(objects, start=1):
         annotated = objects_annotated(annotations, obj)
-        drawn = any((annotations[f].labels == obj).any() for f in annotated)
+        drawn = any(obj in annotations[f].present for f in annotated)
         for frame, probabilities in found.items():
-            if frame in annotated:
+            if frame in annotated and obj in annotations[frame].points:
+                _check_points(probabilities[k] > 0.5, annotations[frame].points[obj], obj, frame)
+            elif frame in annotated:
                 if not np.array_equal(probabilities[k], annotations[frame].labels == obj):
                     fail("keeps-annotations", f"object {obj} on frame {frame} is another.")
             elif not drawn and probabilities[k].any():
                 fail("invents-nothing", f"object {obj} is on frame {frame}, and nobody drew it.")
 
 
+def _check_points(mask: np.ndarray, points: Sequence[Point], obj: int, frame: int) -> None:
+    for p in points:
+        if mask[p.y, p.x] != (p.label == "positive"):
+            said = "on" if p.label == "positive" else "not on"
+            where = f"({p.x}, {p.y}) of frame {frame}"
+            fail("takes-points", f"{where} is said to be {said} object {obj}, and is not so.")
+
+
 def _copied(annotations: Mapping[int, Annotation]) -> dict[int, Annotation]:
-    return {f: Annotation(a.labels.copy(), a.objects) for f, a in annotations.items()}
+    return {
+        f: Annotation(a.labels.copy(), a.objects, points=a.points) for f, a in annotations.items()
+    }
 
 
 def _same(before: Mapping[int, Annotation], after: Mapping[int, Annotation]) -> bool:
     return before.keys() == after.keys() and all(
-        before[f].objects == after[f].objects and np.array_equal(before[f].labels, after[f].labels)
+        before[f].objects == after[f].objects
+        and before[f].points == after[f].points
+        and np.array_equal(before[f].labels, after[f].labels)
         for f in before
     )
 
@@ -197,6 +214,24 @@ def _several_objects(make: Make) -> None:
     found = _pass(make(), scene, {5: scene.annotation(5, 1, 2)})
     if not found[0][1].any():
         fail("carries-masks", "of a mask on the last frame nothing reaches the first.")
+
+
+@PROMISES.scene("takes-points")
+def _points(make: Make) -> None:
+    if "points" not in make().accepts:
+        return
+    scene = Scene()
+    drawn, rows, columns = scene.annotation(2, 1), *np.nonzero(scene.labels[2] == 2)
+    on_it = [Point(int(x), int(y)) for x, y in zip(columns[::40], rows[::40], strict=True)]
+    beside = Point(0, 0, "negative")
+    told = Annotation(drawn.labels, {1, 2}, points={2: (*on_it, beside)})
+    found = _pass(make(), scene, {2: told})
+    for frame in (0, 5):
+        if not found[frame][2].any():
+            fail("takes-points", f"an object that is on points of frame 2 is not on frame {frame}.")
+    less = Annotation(drawn.labels, {1, 2}, points={2: (*on_it[1:], beside)})
+    if make().affected({2: told}, {2: less}, scene.n_frames) != set(range(scene.n_frames)):
+        fail("says-what-is-affected", "another point of the only frame does not affect every one.")
 
 
 @PROMISES.scene("invents-nothing")

@@ -161,6 +161,10 @@ class ForwardsOnly(Changed):
         return replace(step, probabilities=nothing)
 
 
+class TakesPointsForAbsence(NearestCopy):
+    accepts = frozenset({"mask", "points"})
+
+
 class OneBuffer(NearestCopy):
     def propagate(self, video, annotations, objects, frames):
         buffer = np.empty((len(objects) + 1, video.height, video.width), np.float32)
@@ -292,6 +296,7 @@ class Counts(Changed):
         (PredictsAnnotatedFrames, "keeps-annotations", "frame 0"),
         (SomethingEverywhere, "invents-nothing", "object 3"),
         (ForwardsOnly, "carries-masks", "first"),
+        (TakesPointsForAbsence, "takes-points", "said to be on object 2"),
         (OneBuffer, "gives-for-keeps", "changed later"),
         (ChannelsById, "keeps-annotations", "object 2"),
         (EvenSizesOnly, "carries-masks", "ValueError"),
