@@ -1,6 +1,6 @@
 """How much of a frame's error one annotation removes: `python -m benchmarks.error_removed`.
 
-On sequences of DAVIS-2016 train, with weights that saw no video: the first mask is drawn and
+On sequences of DAVIS-2016 train, every second frame, with weights that saw no video: the first mask is drawn and
 propagated, and evenly spaced frames are then annotated by the robot, each from the propagated mask,
 once with three clicks and once with ten verified points, by a robot that does not err and by one
 that does. A line of JSON for each sequence goes to a file; what is there is not done again. At the
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.point_training import thinned
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.metrics import jaccard
 from evavos_widget.point_selection.proposals import contradictions, propose_on_frame
@@ -79,15 +80,17 @@ def main() -> None:
     parser.add_argument("--engine", default="compact:free", help="propagator and predictor")
     parser.add_argument("--sequences", type=int, default=10, help="how many, drawn by lot")
     parser.add_argument("--frames", type=int, default=6, help="of each")
+    parser.add_argument("--stride", type=int, default=2, help="sequences are thinned by this (2)")
     parser.add_argument("--error-rates", type=float, nargs="+", default=[0.0, 0.05])
     args = parser.parse_args()
     names = read_sequence_names("@ImageSets/train.txt", args.data)
     names = [names[i] for i in np.random.default_rng(0).permutation(len(names))[: args.sequences]]
     lines = args.out.read_text().splitlines() if args.out.exists() else []
+    data = thinned(args.data, names, args.out.parent / f"every-{args.stride}", args.stride)
     done = {line["sequence"]: line["rows"] for line in map(json.loads, lines)}
     for name in names:
         if name not in done:
-            done[name] = annotated(args.data, name, args.engine, args.frames, args.error_rates)
+            done[name] = annotated(data, name, args.engine, args.frames, args.error_rates)
             with args.out.open("a") as file:
                 file.write(json.dumps({"sequence": name, "rows": done[name]}) + "\n")
     every = [row for rows in done.values() for row in rows]

@@ -72,7 +72,12 @@ def tell_chain(data: Path, names: list[str], out: Path, error_rate: float) -> No
         kept(
             folder / f"{name}.json",
             lambda name=name: evaluate_points(
-                data, [name], propagator=ENGINE, predictor=ENGINE, export=folder / "out"
+                data,
+                [name],
+                propagator=ENGINE,
+                predictor=ENGINE,
+                export=folder / "out",
+                report=lambda line: None,
             ),
         )
         for name in names
@@ -99,9 +104,16 @@ def tell_chain(data: Path, names: list[str], out: Path, error_rate: float) -> No
             for key in of if region == "all" else (region,):
                 c.update(of[key])
         answered = c["points"] - c["ambiguous"]
-        print(f"| {region} | {c['points']} | {c['inside'] / c['points']:.1%} | "
-              f"{c['ambiguous'] / c['points']:.1%} | {c['true'] / answered:.1%} | "
-              f"{c['true of erring'] / answered:.1%} |")  # fmt: skip
+        shares = [
+            "-" if not of else f"{c[what] / of:.1%}"
+            for what, of in (
+                ("inside", c["points"]),
+                ("ambiguous", c["points"]),
+                ("true", answered),
+                ("true of erring", answered),
+            )
+        ]
+        print(f"| {region} | {c['points']} | " + " | ".join(shares) + " |")
 
 
 def relabelled(data: Path, name: str, folder: Path, error_rate: float) -> dict[str, Counter[str]]:
@@ -114,7 +126,7 @@ def relabelled(data: Path, name: str, folder: Path, error_rate: float) -> dict[s
     erring = Verifier(truth, error_rate=error_rate)
     frames = {stem: i for i, stem in enumerate(sequence.video.frame_names)}
     counts = {region: Counter[str]() for region in REGIONS}
-    for of in pointvos.read(next(iter(sorted((folder / name).glob("*.json*"))))):
+    for of in pointvos.read(folder / f"{name}.json"):
         for p in of.points:
             region = p.extra[pointvos.NAMESPACE]["region"]
             frame = frames[str(p.frame_id)]
