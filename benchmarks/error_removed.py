@@ -1,10 +1,10 @@
 """How much of a frame's error one annotation removes: `python -m benchmarks.error_removed`.
 
-On sequences of DAVIS-2016 train, every second frame, with weights that saw no video: the first mask is drawn and
-propagated, and evenly spaced frames are then annotated by the robot, each from the propagated mask,
-once with three clicks and once with ten verified points, by a robot that does not err and by one
-that does. A line of JSON for each sequence goes to a file; what is there is not done again. At the
-end: the share of the error (1 - IoU) that each removes, for
+On sequences of DAVIS-2016 train, every second frame of them, with weights that saw no video: the
+first mask is drawn and propagated, and evenly spaced frames are then annotated by the robot, each
+from the propagated mask, once with three clicks and once with ten verified points, by a robot that
+does not err and by one that does. A line of JSON for each sequence goes to a file; what is there is
+not done again. At the end: the share of the error (1 - IoU) that each removes, for
 `annotation_selection.baselines.ERROR_REMOVED`, with an interval of 95 % (bootstrap over sequences).
 """
 

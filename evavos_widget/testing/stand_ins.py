@@ -18,7 +18,7 @@ from evavos_widget.loop import (
 from evavos_widget.prompts import Prediction, Prompts
 from evavos_widget.video import Video
 
-__all__ = ["Disks", "NearestCopy"]
+__all__ = ["Disks", "NearestCopy", "NearestSquares"]
 
 
 class NearestCopy(Propagator):
@@ -53,6 +53,35 @@ class NearestCopy(Propagator):
             soft[0] = 1 - soft[1:].max(axis=0, initial=0)
             self.frames_done.append(frame)
             yield PropagationStep(done, len(frames), frame, soft / soft.sum(axis=0))
+
+
+class NearestSquares(NearestCopy):
+    """Takes points: makes a square of them, five pixels wide, and copies it as any mask."""
+
+    name = "nearest-squares"
+    accepts = frozenset({"mask", "points"})
+
+    def propagate(
+        self,
+        video: Video,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Steps:
+        """As `NearestCopy`, from masks and from points; what is said of a pixel holds there."""
+        whole = {}
+        for frame, annotation in annotations.items():
+            labels = annotation.labels.copy()
+            for obj, points in annotation.points.items():
+                squares = np.zeros(labels.shape, bool)
+                for p in points:
+                    if p.label == "positive":
+                        squares[max(0, p.y - 2) : p.y + 3, max(0, p.x - 2) : p.x + 3] = True
+                for p in points:
+                    squares[p.y, p.x] = p.label == "positive"
+                labels[squares & (labels == 0)] = obj
+            whole[frame] = Annotation(labels, annotation.objects, annotation.sources)
+        yield from super().propagate(video, whole, objects, frames)
 
 
 class Disks(MaskPredictor):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,40 +10,15 @@ import pytest
 from PIL import Image
 from small_weights import write_small_weights
 
-from evavos_widget.loop import Annotation, Propagator, Steps, in_doubt
+from evavos_widget.loop import Propagator, in_doubt
 from evavos_widget.points import Point
 from evavos_widget.probabilities import TRUST_OF_POINTS
 from evavos_widget.propagation.compact import CompactPropagator
 from evavos_widget.session import Session
-from evavos_widget.testing import Disks, NearestCopy
-from evavos_widget.video import Video
+from evavos_widget.testing import Disks, NearestCopy, NearestSquares
 
 N, H, W = 6, 16, 20
 FRAMES = np.arange(N * H * W * 3).reshape(N, H, W, 3).astype(np.uint8)
-
-
-class NearestSquares(NearestCopy):
-    """Makes a square of five pixels around each point that is on an object, and copies it."""
-
-    name = "nearest-squares"
-    accepts = frozenset({"mask", "points"})
-
-    def propagate(
-        self,
-        video: Video,
-        annotations: Mapping[int, Annotation],
-        objects: Sequence[int],
-        frames: Collection[int],
-    ) -> Steps:
-        whole = {}
-        for frame, annotation in annotations.items():
-            labels = annotation.labels.copy()
-            for obj, points in annotation.points.items():
-                for p in points:
-                    if p.label == "positive":
-                        labels[max(0, p.y - 2) : p.y + 3, max(0, p.x - 2) : p.x + 3] = obj
-            whole[frame] = Annotation(labels, annotation.objects, annotation.sources)
-        yield from super().propagate(video, whole, objects, frames)
 
 
 def square(x: int) -> np.ndarray:

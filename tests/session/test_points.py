@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 
 from evavos_widget.points import LABELS, Point
 from evavos_widget.session import Session
-from evavos_widget.testing import Disks, NearestCopy
+from evavos_widget.testing import Disks, NearestSquares
 
 N, H, W = 6, 16, 20
 FRAMES = np.arange(N * H * W * 3).reshape(N, H, W, 3).astype(np.uint8)
@@ -37,7 +37,7 @@ def square(x: int) -> np.ndarray:
 
 
 def make(path: Path | None = None) -> Session:
-    return Session(FRAMES, path=path, propagator=NearestCopy(), predictor=Disks())
+    return Session(FRAMES, path=path, propagator=NearestSquares(), predictor=Disks())
 
 
 class PointsAndMasks(RuleBasedStateMachine):
@@ -50,6 +50,7 @@ class PointsAndMasks(RuleBasedStateMachine):
         self.ids: list[int] = []
         self.points: dict[tuple[int, int], dict[tuple[int, int], str]] = {}
         self.masks: dict[tuple[int, int], int] = {}
+        self.begun: set[tuple[int, int]] = set()
         self.seconds = 0.0
         self.past: list = []
         self.future: list = []
@@ -58,7 +59,7 @@ class PointsAndMasks(RuleBasedStateMachine):
 
     def copy(self) -> tuple:
         points = {where: dict(of) for where, of in self.points.items()}
-        return points, dict(self.masks), list(self.ids), self.seconds
+        return points, dict(self.masks), set(self.begun), list(self.ids), self.seconds
 
     def changes(self) -> None:
         self.past.append(self.copy())
@@ -72,6 +73,26 @@ class PointsAndMasks(RuleBasedStateMachine):
         self.session.label_points(frame, obj, [(x, y, label) for (x, y), label in points])
         self.points.setdefault((frame, obj), {}).update(dict(points))
         self.seconds += 0.95 * len(dict(points))
+        self.follow()
+
+    def follow(self):
+        """Where no point is on an object any more, nothing begins from them."""
+        self.begun = {w for w in self.begun if "positive" in self.points.get(w, {}).values()}
+
+    @precondition(lambda self: self.can_begin())
+    @rule(which=st.integers(0, 20))
+    def begin(self, which):
+        possible = self.can_begin()
+        self.changes()
+        self.session.begin_from_points(*possible[which % len(possible)])
+        self.begun.add(possible[which % len(possible)])
+
+    def can_begin(self):
+        return sorted(
+            where
+            for where, told in self.points.items()
+            if "positive" in told.values() and where not in self.masks
+        )
 
     @precondition(lambda self: self.points)
     @rule(which=st.integers(0, 20), n=st.integers(1, 3))
@@ -84,6 +105,7 @@ class PointsAndMasks(RuleBasedStateMachine):
             del self.points[frame, obj][pixel]
         if not self.points[frame, obj]:
             del self.points[frame, obj]
+        self.follow()
 
     @precondition(lambda self: self.ids)
     @rule(frame=frame_numbers, which=st.integers(0, 5), x=st.integers(0, 12))
@@ -92,6 +114,7 @@ class PointsAndMasks(RuleBasedStateMachine):
         self.changes()
         self.session.annotate(frame, square(x), objects=[obj])
         self.masks[frame, obj] = x
+        self.begun.discard((frame, obj))
         self.seconds += 80
 
     @precondition(lambda self: len(self.ids) < 4)
@@ -108,6 +131,7 @@ class PointsAndMasks(RuleBasedStateMachine):
         self.session.remove_object(gone)
         self.points = {where: p for where, p in self.points.items() if where[1] != gone}
         self.masks = {where: x for where, x in self.masks.items() if where[1] != gone}
+        self.begun = {where for where in self.begun if where[1] != gone}
 
     @rule(whole=st.booleans())
     def propagate(self, whole):
@@ -125,9 +149,10 @@ class PointsAndMasks(RuleBasedStateMachine):
         assert (said is None) == (not source)
         if source:
             target.append(self.copy())
-            self.points, self.masks, self.ids, self.seconds = source.pop()
+            self.points, self.masks, self.begun, self.ids, self.seconds = source.pop()
             self.points = {where: dict(of) for where, of in self.points.items()}
-            self.masks, self.ids = dict(self.masks), list(self.ids)
+            self.masks, self.begun = dict(self.masks), set(self.begun)
+            self.ids = list(self.ids)
 
     @rule(with_masks=st.booleans(), killed=st.booleans())
     def reopen(self, with_masks, killed):
@@ -146,7 +171,16 @@ class PointsAndMasks(RuleBasedStateMachine):
         assert held == self.points
         assert [o.id for o in self.session.objects] == sorted(self.ids)
         annotated = {(f, o) for f, a in self.session.annotations.items() for o in a.objects}
-        assert annotated == set(self.masks)
+        assert annotated == set(self.masks) | self.begun
+        pointed = {
+            (f, o): {(p.x, p.y): p.label for p in told}
+            for f, a in self.session.annotations.items()
+            for o, told in a.points.items()
+        }
+        assert pointed == {
+            where: {at: said for at, said in self.points[where].items() if said != "unknown"}
+            for where in self.begun
+        }
         assert self.session.seconds == pytest.approx(self.seconds)
 
     def teardown(self):

@@ -22,6 +22,7 @@ from evavos_widget.testing import (
     BrokenPromiseError,
     Disks,
     NearestCopy,
+    NearestSquares,
     check_annotation_selector,
     check_frame_selector,
     check_predictor,
@@ -829,6 +830,7 @@ def test_an_annotation_selector_is_told_what_it_breaks(engine, promise, said):
     ("check", "engine"),
     [
         (check_propagator, NearestCopy),
+        (check_propagator, NearestSquares),
         (check_predictor, Disks),
         (check_frame_selector, First),
         (check_annotation_selector, Draw),
