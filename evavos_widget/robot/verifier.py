@@ -18,7 +18,7 @@ __all__ = ["BORDER", "Verifier"]
 BORDER = 1.0
 """Pixels from one that is on the other side of the object's border within which one cannot tell:
 pixels at the border itself. Our choice: people called 1.0 % (PV-Oops) and 1.4 % (PV-Kinetics) of
-the points ambiguous (Point-VOS, Table 1), and this gives 1.1 to 3.8 % (docs/point_vos.md)."""
+the points ambiguous (Point-VOS, Table 1), and this gives 1.1 to 5.1 % (docs/point_vos.md)."""
 
 
 class Verifier:
