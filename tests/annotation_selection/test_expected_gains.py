@@ -57,7 +57,13 @@ def test_ten_answers_are_paid_for_and_so_charged(session: Session) -> None:
     assert session.seconds - before == pytest.approx(0.95 * given)
 
 
-def test_what_removes_less_of_the_error_never_removes_more_than_a_drawn_mask() -> None:
-    assert ERROR_REMOVED["mask"] == ERROR_REMOVED["absent"] == 1
-    for kind in ("clicks", "points"):
-        assert 0 < ERROR_REMOVED[kind] < 1
+def test_clicks_gain_more_than_points_and_sooner(session: Session) -> None:
+    """Most answers agree with the mask, and correct nothing."""
+    state = session.state
+    choice = FarthestInTime().select(state)
+    assert choice is not None
+    clicks, points = (kind().select(state, choice) for kind in (Clicks, Points))
+    assert (
+        0 < points.expected_gain < clicks.expected_gain < Mask().select(state, choice).expected_gain
+    )
+    assert clicks.seconds < points.seconds
