@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -147,27 +147,32 @@ def relabelled(data: Path, name: str, folder: Path, error_rate: float) -> dict[s
 def tell_scores(method: str, val: Path, names: list[str], weights: str, out: Path) -> None:
     """A row of the benchmark."""
     called = f"{method}-{Path(weights).stem}"
-    each: dict[str, Mapping[str, float]] = {
-        name: kept(
-            out / called / f"{name}.json",
-            lambda name=name: evaluate_benchmark(
-                val,
-                [name],
-                method=method,
-                propagator=f"compact:{weights}",
-                predictor=ENGINE,
-                points=out / "point-sets" / f"{name}.jsonl",
-                report=lambda line: None,
-            ),
-        )["jf"]
-        for name in names
-    }
+    jf = np.array(
+        [[100 * score(method, val, name, weights, n, out / called) for n in POINTS]
+         for name in names]
+    )  # fmt: skip
     cells = []
-    for n in (*map(str, POINTS), "mean"):
-        jf = np.array([100 * of[n] for of in each.values()])
-        low, high = interval(jf)
-        cells.append(f"{jf.mean():.1f} ({low:.1f} to {high:.1f})")
+    for column in (*jf.T, jf.mean(1)):
+        low, high = interval(column)
+        cells.append(f"{column.mean():.1f} ({low:.1f} to {high:.1f})")
     print(f"| {called} | " + " | ".join(cells) + " |", flush=True)
+
+
+def score(method: str, val: Path, name: str, weights: str, n: int, folder: Path) -> float:
+    """J&F of a sequence from n points."""
+    result = kept(
+        folder / f"{name}-{n}.json",
+        lambda: evaluate_benchmark(
+            val,
+            [name],
+            method=method,
+            propagator=f"compact:{weights}",
+            predictor=ENGINE,
+            counts=(n,),
+            report=lambda line: None,
+        ),
+    )
+    return result["jf"][str(n)]
 
 
 if __name__ == "__main__":
