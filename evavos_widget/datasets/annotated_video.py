@@ -28,3 +28,6 @@ class AnnotatedVideo:
     name: str
     video: Video
     ground_truth: Mapping[int, np.ndarray]
+
+    def __repr__(self) -> str:
+        return f"<AnnotatedVideo of {self.video!r}, {len(self.ground_truth)} with ground truth>"
