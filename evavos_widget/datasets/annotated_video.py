@@ -30,4 +30,8 @@ class AnnotatedVideo:
     ground_truth: Mapping[int, np.ndarray]
 
     def __repr__(self) -> str:
-        return f"<AnnotatedVideo of {self.video!r}, {len(self.ground_truth)} with ground truth>"
+        video = self.video
+        return (
+            f"<AnnotatedVideo {self.name!r}: {video.n_frames} frames of {video.width} x "
+            f"{video.height}, {len(self.ground_truth)} with ground truth>"
+        )

@@ -48,8 +48,8 @@ def embedded_clip() -> AnnotatedVideo:
     Examples
     --------
     >>> clip = embedded_clip()
-    >>> clip.video
-    <Video 'coffee-break': 60 frames of 854 x 480>
+    >>> clip
+    <AnnotatedVideo 'coffee-break': 60 frames of 854 x 480, 60 with ground truth>
     >>> clip.ground_truth[0].max()
     np.uint8(2)
     """
