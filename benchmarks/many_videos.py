@@ -62,7 +62,7 @@ def main() -> None:
             from distributed import LocalCluster
 
             with LocalCluster(
-                n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=WORKERS, threads_per_worker=1, dashboard_address=None
             ) as cluster:
                 address = cluster.scheduler_address
                 return len(run_experiment(experiment, folder / "dask", scheduler=address).rows())
