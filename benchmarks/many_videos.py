@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names, write_sequence
 from evavos_widget.experiments.experiment import Experiment
@@ -61,9 +62,9 @@ def main() -> None:
         def on_a_cluster() -> int:
             from distributed import LocalCluster
 
-            with LocalCluster(
-                n_workers=WORKERS, threads_per_worker=1, dashboard_address=None
-            ) as cluster:
+            start: Any = LocalCluster  # whose types know only of its asynchronous use
+
+            with start(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster:
                 address = cluster.scheduler_address
                 return len(run_experiment(experiment, folder / "dask", scheduler=address).rows())
 
