@@ -112,7 +112,9 @@ processor."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser = argparse.ArgumentParser(
+        description="Frames per second of every propagator on a device."
+    )
     parser.add_argument("--device", help="such as cuda:1 or cpu; a GPU where there is one")
     parser.add_argument("--frames", type=int, default=60, help="of the clip, 60 at most")
     parser.add_argument("--height", type=int, default=480, help="of the pictures")

@@ -38,7 +38,7 @@ def spent(run: Callable[[], int]) -> tuple[int, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition(",")[0])
+    parser = argparse.ArgumentParser(description="First passes over many short videos.")
     parser.add_argument("data", help="folder with JPEGImages and Annotations")
     parser.add_argument("sequences", help="A,B or @FILE")
     parser.add_argument("--frames", type=int, default=12, help="of each, the first ones")
