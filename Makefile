@@ -22,7 +22,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test unit e2e torture lint vitest docs front-end format build chromium clean
+.PHONY: help demo lab test unit e2e torture lint vitest docs front-end format build browsers clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,13 +34,13 @@ demo: $(PACKAGE)  ## run the loop on the embedded clip and leave its results in 
 lab: $(PACKAGE)  ## open JupyterLab on the annotator's notebook
 	evavos lab examples/01_annotate.ipynb $(AS_ROOT)
 
-test: lint vitest docs chromium  ## everything: format, lint, types, imports, both languages, site, notebooks, browser, wheel
+test: lint vitest docs browsers  ## everything: format, lint, types, imports, both languages, site, notebooks, browser, wheel
 	python -m pytest
 
 unit: $(TOOLS)  ## the Python tests that need no browser and build no wheel
 	python -m pytest -m 'not e2e and not wheel'
 
-e2e: $(TOOLS) $(NODE_MODULES) chromium  ## the browser tests, RUNS=10 times in a row
+e2e: $(TOOLS) $(NODE_MODULES) browsers  ## the browser tests, RUNS=10 times in a row
 	for run in $$(seq $(RUNS)); do python -m pytest -m e2e || exit 1; done
 
 torture: $(TOOLS)  ## kills, malformed messages and full disks as often as docs/reliability.md says
@@ -71,10 +71,12 @@ format: $(TOOLS) $(NODE_MODULES)  ## format both languages and mend what the lin
 build: $(TOOLS)  ## the sdist and the wheel, in dist/
 	python -m build
 
-# Playwright's driver is linked against libatomic, which a bare Debian does not have.
-chromium:
+# Playwright's driver is linked against libatomic, which a bare Debian does not have. Without
+# Firefox its tests are skipped.
+browsers:
 	@tools/need libatomic1 $(PYTHON) -c 'import ctypes; ctypes.CDLL("libatomic.so.1")'
 	@tools/need chromium command -v $${CHROMIUM:-chromium}
+	-@tools/need firefox-esr command -v $${FIREFOX:-firefox-esr}
 
 clean:  ## remove what was built and measured, but not the environment
 	rm -rf build dist demo-output docs/_build evavos_widget/widgets/static js/node_modules $(PACKAGE)

@@ -134,6 +134,13 @@ def register(stage: str, name: str, engine: str | type) -> None:
     ------
     ValueError
         There is no such stage, the name is taken or has a colon, or `engine` is neither.
+
+    Examples
+    --------
+    >>> from evavos_widget.testing import NearestCopy
+    >>> register("propagator", "nearest-copy", NearestCopy)
+    >>> "nearest-copy" in names("propagator")
+    True
     """
     what = _words(stage)
     if not name or ":" in name:
@@ -186,6 +193,14 @@ def create(stage: str, engine: Any, *, robot: Any = None, **options: Any) -> Any
         The engine offers less than its stage needs, see `evavos_widget.contract`.
     MissingExtraError
         The engine is in an optional part that is not installed.
+
+    Examples
+    --------
+    >>> create("propagator", "flow").name
+    'flow'
+    >>> create("frame_selector", "nearest")
+    Traceback (most recent call last):
+    ValueError: there is no frame selector 'nearest'; choose from ...
     """
     if not isinstance(engine, str):
         require(stage, engine)

@@ -97,7 +97,17 @@ def boundary_f(pred: Any, gt: Any, bound_th: float = BOUND_TH) -> float:
 
 
 def j_and_f(pred: Any, gt: Any, bound_th: float = BOUND_TH) -> tuple[float, float]:
-    """J and F of two binary masks; see `jaccard` and `boundary_f`."""
+    """J and F of two binary masks; see `jaccard` and `boundary_f`.
+
+    Examples
+    --------
+    >>> truth = np.zeros((100, 100), bool)
+    >>> truth[20:60, 20:60] = True
+    >>> shifted = np.roll(truth, 4, axis=1)
+    >>> j, f = j_and_f(shifted, truth)
+    >>> print(f"J {j:.3f}, F {f:.3f}")
+    J 0.818, F 0.512
+    """
     j, f = score_frame(*_same_size(pred, gt), [1], bound_th)[0]
     return float(j), float(f)
 
@@ -477,7 +487,18 @@ def score_sequence(
     objects: Iterable[int] | None = None,
     bound_th: float = BOUND_TH,
 ) -> SequenceScore:
-    """Score one prediction of one sequence; the parameters are those of `SequenceScorer`."""
+    """Score one prediction of one sequence; the parameters are those of `SequenceScorer`.
+
+    Examples
+    --------
+    >>> truth = np.zeros((5, 100, 100), np.uint8)
+    >>> truth[:, 20:60, 20:60] = 1
+    >>> score = score_sequence(np.roll(truth, 4, axis=2), truth)
+    >>> score.frames.tolist()  # as DAVIS counts, without the first and the last
+    [1, 2, 3]
+    >>> print(f"{score.jf:.3f}")
+    0.665
+    """
     return SequenceScorer(gt, frames=frames, objects=objects, bound_th=bound_th).score(pred)
 
 
@@ -499,6 +520,11 @@ def time_to_quality(seconds: Any, quality: Any, target: float) -> float | None:
     -------
     float or None
         In the unit of `seconds`; None when the curve does not reach the target.
+
+    Examples
+    --------
+    >>> time_to_quality([80, 86, 92], [0.6, 0.8, 0.9], target=0.85)
+    89.0
     """
     seconds, quality = _curve(seconds, quality)
     reached = np.flatnonzero(quality >= target)
@@ -526,6 +552,11 @@ def area_under_curve(seconds: Any, quality: Any, until: float | None = None) -> 
     -------
     float
         In the unit of `quality`; the quality itself for a curve of no duration.
+
+    Examples
+    --------
+    >>> area_under_curve([0, 10, 20], [0.5, 0.7, 0.9])
+    0.7
     """
     seconds, quality = _curve(seconds, quality)
     end = seconds[-1] if until is None else float(until)

@@ -199,6 +199,11 @@ class Costs:
     verified : float
         Accepting the mask as it is; charged like `absent`, as it is the same act: one
         look at the frame and one key. We know of no measured figure for masks.
+
+    Examples
+    --------
+    >>> Costs().mask, Costs(mask=25.0).mask
+    (80.0, 25.0)
     """
 
     mask: float = 80.0

@@ -128,6 +128,15 @@ class Video:
             `source` is of another kind.
         OSError
             The file is no video that FFmpeg can read.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> video = Video.open(np.zeros((5, 120, 160, 3), np.uint8), name="dark")
+        >>> video
+        <Video 'dark': 5 frames of 160 x 120>
+        >>> video[4].shape
+        (120, 160, 3)
         """
         if isinstance(source, Video):
             return source

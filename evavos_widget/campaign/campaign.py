@@ -85,9 +85,13 @@ class Campaign:
 
     Examples
     --------
-    >>> campaign = Campaign("clips", "clips.campaign", budget=3600)    # doctest: +SKIP
-    >>> for standing in campaign.standings(): print(standing)          # doctest: +SKIP
-    >>> session = campaign.session(campaign.next().video)              # doctest: +SKIP
+    >>> from evavos_widget import embedded_clip
+    >>> videos = {"morning": embedded_clip().video, "evening": embedded_clip().video}
+    >>> with Campaign(videos, "clips.campaign", budget=3600) as campaign:
+    ...     asked = campaign.next()
+    ...     session = campaign.session(asked.video)
+    >>> asked.video, asked.kind
+    ('morning', 'mask')
     """
 
     def __init__(

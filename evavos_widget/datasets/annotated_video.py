@@ -28,3 +28,10 @@ class AnnotatedVideo:
     name: str
     video: Video
     ground_truth: Mapping[int, np.ndarray]
+
+    def __repr__(self) -> str:
+        video = self.video
+        return (
+            f"<AnnotatedVideo {self.name!r}: {video.n_frames} frames of {video.width} x "
+            f"{video.height}, {len(self.ground_truth)} with ground truth>"
+        )

@@ -43,6 +43,13 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
         There is no such folder.
     ValueError
         A mask belongs to no frame.
+
+    Examples
+    --------
+    >>> from evavos_widget import embedded_clip
+    >>> write_sequence("data", embedded_clip(), frames=range(0, 60, 10))
+    >>> open_sequence("data", "coffee-break").video
+    <Video 'coffee-break': 6 frames of 854 x 480>
     """
     root = Path(root)
     frames = sequence_folder(root, FRAMES, name)

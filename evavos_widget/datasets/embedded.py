@@ -44,6 +44,14 @@ def embedded_clip() -> AnnotatedVideo:
     Returns
     -------
     AnnotatedVideo
+
+    Examples
+    --------
+    >>> clip = embedded_clip()
+    >>> clip
+    <AnnotatedVideo 'coffee-break': 60 frames of 854 x 480, 60 with ground truth>
+    >>> clip.ground_truth[0].max()
+    np.uint8(2)
     """
     video = Video.open(_file("mp4"), name=NAME)
     with np.load(_file("npz")) as stored:

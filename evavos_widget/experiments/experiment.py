@@ -79,6 +79,19 @@ class Experiment:
         Of its answers to proposed points, see `evavos_widget.robot.verifier.Verifier`.
     costs : Costs
         What its annotations cost.
+
+    Examples
+    --------
+    >>> from evavos_widget import embedded_clip, write_sequence
+    >>> write_sequence("data", embedded_clip())
+    >>> experiment = Experiment.preset(
+    ...     "fig3c", data="data", sequences=["coffee-break"], rounds=2, seeds=1
+    ... )
+    >>> [method.name for method in experiment.methods]
+    ['mask-only', 'clicks-only', 'random', 'farthest-rule', 'evavos', 'joint', 'oracle']
+
+    `evavos_widget.experiments.run.run_experiment` runs it, `evavos_widget.Curves.run` shows it
+    meanwhile.
     """
 
     name: str

@@ -95,11 +95,23 @@ class Session(AnnotatedSession):
 
     Examples
     --------
-    >>> session = Session(frames, path=None)                       # doctest: +SKIP
-    >>> horse = session.add_object("horse")                        # doctest: +SKIP
-    >>> session.annotate(0, mask, objects=[horse])                 # doctest: +SKIP
-    >>> session.propagate()                                        # doctest: +SKIP
-    >>> session.suggest()                                          # doctest: +SKIP
+    The embedded clip, made small so that a pass takes no time:
+
+    >>> from evavos_widget import embedded_clip
+    >>> clip = embedded_clip()
+    >>> frames = np.stack([clip.video[i][::4, ::4] for i in range(8)])
+    >>> session = Session(frames, propagator="flow", predictor="classical", path=None)
+    >>> astronaut = session.add_object("astronaut")
+    >>> mask = clip.ground_truth[0][::4, ::4] == 1
+    >>> _ = session.annotate(0, mask, objects=[astronaut])
+    >>> session.propagate()
+    7
+    >>> session.masks[7].shape
+    (120, 214)
+    >>> asked = session.suggest()
+    >>> asked.frame, asked.kind
+    (7, 'clicks')
+    >>> session.close()
     """
 
     def __init__(

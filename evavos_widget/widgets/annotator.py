@@ -83,12 +83,21 @@ class Annotator(HostedWidget):
 
     Examples
     --------
-    >>> annotator = Annotator("rider.mp4")                         # doctest: +SKIP
-    >>> annotator                                                  # doctest: +SKIP
-    >>> annotator.frame = 12                                       # doctest: +SKIP
-    >>> annotator.on_commit(lambda made: counts.update([made.kind]))  # doctest: +SKIP
-    >>> annotator.snapshot().save("frame-12.png")                  # doctest: +SKIP
-    >>> annotator.session.export("davis")                          # doctest: +SKIP
+    The last line of a cell shows it.
+
+    >>> from evavos_widget import embedded_clip
+    >>> clip = embedded_clip()
+    >>> annotator = Annotator(clip.video, path=None)
+    >>> annotator.frame = 12
+    >>> forget = annotator.on_commit(lambda made: print(made.kind, "on", made.frames))
+    >>> session = annotator.session
+    >>> astronaut = session.add_object("astronaut")
+    >>> _ = session.annotate(12, clip.ground_truth[12] == 1, objects=[astronaut])
+    mask on (12,)
+    >>> annotator.snapshot().save("frame-12.png")
+    >>> session.export("davis", "masks").name
+    'masks'
+    >>> annotator.close()
     """
 
     video = traitlets.Dict().tag(sync=True)

@@ -125,8 +125,15 @@ class CampaignView(ipywidgets.VBox):
 
     Examples
     --------
-    >>> view = CampaignView(Campaign("clips", "clips.campaign"))   # doctest: +SKIP
-    >>> view                                                       # doctest: +SKIP
+    The last line of a cell shows it.
+
+    >>> from evavos_widget import Campaign, embedded_clip
+    >>> videos = {"morning": embedded_clip().video, "evening": embedded_clip().video}
+    >>> view = CampaignView(Campaign(videos, "clips.campaign"))
+    >>> view.open_video("evening")
+    >>> view.annotator.session.video
+    <Video 'coffee-break': 60 frames of 854 x 480>
+    >>> view.campaign.close()
     """
 
     annotator: Annotator | None = None

@@ -79,12 +79,18 @@ class Curves(HostedWidget):
 
     Examples
     --------
-    >>> curves = Curves.run(experiment, "fig3c", workers=2)        # doctest: +SKIP
-    >>> curves                                                     # doctest: +SKIP
-    >>> curves.stop()                                              # doctest: +SKIP
-    >>> curves.resume()                                            # doctest: +SKIP
-    >>> table = curves.result()                                    # doctest: +SKIP
-    >>> curves.save("curves.svg")                                  # doctest: +SKIP
+    What a session has come to; the last line of a cell shows it. `run` shows an experiment while
+    it runs, `from_folder` what it left.
+
+    >>> from evavos_widget import Session, embedded_clip
+    >>> clip = embedded_clip()
+    >>> with Session(clip.video, path=None, ground_truth=clip.ground_truth) as session:
+    ...     for obj in session.add_object(), session.add_object():
+    ...         _ = session.annotate(0, clip.ground_truth[0] == obj, objects=[obj])
+    ...     curves = Curves.of_session(session)
+    >>> curves.save("curves.svg").name
+    'curves.svg'
+    >>> curves.close()
     """
 
     drawing = traitlets.Dict().tag(sync=True)

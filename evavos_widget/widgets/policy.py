@@ -67,9 +67,16 @@ class PolicyExplorer(HostedWidget):
 
     Examples
     --------
-    >>> explorer = PolicyExplorer("clip.evavos", ground_truth=truth)   # doctest: +SKIP
-    >>> explorer                                                       # doctest: +SKIP
-    >>> explorer.table()                                               # doctest: +SKIP
+    The last line of a cell shows it.
+
+    >>> from evavos_widget import Session, embedded_clip
+    >>> clip = embedded_clip()
+    >>> with Session(clip.video, path="clip.evavos") as session:
+    ...     _ = session.annotate(0, clip.ground_truth[0] == 1, objects=[session.add_object()])
+    >>> explorer = PolicyExplorer("clip.evavos", ground_truth=clip.ground_truth)
+    >>> [row["made_kind"] for row in explorer.table()]
+    ['mask', None]
+    >>> explorer.close()
     """
 
     video = traitlets.Dict().tag(sync=True)

@@ -79,10 +79,20 @@ class Verifier(HostedWidget):
 
     Examples
     --------
-    >>> where = {"frame": 0, "clicks": [(420, 200, True)]}
-    >>> verifier = Verifier("clip.mp4", "dog", localisation=where)   # doctest: +SKIP
-    >>> verifier                                                     # doctest: +SKIP
-    >>> verifier.session.export("pointvos", "dog-points")            # doctest: +SKIP
+    The last line of a cell shows it; the page then asks for the points to be proposed.
+
+    >>> from evavos_widget import embedded_clip
+    >>> clip = embedded_clip()
+    >>> frames = np.stack([clip.video[i][::4, ::4] for i in range(8)])
+    >>> where = {"frame": 0, "mask": clip.ground_truth[0][::4, ::4] == 1}
+    >>> verifier = Verifier(
+    ...     frames, "astronaut", localisation=where, path=None, propagator="flow", frames=4
+    ... )
+    >>> verifier.verification.propose()
+    >>> said = verifier.verification.answers(1)
+    >>> said.count(None) == len(said) > 0
+    True
+    >>> verifier.close()
     """
 
     video = traitlets.Dict().tag(sync=True)

@@ -1,0 +1,113 @@
+"""The annotator and the curves on a phone and on a 4K screen: nothing overflows, all is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from harness import axe_violations, open_page
+from lab import Annotator
+
+PHONE = (390, 844)
+FOUR_K = (3840, 2160)
+
+#: Names of the controls that lie beside the widget, or on whose centre something else lies once
+#: they are scrolled to.
+UNREACHED = """root => {
+    const wider = document.documentElement.scrollWidth - innerWidth;
+    if (wider > 0) return [`the page is ${wider} px wider than the screen`];
+    const edge = root.getBoundingClientRect();
+    const controls = [...root.querySelectorAll("button, input, select, [role=slider], summary")];
+    return controls.filter((control) => control.checkVisibility()).filter((control) => {
+        control.scrollIntoView({ block: "center" });
+        const box = control.getBoundingClientRect();
+        if (box.width < 2) return false; // said, not shown
+        if (box.left < edge.left || box.right > edge.right) return true;
+        const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        const label = control.closest("label") ?? control;
+        return !(control.contains(there) || label.contains(there) || there?.contains(label));
+    }).map((control) => control.dataset.action ?? control.title ?? control.className);
+}"""
+
+#: What is written or pressed in the row under the picture, two and two that lie on each other.
+CROWDED = """root => {
+    const parts = [...root.querySelectorAll(".ev-transport :is(button, input, .ev-quiet)")]
+        .map((part) => [part, part.getBoundingClientRect()])
+        .filter(([, box]) => box.width > 1);
+    return parts.flatMap(([a, left], i) => parts.slice(i + 1)
+        .filter(([, right]) => left.right > right.left + 1 && right.right > left.left + 1)
+        .map(([b]) => `${a.textContent || a.className} on ${b.textContent || b.className}`));
+}"""
+
+
+@pytest.fixture(params=[PHONE, FOUR_K], ids=["phone", "4K"])
+def screen(request: pytest.FixtureRequest) -> tuple[int, int]:
+    return request.param
+
+
+@pytest.fixture
+def open_on(browser: Any, address: str, screen: tuple[int, int]) -> Iterator[Callable[..., Any]]:
+    """Open a page of the harness that has the whole screen."""
+    context = browser.new_context(
+        locale="en-US",
+        reduced_motion="reduce",
+        viewport={"width": screen[0], "height": screen[1]},
+        device_scale_factor=1,
+        has_touch=screen == PHONE,
+    )
+    context.set_default_timeout(30_000)
+    errors: list[str] = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield lambda name="", **options: open_page(context, address, name, **options)
+    context.close()
+    assert not errors
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_annotator_is_reached_on_every_part_of_the_loop(open_on, screen, theme):
+    annotator = Annotator(open_on(theme=theme, objects=2), 0).ready()
+    page, root = annotator.page, annotator.root
+    found = {"start": root.evaluate(UNREACHED) + root.evaluate(CROWDED)}
+    picture = annotator.stage.bounding_box()
+    assert picture["width"] > 0.55 * screen[0]
+    assert picture["height"] < screen[1]
+
+    annotator.press("tool.brush")
+    annotator.stage.scroll_into_view_if_needed()
+    box = annotator.stage.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    annotator.draft("brush")
+    found["draft"] = root.evaluate(UNREACHED) + root.evaluate(CROWDED)
+    annotator.commit(propagate=True)
+    annotator.phase("running")
+    found["pass"] = root.evaluate(UNREACHED) + root.evaluate(CROWDED)
+    annotator.phase("idle")
+    annotator.expect(root.locator(".ev-chart svg")).to_have_count(1)
+    found["suggestion"] = root.evaluate(UNREACHED) + root.evaluate(CROWDED)
+    found["serious"] = axe_violations(page)
+
+    annotator.stage.focus()
+    for key, opened in (("x", ".ev-menu"), ("Shift+t", ".ev-menu"), ("?", "[role=dialog]")):
+        page.keyboard.press(key)
+        layer = root.locator(opened).last
+        annotator.expect(layer).to_be_visible()
+        place = layer.bounding_box()
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= screen[0]
+        found[f"behind {key}"] = layer.evaluate(UNREACHED)
+        page.keyboard.press("Escape")
+        annotator.expect(root.locator(opened)).to_have_count(0)
+        annotator.stage.focus()
+    assert found == {where: [] for where in found}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_curves_are_reached(open_on, screen, theme):
+    page = open_on("curves.html", theme=theme)
+    root = page.locator(".evavos")
+    assert root.evaluate(UNREACHED) == []
+    assert axe_violations(page) == []
+    plot = page.locator(".evc-plot").bounding_box()
+    assert plot["width"] > 0.5 * screen[0]
+    assert plot["height"] < screen[1]
