@@ -98,10 +98,13 @@ def image_tensor(image: np.ndarray, like: Tensor) -> Tensor:
     -------
     (1, 3, h, w) tensor in [0, 1]
     """
+    # PyTorch warns of arrays that cannot be written to, as frames are that had the size already.
+    pixels = np.require(image, requirements=["C_CONTIGUOUS", "WRITEABLE"])
     # The transposed view of an (h, w, 3) array is channels-last memory already.
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].to(like) / 255
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(like) / 255
 
 
 def mask_tensor(mask: np.ndarray, like: Tensor) -> Tensor:
     """A mask, (h, w) float32 in [0, 1], as a (1, 1, h, w) tensor."""
-    return torch.from_numpy(np.ascontiguousarray(mask))[None, None].to(like)
+    writable = np.require(mask, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+    return torch.from_numpy(writable)[None, None].to(like)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from small_weights import TINY
@@ -9,7 +12,12 @@ from small_weights import TINY
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.networks.compact import CERTAIN, CompactNet, _drawn, _likeness
 from evavos_widget.networks.memory import tokens
-from evavos_widget.networks.ready import compact_network, work_size
+from evavos_widget.networks.ready import (
+    compact_network,
+    image_tensor,
+    mask_tensor,
+    work_size,
+)
 from evavos_widget.networks.weights import fold_normalisation, load_weights, save_weights
 
 
@@ -129,6 +137,26 @@ def test_weights_survive_the_file(network: CompactNet, image: torch.Tensor, tmp_
     loaded = load_weights(tmp_path / "w.safetensors")
     assert loaded.config == TINY
     assert torch.allclose(propagated(loaded, image), propagated(network, image), atol=0.02)
+
+
+def test_arrays_that_cannot_be_written_to_are_taken_in_silence() -> None:
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    mask = np.full((4, 6), 0.5, np.float32)
+    image.setflags(write=False)
+    mask.setflags(write=False)
+    code = (
+        "import numpy as np, torch\n"
+        "from evavos_widget.networks.ready import image_tensor, mask_tensor\n"
+        "for make, array in ((image_tensor, np.zeros((4, 6, 3), np.uint8)),"
+        " (mask_tensor, np.zeros((4, 6), np.float32))):\n"
+        "    array.setflags(write=False)\n"
+        "    make(array, torch.zeros(1))\n"
+    )  # PyTorch warns once in a process
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=300)
+    pixels = image_tensor(image, torch.zeros(1))
+    assert torch.equal(pixels[0, 2] * 255, torch.tensor(image[..., 2]).float())
+    assert (mask_tensor(mask, torch.zeros(1)) == 0.5).all()
+    assert not image.flags.writeable
 
 
 def test_one_network_is_shared_in_a_process(network: CompactNet, tmp_path: Path) -> None:
