@@ -20,7 +20,7 @@ from evavos_widget.session import Session, turn
 __all__ = ["run_demo"]
 
 
-def run_demo(output: Path, rounds: int = 8) -> None:
+def run_demo(output: Path, rounds: int = 6) -> None:
     """Annotate the embedded clip and leave pictures, a curve and the masks in `output`.
 
     Parameters

@@ -15,7 +15,7 @@ def add_parsers(commands: Any) -> None:
     """Add them to the commands of ``evavos``."""
     demo = commands.add_parser("demo", help="the loop on the embedded clip, with a robot annotator")
     demo.add_argument("--output", type=Path, default=Path("demo-output"))
-    demo.add_argument("--rounds", type=int, default=8)
+    demo.add_argument("--rounds", type=int, default=6)
     demo.set_defaults(run=_demo)
 
     lab = commands.add_parser("lab", help="open the annotator in JupyterLab")

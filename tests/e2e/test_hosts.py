@@ -62,6 +62,10 @@ class ClassicNotebook(Notebook):
     def run_cell(self, index: int) -> None:
         """As often as it takes: a page that looks ready may not hear its keys yet."""
         for attempt in range(20):
+            # Asked too early, it wants to know in which kernel; what it offers is right.
+            offered = self.page.locator(".jp-Dialog button.jp-mod-accept")
+            if offered.count():
+                offered.first.click()
             cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
             cell.locator(".jp-InputArea-editor").click()
             self.page.keyboard.press("Shift+Enter")
