@@ -62,8 +62,8 @@ class DeferredNetwork:
     ) -> None:
         self._weights = DEFAULT if weights is None else weights
         self._network: CompactNet | None = None
-        tell(self._weights)
         self.notice = compact_notice(self._weights)
+        tell(self.notice, compact_file(self._weights))
         self.device = "cpu" if device is None else device
         deferred = self._weights in checkpoints.CHECKPOINTS and (
             device == "cpu" or (device is None and not _may_have_gpu())
@@ -110,9 +110,8 @@ def compact_notice(weights: str | os.PathLike[str] = DEFAULT) -> str | None:
     return None if checkpoint is None else checkpoint.notice
 
 
-def tell(weights: str | os.PathLike[str] = DEFAULT) -> None:
-    """Tell a person what `compact_notice` says, once in a process."""
-    notice, file = compact_notice(weights), compact_file(weights)
+def tell(notice: str | None, file: Path) -> None:
+    """Tell a person what `compact_notice` says of the weights in a file, once in a process."""
     if notice is not None and file not in _told:
         _told.add(file)
         note(notice)

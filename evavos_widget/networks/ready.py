@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from evavos_widget.networks.compact import SIDE, CompactNet
-from evavos_widget.networks.deferred import DEFAULT, compact_file, tell
+from evavos_widget.networks.deferred import DEFAULT, compact_file, compact_notice, tell
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.weights import fold_normalisation, load_weights
 
@@ -49,8 +49,8 @@ def compact_network(
         The device is not there.
     """
     weights = DEFAULT if weights is None else weights
-    tell(weights)
     path = compact_file(weights)
+    tell(compact_notice(weights), path)
     return _load(path.resolve(), path.stat().st_mtime_ns, chosen_device(device))
 
 

@@ -112,9 +112,9 @@ class AnnotatorController:
             },
             {"mask.update": Pushed(self._push_masks, items=range(session.video.n_frames))},
         )
-        self._unsubscribe: Callable[[], None] | None = session.subscribe(self._hear)
         self._ready = threading.Timer(FIRST_PICTURE, self._make_ready)
         self._ready.daemon = True
+        self._unsubscribe: Callable[[], None] | None = session.subscribe(self._hear)
         self._ready.start()
         self.host.start()
 
@@ -176,8 +176,13 @@ class AnnotatorController:
             self._suggested(self.suggestion)
 
     def _make_ready(self) -> None:
-        """Make the predictor ready for the first click, which would wait for it otherwise."""
-        self.session.prepare(self.suggestion.frame if self.suggestion else 0)
+        """Make the predictor ready for the first click, which would wait for it otherwise.
+
+        For what is suggested that was done with the suggestion, unless it is a drawn mask.
+        """
+        asked = self.suggestion
+        if asked is None or asked.kind == "mask":
+            self.session.prepare(asked.frame if asked else 0)
 
     def _suggest(self) -> list[Suggestion]:
         try:

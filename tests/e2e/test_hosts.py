@@ -62,7 +62,7 @@ class ClassicNotebook(Notebook):
     def run_cell(self, index: int) -> None:
         """As often as it takes: a page that looks ready may not hear its keys yet."""
         for attempt in range(20):
-            # Asked too early, it wants to know in which kernel; what it offers is right.
+            # Now and then a dialog of the host's lies over the notebook.
             offered = self.page.locator(".jp-Dialog button.jp-mod-accept")
             if offered.count():
                 offered.first.click()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,8 @@ from fake_page import DRAWN_ON_0, HEIGHT, N_FRAMES, WIDTH, mask_at, runs_of, squ
 
 from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.points import REGIONS
-from evavos_widget.widgets.annotator_controller import LONGEST_ANNOTATION
+from evavos_widget.widgets import annotator_controller
+from evavos_widget.widgets.annotator_controller import LONGEST_ANNOTATION, AnnotatorController
 from evavos_widget.widgets.catalogue import MAX_UPLOAD_BYTES, catalogue
 from evavos_widget.widgets.outbox import MAX_LOG
 
@@ -36,6 +39,34 @@ def test_hello_gives_the_whole_state(page, connect):
     assert reply["state"]["revisions"] == [0] * N_FRAMES
     assert reply["capabilities"]["predictor"] == "disc"
     json.dumps(reply, allow_nan=False)
+
+
+def test_the_predictor_is_made_ready_behind_the_first_picture(session, monkeypatch):
+    monkeypatch.setattr(annotator_controller, "FIRST_PICTURE", 0.2)
+    prepared, asked = [], threading.Event()
+
+    def prepare(image: Callable[[], np.ndarray], key: tuple[object, int]) -> None:
+        prepared.append((image().shape, key[1]))
+        asked.set()
+
+    session.predictor.prepare = prepare
+    AnnotatorController(session, lambda content, buffers: None).close()
+    assert not asked.wait(0.6)  # it was closed before
+    controller = AnnotatorController(session, lambda content, buffers: None)
+    assert asked.wait(30)
+    controller.close()
+    assert prepared == [((HEIGHT, WIDTH, 3), 0)]
+
+
+def test_a_drawn_mask_that_is_suggested_readies_the_predictor_too(session, monkeypatch):
+    monkeypatch.setattr(annotator_controller, "FIRST_PICTURE", 0.5)
+    asked = threading.Event()
+    session.predictor.prepare = lambda image, key: asked.set()
+    session.add_object("bird")
+    controller = AnnotatorController(session, lambda content, buffers: None)
+    assert asked.wait(30)
+    assert controller.suggestion.kind == "mask"
+    controller.close()
 
 
 def test_state_is_json_at_every_stage_of_the_work(outlined):
