@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import signal
 import threading
 from collections.abc import Iterator
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
 __all__ = ["whole_loop", "workers_for"]
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of `mallopt` (glibc's ``malloc.h``)."""
+
+KEPT_BYTES = 32 * 2**20
+"""Up to which glibc raises the threshold of mapping by itself (`mallopt(3)`)."""
 
 
 @contextmanager
@@ -86,6 +94,8 @@ def whole_loop(
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    if "MALLOC_TRIM_THRESHOLD_" in os.environ:
+        _keep_freed_memory()
     shared.adopt()
     sequence, propagator, predictor = _opened(
         experiment.data, name, experiment.propagator, experiment.predictor, method.merge
@@ -96,6 +106,19 @@ def whole_loop(
             return []
         rows.append(row)
     return rows
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep as much of what is freed as it does where it is not told otherwise.
+
+    Dask starts its workers with a `MALLOC_TRIM_THRESHOLD_` of 64 KiB, so that every picture and
+    every layer of a network is fetched from the system anew: 40 times the page faults, and 1.6
+    times the processor for a frame of the default engine.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
 
 
 _kept = threading.local()

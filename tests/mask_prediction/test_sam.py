@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,7 @@ import numpy as np
 import pytest
 import segment_anything
 import torch
-from segment_anything.modeling import (
-    ImageEncoderViT,
-    MaskDecoder,
-    PromptEncoder,
-    Sam,
-    TwoWayTransformer,
-)
+from tiny_sam import WIDTH, tiny_sam, write_tiny
 
 from evavos_widget import engines
 from evavos_widget.checkpoints import WeightsError
@@ -27,43 +20,10 @@ from evavos_widget.mask_prediction.sam import SamPredictor
 from evavos_widget.prompts import Box, Click, Prompts, Scribble
 from evavos_widget.testing import check_predictor
 
-SIDE, CHANNELS, WIDTH = 128, 32, 24
-
-
-def tiny_sam() -> Any:
-    """The published classes in small."""
-    cells = SIDE // 16
-    return Sam(
-        ImageEncoderViT(
-            img_size=SIDE,
-            embed_dim=WIDTH,
-            depth=2,
-            num_heads=2,
-            out_chans=CHANNELS,
-            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-            use_rel_pos=True,
-            window_size=4,
-            global_attn_indexes=(1,),
-        ),
-        PromptEncoder(CHANNELS, (cells, cells), (SIDE, SIDE), 16),
-        MaskDecoder(
-            transformer_dim=CHANNELS,
-            transformer=TwoWayTransformer(2, CHANNELS, 2, 64),
-            num_multimask_outputs=3,
-            iou_head_hidden_dim=32,
-        ),
-    )
-
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(1)
-    model = tiny_sam()
-    for parameter in model.parameters():  # published ones are not as small as fresh ones
-        torch.nn.init.normal_(parameter, std=0.3)
-    path = tmp_path_factory.mktemp("weights") / "sam_tiny.pth"
-    torch.save(model.state_dict(), path)
-    return path
+    return write_tiny(tmp_path_factory.mktemp("weights") / "sam_tiny.pth")
 
 
 @pytest.fixture
