@@ -86,6 +86,18 @@ def add_parsers(commands: Any) -> None:
         metavar="FILE",
         help="put each report into a text, between <!-- report FOLDER --> and <!-- end -->",
     )
+    again.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="NAME",
+        help="only these methods, compared with each other alone; needs --out",
+    )
+    again.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="for the report of one folder, by whose name --into knows it (the same folder)",
+    )
     again.set_defaults(run=_report)
 
     plot = commands.add_parser(
@@ -149,32 +161,43 @@ def _experiment(args: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             raise
-    print(_write_report(args.out, args.schedule) + f"All of it is in {args.out}/")
+    print(_write_report(args.out, args.schedule, args.out) + f"All of it is in {args.out}/")
 
 
 def _report(args: argparse.Namespace) -> None:
     from evavos_widget.experiments.report import insert
 
+    if args.methods is not None and args.out is None:
+        raise ValueError(
+            "a report of some methods needs --out, so that it does not take the place "
+            "of that of all."
+        )
+    if args.out is not None and len(args.folders) > 1:
+        raise ValueError("--out takes the report of one folder; give one.")
     for folder in args.folders:
-        told = _write_report(folder, args.schedule)
+        out = folder if args.out is None else args.out
+        told = _write_report(folder, args.schedule, out, args.methods)
         print(told, end="")
         if args.into is not None:
-            text = insert(args.into.read_text(), folder.resolve().name, told)
+            text = insert(args.into.read_text(), out.resolve().name, told)
             args.into.write_text(text)
 
 
-def _write_report(folder: Path, schedule: str | None) -> str:
-    """Write what the rows in an experiment's folder say, and return it as text."""
+def _write_report(
+    folder: Path, schedule: str | None, out: Path, methods: Sequence[str] | None = None
+) -> str:
+    """Write into `out` what the rows in an experiment's folder say, and return it as text."""
     from evavos_widget.experiments.chart import Chart
     from evavos_widget.experiments.plots import plot_chart
     from evavos_widget.experiments.report import report
     from evavos_widget.experiments.summary import summarise_folder
 
-    summary = summarise_folder(folder, schedule)
-    write(summary, folder / "summary.json")
-    plot_chart(Chart.of_experiments({folder.name: summary}), folder / "curves.png")
+    summary = summarise_folder(folder, schedule, methods)
+    out.mkdir(parents=True, exist_ok=True)
+    write(summary, out / "summary.json")
+    plot_chart(Chart.of_experiments({out.name: summary}), out / "curves.png")
     told = report(summary)
-    (folder / "report.md").write_text(told)
+    (out / "report.md").write_text(told)
     return told
 
 

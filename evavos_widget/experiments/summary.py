@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -150,15 +150,36 @@ def summarise(
     }
 
 
-def summarise_folder(folder: Path, schedule: str | None = None) -> dict[str, Any]:
+def summarise_folder(
+    folder: Path, schedule: str | None = None, methods: Sequence[str] | None = None
+) -> dict[str, Any]:
     """`summarise` what an experiment has left in a folder.
 
     What its manifest says of the methods and the videos decides the baseline, and is told in
     ``synthetic`` where the videos are.
+
+    Parameters
+    ----------
+    folder : Path
+    schedule : str, optional
+        See `SCHEDULES`.
+    methods : sequence of str, optional
+        Only these, by name.
+
+    Raises
+    ------
+    ValueError
+        There is no such method.
     """
     manifest = read_manifest(folder)
-    chosen = baseline(Method(**method) for method in manifest["methods"])
-    told = summarise(read_rows(folder), schedule, against=chosen)
+    known = [Method(**method) for method in manifest["methods"]]
+    names = [method.name for method in known]
+    wanted = names if methods is None else methods
+    if unknown := sorted(set(wanted) - set(names)):
+        raise ValueError(f"{folder} has no method {unknown[0]!r}; choose from {names}.")
+    chosen = baseline(method for method in known if method.name in wanted)
+    rows = [row for row in read_rows(folder) if row.method in wanted]
+    told = summarise(rows, schedule, against=chosen)
     return told | {"synthetic": manifest.get("synthetic")}
 
 

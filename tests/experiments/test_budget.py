@@ -340,3 +340,13 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     )
     assert main(["report", str(out), "--into", str(config)]) == 1
     assert "no place for the report of 'out'" in capsys.readouterr().err
+    some, alone = tmp_path / "some", ["report", str(out), "--methods", "clicked"]
+    assert main(alone) == 1
+    assert "needs --out" in capsys.readouterr().err
+    assert main([*alone, "--out", str(some)]) == 0
+    told = json.loads((some / "summary.json").read_text())
+    assert told["methods"] == {"clicked": summary["methods"]["clicked"]}
+    assert not told["differences"]
+    assert json.loads((out / "summary.json").read_text()) == summary
+    assert main([*alone[:-1], "clicks", "--out", str(some)]) == 1
+    assert "no method 'clicks'; choose from ['drawn', 'clicked']" in capsys.readouterr().err
