@@ -8,12 +8,12 @@ how the prediction of before the fit and of after it compare with the truth, in 
 from __future__ import annotations
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
+from benchmarks.calibration import calibration
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.mask_prediction import compact
 from evavos_widget.metrics import jaccard
@@ -78,19 +78,6 @@ def predicted(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-(rows[:, :-1] @ weights)))
 
 
-def report(title: str, rows: np.ndarray, weights: np.ndarray) -> None:
-    told, truth = predicted(rows, weights), rows[:, -1]
-    print(f"{title}: mean absolute error {np.abs(told - truth).mean():.3f}, "
-          f"correlation {np.corrcoef(told, truth)[0, 1]:.2f}, n = {len(rows)}")  # fmt: skip
-    print("| predicted | n | mean predicted | mean true | standard error |\n|---|---|---|---|---|")
-    for low, high in pairwise(BINS):
-        inside = (told >= low) & (told < high)
-        if inside.sum() > 1:
-            error = truth[inside].std(ddof=1) / np.sqrt(inside.sum())
-            print(f"| {low:.1f} to {high:.1f} | {inside.sum()} | {told[inside].mean():.3f} "
-                  f"| {truth[inside].mean():.3f} | {error:.3f} |")  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="has JPEGImages, Annotations and ImageSets")
@@ -101,10 +88,13 @@ def main() -> None:
     names = (args.data / "ImageSets" / "train.txt").read_text().split()[: args.sequences]
     each = samples(args.data, names, args.weights, args.frames)
     fit, held_out = np.concatenate(each[::2]), np.concatenate(each[1::2])
-    report("expected overlap", held_out, np.array([0.0, 1.0, 0.0, 0.0]))
-    report("as it is set", held_out, np.array(compact.QUALITY_WEIGHTS))
-    weights = fitted(fit)
-    report("fitted on the other sequences", held_out, weights)
+    for title, weights in (
+        ("Expected overlap", np.array([0.0, 1.0, 0.0, 0.0])),
+        ("As it is set", np.array(compact.QUALITY_WEIGHTS)),
+        ("Fitted on the other sequences", fitted(fit)),
+    ):
+        told, truth = predicted(held_out, weights), held_out[:, -1]
+        print(calibration(title, "predicted IoU", told, truth, BINS), end="\n\n")
     print("QUALITY_WEIGHTS =", tuple(round(float(w), 2) for w in fitted(np.concatenate(each))))
 
 

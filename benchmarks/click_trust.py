@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
+from benchmarks.calibration import calibration
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.metrics import jaccard
@@ -84,20 +83,6 @@ def fitted(rows: np.ndarray) -> tuple[float, ...]:
     return tuple(round(float(w), 2) for w in found)
 
 
-def report(title: str, rows: np.ndarray, weights: Sequence[float]) -> None:
-    told, truth = told_of(rows, weights), rows[:, -1]
-    print(f"\n{title} {weights}: mean absolute error {np.abs(told - truth).mean():.3f}, "
-          f"mean error {(told - truth).mean():+.3f}, "
-          f"correlation {np.corrcoef(told, truth)[0, 1]:.2f}, n = {len(rows)}\n")  # fmt: skip
-    print("| trust | n | mean trust | mean true IoU | standard error |\n|---|---|---|---|---|")
-    for low, high in pairwise(BINS):
-        inside = (told >= low) & (told < high)
-        if inside.sum() > 1:
-            error = truth[inside].std(ddof=1) / np.sqrt(inside.sum())
-            print(f"| {low:g} to {high:g} | {inside.sum()} | {told[inside].mean():.3f} "
-                  f"| {truth[inside].mean():.3f} | {error:.3f} |")  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="has JPEGImages, Annotations and ImageSets")
@@ -118,10 +103,14 @@ def main() -> None:
                 file.write(json.dumps({"sequence": name, "rows": each[name]}) + "\n")
     rows = [np.array(each[name]).reshape(-1, 4) for name in names if name in each]
     fit, held_out = np.concatenate(rows[::2]), np.concatenate(rows[1::2])
-    report("As scored", held_out, AS_SCORED)
-    report("As it is set", held_out, TRUST_WEIGHTS)
-    report("Fitted on the other sequences", held_out, fitted(fit))
-    print("\nTRUST_WEIGHTS =", fitted(np.concatenate(rows)))
+    for title, weights in (
+        ("As scored", AS_SCORED),
+        ("As it is set", TRUST_WEIGHTS),
+        ("Fitted on the other sequences", fitted(fit)),
+    ):
+        told, truth = told_of(held_out, weights), held_out[:, -1]
+        print(calibration(f"{title} {weights}", "trust", told, truth, BINS), end="\n\n")
+    print("TRUST_WEIGHTS =", fitted(np.concatenate(rows)))
 
 
 if __name__ == "__main__":
