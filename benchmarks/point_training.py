@@ -21,6 +21,7 @@ from evavos_widget.datasets.point_sets import simulated_set, write_pseudo_masks
 from evavos_widget.evaluation.pointvos_benchmark import POINTS, evaluate_benchmark
 from evavos_widget.files import replacing
 from evavos_widget.formats import pointvos
+from evavos_widget.masks import OKABE_ITO
 from evavos_widget.networks.compact import CompactNet
 from evavos_widget.networks.weights import save_weights
 from evavos_widget.training import compact
@@ -76,6 +77,7 @@ def main() -> None:
             work.row(f"figure 2, {n}", f"points-{n}-10", "points", POINTS)
         for frames in FIGURE_3:
             work.row(f"figure 3, {frames}", f"points-10-{frames}", "points", (10,))
+        work.draw(args.out / "figures.png")
     print(work.table())
 
 
@@ -150,6 +152,36 @@ class _Work:
         apart = np.array([100 * (ours[n]["mean"] - theirs[n]["mean"]) for n in ours])
         low, high = interval(apart)
         return f"\npoints / points - {name}: {apart.mean():+.1f} ({low:+.1f} to {high:+.1f})"
+
+    def draw(self, path: Path) -> None:
+        """Figures 2 and 3 side by side, bands and bars being intervals of 95 %."""
+        from matplotlib.figure import Figure
+
+        picture = Figure(figsize=(9.5, 3.8), layout="constrained")
+        left, right = picture.subplots(1, 2, sharey=True)
+        for n, color, mark in zip(FIGURE_2, OKABE_ITO[[0, 1, 2, 4]] / 255, "o^sD", strict=True):
+            scores = self.rows[f"figure 2, {n}"].values()
+            told = 100 * np.array([[s[str(t)] for t in POINTS] for s in scores])
+            low, high = np.transpose([interval(column) for column in told.T])
+            points = "point" if n == 1 else "points"
+            left.plot(POINTS, told.mean(0), marker=mark, color=color, label=f"{n} {points}")
+            left.fill_between(POINTS, low, high, color=color, alpha=0.15, linewidth=0)
+        left.set(xlabel="points at test", ylabel="J&F", xscale="log", title="Figure 2")
+        left.set_xticks(POINTS, [str(n) for n in POINTS])
+        left.minorticks_off()
+        left.legend(title="in training, a frame", ncols=2, loc="center", bbox_to_anchor=(0.5, 0.62))
+        told = [
+            100 * np.array([s["mean"] for s in self.rows[f"figure 3, {n}"].values()])
+            for n in FIGURE_3
+        ]
+        means = np.array([scores.mean() for scores in told])
+        bars = np.abs(np.transpose([interval(scores) for scores in told]) - means)
+        right.errorbar(FIGURE_3, means, yerr=bars, marker="o", color="#0072b2", capsize=4)
+        right.set(xlabel="frames with points in training", title="Figure 3, 10 points a frame")
+        right.set_xticks(FIGURE_3, [str(n) for n in FIGURE_3])
+        for axes in (left, right):
+            axes.grid(alpha=0.3)
+        picture.savefig(path, dpi=110)
 
     def _sequences(self) -> list[str]:
         names = read_sequence_names("@ImageSets/val.txt", self.davis)
