@@ -117,7 +117,10 @@ def _how_to_read(summary: Mapping[str, Any]) -> str:
     limit = summary["budget"]
     until = f"{summary['until']:.2f} hours, where the cheapest method ends"
     if limit is not None:
-        until = f"the budget of {limit:g} s for each object, from the first annotation on"
+        until = (
+            f"the budget of {limit:g} s for each object, from the first annotation of any method "
+            "on (a method without one has 0)"
+        )
     return (
         f"J&F over `{summary['frames']}` frames, mean over {summary['objects']} objects of "
         f"{summary['videos']} videos, with 95 % intervals (bootstrap over videos). Order: "
