@@ -117,7 +117,7 @@ class Campaign:
         if taken := options.keys() & {"path", "read_only"}:
             raise ValueError(f"{min(taken)!r} is the campaign's to say; leave it out.")
         self._videos = sources_of(videos)
-        self._folder = CampaignFolder(path)
+        self._folder = CampaignFolder(path, _about(options))
         self.target, self.certainty, self.budget = target, certainty, budget
         self.order, self.error, self.open_sessions = order, error, open_sessions
         self._options = options
@@ -200,6 +200,8 @@ class Campaign:
         with self._lock:
             self._check(name)
             session = self._open.pop(name, None)
+            if session is not None and session.closed:  # another was opened on its folder
+                self._forget(name)
             if session is None or session.closed:
                 session = Session(
                     self._videos[name], path=self._folder.session(name), **self._options
@@ -329,9 +331,18 @@ class Campaign:
     def _all(self) -> dict[str, Standing]:
         """By video; what is not known is found out by opening its session."""
         with self._lock:
+            # Another session has the folder of one that is closed, and does not tell of changes.
+            elsewhere = {name for name, session in self._open.items() if session.closed}
+            for name in elsewhere:
+                self._forget(name)
             unknown = [n for n in self._videos if n not in self._known]
             begun = [n for n in unknown if n in self._open or self._folder.has_session(n)]
-            found = {name: self._look(name, self.session(name)) for name in begun}
+            found = {
+                name: self._glance(name)
+                if name in elsewhere
+                else self._look(name, self.session(name))
+                for name in begun
+            }
             if found:
                 self._folder.keep(self._known)
             first = self._first()
@@ -355,6 +366,12 @@ class Campaign:
             self._known[name] = standing
         return standing
 
+    def _glance(self, name: str) -> Standing:
+        """How a video stands whose session somebody else has, which stays with them."""
+        path = self._folder.session(name)
+        with Session(self._videos[name], path=path, read_only=True, **self._options) as session:
+            return standing_of(name, session)
+
     def _first(self) -> float:
         """What a first mask is expected to bring, by the videos that have one."""
         known = [s.predicted for s in self._known.values() if s.predicted is not None]
@@ -375,9 +392,12 @@ class Campaign:
     def _hear(self, name: str, event: str) -> None:
         """On whatever thread changed a session, which may hold its lock."""
         if event in ("changed", "propagated"):
-            self._changes[name] += 1
-            self._known.pop(name, None)
+            self._forget(name)
             self._tell()
+
+    def _forget(self, name: str) -> None:
+        self._changes[name] += 1
+        self._known.pop(name, None)
 
     def _tell(self) -> None:
         for callback in list(self._listeners):
@@ -400,6 +420,12 @@ class Campaign:
         }
         sources = {k: v if isinstance(v, str) else _source(v) for k, v in self._videos.items()}
         return {"videos": sources, "options": kept, "finished": finished}
+
+
+def _about(options: Mapping[str, Any]) -> str:
+    """What standings depend on beside the sessions."""
+    named = {k: getattr(v, "name", v) for k, v in options.items() if k != "ground_truth"}
+    return repr(sorted(named.items()))
 
 
 def _source(video: Any) -> str | None:

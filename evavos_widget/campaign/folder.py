@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -35,10 +36,13 @@ class CampaignFolder:
     ----------
     path : path
         Absolute from here on, wherever the process goes later.
+    about : str
+        What standings depend on beside the sessions: they are asked for anew where it changes.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], about: str = "") -> None:
         self.path = Path(path).expanduser().absolute()
+        self._about = zlib.crc32(about.encode())
 
     def session(self, video: str) -> Path:
         """The folder of a video's session."""
@@ -126,7 +130,7 @@ class CampaignFolder:
 
     def _stamp(self, video: str) -> list[int]:
         """A few numbers that differ when a session was changed."""
-        folder, stamp = self.session(video), []
+        folder, stamp = self.session(video), [self._about]
         for name in ("journal.jsonl", "masks.npz"):
             try:
                 about = (folder / name).stat()
@@ -165,6 +169,7 @@ def sources_of(videos: Any) -> dict[str, Any]:
             if not path.name.startswith(".")
             and (path.is_dir() or path.suffix.lower() in _VIDEOS)
             and path.suffix != ".evavos"
+            and not (path / NAME).exists()
         ]
     pairs = (
         list(videos.items())

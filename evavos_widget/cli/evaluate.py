@@ -192,10 +192,13 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
 
     names = read_sequence_names(args.sequences, args.data)
     result = calibrate_quality(args.data, names, args.propagator)
-    correlation = result["rank_correlation"]
+    correlation = {
+        what: "-" if rank is None else f"{rank:.2f}"
+        for what, rank in result["rank_correlation"].items()
+    }
     print(
         f"mean absolute error {result['mean_absolute_error']:.3f}; rank correlation within a pass "
-        f"{correlation['predicted']:.2f} (expected IoU alone {correlation['expected_iou']:.2f}); "
+        f"{correlation['predicted']} (expected IoU alone {correlation['expected_iou']}); "
         f"weights fitted here {result['fitted_weights']} (n = {result['n']})"
     )
     mean = result["mean_error"]

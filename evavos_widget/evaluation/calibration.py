@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.sequences import spread
+from evavos_widget.evaluation.sequences import all_masks, spread
 from evavos_widget.loop import Annotation
 from evavos_widget.metrics import score_frame
 from evavos_widget.probabilities import expected_iou, predicted_quality
@@ -50,20 +50,22 @@ def calibrate_quality(
     dict
         ``n`` samples; ``mean_absolute_error`` of the prediction as it is;
         ``rank_correlation`` with the truth within a pass, mean over passes, of the
-        prediction and of the expected IoU alone; ``mean_error``, of the mean over a pass's
-        frames, true less predicted: ``bias`` and standard ``deviation``, over sequences
-        (`evavos_widget.campaign.MeanError`); ``fitted_weights``, the best
+        prediction and of the expected IoU alone, None where no pass has enough frames;
+        ``mean_error``, of the mean over a pass's frames, true less predicted: ``bias`` and
+        standard ``deviation``, over sequences (`evavos_widget.campaign.MeanError`);
+        ``fitted_weights``, the best
         `evavos_widget.probabilities.QUALITY_WEIGHTS` on these sequences.
     """
     passes: list[np.ndarray] = []
     apart: dict[str, list[float]] = {}
     for name in names:
         sequence = open_sequence(root, name)
-        truth = {f: (sequence.ground_truth[f] > 0).astype(np.uint8) for f in sequence.ground_truth}
+        masks = all_masks(sequence.ground_truth, name)
+        truth = {f: (labels > 0).astype(np.uint8) for f, labels in masks.items()}
         for k in ANNOTATED:
             given = spread(sorted(truth), k)
             annotations = {f: Annotation(truth[f], frozenset({1})) for f in given}
-            frames = [f for f in sorted(truth) if f not in given and f % EVERY == 0]
+            frames = [f for f in sorted(truth)[::EVERY] if f not in given]
             engine = engines.create("propagator", propagator)
             weights = engine.quality_weights
             rows = []
@@ -80,6 +82,11 @@ def calibrate_quality(
                 _, _, predicted, true = passes[-1].mean(axis=0)
                 apart.setdefault(name, []).append(float(true - predicted))
                 report(f"{name:24s} K = {k}  predicted {predicted:.3f}  true {true:.3f}")
+    if not passes:
+        raise ValueError(
+            f"no frame of {list(names)} is left to predict beside the annotated ones; give "
+            "sequences with masks on more frames."
+        )
     every = np.concatenate(passes)
     iou = np.clip(every[:, 0], 0.02, 0.98)
     cues = np.stack([np.ones(len(every)), np.log(iou / (1 - iou)), np.log1p(every[:, 1])], axis=1)
@@ -100,14 +107,14 @@ def calibrate_quality(
     }
 
 
-def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float:
-    """Spearman correlation with the truth within each pass, mean over passes."""
+def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float | None:
+    """Spearman correlation with the truth within each pass, mean over passes that say it."""
     values = [
         np.corrcoef(rankdata(rows[:, column]), rankdata(rows[:, 3]))[0, 1]
         for rows in passes
         if len(rows) > 5 and np.ptp(rows[:, column]) > 0 and np.ptp(rows[:, 3]) > 0
     ]
-    return float(np.mean(values)) if values else float("nan")
+    return float(np.mean(values)) if values else None
 
 
 def _mean_error(apart: Sequence[Sequence[float]]) -> dict[str, float | int]:

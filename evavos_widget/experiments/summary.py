@@ -121,7 +121,9 @@ def summarise(
             for name, every in loops.items()
         }
     else:
-        areas = {n: area_under_curve(c.hours, c.jf[0], until) for n, c in curves.items()}
+        areas = {
+            n: area_under_curve(c.hours, c.jf[0], max(until, c.hours[0])) for n, c in curves.items()
+        }
     differences = [
         {"first": first, "second": second, **compare(rows, first, second, seed)}
         for first, second in combinations(curves, 2)

@@ -24,11 +24,9 @@ from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
 from evavos_widget.points import LABELS, REGIONS, Candidate, Point, as_points
 from evavos_widget.session import Session
+from evavos_widget.session.storage import QUESTIONS_FILE
 
 __all__ = ["Agreement", "Questions", "Verification"]
-
-FILE = "verification.json"
-"""In the session's folder: what is asked. The answers are in the journal."""
 
 LATEST = 100
 """So many answers say how long one takes; our choice."""
@@ -133,7 +131,10 @@ class Verification:
         self._options = {
             "selector": selector if isinstance(selector, str) else self._selector.name,
             "frames": self._frames,
-            "controls": sorted([f, o, len(p)] for (f, o), p in self._controls.items()),
+            "controls": sorted(
+                [f, o, [[p.x, p.y, p.label] for p in told]]
+                for (f, o), told in self._controls.items()
+            ),
         }
         self.questions: Mapping[int, Questions] = self._read()
 
@@ -306,7 +307,7 @@ class Verification:
     @property
     def _file(self) -> Path | None:
         folder = self.session.path
-        return None if folder is None else folder / FILE
+        return None if folder is None else folder / QUESTIONS_FILE
 
     def _read(self) -> dict[int, Questions]:
         """What was asked before with the same options; a file that is damaged counts as none."""

@@ -55,7 +55,9 @@ class AnnotatedSession(SessionView):
                     "there are 255 objects, all that a label map can hold; "
                     "remove one, or annotate the rest in a second session."
                 )
-            above = [i for i in free if i > max(self._state.ids, default=0)]
+            # Rounds, points asked and probabilities of one that was removed are not the new one's.
+            used = {*self._state.ids, *(o for r in self._state.rounds for o in r.objects)}
+            above = [i for i in free if i > max(used, default=0)]
             new = above[0] if above else free[0]
             name = checks.as_name(f"object {new}" if name is None else name)
             self._do({"kind": "object.add", "object": new, "name": name})
@@ -512,7 +514,13 @@ class AnnotatedSession(SessionView):
             checks.check_takes_points(self.propagator)
             checks.check_can_begin(self._state, frame, obj)
             self._do(
-                {"kind": "points.begin", "frame": frame, "object": obj, "trust": _as_trust(trust)}
+                {
+                    "kind": "points.begin",
+                    "frame": frame,
+                    "object": obj,
+                    "trust": _as_trust(trust),
+                    "corrects": obj in self._state.masks.ids(frame),
+                }
             )
             return self.revision
 

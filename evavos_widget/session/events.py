@@ -135,6 +135,7 @@ class BeginFromPoints(TypedDict):
     frame: int
     object: int
     trust: float
+    corrects: NotRequired[bool]
 
 
 class Snooze(TypedDict):

@@ -83,13 +83,22 @@ class Recording:
     def _with_masks(self, n: int, state: State) -> State:
         """As it would be after a pass; computed once."""
         with self._lock:
-            key = n, hash(tuple(state.annotations.items()))
+            key = n, _content(state)
             if key not in self._computed:
                 with branched(self.session, state) as branch:
                     for _ in branch.propagation():
                         pass
                     self._computed[key] = branch._state
             return self._computed[key]
+
+
+def _content(state: State) -> int:
+    """What the masks of a state follow from: a replay makes its annotations anew."""
+    said = (
+        (f, a.runs.tobytes(), frozenset(a.sources.items()), frozenset(a.points.items()))
+        for f, a in sorted(state.annotations.items())
+    )
+    return hash((state.ids, *said))
 
 
 def branched(session: Session, state: State, **engines: Any) -> Session:

@@ -277,7 +277,8 @@ class Session(AnnotatedSession):
         finally:
             steps.close()
             with self._lock:
-                if finished and not self._closed and self._timeline.generation == generation:
+                whole = finished and not self._state.stale
+                if whole and not self._closed and self._timeline.generation == generation:
                     self._end_pass()
                 self._save_masks()
             self._emit("propagated", {"finished": finished})

@@ -208,8 +208,11 @@ def _remove_object(state: State, event: RemoveObject, affected: Affected, revisi
         objects=tuple(o for o in state.objects if o.id != gone),
         annotations=annotations,
         quality={o: q for o, q in state.quality.items() if o != gone},
-        # What the object hid may belong to another one.
-        stale=state.stale | cleared.keys() if annotations else frozenset(),
+        # What the object hid may belong to another one; without an annotation and a mask, nothing
+        # is left to compute.
+        stale=state.stale | cleared.keys()
+        if annotations or state.masks.ids() - {gone}
+        else frozenset(),
         snoozed=frozenset(s for s in state.snoozed if s[1] != gone),
         points={where: points for where, points in state.points.items() if where[1] != gone},
     )
@@ -391,7 +394,8 @@ def _begin_from_points(
 ) -> State:
     where = frame, obj = event["frame"], event["object"]
     old = state.annotations.get(frame)
-    known = Source("pointed", event["trust"], obj in state.masks.ids(frame))
+    corrects = event.get("corrects", obj in state.masks.ids(frame))
+    known = Source("pointed", event["trust"], corrects)
     quality = {**state.quality, obj: state.quality[obj].copy()}
     quality[obj][frame] = event["trust"]
     begun = _saying_points(old, state.masks.shape[1:], obj, state.points[where], known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 import weakref
 from collections.abc import Mapping
@@ -24,7 +25,15 @@ from evavos_widget.session.timeline import Timeline, replay
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
-__all__ = ["Storage", "default_folder", "folder_of", "let_go", "read_header", "take_over"]
+__all__ = [
+    "QUESTIONS_FILE",
+    "Storage",
+    "default_folder",
+    "folder_of",
+    "let_go",
+    "read_header",
+    "take_over",
+]
 
 
 class _Session(Protocol):
@@ -33,6 +42,10 @@ class _Session(Protocol):
 
 _open_sessions: weakref.WeakValueDictionary[Path, _Session] = weakref.WeakValueDictionary()
 """Open sessions of this process by folder: opening one again takes it over."""
+
+QUESTIONS_FILE = "verification.json"
+"""What is asked about points (`evavos_widget.point_selection.verification`); the answers are in the
+journal."""
 
 CANNOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What a system says of a place that may only be read."""
@@ -223,6 +236,8 @@ class Storage:
             journal.close()
             raise
         self.close()
+        if (self.path / QUESTIONS_FILE).is_file():
+            shutil.copyfile(self.path / QUESTIONS_FILE, folder / QUESTIONS_FILE)
         self._journal, self.path, self.read_only = journal, folder, False
 
     def close(self) -> None:

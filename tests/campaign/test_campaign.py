@@ -303,3 +303,45 @@ def test_standings_are_in_the_order_to_go_on(clips, tmp_path):
         assert all(isinstance(s, Standing) for s in standings)
         assert [s.rate for s in standings] == sorted((s.rate for s in standings), reverse=True)
         assert campaign.table()[0]["video"] == campaign.next().video
+
+
+def test_what_another_session_did_on_its_folder_is_known(clips, tmp_path):
+    frames, truth = clips["slow"]
+    videos = {name: frames for name, (frames, _) in clips.items()}
+    campaign, _ = begun(clips, tmp_path)
+    with campaign:
+        mine = campaign.session("slow")
+        assert campaign.standing("slow").rounds == 0
+        other = Session.open(campaign.path / "slow.evavos", frames, **options())
+        assert mine.closed
+        other.annotate(0, truth[0] == 1, objects=[other.add_object()])
+        other.propagate()
+        assert campaign.standing("slow").rounds == 1
+        assert campaign.seconds == pytest.approx(80)
+        assert not other.closed  # nobody took it away to look
+        other.close()
+        assert len(campaign.session("slow").rounds) == 1
+        assert campaign.standing("slow").rounds == 1
+    with Campaign(videos, tmp_path / "c", **options(), target=1.0) as again:
+        assert again.standing("slow").rounds == 1
+
+
+def test_what_other_selectors_would_do_is_asked_of_them(clips, tmp_path):
+    for kind in ("mask", "clicks", "mask"):
+        campaign, robots = begun(clips, tmp_path, annotation_selector=kind)
+        with campaign:
+            if not campaign.session("slow").rounds:
+                robots["slow"].begin_all(campaign.session("slow"))
+                campaign.session("slow").propagate()
+            assert campaign.standing("slow").kind == kind
+            assert campaign.session("slow").suggest().kind == kind
+
+
+def test_a_campaign_may_be_kept_among_its_videos(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.new("RGB", (32, 24)).save(tmp_path / name / f"{i:05d}.png")
+    for _ in range(2):
+        with Campaign(tmp_path, tmp_path / "clips.campaign", **options()) as campaign:
+            assert campaign.videos == ("one", "two")

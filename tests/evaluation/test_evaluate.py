@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from evavos_widget.cli import main
+from evavos_widget.evaluation.calibration import calibrate_quality
 from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 from evavos_widget.evaluation.propagation import evaluate_propagation
 from evavos_widget.evaluation.sequences import spread
@@ -151,6 +153,24 @@ class TestCommand:
         result = json.loads(out.read_text())
         assert 0 <= result["mean_absolute_error"] < 1
         assert len(result["fitted_weights"]) == 3
+
+    def test_quality_takes_void_for_no_object_and_few_frames_as_they_are(self, data, tmp_path):
+        found = []
+        for name, void in (("plain", False), ("void", True)):
+            root = tmp_path / name
+            shutil.copytree(data, root)
+            for file in (root / "Annotations").rglob("*.png"):
+                mask = (cv2.imread(str(file), 0) > 0).astype(np.uint8)
+                mask[40:] = 255 if void else 0
+                cv2.imwrite(str(file), mask)
+            found.append(calibrate_quality(root, ["moving", "still"], "flow", report=quiet))
+        assert found[0] == found[1]
+        assert found[0]["rank_correlation"]["predicted"] is None  # six frames say nothing of ranks
+        for file in (tmp_path / "plain" / "Annotations").rglob("*.png"):
+            if file.stem != "00000":
+                file.unlink()
+        with pytest.raises(ValueError, match=r"no frame of \['still'\] is left to predict"):
+            calibrate_quality(tmp_path / "plain", ["still"], "flow", report=quiet)
 
     @pytest.mark.parametrize(
         ("arguments", "says"),

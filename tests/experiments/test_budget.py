@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -269,6 +270,19 @@ def test_what_is_not_reached_is_censored(
     alone = summarise([row for row in rows if row.video == "a"], against="random")
     assert alone["ratios"]["agent"]["0.85"]["low"] is None
     assert "None" not in report(alone)
+
+
+@pytest.mark.parametrize("schedule", ["round-robin", "value", "oracle"])
+def test_a_method_may_end_before_another_has_its_first_mask(schedule: str) -> None:
+    rows = []
+    for video in "ab":
+        rows += loop("clicked", video, (10, 0.4), (16, 0.5))
+        rows += loop("drawn", video, (80, 0.7), (160, 0.9))
+    rows = [replace(row, budget=math.inf) for row in rows]
+    summary = summarise(rows, schedule)
+    assert summary["methods"]["drawn"]["auc"] == pytest.approx(0.7)
+    assert 0.4 < summary["methods"]["clicked"]["auc"] < 0.5
+    assert "drawn" in report(summary)
 
 
 def test_holm_corrects_as_holm_did() -> None:

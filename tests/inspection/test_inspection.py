@@ -98,6 +98,25 @@ def test_a_past_round_is_what_was_seen_then(tmp_path, monkeypatch, how):
         assert all(inspection.round(n)["followed"] for n in range(2, len(inspection)))
 
 
+def test_a_round_of_long_ago_takes_one_pass_however_often_it_is_looked_at(session, monkeypatch):
+    monkeypatch.setattr(history_module, "HISTORY_LIMIT", 2)
+    monkeypatch.setattr(history_module.History.__init__, "__defaults__", (2,))
+    path = session.path
+    session.close()
+    (path / "masks.npz").unlink()
+    passes, propagation = [], Session.propagation
+    monkeypatch.setattr(
+        Session, "propagation", lambda self, *a, **k: passes.append(1) or propagation(self, *a, **k)
+    )
+    with Session.open(path, FRAMES, read_only=True) as again:
+        inspection = Inspection(again)
+        looks = [inspection.recording.state(3) for _ in range(3)]
+        assert len(passes) == 1
+        assert same(looks[0], looks[2])
+        inspection.recording.state(4)
+        assert len(passes) == 2
+
+
 def test_what_was_undone_is_no_round(session):
     inspection = Inspection(session)
     n = len(inspection)

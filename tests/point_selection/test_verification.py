@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from evavos_widget.point_selection.simulated import simulated_points
-from evavos_widget.point_selection.verification import FILE, Verification
+from evavos_widget.point_selection.verification import Verification
 from evavos_widget.points import Point
 from evavos_widget.robot.costs import measured_costs
 from evavos_widget.session import Session
+from evavos_widget.session.storage import QUESTIONS_FILE
 from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 6, 90, 120
@@ -77,7 +78,7 @@ def test_a_session_that_is_opened_again_asks_the_same_whatever_was_annotated(tmp
         assert v.answers(1)[:2] == ["positive", None]
         other = Verification(again, [1, 2], frames=3)
         assert not other.ready  # asked for otherwise
-        (tmp_path / "s" / FILE).write_text(
+        (tmp_path / "s" / QUESTIONS_FILE).write_text(
             json.dumps({"options": v._options, "objects": {"1": {}}})
         )
         with pytest.warns(UserWarning, match="proposed anew"):
@@ -120,6 +121,46 @@ def test_control_points_cannot_be_told_and_give_the_agreement():
     found = v.agreement
     assert (found.answered, found.agreed, found.unknown) == (22, 20, 1)
     assert found.share == pytest.approx(20 / 21)
+
+
+def test_controls_that_were_put_right_are_asked_about_anew(tmp_path: Path):
+    with make(tmp_path / "s") as session:
+        v = ready(session, controls={(0, 1): [(5, 5, "positive")]})
+        place = next(iter(v.questions[1].known))
+        v.answer(1, place, "negative")
+        assert v.agreement.agreed == 0
+        for corrected in ((5, 5, "negative"), (6, 5, "positive")):
+            v = Verification(session, [1, 2], controls={(0, 1): [corrected]})
+            assert not v.ready
+            v.propose()
+            asked = [(v.questions[1].asked[p], told) for p, told in v.questions[1].known.items()]
+            assert [(c.x, c.y, told) for c, told in asked] == [corrected]
+        assert Verification(session, [1, 2], controls={(0, 1): [corrected]}).ready
+
+
+def test_what_is_asked_goes_with_a_session_that_is_saved_elsewhere(tmp_path: Path):
+    session = make(tmp_path / "s")
+    v = ready(session)
+    asked = v.questions[1].asked
+    v.answer(1, 0, "positive")
+    session.save_as(tmp_path / "t")
+    session.annotate(3, TRUTH == 1, objects=[1])  # other points would be proposed now
+    v.answer(1, 1, "positive")
+    session.close()
+    with make(tmp_path / "t") as moved:
+        v = Verification(moved, [1, 2])
+        assert v.ready
+        assert v.questions[1].asked == asked
+        assert v.answers(1)[:3] == ["positive", "positive", None]
+
+
+def test_another_object_in_the_place_of_one_that_is_gone_is_asked_about_anew(tmp_path: Path):
+    with make(tmp_path / "s") as session:
+        ready(session)
+        session.remove_object(2)
+        other = session.add_object("other")
+        session.annotate(0, TRUTH == 2, objects=[other])
+        assert not Verification(session, [other]).ready
 
 
 def test_an_annotator_who_presses_one_key_does_not_agree_with_the_controls():

@@ -95,6 +95,26 @@ def test_a_session_that_is_opened_again_is_the_same(tmp_path: Path, saved: bool)
         assert not again.annotations
 
 
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("reached", [True, False])
+def test_whether_it_corrected_a_mask_is_the_same_when_opened_again(
+    tmp_path: Path, reached: bool, saved: bool
+) -> None:
+    with make(tmp_path / "s") as session:
+        obj = session.add_object()
+        if reached:
+            session.annotate(0, square(3), objects=[obj])
+            session.propagate()
+        session.label_points(3, obj, [(5, 6, "positive")])
+        session.begin_from_points(3, obj)
+        before = dict(session.marks)
+        assert session.annotations[3].sources[obj].corrects == reached
+    if not saved:
+        (tmp_path / "s/masks.npz").unlink(missing_ok=True)
+    with make(tmp_path / "s") as again:
+        assert dict(again.marks) == before
+
+
 def test_what_is_said_of_more_pixels_is_taken_in() -> None:
     session, obj = begun()
     session.propagate()

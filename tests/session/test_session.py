@@ -138,6 +138,34 @@ class TestAnnotating:
         session.undo()
         assert a in session.masks[5]
 
+    def test_masks_that_nothing_is_left_of_go_with_the_next_pass(self, frames):
+        session = make(frames)
+        first, second = session.add_object(), session.add_object()
+        session.annotate(0, square(3), objects=[first])
+        session.annotate(0, square(20), objects=[second])
+        session.propagate()
+        session.remove_annotation(0, first)
+        session.remove_object(second)
+        assert not session.annotations
+        assert session.stale == set(range(N))
+        session.propagate()
+        assert not session.masks.ids()
+        assert not session.stale
+
+    def test_what_was_said_of_an_object_that_is_gone_is_not_said_of_the_next(self, frames):
+        session = make(frames)
+        first = session.add_object()
+        session.annotate(0, square(3), objects=[first])
+        session.propagate()
+        session.remove_object(first)
+        again = session.add_object()
+        assert again != first
+        assert session.probabilities(1, again) is None
+        session.undo()
+        session.undo()
+        assert [o.id for o in session.objects] == [first]
+        assert session.add_object() == again
+
     def test_prediction_starts_from_the_current_mask_and_stores_nothing(self, frames):
         session = make(frames)
         obj = session.add_object()
@@ -584,6 +612,18 @@ class TestParts:
         assert session.stale == set(range(1, N)) - {3, 4, 5}
         assert session.propagate(frames=range(3, 6)) == 0
         assert session.propagate() == N - 4
+
+    def test_only_with_the_last_part_is_a_pass_at_its_end(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        session.snooze(5, obj)
+        session.propagate(frames=range(3, 6))
+        assert session.curve == ()
+        assert session.state.snoozed == {(5, obj)}
+        session.propagate(frames=range(N))
+        assert len(session.curve) == 1
+        assert not session.state.snoozed
 
     def test_alternatives_lie_apart(self, frames):
         session = make(frames)
