@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evavos_widget.explanation import FrameExplanation
+from evavos_widget.frame_selection.baselines import DOUBTED
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -58,7 +59,7 @@ class JointFrame(FrameSelector):
     def _scores(self, state: LoopState, obj: int) -> np.ndarray:
         """Gain of the video per second by the best type, (N,); NaN where none is asked."""
         annotated = objects_annotated(state.annotations, obj)
-        taken = {*annotated} - in_doubt(state, obj).keys()
+        taken = {*annotated} - {f for f, doubt in in_doubt(state, obj).items() if doubt >= DOUBTED}
         taken |= {frame for frame, o in state.snoozed if o == obj}
         if len(taken) == state.n_frames or not annotated:
             return np.full(state.n_frames, np.nan)

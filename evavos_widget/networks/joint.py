@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evavos_widget.checkpoints import WeightsError
-from evavos_widget.loop import LoopState
+from evavos_widget.loop import LoopState, in_doubt
 from evavos_widget.networks.agent_weights import read_agent
 from evavos_widget.networks.observation import (
     APPEARANCE,
@@ -179,7 +179,11 @@ class JointModel:
         self._vectors = ByFrame(_vectors)
 
     def gains(self, state: LoopState, obj: int) -> np.ndarray:
-        """Gain of the mean J&F of the object over the video, (N, L), from -1 to 1."""
+        """Gain of the mean J&F of the object over the video, (N, L), from -1 to 1.
+
+        The trees know frames that were not annotated yet. On one that was, only what is in doubt
+        there can be gained, the less the more often it was tried.
+        """
         seen = self._vectors.of(state, obj)
         trust, drawn = np.full(state.n_frames, -1.0), np.zeros(state.n_frames, bool)
         for frame, annotation in state.annotations.items():
@@ -190,8 +194,10 @@ class JointModel:
         known = features_of_frames(
             seen[:, :FRAME_NUMBERS], seen[:, FRAME_NUMBERS:], quality, trust, drawn
         )
-        gains = np.stack([trees.predict(known) for trees in self._trees], axis=1)
-        return gains.clip(-1, 1)
+        gains = np.stack([trees.predict(known) for trees in self._trees], axis=1).clip(-1, 1)
+        for frame, doubt in in_doubt(state, obj).items():
+            gains[frame] *= np.where(gains[frame] > 0, doubt, 1)
+        return gains
 
     def gains_of(self, known: np.ndarray, kinds: np.ndarray) -> np.ndarray:
         """Gains, (S,), of frames as `features_of_frames` has them, each with a type by number."""
