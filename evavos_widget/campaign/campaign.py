@@ -10,12 +10,12 @@ import os
 import statistics
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from evavos_widget.campaign.folder import CampaignFolder, sources_of
+from evavos_widget.campaign.folder import CampaignFolder, Known, sources_of
 from evavos_widget.campaign.standing import (
     FIRST_QUALITY,
     MEAN_ERROR,
@@ -128,7 +128,7 @@ class Campaign:
         self._listeners: list[Callable[[], None]] = []
         there = self._folder.begin(self._content([]))
         self._finished: set[str] = set(there.get("finished", ())) & self._videos.keys()
-        self._known = self._folder.standings()
+        self._known: dict[str, Known] = self._folder.standings()
         self._changes: Counter[str] = Counter()
         self._turns: list[dict[str, Any]] = []
 
@@ -200,8 +200,6 @@ class Campaign:
         with self._lock:
             self._check(name)
             session = self._open.pop(name, None)
-            if session is not None and session.closed:  # another was opened on its folder
-                self._forget(name)
             if session is None or session.closed:
                 session = Session(
                     self._videos[name], path=self._folder.session(name), **self._options
@@ -315,7 +313,7 @@ class Campaign:
         self._all()
         with self._lock:
             for name in list(self._open):
-                self._open.pop(name).close()
+                self._let_go(name)
             self._folder.keep(self._known)
 
     def __enter__(self) -> Self:
@@ -329,53 +327,51 @@ class Campaign:
         return f"<Campaign of {len(self._videos)} videos, {begun} begun, in {str(self.path)!r}>"
 
     def _all(self) -> dict[str, Standing]:
-        """By video; what is not known is found out by opening its session."""
+        """By video; what is not known is found out by looking at its session."""
         with self._lock:
-            # Another session has the folder of one that is closed, and does not tell of changes.
-            elsewhere = {name for name, session in self._open.items() if session.closed}
-            for name in elsewhere:
-                self._forget(name)
-            unknown = [n for n in self._videos if n not in self._known]
-            begun = [n for n in unknown if n in self._open or self._folder.has_session(n)]
-            found = {
-                name: self._glance(name)
-                if name in elsewhere
-                else self._look(name, self.session(name))
-                for name in begun
-            }
-            if found:
-                self._folder.keep(self._known)
-            first = self._first()
-            known = {
-                name: self._known.get(name) or found.get(name) or unbegun(name, self._costs)
+            before = dict(self._known)
+            begun = {
+                name: self._look(name)
                 for name in self._videos
+                if name in self._open or self._folder.has_session(name)
             }
+            after = dict(self._known)
+            if after != before:
+                self._folder.keep(after)
+        first = _first(begun.values())
         told = {
-            name: judged(each, self.target, self.certainty, self.error, first)
-            for name, each in known.items()
+            name: judged(
+                begun.get(name) or unbegun(name, self._costs),
+                self.target,
+                self.certainty,
+                self.error,
+                first,
+            )
+            for name in self._videos
         }
         for name in self._finished:
             told[name] = replace(told[name], status="finished", reason="you finished it")
         return told
 
-    def _look(self, name: str, session: Session) -> Standing:
-        """Under the lock: how a video stands, known from now on if nothing changes meanwhile."""
-        changes = self._changes[name]
-        standing = standing_of(name, session)
+    def _look(self, name: str) -> Standing:
+        """Under the lock: how a begun video stands, known until somebody changes its session.
+
+        A session of the campaign's tells of its changes; of another one's, the folder shows them.
+        """
+        stamp, changes = self._folder.stamp(name), self._changes[name]
+        known = self._known.get(name)
+        if known is not None and known.stamp == stamp:
+            return known.standing
+        session = self._open.get(name)
+        if session is not None and not session.closed:
+            standing = standing_of(name, session)
+        else:  # which somebody else may have open, and keeps
+            path = self._folder.session(name)
+            with Session(self._videos[name], path=path, read_only=True, **self._options) as other:
+                standing = standing_of(name, other)
         if self._changes[name] == changes:
-            self._known[name] = standing
+            self._known[name] = Known(standing, stamp)
         return standing
-
-    def _glance(self, name: str) -> Standing:
-        """How a video stands whose session somebody else has, which stays with them."""
-        path = self._folder.session(name)
-        with Session(self._videos[name], path=path, read_only=True, **self._options) as session:
-            return standing_of(name, session)
-
-    def _first(self) -> float:
-        """What a first mask is expected to bring, by the videos that have one."""
-        known = [s.predicted for s in self._known.values() if s.predicted is not None]
-        return statistics.median(known) if known else FIRST_QUALITY
 
     def _close_some(self) -> None:
         """Under the lock: close what was used longest ago."""
@@ -384,20 +380,23 @@ class Campaign:
                 return
             if name in self._held or name == next(reversed(self._open)):
                 continue
-            session = self._open.pop(name)
-            if name not in self._known and not session.closed:
-                self._look(name, session)
-            session.close()
+            self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        """Under the lock: close a session, and keep in mind how its video stands."""
+        if not self._open[name].closed:
+            self._look(name)
+            self._open[name].close()
+            if name in self._known:  # of the masks that closing wrote, too
+                self._known[name] = replace(self._known[name], stamp=self._folder.stamp(name))
+        del self._open[name]
 
     def _hear(self, name: str, event: str) -> None:
         """On whatever thread changed a session, which may hold its lock."""
         if event in ("changed", "propagated"):
-            self._forget(name)
+            self._changes[name] += 1
+            self._known.pop(name, None)
             self._tell()
-
-    def _forget(self, name: str) -> None:
-        self._changes[name] += 1
-        self._known.pop(name, None)
 
     def _tell(self) -> None:
         for callback in list(self._listeners):
@@ -420,6 +419,12 @@ class Campaign:
         }
         sources = {k: v if isinstance(v, str) else _source(v) for k, v in self._videos.items()}
         return {"videos": sources, "options": kept, "finished": finished}
+
+
+def _first(begun: Iterable[Standing]) -> float:
+    """What a first mask is expected to bring, by the videos that have one."""
+    predicted = [s.predicted for s in begun if s.predicted is not None]
+    return statistics.median(predicted) if predicted else FIRST_QUALITY
 
 
 def _about(options: Mapping[str, Any]) -> str:

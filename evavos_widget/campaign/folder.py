@@ -10,14 +10,14 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from evavos_widget.campaign.standing import Standing
 from evavos_widget.files import plain_name, replacing, tidy
 
-__all__ = ["CampaignFolder", "sources_of"]
+__all__ = ["CampaignFolder", "Known", "sources_of"]
 
 VERSION = 1
 """Of ``campaign.json``."""
@@ -27,6 +27,14 @@ NAME = "campaign.json"
 STANDINGS = "standings.json"
 
 _VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """How a video stands, and `CampaignFolder.stamp` of the session that it was found in."""
+
+    standing: Standing
+    stamp: list[int]
 
 
 class CampaignFolder:
@@ -104,32 +112,27 @@ class CampaignFolder:
         """Say what the campaign is, complete or not at all."""
         self._write(NAME, {"version": VERSION, **content})
 
-    def standings(self) -> dict[str, Standing]:
-        """What was kept of videos whose sessions are as they were then."""
+    def standings(self) -> dict[str, Known]:
+        """What was kept of videos, which holds where the stamp is still the same."""
         try:
             kept = json.loads((self.path / STANDINGS).read_text(encoding="utf-8"))
             return {
-                name: Standing(**each["standing"])
+                name: Known(Standing(**each["standing"]), each["stamp"])
                 for name, each in kept.items()
-                if each["stamp"] == self._stamp(name)
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}  # it is only a copy
 
-    def keep(self, standings: Mapping[str, Standing]) -> None:
-        """Keep what is known of videos, each with what its session looks like now."""
-        kept = {
-            name: {"stamp": self._stamp(name), "standing": asdict(standing)}
-            for name, standing in standings.items()
-        }
-        self._write(STANDINGS, kept)
+    def keep(self, known: Mapping[str, Known]) -> None:
+        """Keep what is known of videos."""
+        self._write(STANDINGS, {name: asdict(each) for name, each in known.items()})
 
     def has_session(self, video: str) -> bool:
         """Whether anything was said of a video."""
         return (self.session(video) / "journal.jsonl").exists()
 
-    def _stamp(self, video: str) -> list[int]:
-        """A few numbers that differ when a session was changed."""
+    def stamp(self, video: str) -> list[int]:
+        """A few numbers that differ when a session was changed, by whomever."""
         folder, stamp = self.session(video), [self._about]
         for name in ("journal.jsonl", "masks.npz"):
             try:

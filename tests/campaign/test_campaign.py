@@ -15,6 +15,7 @@ from PIL import Image
 
 from evavos_widget.annotation_selection.baselines import Mask
 from evavos_widget.campaign import Campaign, MeanError, Standing
+from evavos_widget.campaign.standing import standing_of
 from evavos_widget.explanation import TypeExplanation
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
@@ -324,6 +325,68 @@ def test_what_another_session_did_on_its_folder_is_known(clips, tmp_path):
         assert campaign.standing("slow").rounds == 1
     with Campaign(videos, tmp_path / "c", **options(), target=1.0) as again:
         assert again.standing("slow").rounds == 1
+
+
+def test_what_another_session_did_is_known_where_the_campaign_had_let_go(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path, open_sessions=1)
+    frames, truth = clips["slow"]
+    with campaign:
+        for name in ("slow", "still"):
+            robots[name].begin_all(campaign.session(name))
+            campaign.session(name).propagate()
+        assert campaign.standing("slow").rounds == 2
+        with Session.open(campaign.path / "slow.evavos", frames, **options()) as other:
+            other.annotate(N - 1, truth[N - 1] == 1, objects=[1])
+            assert campaign.standing("slow").rounds == 3
+            before = campaign.standing("slow").predicted
+            other.propagate()
+            assert campaign.standing("slow").predicted == pytest.approx(other.quality.mean())
+            assert campaign.standing("slow").predicted > before
+            other.undo()
+            assert campaign.standing("slow").rounds == 2
+            other.redo()
+        # What is written down of the others is not stamped as new.
+        campaign.session("fast").add_object()
+        assert campaign.seconds == pytest.approx(5 * 80)
+    again, _ = begun(clips, tmp_path)
+    with again:
+        assert again.standing("slow").rounds == 3
+
+
+def test_to_look_takes_no_session_away(clips, tmp_path):
+    frames, truth = clips["slow"]
+    folder = tmp_path / "c" / "slow.evavos"
+    with Session(frames, path=folder, **options()) as other:
+        other.annotate(0, truth[0] == 1, objects=[other.add_object()])
+        other.propagate()
+        campaign, _ = begun(clips, tmp_path)
+        with campaign:
+            assert campaign.standing("slow").rounds == 1
+            # What it says of a first mask counts as if the session were the campaign's.
+            new = campaign.standing("fast").gain
+            assert new == pytest.approx(campaign.standing("slow").predicted)
+        assert not other.closed
+
+
+def test_what_is_known_is_not_looked_up_again(clips, tmp_path, monkeypatch):
+    looks = []
+    monkeypatch.setattr(
+        "evavos_widget.campaign.campaign.standing_of",
+        lambda name, session: looks.append(name) or standing_of(name, session),
+    )
+    campaign, robots = begun(clips, tmp_path, open_sessions=1)
+    with campaign:
+        for _ in clips:
+            campaign.turn(robots.__getitem__)
+        before = campaign.standings()
+        looks.clear()
+        assert campaign.standings() == before
+    again, _ = begun(clips, tmp_path)
+    with again:
+        assert again.standings() == before
+        again.session("slow")
+        assert again.standings() == before
+    assert not looks
 
 
 def test_what_other_selectors_would_do_is_asked_of_them(clips, tmp_path):
