@@ -49,7 +49,7 @@ class AnnotatedSession(SessionView):
             The new object's id, 1 to 255.
         """
         with self._lock:
-            free = sorted(set(range(1, 256)) - set(self._state.ids))
+            free = set(range(1, 256)) - set(self._state.ids)
             if not free:
                 raise ValueError(
                     "there are 255 objects, all that a label map can hold; "
@@ -57,8 +57,8 @@ class AnnotatedSession(SessionView):
                 )
             # Rounds, points asked and probabilities of one that was removed are not the new one's.
             used = {*self._state.ids, *(o for r in self._state.rounds for o in r.objects)}
-            above = [i for i in free if i > max(used, default=0)]
-            new = above[0] if above else free[0]
+            last = max(used, default=0)
+            new = min(free, key=lambda i: (i in used, i < last, i))
             name = checks.as_name(f"object {new}" if name is None else name)
             self._do({"kind": "object.add", "object": new, "name": name})
             return new

@@ -166,6 +166,17 @@ class TestAnnotating:
         assert [o.id for o in session.objects] == [first]
         assert session.add_object() == again
 
+    def test_an_id_without_a_past_is_taken_before_one_with_a_past(self, frames):
+        session = make(frames)
+        first = session.add_object()
+        session.annotate(0, square(3), objects=[first])
+        session.import_masks({0: np.where(square(20), 255, 0).astype(np.uint8)}, objects=[255])
+        session.remove_object(first)
+        assert session.add_object() == first + 1
+        for _ in range(252):
+            session.add_object()
+        assert session.add_object() == first  # nothing else is left
+
     def test_prediction_starts_from_the_current_mask_and_stores_nothing(self, frames):
         session = make(frames)
         obj = session.add_object()
