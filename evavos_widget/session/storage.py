@@ -232,12 +232,12 @@ class Storage:
         journal = Journal(folder)
         try:
             journal.fill(content)
+            if (self.path / QUESTIONS_FILE).is_file():
+                shutil.copyfile(self.path / QUESTIONS_FILE, folder / QUESTIONS_FILE)
         except BaseException:
             journal.close()
             raise
         self.close()
-        if (self.path / QUESTIONS_FILE).is_file():
-            shutil.copyfile(self.path / QUESTIONS_FILE, folder / QUESTIONS_FILE)
         self._journal, self.path, self.read_only = journal, folder, False
 
     def close(self) -> None:

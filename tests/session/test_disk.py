@@ -19,6 +19,7 @@ from PIL import Image
 from evavos_widget.session import Session
 from evavos_widget.session.journal import read_journal
 from evavos_widget.session.saved_masks import read_saved_masks
+from evavos_widget.session.storage import QUESTIONS_FILE
 from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.video import Video
 
@@ -121,6 +122,23 @@ class TestPlace:
         session.annotate(3, square(5), objects=[1])
         session.close()
         with again(tmp_path / "elsewhere", frames) as session:
+            assert sorted(session.annotations) == [0, 3, 8]
+
+    def test_stays_where_it_was_when_not_all_can_be_copied(self, frames, tmp_path, monkeypatch):
+        session = two_objects(frames, tmp_path / "s")
+        (tmp_path / "s" / QUESTIONS_FILE).write_text("{}")
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(shutil, "copyfile", full)
+            with pytest.raises(OSError, match="No space"):
+                session.save_as(tmp_path / "copy")
+        assert session.path == tmp_path / "s"
+        session.annotate(3, square(5), objects=[1])
+        session.close()
+        with again(tmp_path / "s", frames) as session:
             assert sorted(session.annotations) == [0, 3, 8]
 
     def test_who_opens_the_first_folder_leaves_the_one_that_moved_alone(self, frames, tmp_path):
