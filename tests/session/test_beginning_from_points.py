@@ -15,6 +15,7 @@ from evavos_widget.points import Point
 from evavos_widget.probabilities import TRUST_OF_POINTS
 from evavos_widget.propagation.compact import CompactPropagator
 from evavos_widget.session import Session
+from evavos_widget.session.storage import Storage
 from evavos_widget.testing import Disks, NearestCopy, NearestSquares
 
 N, H, W = 6, 16, 20
@@ -113,6 +114,30 @@ def test_whether_it_corrected_a_mask_is_the_same_when_opened_again(
         (tmp_path / "s/masks.npz").unlink(missing_ok=True)
     with make(tmp_path / "s") as again:
         assert dict(again.marks) == before
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_journal_that_does_not_say_what_it_corrected_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    write = Storage.write
+
+    def as_before(storage: Storage, line: dict) -> int:
+        events = [{k: v for k, v in e.items() if k != "corrects"} for e in line.get("events", ())]
+        return write(storage, {**line, "events": events} if events else line)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Storage, "write", as_before)
+        session, obj = begun(tmp_path / "s")
+        session.propagate()
+        session.close()
+    assert '"points.begin"' in (journal := (tmp_path / "s/journal.jsonl").read_text())
+    assert '"corrects"' not in journal
+    if not saved:
+        (tmp_path / "s/masks.npz").unlink()
+    with make(tmp_path / "s") as again:
+        assert not again.warnings
+        assert again.marks == {(2, obj): "drawn"}
 
 
 def test_what_is_said_of_more_pixels_is_taken_in() -> None:
