@@ -137,6 +137,7 @@ class Notebook:
         deadline = time.monotonic() + PATIENCE_MS / 1000
         while self.value("len(annotator.session.stale)"):
             assert time.monotonic() < deadline, "frames still wait for a pass"
+            time.sleep(0.2)  # the kernel has better to do than to say it all the time
         annotator.at_revision(self.value("annotator.session.revision"))
         annotator.phase("idle")
 

@@ -34,18 +34,19 @@ def clicked(session: Session, obj: int, frame: int) -> None:
     session.propagate()
 
 
-def begun() -> tuple[Session, int]:
+def begun(*columns: int) -> tuple[Session, list[int]]:
+    """A session with an object at each of these columns."""
     session = Session(FRAMES, path=None, propagator=NearestCopy(), predictor=Disks())
-    obj = session.add_object()
-    mask = np.zeros((48, 64), bool)
-    mask[15:30, 15:30] = True
-    session.annotate(0, mask, objects=[obj])
+    for column in columns:
+        mask = np.zeros((48, 64), bool)
+        mask[15:30, column : column + 15] = True
+        session.annotate(0, mask, objects=[session.add_object()])
     session.propagate()
-    return session, obj
+    return session, [o.id for o in session.objects]
 
 
 def test_on_a_frame_that_was_annotated_only_the_doubt_can_be_gained() -> None:
-    session, obj = begun()
+    session, (obj, other) = begun(15, 45)
     model = JointModel()
     model._trees = [Alike(0.1), Alike(-0.1)]  # what clicks and a mask promise
     model.types = ("clicks", "mask")
@@ -57,10 +58,12 @@ def test_on_a_frame_that_was_annotated_only_the_doubt_can_be_gained() -> None:
     clicked(session, obj, 5)
     assert in_doubt(session.state, obj)[5] < doubt
     assert model.gains(session.state, obj)[5][0] < promised[0] * doubt
+    # Nothing was said of the object beside it.
+    np.testing.assert_allclose(model.gains(session.state, other)[5], promised)
 
 
 def test_it_goes_on_to_other_frames() -> None:
-    session, obj = begun()
+    session, (obj,) = begun(15)
     selector = JointFrame()
     selector._model._trees = [Alike(0.1) for _ in selector._model.types]
     asked = Counter()

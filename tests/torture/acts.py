@@ -72,7 +72,7 @@ def do(session: Session, act: Act) -> Act:
     if what in ("undo", "redo"):
         getattr(session, what)()
     elif what == "add":
-        return {"object": session.add_object()}
+        session.add_object()
     elif what == "rename":
         session.update_object(obj, name=act["name"])
     elif what == "annotate":
@@ -106,9 +106,8 @@ def follow(model: Model, act: Act, outcome: Act) -> None:
     if what in ("undo", "redo"):
         model.step(what)
     elif what == "add":
-        new = outcome["object"]
-        # Above all that there are; an id whose object was annotated and is gone may be left out.
-        assert new > max(model.now.names, default=0), f"object {new} beside {model.now.names}"
+        # An id of which something was said is not given to another object.
+        new = max({*model.now.names, *model.now.past}, default=0) + 1
         model.change("add", new, f"object {new}")
     elif what == "rename":
         model.change("add", obj, act["name"])

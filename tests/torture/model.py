@@ -19,11 +19,13 @@ UNDO_LIMIT = 100
 
 @dataclass
 class Said:
-    """What undo takes back: objects by name, label maps with whom they speak for, points."""
+    """What undo takes back: objects by name, label maps with whom they speak for, points, and of
+    whom anything was ever said."""
 
     names: dict[int, str] = field(default_factory=dict)
     k: dict[int, tuple[np.ndarray, frozenset[int]]] = field(default_factory=dict)
     points: dict[tuple[int, int], dict[tuple[int, int], str]] = field(default_factory=dict)
+    past: set[int] = field(default_factory=set)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Said):
@@ -31,6 +33,7 @@ class Said:
         return (
             self.names == other.names
             and self.points == other.points
+            and self.past == other.past
             and self.k.keys() == other.k.keys()
             and all(
                 self.k[f][1] == other.k[f][1] and np.array_equal(self.k[f][0], other.k[f][0])
@@ -46,6 +49,7 @@ class Said:
             {o.id: o.name for o in session.objects},
             {f: (a.labels, a.objects) for f, a in session.annotations.items()},
             {w: {(p.x, p.y): p.label for p in ps} for w, ps in session.points.items()},
+            {o for r in session.rounds for o in r.objects},
         )
 
     def add(self, obj: int, name: str) -> None:
@@ -57,6 +61,7 @@ class Said:
         under = np.where(np.isin(under, list(spoken)), 0, under)
         painted = np.where(labels > 0, labels, under).astype(np.uint8)
         self.k[frame] = painted, before | spoken
+        self.past |= spoken
 
     def take_back(self, frame: int, obj: int) -> None:
         labels, spoken = self.k.pop(frame)
@@ -72,6 +77,7 @@ class Said:
     def label(self, frame: int, obj: int, points: Iterable[tuple[int, int, str]]) -> None:
         here = self.points.setdefault((frame, obj), {})
         here.update({(x, y): label for x, y, label in points})
+        self.past.add(obj)
 
     def unlabel(self, frame: int, obj: int) -> None:
         del self.points[frame, obj]

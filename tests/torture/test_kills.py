@@ -67,11 +67,6 @@ def killed(nursery: subprocess.Popen[str], folder: Path, log: Path, chance: rand
 def also_done(model: Model, act: dict, session: Session) -> dict | None:
     """What was begun, as a line of the log, where it explains the state that was found."""
     outcome = {"k": packed(session)} if act["do"] == "merge" else {}
-    if act["do"] == "add":
-        new = Said.of(session).names.keys() - model.now.names.keys()
-        if len(new) != 1:
-            return None
-        outcome = {"object": new.pop()}
     if act["do"] == "merge":
         k = unpacked(outcome["k"])
         if act["object"] in Said.of(session).names or not merged_rightly(
