@@ -24,6 +24,8 @@ from evavos_widget.prompts import Prompts
 NOUNS = 2
 """Of each record, different ones with the largest traces."""
 
+COLUMNS = 3
+
 NO_PICTURE = np.full((360, 640, 3), 235, np.uint8)
 
 
@@ -37,9 +39,9 @@ def largest(record: Narratives) -> Iterator[tuple[Localisation, str]]:
 
 
 def key_frame(data: Path, record: Narratives, found: Localisation) -> np.ndarray | None:
-    for file in data.glob(f"frames/**/{record.video_id.split('/')[-1]}/{found.frame_name}.*"):
-        return np.asarray(Image.open(file).convert("RGB"))
-    return None
+    files = data.glob(f"frames/**/{record.video_id}/{found.frame_name}.*")
+    file = next(files, None)
+    return None if file is None else np.asarray(Image.open(file).convert("RGB"))
 
 
 def panel(axes: Any, picture: np.ndarray | None, found: Localisation, predictor: Any) -> None:
@@ -73,9 +75,9 @@ def main() -> None:
 
     records = [r for file in sorted(args.data.glob("*.jsonl")) for r in read(file)]
     predictor = engines.create("predictor", "compact:free")
-    figure = Figure(figsize=(10, 1.75 * len(records) * NOUNS / 3 + 0.2), layout="constrained")
-    grid = figure.subplots(len(records) * NOUNS // 3, 3).ravel()
-    places = iter(grid)
+    rows = -(-len(records) * NOUNS // COLUMNS)
+    figure = Figure(figsize=(10, 1.75 * rows + 0.2), layout="constrained")
+    places = iter(figure.subplots(rows, COLUMNS, squeeze=False).ravel())
     for record in records:
         for found, caption in islice(largest(record), NOUNS):
             axes = next(places)

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from evavos_widget.campaign.folder import CampaignFolder, Known, sources_of
+from evavos_widget.campaign.folder import CampaignFolder, StampedStanding, sources_of
 from evavos_widget.campaign.standing import (
     FIRST_QUALITY,
     MEAN_ERROR,
@@ -128,7 +128,7 @@ class Campaign:
         self._listeners: list[Callable[[], None]] = []
         there = self._folder.begin(self._content([]))
         self._finished: set[str] = set(there.get("finished", ())) & self._videos.keys()
-        self._known: dict[str, Known] = self._folder.standings()
+        self._known: dict[str, StampedStanding] = self._folder.standings()
         self._changes: Counter[str] = Counter()
         self._turns: list[dict[str, Any]] = []
 
@@ -370,7 +370,7 @@ class Campaign:
             with Session(self._videos[name], path=path, read_only=True, **self._options) as other:
                 standing = standing_of(name, other)
         if self._changes[name] == changes:
-            self._known[name] = Known(standing, stamp)
+            self._known[name] = StampedStanding(standing, stamp)
         return standing
 
     def _close_some(self) -> None:

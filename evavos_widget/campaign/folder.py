@@ -17,7 +17,7 @@ from typing import Any
 from evavos_widget.campaign.standing import Standing
 from evavos_widget.files import plain_name, replacing, tidy
 
-__all__ = ["CampaignFolder", "Known", "sources_of"]
+__all__ = ["CampaignFolder", "StampedStanding", "sources_of"]
 
 VERSION = 1
 """Of ``campaign.json``."""
@@ -30,7 +30,7 @@ _VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 
 
 @dataclass(frozen=True)
-class Known:
+class StampedStanding:
     """How a video stands, and `CampaignFolder.stamp` of the session that it was found in."""
 
     standing: Standing
@@ -112,18 +112,18 @@ class CampaignFolder:
         """Say what the campaign is, complete or not at all."""
         self._write(NAME, {"version": VERSION, **content})
 
-    def standings(self) -> dict[str, Known]:
+    def standings(self) -> dict[str, StampedStanding]:
         """What was kept of videos, which holds where the stamp is still the same."""
         try:
             kept = json.loads((self.path / STANDINGS).read_text(encoding="utf-8"))
             return {
-                name: Known(Standing(**each["standing"]), each["stamp"])
+                name: StampedStanding(Standing(**each["standing"]), each["stamp"])
                 for name, each in kept.items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}  # it is only a copy
 
-    def keep(self, known: Mapping[str, Known]) -> None:
+    def keep(self, known: Mapping[str, StampedStanding]) -> None:
         """Keep what is known of videos."""
         self._write(STANDINGS, {name: asdict(each) for name, each in known.items()})
 
