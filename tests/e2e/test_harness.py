@@ -95,11 +95,7 @@ def test_nothing_serious_for_those_who_see_or_point_differently(open_annotator, 
     found = {"start": axe_violations(annotator.page)}
     dab(annotator)
     found["draft"] = axe_violations(annotator.page)
-    revision = annotator.revision()
-    press(annotator, "Enter")
-    annotator.draft("none")
-    annotator.after_revision(revision)  # until the page knows of it there is nothing to carry
-    press(annotator, "t")
+    press(annotator, "Enter", "t")
     annotator.phase("running")
     found["pass"] = axe_violations(annotator.page)
     annotator.phase("idle")
@@ -542,6 +538,17 @@ def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     seen["both"] = annotator.page.evaluate(height)
     assert len(set(seen.values())) == 1, seen
     assert annotator.page.evaluate(overflow) <= 0
+
+
+def test_a_pass_can_be_asked_for_while_the_first_annotation_is_on_its_way(open_annotator):
+    annotator = open_annotator()
+    annotator.page.evaluate("harness.kernel.latency = 300")
+    dab(annotator)
+    press(annotator, "t")  # nothing is annotated, and nothing is being saved
+    annotator.phase("idle")
+    press(annotator, "Enter", "t")
+    annotator.phase("running")
+    annotator.draft("none")
 
 
 def draw_a_curve(annotator: Annotator) -> None:

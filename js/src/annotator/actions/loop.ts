@@ -45,8 +45,11 @@ export function take(app: App, next: Suggestion): void {
 export const propagate = (app: App, frames: [first: number, last: number] | null) =>
   app.kernel.ask("job.start", { job: "propagate", frames });
 
-const canPropagate = (app: App) =>
-  editable(app) && phase(app) === "idle" && (app.kernel.state.value?.annotated.length ?? 0) > 0;
+/** Whether there is something to carry, be it on its way: the kernel takes one after the other. */
+const hasAnnotations = (app: App) =>
+  (app.kernel.state.value?.annotated.length ?? 0) > 0 || app.editor.annotations.underWay;
+
+const canPropagate = (app: App) => editable(app) && phase(app) === "idle" && hasAnnotations(app);
 
 export const LOOP_ACTIONS: readonly Action<App>[] = [
   {

@@ -31,6 +31,8 @@ export interface Question {
 export class Annotations {
   private readonly asked = signal<(Question & { draft: Draft; step: object }) | null>(null);
   private committed = Number.NEGATIVE_INFINITY;
+  /** The session's revision with the last commit in it. */
+  private readonly saved = signal(0);
   private since: number;
   private readonly stop: () => void;
 
@@ -112,6 +114,7 @@ export class Annotations {
         return;
       }
       this.committed = performance.now();
+      this.saved.value = fields.revision;
       this.drafts.arrived(draft);
       this.drafts.outlines.keep(draft, held, runs);
       if (others !== "leave" && this.masks.revision(frame) === before)
@@ -127,6 +130,12 @@ export class Annotations {
   /** Whether something is being committed, or was a moment ago. */
   get justCommitted(): boolean {
     return this.drafts.saving.peek() > 0 || performance.now() - this.committed < REST;
+  }
+
+  /** Whether a commit was sent that the kernel's state does not tell of yet. */
+  get underWay(): boolean {
+    const known = this.kernel.state.value?.revision ?? 0;
+    return this.drafts.saving.value > 0 || this.saved.value > known;
   }
 
   /** Whether the active object has a committed mask on the shown frame. */
