@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from evavos_widget.experiments.experiment import Experiment
     from evavos_widget.grounding.rfvng import RfVngGrounder
     from evavos_widget.grounding.session import ground
-    from evavos_widget.loop import Suggestion
     from evavos_widget.prompts import Box, Click, Costs, Scribble
     from evavos_widget.robot.annotator import RobotAnnotator
     from evavos_widget.session import Session
+    from evavos_widget.suggestion import Suggestion
     from evavos_widget.video import Video
     from evavos_widget.widgets.annotator import Annotator
     from evavos_widget.widgets.campaign import CampaignView

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from evavos_widget.video import Video
 
 __all__ = [
-    "FIRST_CLICKS",
-    "FIRST_TYPES",
     "SOURCES",
     "Annotation",
     "AnnotationChoice",
@@ -48,21 +46,12 @@ __all__ = [
     "Source",
     "Stage",
     "Steps",
-    "Suggestion",
     "affected_frames",
     "in_doubt",
     "nearest_annotated",
     "objects_annotated",
-    "suggest",
 ]
 
-
-FIRST_TYPES = ("mask", "clicks")
-"""Types of annotation that an object can begin with; the paper's is the mask (EVA-VOS Sec. 3)."""
-
-FIRST_CLICKS = 10
-"""Clicks that an object is expected to take that begins with clicks; our choice. On seven sequences
-of DAVIS they cost 0.008 J&F on average against a drawn mask."""
 
 SOURCES = ("drawn", "clicked", "boxed", "scribbled", "pointed", "accepted", "absent", "imported")
 """Where an annotation can come from: the hand, a predictor that was given prompts, a propagator
@@ -391,7 +380,7 @@ class LoopState:
         What image encoders say of the frames, computed when first asked for and kept for the
         next turn and the other stages.
     first : str
-        Annotation type that an object begins with, ``'mask'`` or ``'clicks'``.
+        What an object begins with, one of `FIRSTS`.
     """
 
     video: Video
@@ -431,35 +420,6 @@ class AnnotationChoice:
     seconds: float
     expected_gain: float
     reason: str
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """What the agent proposes to do next, and why.
-
-    Parameters
-    ----------
-    frame, object : int
-        Where.
-    kind : str
-        Annotation type, a key of `ANNOTATION_TYPES`, or absent.
-    reason : str
-        One line for a person.
-    predicted : float or None
-        Predicted J&F of the object on the frame, 0 to 1; None where unknown.
-    expected_gain : float
-        Expected rise of that frame's J&F, 0 to 1.
-    seconds : float
-        Expected cost.
-    """
-
-    frame: int
-    object: int
-    kind: str
-    reason: str
-    predicted: float | None
-    expected_gain: float
-    seconds: float
 
 
 @runtime_checkable
@@ -512,33 +472,6 @@ class PointSelector(Stage, Protocol):
             comes from a seed.
         """
         ...
-
-
-def suggest(
-    state: LoopState, frames: FrameSelector, annotations: AnnotationSelector
-) -> Suggestion | None:
-    """Choose the frame, then the annotation type (Sec. 2.2 and 2.3)."""
-    choice = frames.select(state)
-    if choice is None:
-        return None
-    begun = any(choice.object in a.present for a in state.annotations.values())
-    how = annotations.select(state, choice) if begun else _first(state)
-    predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
-    return Suggestion(
-        frame=choice.frame,
-        object=choice.object,
-        kind=how.kind,
-        reason=f"{choice.reason}; {how.reason}",
-        predicted=None if np.isnan(predicted) else predicted,
-        expected_gain=how.expected_gain,
-        seconds=how.seconds,
-    )
-
-
-def _first(state: LoopState) -> AnnotationChoice:
-    """How an object begins: nothing can be corrected yet."""
-    n = FIRST_CLICKS if state.first == "clicks" else None
-    return AnnotationChoice(state.first, state.costs.seconds(state.first, n), 1.0, "the first mask")
 
 
 def in_doubt(state: LoopState, obj: int) -> dict[int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evavos_widget.explanation import TypeExplanation
 from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
 from evavos_widget.networks.joint import JointModel
+from evavos_widget.suggestion import first_seconds
 
 __all__ = ["JointType"]
 
@@ -38,6 +39,15 @@ class JointType(AnnotationSelector):
         return AnnotationChoice(
             kind, seconds, gain, f"brings the video about {gain:+.3f} in {seconds:g} s"
         )
+
+    def first_type(self, state: LoopState) -> str:
+        """What brings a video most per second; the mask of the paper where nothing was learned."""
+        known = self._model.first or {"mask": 1.0}
+        per_second = {
+            kind: quality / max(first_seconds(state.costs, kind), 1e-3)
+            for kind, quality in known.items()
+        }
+        return max(per_second, key=lambda kind: per_second[kind])
 
     def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
         """What each type is predicted to bring the video, and its cost."""

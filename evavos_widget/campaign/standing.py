@@ -12,9 +12,10 @@ from evavos_widget.explanation import explained_types
 from evavos_widget.loop import FrameChoice, nearest_annotated, objects_annotated
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import LoopState, Suggestion
+    from evavos_widget.loop import LoopState
     from evavos_widget.prompts import Costs
     from evavos_widget.session import Session
+    from evavos_widget.suggestion import Suggestion
 
 __all__ = ["MEAN_ERROR", "MeanError", "Standing", "judged", "promise_of", "standing_of", "unbegun"]
 

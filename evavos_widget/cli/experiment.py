@@ -37,7 +37,7 @@ def add_parsers(commands: Any) -> None:
         metavar="SECONDS",
         help="of the annotator, for each object, in place of --rounds",
     )
-    experiment.add_argument("--first", choices=["mask", "clicks"], help="of all methods")
+    experiment.add_argument("--first", choices=["mask", "clicks", "agent"], help="of all methods")
     experiment.add_argument("--merge", choices=["trust", "nearest"], help="of all methods")
     experiment.add_argument("--manner", help="of the robot's clicks: paper (default), person")
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from evavos_widget.loop import Suggestion
+from evavos_widget.suggestion import Suggestion
 
 if TYPE_CHECKING:
     from evavos_widget.session import Session

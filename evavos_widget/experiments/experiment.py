@@ -20,7 +20,7 @@ from evavos_widget.datasets.davis import read_sequence_names
 from evavos_widget.engines import Oracle
 from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
-from evavos_widget.loop import FIRST_CLICKS, MaskPredictor, PropagationStep, Propagator
+from evavos_widget.loop import MaskPredictor, PropagationStep, Propagator
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer, scored_frames
 from evavos_widget.prompts import Costs
 from evavos_widget.robot.annotator import MANNERS, Manner, RobotAnnotator
@@ -30,6 +30,7 @@ from evavos_widget.robot.hand import Hand
 from evavos_widget.robot.verifier import Verifier
 from evavos_widget.session import Session
 from evavos_widget.session.turn import turn
+from evavos_widget.suggestion import FIRST_TYPES, first_seconds
 
 __all__ = ["Experiment", "run_loop"]
 
@@ -137,7 +138,8 @@ class Experiment:
                 f"unknown placement {self.placement!r}; choose from {list(PLACEMENTS)}."
             )
         for method in self.methods:
-            least = self.costs.seconds(method.first, FIRST_CLICKS)
+            kinds = FIRST_TYPES if method.first == "agent" else (method.first,)
+            least = max(first_seconds(self.costs, kind) for kind in kinds)
             if self.budget is not None and self.budget < least:
                 raise ValueError(
                     f"budget is {self.budget:g}, and the first annotation of {method.name!r} may "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from evavos_widget import engines
-from evavos_widget.loop import FIRST_TYPES
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.sources import check_merge
+from evavos_widget.suggestion import check_first
 
 __all__ = ["PRESETS", "Method", "baseline", "selectors"]
 
@@ -26,8 +26,9 @@ class Method:
         ``oracle-impact``.
     annotation : str
         An annotation selector by name, oracles among them: ``oracle``.
-    first : {'mask', 'clicks'}
-        How the object is annotated on its first frame: drawn, as in the paper, or clicked.
+    first : {'mask', 'clicks', 'agent'}
+        How the object is annotated on its first frame: drawn, as in the paper, or clicked, or
+        as the annotation selector says.
     merge : {'trust', 'nearest'}, optional
         How the propagator merges what arrives from several annotations, see
         `evavos_widget.sources`; by default as it does by itself.
@@ -44,10 +45,7 @@ class Method:
             value = getattr(self, what)
             if not isinstance(value, str):
                 raise ValueError(f"{what} of a method is {value!r}; give a name.")
-        if self.first not in FIRST_TYPES:
-            raise ValueError(
-                f"first of a method is {self.first!r}; choose from {list(FIRST_TYPES)}."
-            )
+        check_first(self.first)
         if self.merge is not None:
             check_merge(self.merge)
 

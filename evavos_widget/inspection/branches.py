@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evavos_widget.loop import Suggestion
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session.recording import branched
+from evavos_widget.suggestion import Suggestion
 
 if TYPE_CHECKING:
     from evavos_widget.inspection.rounds import Inspection

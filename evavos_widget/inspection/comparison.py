@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evavos_widget.inspection.rounds import Inspection
-    from evavos_widget.loop import Suggestion
+    from evavos_widget.suggestion import Suggestion
 
 __all__ = ["compared"]
 

@@ -12,10 +12,11 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.explanation import explained_frames, explained_types
 from evavos_widget.inspection.truth import TrueFrames
-from evavos_widget.loop import FrameChoice, LoopState, Suggestion, objects_annotated, suggest
+from evavos_widget.loop import FrameChoice, LoopState, objects_annotated
 from evavos_widget.metrics import jaccard
 from evavos_widget.networks.encoders import create_encoder
 from evavos_widget.session.recording import Recording, branched
+from evavos_widget.suggestion import Suggestion, suggest
 
 if TYPE_CHECKING:
     from evavos_widget.session import Session

@@ -172,6 +172,9 @@ class JointModel:
         file = read_agent("joint", weights)
         file.expect(encoder=ENCODER, features=FEATURES)
         self.types: tuple[str, ...] = tuple(file.about["types"])
+        self.first: dict[str, float] = dict(file.about.get("first", {}))
+        """J&F of the video after a first annotation of each type, as it was in the loops that
+        the trees have learned from; nothing else is known of an object that has none."""
         try:
             self._trees = [Trees.of_arrays(file.arrays, kind) for kind in self.types]
         except KeyError as error:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from evavos_widget import engines
-from evavos_widget.loop import FIRST_CLICKS, FIRST_TYPES
 from evavos_widget.metrics import VOID, jaccard
 from evavos_widget.point_selection.proposals import contradictions, propose_on_frame
 from evavos_widget.points import VERIFICATIONS
@@ -22,11 +21,13 @@ from evavos_widget.prompts import Click, Scribble
 from evavos_widget.robot.clicks import Placement, corrective_click, largest_component
 from evavos_widget.robot.hand import Hand
 from evavos_widget.robot.verifier import Verifier
+from evavos_widget.suggestion import FIRST_CLICKS, check_first
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import PointSelector, Suggestion
+    from evavos_widget.loop import PointSelector
     from evavos_widget.points import Candidate
     from evavos_widget.session import Session
+    from evavos_widget.suggestion import Suggestion
 
 __all__ = ["MANNERS", "Manner", "RobotAnnotator"]
 
@@ -47,12 +48,12 @@ class RobotAnnotator:
     ground_truth : mapping of frame -> (H, W) uint8 label map
     clicks : int
         Clicks per interaction; 3 (EVA-VOS Sec. 3). In the manner of a person the most it makes.
-        Where objects begin with clicks, the first mask gets up to `loop.FIRST_CLICKS`.
+        Where objects begin with clicks, the first mask gets up to `suggestion.FIRST_CLICKS`.
     manner : {'paper', 'person'}
         A person takes a click back that made the mask worse, and stops there or where a click
         gains next to nothing; every click made is charged, also the one that was taken back.
-    first : {'mask', 'clicks'}
-        What `begin` gives.
+    first : {'mask', 'clicks', 'agent'}
+        What `begin` gives; with ``'agent'`` what the session's annotation selector says.
     placement : {'distance', 'centroid'}
         See `evavos_widget.robot.clicks.corrective_click`.
     hand : Hand, optional
@@ -86,8 +87,7 @@ class RobotAnnotator:
     ) -> None:
         if manner not in MANNERS:
             raise ValueError(f"manner is {manner!r}; choose from {list(MANNERS)}.")
-        if first not in FIRST_TYPES:
-            raise ValueError(f"first is {first!r}; choose from {list(FIRST_TYPES)}.")
+        check_first(first)
         self.ground_truth = ground_truth
         self.clicks, self.manner, self.first = clicks, manner, first
         self.placement: Placement = placement
@@ -97,7 +97,8 @@ class RobotAnnotator:
 
     def begin(self, session: Session, frame: int, obj: int) -> None:
         """Give an object its first annotation, on a frame that shows it."""
-        self._annotate(session, frame, obj, self.first)
+        first = session.first_type if self.first == "agent" else self.first
+        self._annotate(session, frame, obj, first)
 
     def begin_all(self, session: Session) -> None:
         """Give all objects of the truth their first annotation, each where it is first seen.

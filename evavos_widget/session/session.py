@@ -21,7 +21,6 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.features import FeatureStore
 from evavos_widget.loop import (
-    FIRST_TYPES,
     Annotation,
     AnnotationSelector,
     FrameSelector,
@@ -29,8 +28,6 @@ from evavos_widget.loop import (
     MaskPredictor,
     PropagationStep,
     Propagator,
-    Suggestion,
-    suggest,
 )
 from evavos_widget.notebook import in_notebook
 from evavos_widget.prompts import Costs
@@ -40,6 +37,7 @@ from evavos_widget.session.quality import TrueQuality, curve_point, quality_of_f
 from evavos_widget.session.state import State
 from evavos_widget.session.storage import folder_of, read_header
 from evavos_widget.sources import check_merge
+from evavos_widget.suggestion import Suggestion, check_first, first_type, suggest
 from evavos_widget.video import Video
 
 __all__ = ["Session"]
@@ -64,9 +62,10 @@ class Session(AnnotatedSession):
     merge : {'trust', 'nearest'}
         How a propagator that is given by name makes one mask of those that arrive from several
         annotations, see `evavos_widget.sources`.
-    first : {'mask', 'clicks'}
+    first : {'mask', 'clicks', 'agent'}
         What is suggested for an object of which there is nothing yet: a drawn mask, as in the
-        paper, or clicks.
+        paper, or clicks; or the annotation selector decides, where it can
+        (`suggestion.DecidesFirst`).
     path : path, 'auto' or None
         Folder of the journal. ``'auto'``: ``<video name>.evavos`` in the working
         directory. A folder that already holds a session of the same video is
@@ -132,8 +131,7 @@ class Session(AnnotatedSession):
         read_only: bool = False,
     ) -> None:
         check_merge(merge)
-        if first not in FIRST_TYPES:
-            raise ValueError(f"first is {first!r}; choose from {list(FIRST_TYPES)}.")
+        check_first(first)
         opened = video if isinstance(video, Video) else Video.open(video)
         self.costs = costs or Costs()
         self.ground_truth = ground_truth
@@ -226,6 +224,11 @@ class Session(AnnotatedSession):
             features=self._features,
             first=self.first,
         )
+
+    @property
+    def first_type(self) -> str:
+        """What an object begins with, ``'mask'`` or ``'clicks'``."""
+        return first_type(self.state, self.annotation_selector)
 
     @property
     def quality(self) -> np.ndarray:

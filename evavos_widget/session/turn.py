@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from evavos_widget.loop import PropagationStep, Suggestion
+from evavos_widget.loop import PropagationStep
 from evavos_widget.session.session import Session
+from evavos_widget.suggestion import Suggestion
 
 __all__ = ["Answerer", "turn"]
 

@@ -18,8 +18,8 @@ from evavos_widget.widgets.options import AnnotatorOptions, Display, SessionOpti
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from evavos_widget.loop import Suggestion
     from evavos_widget.session import ObjectInfo, Round
+    from evavos_widget.suggestion import Suggestion
 
 __all__ = ["Annotator"]
 

@@ -30,8 +30,8 @@ from evavos_widget.widgets.session_masks import SessionMasks
 from evavos_widget.widgets.snapshot import capabilities, snapshot
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import Suggestion
     from evavos_widget.session import Session
+    from evavos_widget.suggestion import Suggestion
 
 __all__ = ["AnnotatorController"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import Suggestion
     from evavos_widget.session import Session
+    from evavos_widget.suggestion import Suggestion
 
 __all__ = ["capabilities", "ranges", "snapshot"]
 

@@ -20,7 +20,7 @@ from evavos_widget.experiments.report import report
 from evavos_widget.experiments.resampling import RESAMPLES
 from evavos_widget.experiments.summary import compare, summarise
 from evavos_widget.experiments.table import Row, read_rows
-from evavos_widget.loop import AnnotationChoice, AnnotationSelector
+from evavos_widget.loop import AnnotationChoice, AnnotationSelector, LoopState
 from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.testing.scenes import Scene
 
@@ -83,16 +83,10 @@ def test_a_first_annotation_can_be_clicked(scene: AnnotatedVideo) -> None:
     clicked = rows_of(scene, replace(MASKS, first="clicks"), budget=60.0)
     assert clicked[0].type == "clicks"
     assert 2 <= clicked[0].seconds <= 16  # ten clicks and a look
-    with pytest.raises(ValueError, match="first of a method is 'box'"):
+    with pytest.raises(ValueError, match="first is 'box'"):
         replace(MASKS, first="box")
     with pytest.raises(ValueError, match="'halfway'"):
         replace(MASKS, merge="halfway")
-
-
-def test_objects_of_a_video_get_frames_of_their_own(scene: AnnotatedVideo) -> None:
-    frames = [[r.frame for r in rows_of(scene, MASKS, obj)] for obj in (1, 2)]
-    assert frames[0][1:] != frames[1][1:]
-    assert frames[0] == [r.frame for r in rows_of(scene, MASKS, 1)]
 
 
 class Even(AnnotationSelector):
@@ -102,6 +96,28 @@ class Even(AnnotationSelector):
 
     def select(self, state, choice):
         return AnnotationChoice("mask", 80.0, 0.5, "as ever")
+
+
+class BeginsWithClicks(Even):
+    def first_type(self, state: LoopState) -> str:
+        return "clicks"
+
+
+def test_an_agent_decides_with_what_an_object_begins(scene: AnnotatedVideo) -> None:
+    asked = Method("asked", "random", f"{__name__}:BeginsWithClicks", first="agent")
+    first, second = rows_of(scene, asked, budget=150.0)[:2]
+    assert (first.type, second.type) == ("clicks", "mask")
+    # What cannot decide draws the mask, as the paper does.
+    assert rows_of(scene, replace(CLICKS, first="agent"), budget=90.0)[0].type == "mask"
+    # The dearer of the two has to fit, whatever is decided.
+    with pytest.raises(ValueError, match="may cost 80 s"):
+        Experiment("x", (asked,), ".", ("a",), budget=60.0)
+
+
+def test_objects_of_a_video_get_frames_of_their_own(scene: AnnotatedVideo) -> None:
+    frames = [[r.frame for r in rows_of(scene, MASKS, obj)] for obj in (1, 2)]
+    assert frames[0][1:] != frames[1][1:]
+    assert frames[0] == [r.frame for r in rows_of(scene, MASKS, 1)]
 
 
 def test_what_is_expected_counts_the_frames_that_follow(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evavos_widget.loop import FIRST_CLICKS, MaskPredictor, Suggestion
+from evavos_widget.loop import MaskPredictor
 from evavos_widget.prompts import Prediction
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
+from evavos_widget.suggestion import FIRST_CLICKS, Suggestion
 from evavos_widget.testing import Disks, NearestCopy
 
 TRUTH = np.zeros((24, 32), bool)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from evavos_widget.loop import Suggestion
 from evavos_widget.metrics import jaccard
 from evavos_widget.point_selection.largest_effect import LargestEffect
 from evavos_widget.points import VERIFICATIONS
@@ -16,6 +15,7 @@ from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.robot.clicks import corrective_click
 from evavos_widget.robot.hand import Hand, middle_line
 from evavos_widget.session import Session
+from evavos_widget.suggestion import Suggestion
 from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.testing.scenes import Scene
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evavos_widget.loop import FIRST_CLICKS, in_doubt
+from evavos_widget.loop import AnnotationChoice, AnnotationSelector, in_doubt
 from evavos_widget.probabilities import predicted_trust
 from evavos_widget.prompts import Prediction
 from evavos_widget.session import Session
+from evavos_widget.suggestion import FIRST_CLICKS
 from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 21, 24, 32
@@ -184,8 +185,26 @@ class TestFirst:
             session.propagate()
             assert session.suggest().kind == "clicks"
 
-    def test_there_is_no_third_way(self, frames):
-        with pytest.raises(ValueError, match=r"first is 'box'; choose from \['mask', 'clicks'\]"):
+    def test_the_annotation_selector_decides_where_it_can(self, frames):
+        class Clicks(AnnotationSelector):
+            name = "clicks"
+
+            def select(self, state, choice):
+                return AnnotationChoice("mask", 80.0, 0.0, "always")
+
+            def first_type(self, state):
+                return "clicks" if state.n_frames > 1 else "mask"
+
+        for selector, kind in ((Clicks(), "clicks"), ("rule", "mask")):
+            session = make(frames, first="agent", annotation_selector=selector)
+            session.add_object()
+            assert session.suggest().kind == session.first_type == kind
+        assert session.state.first == "agent"
+
+    def test_there_is_no_other_way(self, frames):
+        with pytest.raises(
+            ValueError, match=r"first is 'box'; choose from \['mask', 'clicks', 'ag"
+        ):
             make(frames, first="box")
         with pytest.raises(ValueError, match=r"merge is 'both'"):
             make(frames, merge="both")

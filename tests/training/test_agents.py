@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from evavos_widget import engines
+from evavos_widget import Session, embedded_clip, engines
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.networks.agent_weights import read_agent
 from evavos_widget.networks.policy import load_policy
@@ -131,6 +131,26 @@ def test_the_policy_learns_where_clicks_help(tmp_path):
     about = train_policy(records(), tmp_path, steps=6144)
     told = about["held_out"]
     assert told["return"] > max(told["return_clicks_only"], told["return_mask_only"])
+
+
+def test_joint_begins_with_what_brought_most_per_second(tmp_path):
+    def records_with(after_clicks: float):
+        for n, each in enumerate(records()):
+            clicked = n % 2 == 1
+            true = each.true.copy()
+            true[0] = after_clicks if clicked else 0.8
+            drawn = each.drawn.copy()
+            drawn[0] = (each.trust[0] >= 0) & (not clicked)
+            yield replace(each, true=true, drawn=drawn)
+
+    for after_clicks, kind in ((0.6, "clicks"), (0.01, "mask")):
+        train_joint(list(records_with(after_clicks)), tmp_path, trees=1)
+        selector = engines.create("annotation_selector", f"joint:{tmp_path}/joint.safetensors")
+        assert selector._model.first == pytest.approx({"mask": 0.8, "clicks": after_clicks})
+        clip = embedded_clip()
+        with Session(clip.video, annotation_selector=selector, first="agent", path=None) as session:
+            session.add_object()
+            assert session.suggest().kind == kind
 
 
 def test_trees_say_what_the_library_says():

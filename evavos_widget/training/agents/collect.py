@@ -23,11 +23,12 @@ from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.environments.outcomes import STEPS, TYPES, Recorded, Tried, joined
 from evavos_widget.environments.whatif import asked, tried
-from evavos_widget.loop import FIRST_TYPES, FrameChoice, LoopState, in_doubt, objects_annotated
+from evavos_widget.loop import FrameChoice, LoopState, in_doubt, objects_annotated
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.networks.observation import ENCODER, KeyEncoder, frame_vector, mask_vector
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
+from evavos_widget.suggestion import FIRST_TYPES
 from evavos_widget.training.agents.records import LoopRecord, record_file, write_record
 from evavos_widget.training.agents.small import mask_bits, reduced, small_jpeg
 

@@ -72,6 +72,7 @@ def train_joint(
         "features": list(FEATURES),
         "encoder": ENCODER,
         "seed": seed,
+        "first": _after_first(train.records),
         "trees": kept,
         "samples": len(train.gain),
         "cpu_seconds": round(time.process_time() - begun),
@@ -85,6 +86,7 @@ class Branches:
     """What was tried: what was known, the type, the gain of the video and the seconds."""
 
     def __init__(self, records: Sequence[LoopRecord]) -> None:
+        self.records = tuple(records)
         known, kind, gain, seconds, state = [], [], [], [], []
         for number, record in enumerate(records):
             by_state = [
@@ -126,6 +128,15 @@ class Branches:
         )
         found["gain_per_minute_best"] = 60 * float(np.mean([per_second[s].max() for s in states]))
         return found
+
+
+def _after_first(records: Sequence[LoopRecord]) -> dict[str, float]:
+    """Mean J&F of the videos after their first annotation, by what that was."""
+    found: dict[str, list[float]] = {}
+    for record in records:
+        kind = "mask" if record.drawn[0].any() else "clicks"
+        found.setdefault(kind, []).append(float(record.true[0, :, 0].mean()))
+    return {kind: float(np.mean(values)) for kind, values in sorted(found.items())}
 
 
 def _as_trees(grown: Any, n: int) -> Trees:
