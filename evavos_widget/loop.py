@@ -50,6 +50,7 @@ __all__ = [
     "in_doubt",
     "nearest_annotated",
     "objects_annotated",
+    "visits",
 ]
 
 
@@ -483,12 +484,17 @@ def in_doubt(state: LoopState, obj: int) -> dict[int, float]:
         1 less the trust, divided by how often the object was annotated there: what was tried
         more often is less worth another try.
     """
-    visits = Counter(f for r in state.rounds if obj in r.objects for f in r.frames)
+    times = visits(state, obj)
     return {
-        frame: (1 - annotation.trust(obj)) / max(visits[frame], 1)
+        frame: (1 - annotation.trust(obj)) / max(times[frame], 1)
         for frame, annotation in state.annotations.items()
         if obj in annotation.objects and annotation.trust(obj) < 1
     }
+
+
+def visits(state: LoopState, obj: int) -> Counter[int]:
+    """How often an object was annotated on each frame."""
+    return Counter(f for r in state.rounds if obj in r.objects for f in r.frames)
 
 
 def objects_annotated(annotations: Mapping[int, Annotation], obj: int) -> list[int]:

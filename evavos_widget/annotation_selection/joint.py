@@ -41,11 +41,10 @@ class JointType(AnnotationSelector):
         )
 
     def first_type(self, state: LoopState) -> str:
-        """What brings a video most per second; the mask of the paper where nothing was learned."""
-        known = self._model.first or {"mask": 1.0}
+        """What brought a video most per second in the loops that it learned from."""
         per_second = {
             kind: quality / max(first_seconds(state.costs, kind), 1e-3)
-            for kind, quality in known.items()
+            for kind, quality in self._model.first.items()
         }
         return max(per_second, key=lambda kind: per_second[kind])
 

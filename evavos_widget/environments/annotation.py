@@ -25,9 +25,9 @@ class AnnotationEnv(gymnasium.Env):
 
         r_g = (SQ_{g+1} - SQ_g) / tc_g
 
-    with SQ the J&F of the frame. The episode terminates when a mask is drawn, and is truncated
-    after `steps` annotations. An action that is not valid (`action_masks`) gains nothing and costs
-    its time.
+    with SQ the J&F of the frame. The episode terminates when a mask is drawn, or after `steps`
+    annotations: that nothing follows then belongs to the task. An action that is not valid
+    (`action_masks`) gains nothing and costs its time.
 
     Parameters
     ----------
@@ -87,10 +87,9 @@ class AnnotationEnv(gymnasium.Env):
         if after >= 0:
             self._node = after
         drawn = after >= 0 and self.outcomes.types[kind] == "mask"
-        ended = not drawn and self._taken >= self.steps
-        self._over = drawn or ended
+        self._over = drawn or self._taken >= self.steps
         reward = self._reward(before, seconds)
-        return self._observation(), reward, drawn, ended, self._info()
+        return self._observation(), reward, self._over, False, self._info()
 
     def action_masks(self) -> np.ndarray:
         """Which types are valid now: (L,) bool, as MaskablePPO of sb3-contrib asks for them."""

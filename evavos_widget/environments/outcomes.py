@@ -250,6 +250,14 @@ class Recorded:
             np.array([seconds.get(i, usual) for i in range(n)], np.float32).reshape(n, -1),
         )
 
+    @classmethod
+    def empty(cls, types: Sequence[str]) -> Recorded:
+        """A table of no frames, where none shows the object."""
+        wide = [FRAME_NUMBERS, MASK_NUMBERS, 2, len(types), len(types)]
+        kinds = [np.float16, np.float16, np.float32, np.int32, np.float32]
+        arrays = [np.zeros((0, n), kind) for n, kind in zip(wide, kinds, strict=True)]
+        return cls(tuple(types), np.zeros(0, np.int32), *arrays)
+
     def __len__(self) -> int:
         return len(self.roots)
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from evavos_widget.explanation import FrameExplanation
+from evavos_widget.frame_selection.baselines import DOUBTED
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -37,7 +38,7 @@ class IVOSWSelector(FrameSelector):
         self._network = load_ivosw(weights)
 
     def select(self, state: LoopState) -> FrameChoice | None:
-        """The frame of the largest value, of those that are not annotated nor put off."""
+        """The frame of the largest value, of those to be asked for and not put off."""
         best: FrameChoice | None = None
         for obj in state.objects:
             value = self._scores(state, obj)
@@ -57,15 +58,13 @@ class IVOSWSelector(FrameSelector):
 
     def _scores(self, state: LoopState, obj: int) -> np.ndarray:
         """Value of every frame, (N,) float64; NaN where none is asked."""
-        visits = torch.zeros(state.n_frames)
-        for done in state.rounds:
-            if obj in done.objects:
-                visits[list(done.frames)] += 1
         taken = objects_annotated(state.annotations, obj)
-        visits[taken] = visits[taken].clamp(min=1)
+        visits = torch.zeros(state.n_frames)
+        visits[taken] = 1
         quality = torch.from_numpy(state.quality[:, state.objects.index(obj)].copy())
         with torch.no_grad():
             value = self._network(seen_by(quality, visits)[None])[0].double().numpy()
-        value[sorted({*taken} - in_doubt(state, obj).keys())] = np.nan
+        again = {f for f, doubt in in_doubt(state, obj).items() if doubt >= DOUBTED}
+        value[sorted({*taken} - again)] = np.nan
         value[[f for f, o in state.snoozed if o == obj]] = np.nan
         return value

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evavos_widget.networks.observation import FRAME_NUMBERS, MASK_NUMBERS
+from evavos_widget.networks.observation import FRAME_NUMBERS, MASK_NUMBERS, SHAPE
 
 __all__ = ["PRESETS", "SIDE", "Standardise", "TwoEncoders", "as_arrays", "load_arrays", "pictures"]
 
@@ -45,14 +45,16 @@ class Standardise(nn.Module):
         How many there are.
     dropout : float
         Share of them that is left out at each step of training.
+    spared : int
+        Of the last so many none is.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, size: int, dropout: float = 0.0) -> None:
+    def __init__(self, size: int, dropout: float = 0.0, spared: int = 0) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout, self.spared = dropout, spared
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("deviation", torch.ones(size))
 
@@ -65,7 +67,9 @@ class Standardise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Five deviations from the mean at most."""
         scaled = ((x - self.mean) / self.deviation).clamp(-5, 5)
-        return functional.dropout(scaled, self.dropout, self.training)
+        at = scaled.shape[-1] - self.spared
+        left = functional.dropout(scaled[..., :at], self.dropout, self.training)
+        return torch.cat([left, scaled[..., at:]], -1)
 
 
 class TwoEncoders(nn.Module):
@@ -96,7 +100,7 @@ class TwoEncoders(nn.Module):
             self.frame, self.mask = _resnet18(pretrained), _resnet18(pretrained)
         else:
             self.frame = _perceptron(FRAME_NUMBERS, WIDTHS[preset], dropout)
-            self.mask = _perceptron(MASK_NUMBERS, WIDTHS[preset], dropout)
+            self.mask = _perceptron(MASK_NUMBERS, WIDTHS[preset], dropout, spared=SHAPE)
 
     def forward(self, frame: Tensor, mask: Tensor) -> Tensor:
         """Embeddings.
@@ -121,9 +125,9 @@ class TwoEncoders(nn.Module):
                 scale.fit(numbers)
 
 
-def _perceptron(numbers: int, width: int, dropout: float) -> nn.Sequential:
+def _perceptron(numbers: int, width: int, dropout: float, spared: int = 0) -> nn.Sequential:
     return nn.Sequential(
-        Standardise(numbers, SEEN_DROPOUT if dropout else 0.0),
+        Standardise(numbers, SEEN_DROPOUT if dropout else 0.0, spared),
         nn.Linear(numbers, 2 * width),
         nn.ReLU(),
         nn.Dropout(dropout),

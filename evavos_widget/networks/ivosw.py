@@ -33,7 +33,7 @@ class IVOSW(nn.Module):
         Parameters
         ----------
         seen : (B, N, 2) tensor
-            Predicted J&F, and how often the frame was annotated.
+            Predicted J&F, and 1 where the frame is annotated.
         lengths : (B,) tensor, optional
             Frames of each video, where the others are padding.
 

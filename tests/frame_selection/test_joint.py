@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 
 from evavos_widget.frame_selection.joint import JointFrame
-from evavos_widget.loop import in_doubt
-from evavos_widget.networks.joint import JointModel
+from evavos_widget.networks.joint import EMPTY, OF_A_FRAME, JointModel, known_of
+from evavos_widget.networks.observation import MASK_NUMBERS
 from evavos_widget.prompts import Click
 from evavos_widget.session import Session
 from evavos_widget.testing import Disks, NearestCopy
@@ -17,14 +17,10 @@ N = 12
 FRAMES = np.random.default_rng(0).integers(0, 255, (N, 48, 64, 3), np.uint8)
 
 
-class Alike:
-    """Trees that promise the same of every frame, and a little more of the fifth."""
-
-    def __init__(self, gain: float) -> None:
-        self.gain = gain
-
-    def predict(self, known: np.ndarray) -> np.ndarray:
-        return np.where(np.arange(len(known)) == 5, 1.1, 1.0) * self.gain
+def promises(model: JointModel, *gains: float) -> None:
+    """The same of every frame, by type."""
+    model.level = np.array([[gain, 0, 0] for gain in gains])
+    model.slope = np.zeros((len(gains), 4))
 
 
 def clicked(session: Session, obj: int, frame: int) -> None:
@@ -45,19 +41,17 @@ def begun(*columns: int) -> tuple[Session, list[int]]:
     return session, [o.id for o in session.objects]
 
 
-def test_on_a_frame_that_was_annotated_only_the_doubt_can_be_gained() -> None:
+def test_on_a_frame_that_was_tried_there_is_less_to_hope_for() -> None:
     session, (obj, other) = begun(15, 45)
     model = JointModel()
-    model._trees = [Alike(0.1), Alike(-0.1)]  # what clicks and a mask promise
-    model.types = ("clicks", "mask")
+    assert model.types == ("clicks", "mask")
+    promises(model, 0.1, -0.1)
     promised = model.gains(session.state, obj)[5]
-    clicked(session, obj, 5)
-    doubt = in_doubt(session.state, obj)[5]
-    assert 0 < doubt < 1
-    np.testing.assert_allclose(model.gains(session.state, obj)[5], promised * [doubt, 1])
-    clicked(session, obj, 5)
-    assert in_doubt(session.state, obj)[5] < doubt
-    assert model.gains(session.state, obj)[5][0] < promised[0] * doubt
+    for times in (1, 2):
+        clicked(session, obj, 5)
+        gains = model.gains(session.state, obj)
+        np.testing.assert_allclose(gains[5], promised / [1 + times, 1])
+        np.testing.assert_allclose(gains[6], promised)
     # Nothing was said of the object beside it.
     np.testing.assert_allclose(model.gains(session.state, other)[5], promised)
 
@@ -65,7 +59,7 @@ def test_on_a_frame_that_was_annotated_only_the_doubt_can_be_gained() -> None:
 def test_it_goes_on_to_other_frames() -> None:
     session, (obj,) = begun(15)
     selector = JointFrame()
-    selector._model._trees = [Alike(0.1) for _ in selector._model.types]
+    promises(selector._model, *[0.1] * len(selector._model.types))
     asked = Counter()
     for _ in range(N - 1):
         choice = selector.select(session.state)
@@ -73,3 +67,21 @@ def test_it_goes_on_to_other_frames() -> None:
         asked[choice.frame] += 1
         clicked(session, obj, choice.frame)
     assert asked == {frame: 1 for frame in range(1, N)}
+
+
+def test_what_is_known_of_a_frame() -> None:
+    masks = np.zeros((5, MASK_NUMBERS), np.float32)
+    masks[:, 0] = [0, 1, 2, 3, 10]
+    masks[4, EMPTY] = 1
+    predicted, trust = np.array([1, 0.8, np.nan, 0.4, 0.2]), np.array([1.0, -1, -1, -1, 0.5])
+    frames, video = known_of(masks, predicted, trust)
+    known = dict(zip(OF_A_FRAME, frames.T, strict=True))
+    # As each differs from the mean of the three that are open.
+    quality = np.array([1, 0.8, 0.5, 0.4, 0.2])
+    np.testing.assert_allclose(known["predicted"], quality - quality[1:4].mean())
+    np.testing.assert_allclose(known["to the nearest"], np.array([0, 1, 2, 1, 0]) / 5 - 4 / 15)
+    assert known["empty"].tolist() == [0, 0, 0, 0, 1]
+    assert known["object unlike any"].argsort().tolist()[-1] == 3
+    np.testing.assert_allclose(video, [quality.mean(), 2 / 5])
+    # Where everything is annotated the mean is of all.
+    assert np.abs(known_of(masks, predicted, np.ones(5))[0].mean(axis=0)).max() < 1e-9

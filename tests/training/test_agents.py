@@ -11,15 +11,15 @@ import torch
 from evavos_widget import Session, embedded_clip, engines
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.networks.agent_weights import read_agent
+from evavos_widget.networks.joint import JointModel
 from evavos_widget.networks.policy import load_policy
 from evavos_widget.networks.qnet import QNet, load_qnet, quality_bin
-from evavos_widget.networks.trees import Trees
 from evavos_widget.testing import check_annotation_selector, check_frame_selector
 from evavos_widget.training.agents import fit as fitting
 from evavos_widget.training.agents import policy as learning
 from evavos_widget.training.agents.evaluate import evaluate_agent
 from evavos_widget.training.agents.ivosw import train_ivosw
-from evavos_widget.training.agents.joint import train_joint
+from evavos_widget.training.agents.joint import Branches, train_joint
 from evavos_widget.training.agents.policy import train_policy
 from evavos_widget.training.agents.qnet import train_qnet
 from evavos_widget.training.agents.records import held_out, read_records, record_file, write_record
@@ -28,7 +28,7 @@ from tests.small_records import record, records
 LEARN = {
     "qnet": lambda out, **more: train_qnet(records(), out, **{"epochs": 4, **more}),
     "ivosw": lambda out, **more: train_ivosw(records(), out, **{"epochs": 3, **more}),
-    "joint": lambda out, **more: train_joint(records(), out, **{"trees": 20, **more}),
+    "joint": lambda out, **more: train_joint(records(), out, **more),
     "policy": lambda out, **more: train_policy(records(), out, **{"steps": 2048, **more}),
 }
 FRAMES, TYPES = ("qnet", "ivosw", "joint"), ("policy", "joint")
@@ -54,7 +54,7 @@ def test_annotation_selectors_keep_their_promises(trained, agent):
     check_annotation_selector(f"{agent}:{trained[agent]}")
 
 
-@pytest.mark.parametrize("agent", LEARN)
+@pytest.mark.parametrize("agent", ["qnet", "ivosw", "policy"])
 def test_what_training_measures_is_what_evaluation_measures(trained, agent):
     other = held_out(records())[1]
     told = evaluate_agent(agent, other, str(trained[agent]))
@@ -92,6 +92,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(trained, agent, tmp_path, monk
     _same(trained[agent], tmp_path / f"{agent}.safetensors")
     with pytest.raises(ValueError, match="seed 0, not 7"):
         LEARN[agent](tmp_path, seed=7)
+    monkeypatch.setattr(f"{__name__}.records", lambda: [record(f"video-{i}", 1) for i in range(12)])
+    with pytest.raises(ValueError, match="on other loops than these; give another --out"):
+        LEARN[agent](tmp_path)
 
 
 def test_qnet_stops_at_the_last_good_weights(tmp_path, monkeypatch):
@@ -144,7 +147,7 @@ def test_joint_begins_with_what_brought_most_per_second(tmp_path):
             yield replace(each, true=true, drawn=drawn)
 
     for after_clicks, kind in ((0.6, "clicks"), (0.01, "mask")):
-        train_joint(list(records_with(after_clicks)), tmp_path, trees=1)
+        train_joint(list(records_with(after_clicks)), tmp_path)
         selector = engines.create("annotation_selector", f"joint:{tmp_path}/joint.safetensors")
         assert selector._model.first == pytest.approx({"mask": 0.8, "clicks": after_clicks})
         clip = embedded_clip()
@@ -153,17 +156,38 @@ def test_joint_begins_with_what_brought_most_per_second(tmp_path):
             assert session.suggest().kind == kind
 
 
-def test_trees_say_what_the_library_says():
-    from sklearn.ensemble import GradientBoostingRegressor
+def test_joint_orders_frames_and_compares_types(tmp_path):
+    """Where clicks repair bad masks and drawing repairs more, both are found out."""
 
-    from evavos_widget.training.agents.joint import _as_trees
+    def record_of(n):
+        each, rng = record(f"video-{n}", states=3), np.random.default_rng(n)
+        t, f, k = each.branch_state, each.branch_frame, each.branch_kind
+        lacks = 1 - each.predicted[t, f]
+        gain = np.where(k == 1, 0.5, 0.2) * lacks + rng.normal(0, 0.01, len(t))
+        return replace(each, branch_gain=np.stack([gain, gain], 1).astype(np.float32))
 
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 4, (300, 5)).astype(np.float32)  # many samples lie on a threshold
-    grown = GradientBoostingRegressor(n_estimators=20, random_state=0).fit(x, x[:, 0] * x[:, 1])
-    trees = _as_trees(grown, 20)
-    again = Trees.of_arrays(trees.arrays("t"), "t")
-    np.testing.assert_allclose(again.predict(x), grown.predict(x), atol=1e-5)
+    every = [record_of(n) for n in range(12)]
+    told = train_joint(every, tmp_path)["left_out"]
+    model = JointModel(str(tmp_path / "joint.safetensors"))
+    state = np.array([[0.4, 0.1, 0.5, 0.0], [-0.4, 0.1, 0.5, 0.0]])  # above and below the mean
+    (good, bad), both = model.of(state, np.array([0.5, 0.2])), ("clicks", "mask")
+    assert model.types == both
+    assert (bad > good + 0.02).all()
+    assert bad[1] > 1.5 * bad[0] > 0
+    assert told["gain_per_minute_random"] < told["gain_per_minute"] <= told["gain_per_minute_best"]
+    with pytest.raises(ValueError, match="branches of 1 videos; collect loops of two or more"):
+        train_joint(every[:1], tmp_path)
+
+
+def test_joint_is_measured_on_videos_that_it_did_not_learn_from(tmp_path):
+    """What one video gained says nothing of how well it is told there."""
+    branches = Branches(records())
+    some = branches.video != "video-3"
+    lines = branches.fitted(some)
+    other = Branches([replace(r, branch_gain=r.branch_gain * 1) for r in records()])
+    other.gain[~some] += 100
+    for one, same in zip(lines, other.fitted(some), strict=True):
+        np.testing.assert_array_equal(one, same)
 
 
 def test_bins_are_those_of_the_paper_and_of_the_code():

@@ -284,7 +284,7 @@ class _Log:
             branch_seconds=np.array(seconds, np.float32),
             branch_gain=np.array([video, here], np.float32).T,
             branch_after=np.stack(after),
-            outcomes=joined(self.outcomes),
+            outcomes=joined(self.outcomes) if self.outcomes else Recorded.empty(self.types),
             **(self._pictures(state) if self.pictures else {}),
         )
 

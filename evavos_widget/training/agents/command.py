@@ -52,7 +52,7 @@ def _collect(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from evavos_widget.training.agents.records import read_records
 
-    records = [record for folder in args.data for record in read_records(folder)]
+    records = read_records(*args.data)
     if args.agent == "qnet":
         from evavos_widget.training.agents.qnet import train_qnet
 
@@ -76,18 +76,18 @@ def _train(args: argparse.Namespace) -> None:
 
         about = train_ivosw(records, args.out, seed=args.seed, epochs=args.length or EPOCHS)
     else:
-        from evavos_widget.training.agents.joint import TREES, train_joint
+        from evavos_widget.training.agents.joint import train_joint
 
-        about = train_joint(records, args.out, seed=args.seed, trees=args.length or TREES)
+        about = train_joint(records, args.out, seed=args.seed)
     (args.out / f"{args.agent}.json").write_text(json.dumps(about, indent=2) + "\n")
-    print(json.dumps(about["held_out"], indent=2))
+    print(json.dumps(about.get("held_out") or about["left_out"], indent=2))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     from evavos_widget.training.agents.evaluate import evaluate_agent
     from evavos_widget.training.agents.records import read_records
 
-    records = [record for folder in args.data for record in read_records(folder)]
+    records = read_records(*args.data)
     print(json.dumps(evaluate_agent(args.agent, records, args.weights), indent=2))
 
 
@@ -117,11 +117,12 @@ def _parser() -> argparse.ArgumentParser:
         ("qnet", "the quality of masks, to choose frames by", "epochs"),
         ("policy", "the type of annotation, by PPO", "steps of the environment"),
         ("ivosw", "IVOS-W, to compare with", "epochs"),
-        ("joint", "frame and type together", "trees"),
+        ("joint", "frame and type together", ""),
     ):
         one = steps.add_parser(agent, parents=[common], help=told)
         one.add_argument("--data", type=Path, nargs="+", required=True, help="of collect")
-        one.add_argument("--length", type=int, help=f"{length}; as the preset has them")
+        if length:
+            one.add_argument("--length", type=int, help=f"{length}; as the preset has them")
         if agent in ("qnet", "policy"):
             one.add_argument(
                 "--preset", default="compact", choices=["compact", "paper", "released"]

@@ -40,4 +40,4 @@ def evaluate_agent(agent: str, records: Sequence[LoopRecord], weights: str = "")
     if agent == "ivosw":
         return Steps(records).measured(load_ivosw(weights))
     model, branches = JointModel(weights), Branches(records)
-    return branches.measured(model.gains_of(branches.known, branches.kind), model.types)
+    return branches.measured(branches.told(model.level, model.slope))

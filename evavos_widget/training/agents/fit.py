@@ -29,6 +29,7 @@ def fit(
     batch: int,
     seed: int,
     out: Path,
+    of: int,
     score: Callable[[], float] | None = None,
 ) -> int:
     """Minimise a loss over epochs; the best epoch by `score` is what `network` holds at the end.
@@ -45,6 +46,8 @@ def fit(
     size : int
         How many samples there are.
     epochs, batch, seed : int
+    of : int
+        The `records.fingerprint` of what it learns from.
     out : Path
     score : callable, optional
         The higher the better, on held-out videos; by default the last epoch is the best.
@@ -57,7 +60,7 @@ def fit(
     begun, best, taken = 0, -float("inf"), 0
     kept: dict[str, Tensor] = {}
     file = out / "state.pt"
-    if (state := load_state(file, seed)) is not None:
+    if (state := load_state(file, seed, of)) is not None:
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         begun, best, taken, kept = (state[name] for name in ("epoch", "best", "taken", "kept"))
@@ -85,12 +88,13 @@ def fit(
             optimizer.step()
         network.eval()
         reached = float(epoch) if score is None else score()
-        if reached > best:
+        if reached > best or not taken:
             best, taken = reached, epoch + 1
             kept = {name: value.clone() for name, value in network.state_dict().items()}
         save_state(
             file,
             seed,
+            of,
             network=network.state_dict(),
             optimizer=optimizer.state_dict(),
             epoch=epoch + 1,
@@ -109,19 +113,19 @@ def _finite(network: nn.Module) -> bool:
     )
 
 
-def save_state(file: Path, seed: int, **state: Any) -> None:
+def save_state(file: Path, seed: int, of: int, **state: Any) -> None:
     """Write what `load_state` reads, whole or not at all."""
     with replacing(file) as new:
-        torch.save({"seed": seed, **state}, new)
+        torch.save({"seed": seed, "of": of, **state}, new)
 
 
-def load_state(file: Path, seed: int) -> dict[str, Any] | None:
+def load_state(file: Path, seed: int, of: int) -> dict[str, Any] | None:
     """What a run left behind; None where there was none.
 
     Raises
     ------
     ValueError
-        It had another seed.
+        It had another seed, learned from other loops, or was of another agent or preset.
     """
     if not file.exists():
         return None
@@ -130,5 +134,10 @@ def load_state(file: Path, seed: int) -> dict[str, Any] | None:
         raise ValueError(
             f"{file.parent} holds a run with seed {state['seed']}, not {seed}; give that seed, or "
             "another --out."
+        )
+    if state["of"] != of:
+        raise ValueError(
+            f"{file.parent} holds a run of another agent or preset, or on other loops than these; "
+            "give another --out."
         )
     return state

@@ -23,7 +23,7 @@ from evavos_widget.networks.encoders_of_pairs import TwoEncoders, as_arrays
 from evavos_widget.networks.observation import ENCODER, FRAME_NUMBERS
 from evavos_widget.networks.policy import Policy
 from evavos_widget.training.agents.fit import Stopped, load_state, save_state
-from evavos_widget.training.agents.records import LoopRecord, held_out
+from evavos_widget.training.agents.records import LoopRecord, fingerprint, held_out
 
 __all__ = ["SETTINGS", "mean_return", "measured_returns", "train_policy"]
 
@@ -107,12 +107,14 @@ def train_policy(
     seeing: Any = learner.policy.features_extractor
     seeing.encoders.fit(tables[0].frames, tables[0].masks)
     total = settings["steps"] if steps is None else steps
-    look = _Look(learner, tables[1], out / "state.pt", seed)
+    of = fingerprint(records, "policy", preset, released)
+    look = _Look(learner, tables[1], out / "state.pt", seed, of)
     done = look.restore()
     rounds = max(1, -(-total // ROUND))
     for number in range(done, rounds):
         # Each round begins anew from the seed and its number, so that a run goes on as it would.
-        learner.set_random_seed(seed * 100_003 + number)
+        # Its environments take the numbers that follow, which no other round has.
+        learner.set_random_seed((seed * 100_003 + number) * ENVIRONMENTS % 2**31)
         learner._last_obs = None
         try:
             learner.learn(ROUND, reset_num_timesteps=number == 0)
@@ -170,14 +172,16 @@ def _learner(table: Recorded, settings: dict[str, Any], seed: int, released: boo
 class _Look:
     """The best policy so far, as held-out frames have it, and what a killed run goes on from."""
 
-    def __init__(self, learner: MaskablePPO, table: Recorded, file: Path, seed: int) -> None:
-        self.learner, self.table, self.file, self.seed = learner, table, file, seed
+    def __init__(
+        self, learner: MaskablePPO, table: Recorded, file: Path, seed: int, of: int
+    ) -> None:
+        self.learner, self.table, self.file, self.seed, self.of = learner, table, file, seed, of
         self.best = {k: v.clone() for k, v in learner.policy.state_dict().items()}
         self.reached, self.taken = -np.inf, 0
 
     def restore(self) -> int:
         """Go on from what is there; how many rounds were done."""
-        state = load_state(self.file, self.seed)
+        state = load_state(self.file, self.seed, self.of)
         if state is None:
             return 0
         self.learner.policy.load_state_dict(state["policy"])
@@ -210,6 +214,7 @@ class _Look:
         save_state(
             self.file,
             self.seed,
+            self.of,
             policy=policy.state_dict(),
             optimizer=policy.optimizer.state_dict(),
             timesteps=self.learner.num_timesteps,
@@ -264,9 +269,8 @@ def mean_return(policy: Policy, table: Recorded, choose: str | None = None) -> f
             if choose is not None:
                 scores = torch.tensor([float(kind == choose) for kind in table.types])
             scores[torch.from_numpy(~env.action_masks())] = -torch.inf
-            _, reward, drawn, ended, _ = env.step(int(scores.argmax()))
+            _, reward, over, _, _ = env.step(int(scores.argmax()))
             total += reward
-            over = drawn or ended
     return total / len(table)
 
 

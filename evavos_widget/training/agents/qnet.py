@@ -17,7 +17,7 @@ from evavos_widget.networks.encoders_of_pairs import as_arrays
 from evavos_widget.networks.observation import ENCODER
 from evavos_widget.networks.qnet import BINS, QNet, quality_bin
 from evavos_widget.training.agents.fit import fit
-from evavos_widget.training.agents.records import LoopRecord, held_out
+from evavos_widget.training.agents.records import LoopRecord, fingerprint, held_out
 from evavos_widget.training.agents.samples import FramesAndMasks
 
 __all__ = ["SETTINGS", "evaluate", "train_qnet"]
@@ -61,7 +61,7 @@ def train_qnet(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     settings = SETTINGS[preset]
-    network = QNet(preset, bins)
+    network = QNet(preset, bins, pretrained=preset == "paper")
     train, other = (FramesAndMasks(side, preset) for side in held_out(records))
     if not len(train) or not len(other):
         raise ValueError(
@@ -95,6 +95,7 @@ def train_qnet(
         batch=settings["batch"],
         seed=seed,
         out=out,
+        of=fingerprint(records, "qnet", preset, bins, released),
         score=None if preset == "paper" else score,
     )
     _calibrate(network, other, bins, released)

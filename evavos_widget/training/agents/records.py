@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,7 +16,15 @@ from evavos_widget.environments.outcomes import Recorded
 from evavos_widget.files import replacing
 from evavos_widget.networks.observation import ENCODER
 
-__all__ = ["HELD_OUT", "LoopRecord", "held_out", "read_records", "record_file", "write_record"]
+__all__ = [
+    "HELD_OUT",
+    "LoopRecord",
+    "fingerprint",
+    "held_out",
+    "read_records",
+    "record_file",
+    "write_record",
+]
 
 VERSION = 1
 """Of the files; another number where old ones cannot be read any more."""
@@ -102,30 +111,36 @@ def write_record(record: LoopRecord, path: Path) -> None:
         np.savez_compressed(new, about=np.array(json.dumps(about)), **arrays)
 
 
-def read_records(folder: Path) -> list[LoopRecord]:
-    """Every record of a folder, in the order of their names.
+def read_records(*folders: Path) -> list[LoopRecord]:
+    """Every record of some folders, in the order of their names.
 
     Raises
     ------
     FileNotFoundError
-        There is none.
+        There is none in one of them.
     ValueError
         Some are of another version, encoder, types or engines than the others.
     """
-    paths = sorted(folder.glob("*.npz"))
-    if not paths:
-        raise FileNotFoundError(
-            f"there is no record of a loop in {folder}; make some with evavos train collect."
-        )
-    records = [_read(path) for path in paths]
+    records = []
+    for folder in folders:
+        paths = sorted(folder.glob("*.npz"))
+        if not paths:
+            raise FileNotFoundError(
+                f"there is no record of a loop in {folder}; make some with evavos train collect."
+            )
+        records += [_read(path) for path in paths]
     for what in ("types", "propagator", "predictor"):
         kinds = sorted({str(record.about[what]) for record in records})
         if len(kinds) > 1:
             raise ValueError(
-                f"the records in {folder} are of several {what}, {' and '.join(kinds)}; "
+                f"the records in {_all(folders)} are of several {what}, {' and '.join(kinds)}; "
                 "keep each in a folder of its own."
             )
     return records
+
+
+def _all(folders: Sequence[Path]) -> str:
+    return " and ".join(map(str, folders))
 
 
 def _read(path: Path) -> LoopRecord:
@@ -149,10 +164,22 @@ def _read(path: Path) -> LoopRecord:
 def held_out(records: Sequence[LoopRecord]) -> tuple[list[LoopRecord], list[LoopRecord]]:
     """To learn from, and to choose by: all loops of a video are on one side.
 
-    One video in `HELD_OUT` by the hash of its name, the same whatever else there is.
+    One video in `HELD_OUT` by the hash of its name, the same whatever else there is. Videos of
+    `crowd` that differ in their level alone are made of the same photographs, and stay together.
     """
     sides: tuple[list[LoopRecord], list[LoopRecord]] = ([], [])
     for record in records:
-        kept = crc32(record.about["video"].encode()) % HELD_OUT == 0
+        scene = re.sub("-(easy|middle|hard)-", "-", record.about["video"])
+        kept = crc32(scene.encode()) % HELD_OUT == 0
         sides[kept].append(record)
     return sides
+
+
+def fingerprint(records: Sequence[LoopRecord], *settings: object) -> int:
+    """A number that other records, or other settings, do not have."""
+    known = [repr(settings).encode()]
+    for record in records:
+        about = record.about
+        known.append(f"{about['video']}-{about['object']}-{about['seed']}".encode())
+        known.append(record.branch_gain.tobytes())
+    return crc32(b"".join(known))
