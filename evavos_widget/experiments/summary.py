@@ -26,9 +26,9 @@ from evavos_widget.experiments.resampling import (
     mean_until,
     read_loops,
     resampled_curves,
+    rising_mean_until,
 )
 from evavos_widget.experiments.table import Row, read_manifest, read_rows
-from evavos_widget.metrics import area_under_curve
 
 __all__ = ["SCHEDULES", "TARGETS", "comparable", "compare", "summarise", "summarise_folder"]
 
@@ -64,9 +64,9 @@ def summarise(
     dict
         ``methods -> NAME -> {hours_to: {target: hours or None}, auc, curve}``, where ``curve``
         has rows of hours, mean J&F over objects, and the bounds of its 95 % interval (bootstrap
-        over videos; None where there is one video), and ``auc`` is the mean J&F until the
-        budget, from the first annotation of any method on, or until the hour at which the
-        shortest curve ends; ``hours_intervals -> NAME -> {target: [low, high]}``, None where
+        over videos; None where there is one video), and ``auc`` is the mean J&F from the first
+        annotation of any method on, until the budget where the schedule is equal seconds, else
+        until the hour at which the shortest curve ends; ``hours_intervals -> NAME -> {target: [low, high]}``, None where
         the target is not reached; ``ratios -> NAME -> {target: what ratio_of_hours says}``
         against ``baseline``; ``differences``, a list of
         what `compare` says of each two methods, the ``first`` and the ``second``, where
@@ -121,9 +121,8 @@ def summarise(
             for name, every in loops.items()
         }
     else:
-        areas = {
-            n: area_under_curve(c.hours, c.jf[0], max(until, c.hours[0])) for n, c in curves.items()
-        }
+        since = min(curve.hours[0] for curve in curves.values())
+        areas = {n: rising_mean_until(c.hours, c.jf[0], since, until) for n, c in curves.items()}
     differences = [
         {"first": first, "second": second, **compare(rows, first, second, seed)}
         for first, second in combinations(curves, 2)

@@ -296,9 +296,24 @@ def test_a_method_may_end_before_another_has_its_first_mask(schedule: str) -> No
         rows += loop("drawn", video, (80, 0.7), (160, 0.9))
     rows = [replace(row, budget=math.inf) for row in rows]
     summary = summarise(rows, schedule)
-    assert summary["methods"]["drawn"]["auc"] == pytest.approx(0.7)
+    assert summary["methods"]["drawn"]["auc"] == 0
     assert 0.4 < summary["methods"]["clicked"]["auc"] < 0.5
     assert "drawn" in report(summary)
+
+
+@pytest.mark.parametrize("budget", [math.inf, 400.0])
+def test_an_earlier_mask_puts_no_method_behind(budget: float) -> None:
+    later = [(80, 0.8), (160, 0.9)]
+    rows = []
+    for video in "abcdef":
+        rows += loop("later", video, *later) + loop("sooner", video, (10, 0.5), *later)
+    rows = [replace(row, budget=budget) for row in rows]
+    assert compare(rows, "sooner", "later")["low"] > 0
+    for schedule in ("round-robin", "value", "oracle"):
+        summary = summarise(rows, schedule)
+        assert summary["methods"]["sooner"]["auc"] > summary["methods"]["later"]["auc"]
+        # The area is until the curves end, whatever budget there was.
+        assert "AUC: mean J&F until 0.27 hours" in report(summary)
 
 
 def test_holm_corrects_as_holm_did() -> None:
