@@ -121,8 +121,8 @@ def _how_to_read(summary: Mapping[str, Any]) -> str:
     return (
         f"J&F over `{summary['frames']}` frames, mean over {summary['objects']} objects of "
         f"{summary['videos']} videos, with 95 % intervals (bootstrap over videos). Order: "
-        f"{summary['schedule']}, {SCHEDULES[summary['schedule']]}. AUC: mean J&F until {until}, from "
-        "the first annotation of any method on (a method without one has 0)."
+        f"{summary['schedule']}, {SCHEDULES[summary['schedule']]}. AUC: mean J&F until {until}, "
+        "from the first annotation of any method on (a method without one has 0)."
     )
 
 

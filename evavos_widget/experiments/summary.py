@@ -66,11 +66,12 @@ def summarise(
         has rows of hours, mean J&F over objects, and the bounds of its 95 % interval (bootstrap
         over videos; None where there is one video), and ``auc`` is the mean J&F from the first
         annotation of any method on, until the budget where the schedule is equal seconds, else
-        until the hour at which the shortest curve ends; ``hours_intervals -> NAME -> {target: [low, high]}``, None where
-        the target is not reached; ``ratios -> NAME -> {target: what ratio_of_hours says}``
-        against ``baseline``; ``differences``, a list of
-        what `compare` says of each two methods, the ``first`` and the ``second``, where
-        ``p_holm`` is corrected for their number and decides what is ``resolved``;
+        until the hour at which the shortest curve ends;
+        ``hours_intervals -> NAME -> {target: [low, high]}``, None where the target is not
+        reached; ``ratios -> NAME -> {target: what ratio_of_hours says}`` against ``baseline``;
+        ``differences``, a list of what `compare` says of each two methods, the ``first`` and the
+        ``second``, where ``p_holm`` is corrected for their number and decides what is
+        ``resolved``;
         ``objects`` and ``videos``, how many there are; ``schedule``, ``frames``, ``budget``
         (seconds or None) and ``until``.
 

@@ -121,6 +121,11 @@ def test_masks_of_points_take_the_place_of_the_true_ones(tmp_path: Path):
     found = made.mask(made.expressions[0], 1)
     assert found is not None
     assert np.array_equal(found, guess > 0)
+    before = {file: file.read_bytes() for file in (tmp_path / "set").glob("*.json")}
+    for taken in ("set", "new"):
+        with pytest.raises(FileExistsError, match="not empty"):
+            with_pseudo_masks(tmp_path / "set", tmp_path / "masks", tmp_path / taken)
+    assert before == {file: file.read_bytes() for file in (tmp_path / "set").glob("*.json")}
 
 
 def test_things_are_named_by_a_noun_and_a_folder(tmp_path: Path):
