@@ -105,8 +105,8 @@ def insert(text: str, name: str, told: str) -> str:
     """
     begin, end = f"<!-- report {name} -->\n", "<!-- end -->\n"
     before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
+    replaced, closed, after = rest.partition(end)
+    if not (found and closed) or "<!-- report " in replaced:  # the end is that of another
         raise ValueError(
             f"the text has no place for the report of {name!r}; add the lines {begin.strip()!r} "
             f"and {end.strip()!r}."

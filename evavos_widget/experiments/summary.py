@@ -171,16 +171,23 @@ def summarise_folder(
     Raises
     ------
     ValueError
-        There is no such method.
+        There is no such method, or the manifest is that of something else.
     """
     manifest = read_manifest(folder)
-    known = [Method(**method) for method in manifest["methods"]]
+    try:
+        known = [Method(**method) for method in manifest["methods"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder / 'manifest.json'} tells of no methods ({type(error).__name__}: {error}); "
+            "give the folder of an experiment."
+        ) from error
     names = [method.name for method in known]
     wanted = names if methods is None else methods
     if unknown := sorted(set(wanted) - set(names)):
         raise ValueError(f"{folder} has no method {unknown[0]!r}; choose from {names}.")
-    chosen = baseline(method for method in known if method.name in wanted)
     rows = [row for row in read_rows(folder) if row.method in wanted]
+    begun = {row.method for row in rows}
+    chosen = baseline(method for method in known if method.name in begun)
     told = summarise(rows, schedule, against=chosen)
     return told | {"synthetic": manifest.get("synthetic")}
 
