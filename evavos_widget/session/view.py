@@ -172,8 +172,10 @@ class SessionView(SessionCore):
         """
         state = self._state
         if path is None:
-            path = (self.path or Path.cwd()) / formats.export_name(self.video, format)
-            options.setdefault("overwrite", self.path is not None or path in self._exported)
+            path = (self.path or Path()) / formats.export_name(self.video, format)
+            options.setdefault(
+                "overwrite", self.path is not None or path.absolute() in self._exported
+            )
         written = formats.export(
             self.video,
             state.masks,
@@ -184,7 +186,7 @@ class SessionView(SessionCore):
             points=state.points,
             **options,
         )
-        self._exported.add(Path(path))
+        self._exported.add(Path(path).absolute())
         return written
 
 
