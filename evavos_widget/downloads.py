@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from evavos_widget.files import exclusive
+
 __all__ = ["fetch"]
 
 BLOCK = 2**16
@@ -17,6 +19,8 @@ PATIENCE = 30
 
 def fetch(url: str, path: Path) -> None:
     """Download a file; what there is of it is kept beside it until it is complete.
+
+    Of several processes that want the same file, one downloads it and the others wait.
 
     Raises
     ------
@@ -34,7 +38,8 @@ def fetch(url: str, path: Path) -> None:
         _go_on(part, url, output)  # which pooch deletes after a failure
 
     try:
-        pooch.retrieve(url, None, path.name, path.parent, downloader=downloader)  # type: ignore[arg-type]
+        with exclusive(path):
+            pooch.retrieve(url, None, path.name, path.parent, downloader=downloader)  # type: ignore[arg-type]
     except requests.RequestException as error:  # some of them are no OSError
         raise OSError(str(error) or type(error).__name__) from error
 

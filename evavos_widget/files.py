@@ -14,6 +14,7 @@ from pathlib import Path
 
 __all__ = [
     "cache_folder",
+    "check_empty",
     "exclusive",
     "is_plain_name",
     "is_regular",
@@ -71,6 +72,12 @@ def plain_name(name: str, default: str = "video") -> str:
 def is_plain_name(name: object) -> bool:
     """Whether `name` is a file's name that leads to no other folder and is not hidden."""
     return isinstance(name, str) and bool(re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*", name))
+
+
+def check_empty(folder: str | os.PathLike[str]) -> None:
+    """Raise FileExistsError where a folder that shall be new holds something already."""
+    if os.path.exists(folder) and any(os.scandir(folder)):
+        raise FileExistsError(f"{folder} is not empty; give a new folder.")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -426,7 +426,7 @@ def decide(masks: Iterable[tuple[str, RawMask]], ids: str = "auto") -> Conventio
     black_first = True
     colours: set[int] = set()
     values, shown, alphas = _Survey(), _Survey(), _Survey()
-    alpha_agrees = True
+    alpha_agrees = davis = True
     for name, raw in masks:
         if raw.alpha is not None:
             alphas.add(raw.alpha)
@@ -435,10 +435,12 @@ def decide(masks: Iterable[tuple[str, RawMask]], ids: str = "auto") -> Conventio
         if not raw.values.any() and (palette is None or palette[0] == 0):
             continue
         kinds.setdefault(raw.kind, name)
-        if palette is not None and np.array_equal(palette, _DAVIS[: len(palette)]):
-            return Convention() if ids != "binary" else Convention(above=0)
         lossy = lossy or (name if raw.lossy else "")
         found = np.unique(raw.values).tolist()
+        davis &= palette is not None and np.array_equal(palette, _DAVIS[: len(palette)])
+        if davis and palette is not None and len(palette) == len(_DAVIS):
+            # The whole palette is that of the set; a part of it may be what one file uses.
+            return _by_davis(ids, found)
         values.add(raw.values)
         colours.update(np.unique(_channel(raw, "colours")).tolist())
         if raw.kind == "grey":
@@ -449,6 +451,8 @@ def decide(masks: Iterable[tuple[str, RawMask]], ids: str = "auto") -> Conventio
             for index in found:
                 entries.setdefault(index, set()).add(int(palette[min(index, len(palette) - 1)]))
 
+    if davis and kinds:
+        return _by_davis(ids)
     if len(alphas.pixels) > 1 and not (alpha_agrees and len(alphas.pixels) == 2):
         return _by_alpha(alphas, colours, ids, name)
     if ids == "binary":
@@ -469,6 +473,13 @@ def decide(masks: Iterable[tuple[str, RawMask]], ids: str = "auto") -> Conventio
     if "palette" in kinds:
         return _by_palette(entries, black_first, colours, values, kinds)
     return _by_grey(fulls, values, shown, kinds.get("grey", name))
+
+
+def _by_davis(ids: str, found: Sequence[int] = ()) -> Convention:
+    """Indices are ids, whatever they look like."""
+    if ids == "binary":
+        return Convention(above=0)
+    return Convention(notice=_VOID if ids == "auto" and 255 in found else None)
 
 
 def _by_alpha(alphas: _Survey, colours: set[int], ids: str, name: str) -> Convention:
@@ -535,6 +546,7 @@ def _by_palette(
         ) from None
 
 
+_VOID = "255 was read as object 255; where it means void, set it to 0."
 _WHITE = "the masks hold 0 and 255 only, which was read as one object, 1."
 
 
@@ -563,7 +575,7 @@ def _by_grey(
     if values.values[-1] > 255:
         raise ValueError(_no_id(name, values.values[-1]))
     if values.values[-1] == 255 and notice is None:
-        notice = "255 was read as object 255; where it means void, set it to 0."
+        notice = _VOID
     return Convention("shown" if values is shown else "values", notice=notice)
 
 

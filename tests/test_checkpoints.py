@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,7 +62,10 @@ def test_every_released_file_is_the_one_in_the_table() -> None:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves one file; `cut` makes it hang up half-way, `ranges` that it can go on later."""
+    """Serves one file; `cut` makes it hang up half-way, `ranges` that it can go on later.
+
+    The second half is sent when `goes_on` is set.
+    """
 
     content = bytes(range(256)) * 1000
     cut = False
@@ -69,6 +75,8 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.asked: list[str | None] = []
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
     @property
     def url(self) -> str:
@@ -88,7 +96,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
         kind = "text/html; charset=utf-8" if self.server.page else "application/octet-stream"
         self.send_header("Content-Type", kind)
         self.end_headers()
-        self.wfile.write(rest[: len(rest) // 2] if self.server.cut else rest)
+        half = len(rest) // 2
+        self.wfile.write(rest[:half])
+        self.server.goes_on.wait(60)
+        if not self.server.cut:
+            self.wfile.write(rest[half:])
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -152,6 +164,24 @@ def test_an_interrupted_download_goes_on_where_it_stopped(server: Server, ranges
     assert weights_file("small").read_bytes() == server.content
     assert server.asked == [None, "bytes=65536-"]
     assert [f.name for f in place("small").parent.iterdir() if f.suffix == ".part"] == []
+
+
+def test_two_processes_that_want_the_same_file_download_it_once(server: Server) -> None:
+    server.goes_on.clear()
+    program = (
+        "import sys; from pathlib import Path; from evavos_widget.downloads import fetch\n"
+        "print('begins', flush=True); fetch(sys.argv[1], Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", program, server.url, str(place("small"))]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begins\n"
+    time.sleep(2)  # enough for both to ask, if both did; otherwise it decides nothing
+    server.goes_on.set()
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert place("small").read_bytes() == server.content
+    assert server.asked == [None]
 
 
 def test_a_page_in_place_of_a_file_is_not_taken_for_weights(server: Server) -> None:

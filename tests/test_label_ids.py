@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
+from itertools import permutations
 from pathlib import Path
 
 import cv2
@@ -239,6 +240,30 @@ def test_palettes_sorted_anew_in_every_file_are_read_by_their_colours(tmp_path, 
         maps = read(tmp_path, video, *files)
     assert [ids(m) for m in maps] == [[1, 2], [2], [1]]
     assert np.array_equal(maps[0], ONE + TWO)
+
+
+def test_one_palette_that_begins_like_that_of_davis_says_nothing_of_the_others(tmp_path, video):
+    """Programs that make files small leave out the entries that a file does not use."""
+    files = {
+        (1,): with_palette(ONE, BLACK, RED),
+        (1, 2): with_palette(ONE + TWO, BLACK, RED, GREEN),
+        (2,): with_palette((TWO > 0).astype(np.uint8), BLACK, GREEN),
+    }
+    for order in permutations(files):
+        with pytest.warns(UserWarning, match="colours of DAVIS"):
+            maps = read(tmp_path, video, *(files[each] for each in order))
+        assert [tuple(ids(m)) for m in maps] == list(order)
+    del files[2,]
+    for order in permutations(files):
+        (tmp_path / "00002.png").unlink(missing_ok=True)
+        maps = read(tmp_path, video, *(files[each] for each in order))
+        assert [tuple(ids(m)) for m in maps] == list(order)
+
+
+def test_void_in_the_palette_of_davis_is_told(tmp_path, video):
+    write_label_png(tmp_path / "00000.png", ONE + box(0, 2, 0, WIDTH, 255))
+    with pytest.warns(UserWarning, match="255 was read as object 255; where it means void"):
+        assert ids(import_masks(tmp_path, video)[0]) == [1, 255]
 
 
 def test_indices_are_ids_in_any_palette_that_begins_with_black(tmp_path, video):

@@ -35,10 +35,12 @@ def numbers(spec: str) -> list[int]:
     """The whole numbers of ``"A-B"`` or ``"A,B,..."``."""
     try:
         first, _, last = spec.partition("-")
-        numbers = range(int(first), int(last) + 1) if last else map(int, spec.split(","))
-        return list(dict.fromkeys(numbers))
-    except ValueError as error:
-        raise ValueError(f"{spec!r} is no list of numbers; give A-B or A,B,...") from error
+        found = range(int(first), int(last) + 1) if last else [int(n) for n in spec.split(",")]
+    except ValueError:
+        found = ()
+    if not found:
+        raise ValueError(f"{spec!r} is no list of numbers; give A-B, from low to high, or A,B,...")
+    return list(dict.fromkeys(found))
 
 
 def plus_minus(error: float | None) -> str:
@@ -50,4 +52,4 @@ def write(result: dict[str, Any], path: Path | None) -> None:
     """Write figures as JSON, where a file was asked for."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=2) + "\n")
+        path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")

@@ -105,6 +105,8 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 
+    if args.clicks < 1:
+        raise ValueError(f"--clicks is {args.clicks}; give 1 or more.")
     names = read_sequence_names(args.sequences, args.data)
     if args.together:
         if args.start != "empty" or args.alone:

@@ -166,6 +166,7 @@ def _experiment(args: argparse.Namespace) -> None:
 
 def _report(args: argparse.Namespace) -> None:
     from evavos_widget.experiments.report import insert
+    from evavos_widget.files import replacing
 
     if args.methods is not None and args.out is None:
         raise ValueError(
@@ -179,8 +180,9 @@ def _report(args: argparse.Namespace) -> None:
         told = _write_report(folder, args.schedule, out, args.methods)
         print(told, end="")
         if args.into is not None:
-            text = insert(args.into.read_text(), out.resolve().name, told)
-            args.into.write_text(text)
+            text = insert(args.into.read_text(encoding="utf-8"), out.resolve().name, told)
+            with replacing(args.into.resolve()) as new:
+                new.write_text(text, encoding="utf-8")
 
 
 def _write_report(

@@ -30,7 +30,9 @@ def add_parsers(commands: Any) -> None:
         "--frames", default="davis", help="davis (default), after-first, all, evavos"
     )
     scored.add_argument(
-        "--points", type=Path, help="a .jsonl file of point sets, read or else written"
+        "--points",
+        type=Path,
+        help="a .jsonl file of point sets, read or else written; by default written beside --json",
     )
     scored.add_argument("--meta", type=Path, help="meta.json, for the scores of YouTube-VOS")
     scored.add_argument("--seen", type=Path, help="that of the training set")
@@ -75,7 +77,6 @@ def _pointvos_benchmark(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.pointvos_benchmark import evaluate_benchmark
 
-    points = args.points or (args.json and args.json.with_suffix(".points.jsonl"))
     result = evaluate_benchmark(
         args.data,
         read_sequence_names(args.sequences, args.data),
@@ -84,7 +85,8 @@ def _pointvos_benchmark(args: argparse.Namespace) -> None:
         predictor=args.predictor,
         frames=args.frames,
         seed=args.seed,
-        points=points,
+        points=args.points,
+        drawn_to=args.json and args.json.with_suffix(".points.jsonl"),
         meta=args.meta,
         seen=args.seen,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from evavos_widget.cli.common import numbers, write
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -27,7 +28,7 @@ def add_parsers(commands: Any) -> None:
     )
     made.add_argument("--backdrops", nargs="+", metavar="FOLDER", help="photographs with masks")
     made.add_argument("--side", default="test", help="of the photographs: train, test (default)")
-    made.add_argument("--seeds", default="0-9", help="A-B; a video each")
+    made.add_argument("--seeds", default="0-9", help="A-B or A,B,...; a video each")
     made.add_argument("--frames", type=int, default=12, help="of each video (12)")
     made.add_argument("--height", type=int, default=240, help="in pixels (240)")
     made.add_argument("--width", type=int, default=432, help="in pixels (432)")
@@ -77,13 +78,10 @@ def _make(args: argparse.Namespace) -> None:
         if args.things is None
         else photographed_cast(args.things, args.backdrops, args.side)
     )
-    first, _, last = args.seeds.partition("-")
-    if not (first.isdigit() and last.isdigit()):
-        raise ValueError(f"{args.seeds!r} is no range of seeds; give A-B.")
     made = write_narrated(
         args.out,
         cast,
-        range(int(first), int(last) + 1),
+        numbers(args.seeds),
         n_frames=args.frames,
         height=args.height,
         width=args.width,
@@ -114,15 +112,11 @@ def _evaluate(args: argparse.Namespace) -> None:
     for method in args.methods or GROUNDERS:
         r = result[method]
         low, high = r["interval"]
+        between = "" if low is None else f" ({low:.3f} to {high:.3f})"
         swap = f"; swapping the noun swaps the object {r['swap']:.3f}" if "swap" in r else ""
-        print(
-            f"{method:10s} J {r['j']:.3f}, F {r['f']:.3f}, J&F {r['jf']:.3f} "
-            f"({low:.3f} to {high:.3f}){swap}"
-        )
+        print(f"{method:10s} J {r['j']:.3f}, F {r['f']:.3f}, J&F {r['jf']:.3f}{between}{swap}")
     print(f"{result['expressions']} nouns, {result['frames']} masks")
-    if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(result, indent=2) + "\n")
+    write(result, args.json)
 
 
 def _ground(args: argparse.Namespace) -> None:

@@ -122,7 +122,7 @@ def read_sequence_names(spec: str, root: str | os.PathLike[str]) -> list[str]:
                 f"there is no list of sequences {spec[1:]}, neither in the working folder nor "
                 f"in {root}; check the path after @."
             )
-        entries = file.read_text().splitlines()
+        entries = file.read_text(encoding="utf-8-sig").splitlines()
     else:
         entries = spec.split(",")
     names = list(dict.fromkeys(_name(entry) for entry in entries if entry.strip()))
@@ -137,8 +137,8 @@ def read_sequence_names(spec: str, root: str | os.PathLike[str]) -> list[str]:
 
 def _name(entry: str) -> str:
     """``bear`` from ``bear`` or from ``/JPEGImages/480p/bear/00000.jpg /Annotations/...``."""
-    first = entry.split()[0]
-    return Path(first).parent.name if "/" in first else first
+    name = entry.strip()
+    return Path(name).parent.name if "/" in name else name
 
 
 def sequence_folder(root: Path, kind: str, name: str) -> Path:

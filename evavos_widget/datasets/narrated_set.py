@@ -17,6 +17,7 @@ from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import write_sequence
 from evavos_widget.datasets.narrated import Cast, NarratedClip, render_narrated
 from evavos_widget.datasets.point_sets import object_key
+from evavos_widget.files import check_empty
 from evavos_widget.formats.vng import Expression, VngVideo, read, write
 from evavos_widget.masks import read_label_png, to_coco
 from evavos_widget.video import Video
@@ -71,8 +72,7 @@ def write_narrated(
     FileExistsError
         The folder holds something already.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty; give a new folder for the set.")
+    check_empty(folder)
     made = []
     for number, seed in enumerate(seeds):
         name = f"narrated-{seed:05d}"
@@ -108,9 +108,12 @@ def with_pseudo_masks(
 
     Raises
     ------
+    FileExistsError
+        The folder of the new set holds something already.
     FileNotFoundError
         No object has a mask.
     """
+    check_empty(folder)
     made = []
     for video in read(given):
         found = {}

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from evavos_widget.datasets.compositing import Layer
+from evavos_widget.label_ids import open_mask
 
 __all__ = ["SIDES", "Photograph", "cut_out", "read_photographs"]
 
@@ -66,14 +67,19 @@ class Photograph:
 
     def picture(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB."""
-        return cv2.cvtColor(_read(self.image, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        pixels = cv2.imread(str(self.image), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise OSError(
+                f"{self.image} cannot be read as a picture; put a sound copy in its place."
+            )
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
     def label_map(self) -> np.ndarray:
-        """(H, W) uint8: its objects, whole or not, 0 elsewhere and where nobody knows."""
-        labels = _read(self.labels, cv2.IMREAD_UNCHANGED)
-        if labels.ndim == 3:
+        """(H, W) integers: its objects, whole or not, 0 elsewhere and where nobody knows."""
+        mask = open_mask(self.labels)
+        if mask.kind == "colour":
             raise ValueError(f"{self.labels} is in colour; give masks with a label for each pixel.")
-        labels = np.where(labels == 255, 0, labels).astype(np.uint8)
+        labels = np.where(mask.values == 255, 0, mask.values)
         return (labels > 0).astype(np.uint8) if self.whole else labels
 
     def objects(self) -> list[np.ndarray]:
@@ -108,8 +114,8 @@ def read_photographs(folders: Sequence[str | os.PathLike[str]]) -> list[Photogra
             raise FileNotFoundError(
                 f"{folder} has no images and masks; give a folder of photographs with both."
             )
-        masks = {file.stem: file for file in (folder / "masks").iterdir()}
-        for image in sorted((folder / "images").iterdir()):
+        masks = {file.stem: file for file in _shown(folder / "masks")}
+        for image in _shown(folder / "images"):
             if image.stem not in masks:
                 raise FileNotFoundError(f"{image} has no mask; add one to {folder / 'masks'}.")
             digest = hashlib.blake2b(image.read_bytes(), digest_size=8).hexdigest()
@@ -118,6 +124,11 @@ def read_photographs(folders: Sequence[str | os.PathLike[str]]) -> list[Photogra
     if not found:
         raise ValueError(f"there are no photographs in {', '.join(map(str, folders))}; add some.")
     return found
+
+
+def _shown(folder: Path) -> list[Path]:
+    """What is in a folder, without what file managers hide there."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def cut_out(picture: np.ndarray, mask: np.ndarray, height: int, label: int = 0) -> Layer:
@@ -156,10 +167,3 @@ def _usable(mask: np.ndarray) -> bool:
         return False
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     return stats[1:, cv2.CC_STAT_AREA].max() >= WHOLE * area
-
-
-def _read(path: Path, flags: int) -> np.ndarray:
-    pixels = cv2.imread(str(path), flags)
-    if pixels is None:
-        raise OSError(f"{path} cannot be read as a picture; put a sound copy in its place.")
-    return pixels

@@ -11,6 +11,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence, sequence_folder
+from evavos_widget.files import check_empty, is_plain_name
 from evavos_widget.formats.pointvos import NAMESPACE, STATUSES, PointObject, PointRecord
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.masks import write_label_png
@@ -82,7 +83,12 @@ def simulated_set(
 
 def frame_files(root: Path, video: str) -> dict[str, Path]:
     """The files of a video's frames by their stems, as points name them."""
-    return {path.stem: path for path in list_pictures(sequence_folder(root, "JPEGImages", video))}
+    return {path.stem: path for path in list_pictures(_frames_folder(root, video))}
+
+
+def _frames_folder(root: Path, video: str) -> Path:
+    """Of a video whose name may have its split before it, as in ``train/NAME``."""
+    return sequence_folder(root, "JPEGImages", video.rpartition("/")[2])
 
 
 def write_pseudo_masks(
@@ -99,11 +105,11 @@ def write_pseudo_masks(
     root : Path
         Holds ``JPEGImages``.
     points : iterable of PointObject
-        Their ``video_name`` is the name of a sequence.
+        Their ``video_name`` is the name of a sequence, with or without its split.
     predictor : str or MaskPredictor
         The paper takes DynaMITe.
     folder : Path
-        Gets ``<question hash>/<frame>.png``, 1 being the object.
+        A new one; gets ``<question hash>/<frame>.png``, 1 being the object.
     report : callable
         Told one line per object.
 
@@ -111,11 +117,23 @@ def write_pseudo_masks(
     -------
     int
         How many masks were written.
+
+    Raises
+    ------
+    FileExistsError
+        The folder holds something already.
+    ValueError
+        A question hash would lead out of the folder.
     """
+    check_empty(folder)
     engine: MaskPredictor = engines.create("predictor", predictor)
     written = 0
     for of in points:
-        video = Video.open(sequence_folder(root, "JPEGImages", str(of.video_name)))
+        if not is_plain_name(of.question_hash):
+            raise ValueError(
+                f"{of.question_hash!r} cannot be the name of a folder; mend the record."
+            )
+        video = Video.open(_frames_folder(root, str(of.video_name)))
         frames = {name: i for i, name in enumerate(video.frame_names)}
         clicks: dict[str, list[Click]] = {}
         for p in of.points:

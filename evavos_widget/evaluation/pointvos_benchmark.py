@@ -143,6 +143,7 @@ def evaluate_benchmark(
     seed: int = 0,
     counts: Sequence[int] = POINTS,
     points: Path | None = None,
+    drawn_to: Path | None = None,
     meta: Path | None = None,
     seen: Path | None = None,
     report: Report = print,
@@ -167,6 +168,8 @@ def evaluate_benchmark(
         Points on an object.
     points : Path, optional
         A ``.jsonl`` file of point sets: taken from there if it exists, else written there.
+    drawn_to : Path, optional
+        Where point sets are written that were drawn, if not to `points`; never read.
     meta, seen : Path, optional
         The ``meta.json`` of these sequences, and the one of the training set that names the
         categories that were seen: then the scores of YouTube-VOS are given too.
@@ -185,8 +188,8 @@ def evaluate_benchmark(
     Raises
     ------
     ValueError
-        The point sets are not those of these sequences, there is no such method, or the
-        propagator does not accept points.
+        The point sets are not those of these sequences or of this seed, there is no such method,
+        or the propagator does not accept points.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose from {list(METHODS)}.")
@@ -205,7 +208,7 @@ def evaluate_benchmark(
         truth = all_masks(sequence.ground_truth, name)
         ids, video = ids_of(truth), sequence.video
         drawn = kept.get(name, []) if kept else draw_points(name, video, truth, ids, seed)
-        _check_set(name, drawn, ids, video, points)
+        _check_set(name, drawn, ids, video, points, seed)
         used += drawn
         scores[name] = {}
         engine = engines.create("propagator", propagator)
@@ -228,9 +231,9 @@ def evaluate_benchmark(
         told = "  ".join(f"{n}: {np.mean(jf):.3f}" for n, jf in scores[name].items())
         report(f"{name:24s} J&F at points  {told}")
         video.close()
-    if points is not None and not kept:
-        points.parent.mkdir(parents=True, exist_ok=True)
-        write(used, points)
+    if (file := points or drawn_to) is not None and not kept:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(used, file)
     every = ["mask"] if method == "mask" else [str(n) for n in counts]
     jf = {n: float(np.mean([v for s in scores.values() for v in s[n]])) for n in every}
     per_sequence = {name: {n: float(np.mean(of[n])) for n in every} for name, of in scores.items()}
@@ -297,7 +300,14 @@ def _check_set(
     ids: Sequence[int],
     video: Video,
     path: Path | None,
+    seed: int,
 ) -> None:
+    seeds = {of.extra.get(NAMESPACE, {}).get("seed", seed) for of in drawn}
+    if seeds - {seed}:
+        raise ValueError(
+            f"{path} has points of {name!r} that were drawn with the seed {min(seeds - {seed})}, "
+            f"and the seed is {seed}; give that seed, or another file."
+        )
     listed = sorted(of.extra.get(NAMESPACE, {}).get("object", 0) for of in drawn)
     frames = {p.frame_id for of in drawn for p in of.points}
     if listed != list(ids) or not all(of.points for of in drawn):

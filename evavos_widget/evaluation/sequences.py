@@ -66,10 +66,13 @@ def all_masks(ground_truth: Mapping[int, np.ndarray], name: str) -> dict[int, np
     """Ground truth of a sequence, what is not to be scored as background."""
     if not ground_truth:
         raise ValueError(f"sequence {name!r} has no masks; leave it out or add Annotations.")
-    return {
+    truth = {
         f: np.where(ground_truth[f] == VOID, 0, ground_truth[f]).astype(np.uint8)
         for f in sorted(ground_truth)
     }
+    if not any(labels.any() for labels in truth.values()):
+        raise ValueError(f"the masks of sequence {name!r} show no object; leave it out.")
+    return truth
 
 
 def ids_of(truth: Mapping[int, np.ndarray]) -> list[int]:

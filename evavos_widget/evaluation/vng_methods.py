@@ -102,8 +102,10 @@ def evaluate_grounding(
     return result | {"expressions": expressions, "frames": n_frames}
 
 
-def interval(videos: Sequence[np.ndarray], seed: int = 0) -> tuple[float, float]:
-    """95 % of the mean over expressions in resamples of the videos; NaN of one video.
+def interval(
+    videos: Sequence[np.ndarray], seed: int = 0
+) -> tuple[float, float] | tuple[None, None]:
+    """95 % of the mean over expressions in resamples of the videos; None of one video.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ def interval(videos: Sequence[np.ndarray], seed: int = 0) -> tuple[float, float]
     seed : int
     """
     if len(videos) < 2:
-        return float("nan"), float("nan")
+        return None, None
     sums, counts = np.array([v.sum() for v in videos]), np.array([len(v) for v in videos])
     drawn = np.random.default_rng(seed).integers(len(videos), size=(RESAMPLES, len(videos)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)

@@ -13,9 +13,9 @@ from evavos_widget.experiments.resampling import (
     Loop,
     mean_until,
     read_loops,
+    rising_mean_until,
 )
 from evavos_widget.experiments.table import Row
-from evavos_widget.metrics import area_under_curve
 
 __all__ = ["SIGNIFICANCE", "compare", "finite", "holm", "ratio_of_hours"]
 
@@ -43,12 +43,12 @@ def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict
         ``until``, with ``low`` and ``high``, its 95 % interval over videos (None where there
         is one); ``p``, how often a difference as large comes about where the two methods are
         swapped at random in each video (a permutation test, two-sided); and ``resolved``,
-        whether that is at most `SIGNIFICANCE`. ``until`` is the budget of an object, and the
-        mean is over its seconds from the first annotation of either method on, see
-        `resampling.mean_until`. Where there is no budget, it is what an object has cost, on
-        average, when the cheaper of the two methods has ended, and a loop's J&F rises evenly
-        from round to round. A loop that ended before keeps its last value. Means over seeds
-        come first.
+        whether that is at most `SIGNIFICANCE`. The mean is over the seconds of an object from
+        the first annotation of either method on, see `resampling.mean_until`. ``until`` is the
+        budget of an object. Where there is none, it is what an object has cost, on average,
+        when the cheaper of the two methods has ended, and a loop's J&F rises evenly from round
+        to round, see `resampling.rising_mean_until`. A loop that ended before keeps its last
+        value. Means over seeds come first.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def compare(rows: Iterable[Row], first: str, second: str, seed: int = 0) -> dict
     def mean(loop: Loop) -> float:
         if np.isfinite(budget):
             return mean_until(loop, since, until)
-        return area_under_curve(loop[:, 0], loop[:, 1], max(until, loop[0, 0]))
+        return rising_mean_until(loop[:, 0], loop[:, 1], since, until)
 
     apart_by_video: dict[str, list[float]] = {}
     for (video, _), *pair in zip(common, *every, strict=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evavos_widget.experiments.summary import SCHEDULES, TARGETS
+from evavos_widget.experiments.resampling import EQUAL_SECONDS, SCHEDULES
+from evavos_widget.experiments.summary import TARGETS
 
 __all__ = ["insert", "report"]
 
@@ -104,8 +105,8 @@ def insert(text: str, name: str, told: str) -> str:
     """
     begin, end = f"<!-- report {name} -->\n", "<!-- end -->\n"
     before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
+    replaced, closed, after = rest.partition(end)
+    if not (found and closed) or "<!-- report " in replaced:  # the end is that of another
         raise ValueError(
             f"the text has no place for the report of {name!r}; add the lines {begin.strip()!r} "
             f"and {end.strip()!r}."
@@ -114,17 +115,14 @@ def insert(text: str, name: str, told: str) -> str:
 
 
 def _how_to_read(summary: Mapping[str, Any]) -> str:
-    limit = summary["budget"]
     until = f"{summary['until']:.2f} hours, where the cheapest method ends"
-    if limit is not None:
-        until = (
-            f"the budget of {limit:g} s for each object, from the first annotation of any method "
-            "on (a method without one has 0)"
-        )
+    if summary["schedule"] == EQUAL_SECONDS:
+        until = f"the budget of {summary['budget']:g} s for each object"
     return (
         f"J&F over `{summary['frames']}` frames, mean over {summary['objects']} objects of "
         f"{summary['videos']} videos, with 95 % intervals (bootstrap over videos). Order: "
-        f"{summary['schedule']}, {SCHEDULES[summary['schedule']]}. AUC: mean J&F until {until}."
+        f"{summary['schedule']}, {SCHEDULES[summary['schedule']]}. AUC: mean J&F until {until}, "
+        "from the first annotation of any method on (a method without one has 0)."
     )
 
 

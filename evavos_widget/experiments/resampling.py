@@ -8,9 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from evavos_widget.experiments.table import Row
+from evavos_widget.metrics import area_under_curve
 from evavos_widget.robot.costs import per_second
 
-__all__ = ["EQUAL_SECONDS", "SCHEDULES", "Curves", "mean_until", "read_loops", "resampled_curves"]
+__all__ = [
+    "EQUAL_SECONDS",
+    "SCHEDULES",
+    "Curves",
+    "mean_until",
+    "read_loops",
+    "resampled_curves",
+    "rising_mean_until",
+]
 
 EQUAL_SECONDS = "equal-seconds"
 """The schedule of an experiment with a budget; it cannot be had without one."""
@@ -106,6 +115,24 @@ def mean_until(loop: Loop, since: float, until: float) -> float:
         return float(loop[max(0, np.searchsorted(loop[:, 0], until, side="right") - 1), 1])
     bounds = np.clip(np.append(loop[:, 0], np.inf), since, until)
     return float(np.diff(bounds) @ loop[:, 1] / (until - since))
+
+
+def rising_mean_until(hours: np.ndarray, jf: np.ndarray, since: float, until: float) -> float:
+    """Mean J&F between two hours, where it rises evenly from round to round.
+
+    Before the first hour of the curve there is no mask, and so no J&F.
+
+    Parameters
+    ----------
+    hours, jf : (R,) float arrays
+    since : float
+        Not after ``hours[0]``: the first annotation of any of what is compared.
+    until : float
+    """
+    begins = float(hours[0])
+    if until <= begins:
+        return float(jf[0]) if begins <= since else 0.0
+    return area_under_curve(hours, jf, until) * (until - begins) / (until - since)
 
 
 def resampled_curves(

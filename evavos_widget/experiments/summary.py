@@ -26,9 +26,9 @@ from evavos_widget.experiments.resampling import (
     mean_until,
     read_loops,
     resampled_curves,
+    rising_mean_until,
 )
 from evavos_widget.experiments.table import Row, read_manifest, read_rows
-from evavos_widget.metrics import area_under_curve
 
 __all__ = ["SCHEDULES", "TARGETS", "comparable", "compare", "summarise", "summarise_folder"]
 
@@ -64,13 +64,14 @@ def summarise(
     dict
         ``methods -> NAME -> {hours_to: {target: hours or None}, auc, curve}``, where ``curve``
         has rows of hours, mean J&F over objects, and the bounds of its 95 % interval (bootstrap
-        over videos; None where there is one video), and ``auc`` is the mean J&F until the
-        budget, from the first annotation of any method on, or until the hour at which the
-        shortest curve ends; ``hours_intervals -> NAME -> {target: [low, high]}``, None where
-        the target is not reached; ``ratios -> NAME -> {target: what ratio_of_hours says}``
-        against ``baseline``; ``differences``, a list of
-        what `compare` says of each two methods, the ``first`` and the ``second``, where
-        ``p_holm`` is corrected for their number and decides what is ``resolved``;
+        over videos; None where there is one video), and ``auc`` is the mean J&F from the first
+        annotation of any method on, until the budget where the schedule is equal seconds, else
+        until the hour at which the shortest curve ends;
+        ``hours_intervals -> NAME -> {target: [low, high]}``, None where the target is not
+        reached; ``ratios -> NAME -> {target: what ratio_of_hours says}`` against ``baseline``;
+        ``differences``, a list of what `compare` says of each two methods, the ``first`` and the
+        ``second``, where ``p_holm`` is corrected for their number and decides what is
+        ``resolved``;
         ``objects`` and ``videos``, how many there are; ``schedule``, ``frames``, ``budget``
         (seconds or None) and ``until``.
 
@@ -121,9 +122,8 @@ def summarise(
             for name, every in loops.items()
         }
     else:
-        areas = {
-            n: area_under_curve(c.hours, c.jf[0], max(until, c.hours[0])) for n, c in curves.items()
-        }
+        since = min(curve.hours[0] for curve in curves.values())
+        areas = {n: rising_mean_until(c.hours, c.jf[0], since, until) for n, c in curves.items()}
     differences = [
         {"first": first, "second": second, **compare(rows, first, second, seed)}
         for first, second in combinations(curves, 2)
@@ -171,16 +171,23 @@ def summarise_folder(
     Raises
     ------
     ValueError
-        There is no such method.
+        There is no such method, or the manifest is that of something else.
     """
     manifest = read_manifest(folder)
-    known = [Method(**method) for method in manifest["methods"]]
+    try:
+        known = [Method(**method) for method in manifest["methods"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder / 'manifest.json'} tells of no methods ({type(error).__name__}: {error}); "
+            "give the folder of an experiment."
+        ) from error
     names = [method.name for method in known]
     wanted = names if methods is None else methods
     if unknown := sorted(set(wanted) - set(names)):
         raise ValueError(f"{folder} has no method {unknown[0]!r}; choose from {names}.")
-    chosen = baseline(method for method in known if method.name in wanted)
     rows = [row for row in read_rows(folder) if row.method in wanted]
+    begun = {row.method for row in rows}
+    chosen = baseline(method for method in known if method.name in begun)
     told = summarise(rows, schedule, against=chosen)
     return told | {"synthetic": manifest.get("synthetic")}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -94,15 +95,20 @@ def read(file: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
         content = json.loads(file.read_bytes())
         if not isinstance(content, dict):
             raise ValueError("it is a list")
-        listed = _listed if "images" in content else youtube_vis.listed
-        names, segments = listed(content, video.name)
-        frames = _frames(names, video)
+        if "images" in content:
+            images = {image["id"]: str(image["file_name"]) for image in content["images"]}
+            frames = _frames([*images.values()], video)
+            segments = _segments(content["annotations"], images, frames)
+        else:
+            names, segments = youtube_vis.listed(content, video.name)
+            frames = _frames(names, video)
         by_frame: dict[int, list[tuple[int, Any]]] = {frame: [] for frame in frames.values()}
         for name, obj, segment in segments:
+            if name not in frames:
+                continue
             if not 1 <= obj <= 255:
                 raise ValueError(f"object {obj} is none of 1 to 255")
-            if name in frames:
-                by_frame[frames[name]].append((obj, _checked(segment, video)))
+            by_frame[frames[name]].append((obj, _checked(segment, video)))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"[:300].replace("\n", " ")
         raise ValueError(
@@ -112,21 +118,17 @@ def read(file: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
     return _SegmentMaps(by_frame, video.height, video.width)
 
 
-def _listed(
-    content: dict[str, Any], video_name: str
-) -> tuple[list[str], Iterable[tuple[str, int, Any]]]:
-    """File names of images; file name, object and segment of every annotation."""
-    names = {image["id"]: str(image["file_name"]) for image in content["images"]}
-    return list(names.values()), _segments(content["annotations"], names)
-
-
 def _segments(
-    annotations: list[dict[str, Any]], names: Mapping[Any, str]
+    annotations: list[dict[str, Any]], names: Mapping[Any, str], wanted: Container[str]
 ) -> Iterator[tuple[str, int, Any]]:
+    """File name, object and segment of every annotation of the images that are wanted."""
     seen: set[tuple[str, int]] = set()
     for annotation in annotations:
+        name = names[annotation["image_id"]]
+        if name not in wanted:
+            continue
         keys = [k for k in ("object_id", "track_id", "instance_id") if k in annotation]
-        name, obj = names[annotation["image_id"]], int(annotation[(*keys, "category_id")[0]])
+        obj = int(annotation[(*keys, "category_id")[0]])
         if not keys and (name, obj) in seen:
             raise ValueError(
                 f"{name} has several objects of category {obj} and nothing that tells them "
@@ -137,17 +139,23 @@ def _segments(
             yield name, obj, annotation["segmentation"]
 
 
-def _frames(names: Iterable[str], video: Video) -> dict[str, int]:
+def _frames(names: Sequence[str], video: Video) -> dict[str, int]:
     """Frames by file name: with the folder where that fits, or else all of them without."""
     files = {file: i for i, file in enumerate(video.frame_files)}
-    whole = {name: i for name in names if (i := files.get(_tail(name))) is not None}
-    if whole:
-        return whole
-    stems = {name: PurePosixPath(_tail(name)).stem for name in names}
-    frames = frames_of(list(stems.values()), video.frame_names)
-    if not stems or frames is None or len(set(frames)) < len(frames):
-        raise ValueError(f"its file names, such as {next(iter(stems), '')!r}, are no frames")
-    return dict(zip(stems, frames, strict=True))
+    found = {name: i for name in names if (i := files.get(_tail(name))) is not None}
+    if not found:
+        stems = [PurePosixPath(_tail(name)).stem for name in names]
+        frames = frames_of(stems, video.frame_names)
+        if not stems or frames is None:
+            raise ValueError(f"its file names, such as {next(iter(names), '')!r}, are no frames")
+        found = dict(zip(names, frames, strict=True))
+    images = Counter(found[name] for name in names if name in found)
+    if twice := [frame for frame, n in images.items() if n > 1]:
+        raise ValueError(
+            f"two of its images are called {video.frame_files[twice[0]]!r}, as of two videos; put "
+            "the folder of its video before each name, or leave the other videos out"
+        )
+    return found
 
 
 def _tail(name: str) -> str:

@@ -131,7 +131,7 @@ def read(path: str | Path, report: Report | None = None) -> Iterator[PointObject
     tell = report or (lambda sentence: warnings.warn(sentence, stacklevel=2))
     entries = _lines if path.suffix.lower() == ".jsonl" else _entries
     seen: set[str] = set()
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         for line, key, value in entries(file, path, tell):
             where = f"{path}, line {line}, {key!r}"
             if key in seen:
@@ -212,7 +212,7 @@ def _lines(file: IO[str], path: Path, tell: Report) -> Iterator[tuple[int, str, 
 def _entries(file: IO[str], path: Path, tell: Report) -> Iterator[tuple[int, str, Any]]:
     """Line, key and value of every entry of one JSON object."""
     text = file.read(_CHUNK)
-    opening = re.match(r"[\s\ufeff]*\{", text)
+    opening = re.match(r"\s*\{", text)
     if opening is None:
         tell(f"{path}, line 1: the file is no JSON object.")
         return

@@ -40,7 +40,7 @@ def check_target(path: Path, video: Video, *, is_folder: bool, overwrite: bool) 
     FileExistsError
         Saying what is in the way.
     """
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return
     if not overwrite:
         raise FileExistsError(f"{path} exists; pass overwrite=True or choose another path.")
@@ -62,6 +62,11 @@ def check_target(path: Path, video: Video, *, is_folder: bool, overwrite: bool) 
             raise FileExistsError(
                 f"masks were imported from {given}, so {path} is not replaced; choose another path."
             )
+    if is_folder and path.is_symlink():
+        raise FileExistsError(
+            f"{path} is a link, and no folder can take its place; give {target}, or choose "
+            "another path."
+        )
     if is_folder:
         _check_folder(path)
 

@@ -152,7 +152,7 @@ def read(path: str | Path, report: Callable[[str], None] | None = None) -> Itera
         There is no such file.
     """
     tell = report or (lambda sentence: warnings.warn(sentence, stacklevel=2))
-    with Path(path).open(encoding="utf-8", errors="replace") as file:
+    with Path(path).open(encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

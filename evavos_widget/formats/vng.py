@@ -161,7 +161,8 @@ def read(folder: str | Path) -> list[VngVideo]:
     FileNotFoundError
         One of the two files is not there.
     ValueError
-        They are damaged, or an expression means an object without masks.
+        They are damaged, a name cannot be that of a folder, or an expression means an object
+        without masks.
     """
     folder = Path(folder)
     try:
@@ -188,6 +189,9 @@ def _video(name: str, told: Any, masks: Mapping[str, Mapping[int, Any]]) -> VngV
     if [int(a["actor_idx"]) for a in said] != list(range(len(said))):
         raise ValueError(f"the narratives of {name!r} are not numbered from 0")
     frames = tuple(map(str, told["frames"]))
+    for each in (name, *frames, *told["expressions"]):
+        if not is_plain_name(each):
+            raise ValueError(f"{each!r} cannot be the name of a file")
     expressions = []
     for key, e in told["expressions"].items():
         span = int(e["noun_phrase_start_idx"]), int(e["noun_phrase_end_idx"])

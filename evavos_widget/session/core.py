@@ -51,6 +51,7 @@ class SessionCore:
         self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
         self._probabilities = ProbabilityCache(PROBABILITY_BYTES)
         self._closed = False
+        self._exported: set[Path] = set()
         empty = State.empty(video.n_frames, video.height, video.width)
         self._timeline = Timeline(empty, affected)
         self._storage = self._opened(path, read_only)

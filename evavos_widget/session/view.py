@@ -159,7 +159,11 @@ class SessionView(SessionCore):
         format : str
             A key of `evavos_widget.formats.FORMATS`.
         path : path, optional
-            Default: ``<video name>-<format>`` in the session's folder.
+            Default: ``<video name>-<format>`` in the session's folder, where it replaces the
+            export before; in the working folder where nothing is kept, and what others have
+            put there is not replaced.
+        **options
+            ``overwrite`` and ``progress`` of `evavos_widget.formats.export`.
 
         Returns
         -------
@@ -169,8 +173,10 @@ class SessionView(SessionCore):
         state = self._state
         if path is None:
             path = (self.path or Path()) / formats.export_name(self.video, format)
-            options.setdefault("overwrite", True)
-        return formats.export(
+            options.setdefault(
+                "overwrite", self.path is not None or path.absolute() in self._exported
+            )
+        written = formats.export(
             self.video,
             state.masks,
             [asdict(o) for o in state.objects],
@@ -180,6 +186,8 @@ class SessionView(SessionCore):
             points=state.points,
             **options,
         )
+        self._exported.add(Path(path).absolute())
+        return written
 
 
 def _counted(number: int, what: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from evavos_widget.cli import main
 from evavos_widget.datasets.crowd import LEVELS, render_crowd
@@ -15,6 +16,7 @@ from evavos_widget.datasets.crowd_set import synthetic_videos, write_crowd
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.datasets.photographs import Photograph, read_photographs
 from evavos_widget.datasets.synthetic import Clip
+from evavos_widget.masks import davis_palette
 
 SIZE = {"height": 96, "width": 170}
 SEEDS = range(3)
@@ -174,6 +176,29 @@ def test_a_set_is_written_where_experiments_find_it(
         write_crowd(root, read_photographs([folder]), [3], side="train", level="easy", height=100)
     with pytest.raises(ValueError, match="of other photographs"):
         write_crowd(root, train, [3], side="train", level="easy")
+
+
+def test_a_label_is_the_same_object_however_it_is_saved(tmp_path: Path) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / ".DS_Store").write_bytes(b"of a file manager")
+    cv2.imwrite(str(tmp_path / "images/1.jpg"), np.full((300, 400, 3), 90, np.uint8))
+    labels = np.zeros((300, 400), np.uint16)
+    labels[50:150, 50:150], labels[160:270, 200:330], labels[:9, :] = 1, 2, 255
+    grey = labels.astype(np.uint8)
+    deep = np.where(labels == 2, 256 + 1, labels)  # which is 1 in 8 bits
+    palette = Image.fromarray(grey)
+    palette.putpalette(davis_palette().tobytes())
+    found = []
+    for mask in (Image.fromarray(grey), Image.fromarray(deep), palette):
+        mask.save(tmp_path / "masks/1.png")
+        (photograph,) = read_photographs([tmp_path])
+        found.append(np.array(photograph.objects()))
+    assert [len(objects) for objects in found] == [2] * 3
+    assert all(np.array_equal(objects, found[0]) for objects in found)
+    Image.fromarray(davis_palette()[grey]).save(tmp_path / "masks/1.png")
+    with pytest.raises(ValueError, match=r"1\.png is in colour"):
+        photograph.label_map()
 
 
 def test_what_cannot_be_is_named(folder: Path, photographs: list[Photograph]) -> None:

@@ -113,20 +113,24 @@ def test_a_folder_without_the_layout_is_named(tmp_path: Path) -> None:
 def test_names_keep_their_order_and_come_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for known in ("bear", "boat", "cows"):
+    for known in ("bear", "boat", "cows", "my clip"):
         write_sequence(tmp_path, known)
     assert read_sequence_names("cows, bear,cows,", tmp_path) == ["cows", "bear"]
     (tmp_path / "val.txt").write_text("boat\n\n  bear \nboat\n")
     assert read_sequence_names("@val.txt", tmp_path) == ["boat", "bear"]
+    assert read_sequence_names("my clip,bear", tmp_path) == ["my clip", "bear"]
+    (tmp_path / "val.txt").write_text("bear\nmy clip\n", encoding="utf-8-sig")
+    assert read_sequence_names("@val.txt", tmp_path) == ["bear", "my clip"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "val.txt").write_text(
         "/JPEGImages/480p/cows/00000.jpg /Annotations/480p/cows/00000.png\n"
         "/JPEGImages/480p/cows/00001.jpg /Annotations/480p/cows/00001.png\n"
         "/JPEGImages/480p/bear/00000.jpg /Annotations/480p/bear/00000.png\n"
+        "/JPEGImages/480p/my clip/00000.jpg /Annotations/480p/my clip/00000.png\n"
     )
     monkeypatch.chdir(elsewhere)
-    assert read_sequence_names("@val.txt", tmp_path) == ["cows", "bear"]
+    assert read_sequence_names("@val.txt", tmp_path) == ["cows", "bear", "my clip"]
 
 
 def test_lists_that_name_nothing_are_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evavos_widget import cli
 from evavos_widget.datasets.captions import PHRASES, Subject, narrate
 from evavos_widget.datasets.narrated import (
     SHARES,
@@ -121,6 +122,18 @@ def test_masks_of_points_take_the_place_of_the_true_ones(tmp_path: Path):
     found = made.mask(made.expressions[0], 1)
     assert found is not None
     assert np.array_equal(found, guess > 0)
+    before = {file: file.read_bytes() for file in (tmp_path / "set").glob("*.json")}
+    for taken in ("set", "new"):
+        with pytest.raises(FileExistsError, match="not empty"):
+            with_pseudo_masks(tmp_path / "set", tmp_path / "masks", tmp_path / taken)
+    assert before == {file: file.read_bytes() for file in (tmp_path / "set").glob("*.json")}
+
+
+def test_seeds_that_are_none_make_no_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for seeds in ("9-0", "a-b", "3-"):
+        assert cli.main(["vng", "make", "--seeds", seeds, "--out", str(tmp_path / "set")]) == 1
+        assert f"{seeds!r} is no list of numbers" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
 
 
 def test_things_are_named_by_a_noun_and_a_folder(tmp_path: Path):

@@ -52,3 +52,11 @@ def test_an_error_rate_shows_and_the_seed_settles_the_rest(root):
     assert list(ordered["found"].values()) == sorted(ordered["found"].values())
     with pytest.raises(ValueError, match="choose from"):
         evaluate_points(root, ["two"], localisation="shout", report=lambda line: None)
+
+
+def test_a_sequence_without_objects_is_named(tmp_path):
+    scene = Scene(3, 120, 200, (1, 2))
+    nothing = dict(enumerate(np.zeros_like(scene.labels)))
+    write_sequence(tmp_path, AnnotatedVideo("empty", scene.video, nothing))
+    with pytest.raises(ValueError, match="'empty' show no object; leave it out"):
+        evaluate_points(tmp_path, ["empty"], report=lambda line: None)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from evavos_widget.experiments.methods import PRESETS, Method, baseline
 from evavos_widget.experiments.report import report
 from evavos_widget.experiments.resampling import RESAMPLES
 from evavos_widget.experiments.summary import compare, summarise
-from evavos_widget.experiments.table import Row, read_rows
+from evavos_widget.experiments.table import Row, Table, read_rows
 from evavos_widget.loop import AnnotationChoice, AnnotationSelector, LoopState
 from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.testing.scenes import Scene
@@ -296,9 +296,24 @@ def test_a_method_may_end_before_another_has_its_first_mask(schedule: str) -> No
         rows += loop("drawn", video, (80, 0.7), (160, 0.9))
     rows = [replace(row, budget=math.inf) for row in rows]
     summary = summarise(rows, schedule)
-    assert summary["methods"]["drawn"]["auc"] == pytest.approx(0.7)
+    assert summary["methods"]["drawn"]["auc"] == 0
     assert 0.4 < summary["methods"]["clicked"]["auc"] < 0.5
     assert "drawn" in report(summary)
+
+
+@pytest.mark.parametrize("budget", [math.inf, 400.0])
+def test_an_earlier_mask_puts_no_method_behind(budget: float) -> None:
+    later = [(80, 0.8), (160, 0.9)]
+    rows = []
+    for video in "abcdef":
+        rows += loop("later", video, *later) + loop("sooner", video, (10, 0.5), *later)
+    rows = [replace(row, budget=budget) for row in rows]
+    assert compare(rows, "sooner", "later")["low"] > 0
+    for schedule in ("round-robin", "value", "oracle"):
+        summary = summarise(rows, schedule)
+        assert summary["methods"]["sooner"]["auc"] > summary["methods"]["later"]["auc"]
+        # The area is until the curves end, whatever budget there was.
+        assert "AUC: mean J&F until 0.27 hours" in report(summary)
 
 
 def test_holm_corrects_as_holm_did() -> None:
@@ -327,6 +342,24 @@ def test_the_baseline_draws_masks_on_random_frames() -> None:
     assert baseline(PRESETS["fig3a"]) == "random"
     assert baseline(PRESETS["types"]) is None
     assert baseline([replace(MASKS, first="clicks")]) is None
+
+
+def test_a_baseline_that_has_not_begun_keeps_no_report_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    table = Table(tmp_path, {"methods": [asdict(MASKS), asdict(CLICKS)]})
+    for video in "ab":
+        table.append(loop(CLICKS.name, video, (10, 0.5), (40, 0.9)))
+    assert main(["report", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["baseline"] is None
+    for video in "ab":
+        table.append(loop(MASKS.name, video, (80, 0.9)))
+    assert main(["report", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["baseline"] == MASKS.name
+    (tmp_path / "manifest.json").write_text('{"name": "an app"}')
+    capsys.readouterr()
+    assert main(["report", str(tmp_path)]) == 1
+    assert "tells of no methods" in capsys.readouterr().err
 
 
 def test_the_command_takes_a_budget_and_prints_the_tables_again(
@@ -370,6 +403,11 @@ def test_the_command_takes_a_budget_and_prints_the_tables_again(
     )
     assert main(["report", str(out), "--into", str(config)]) == 1
     assert "no place for the report of 'out'" in capsys.readouterr().err
+    open_ended = page.read_text().replace("<!-- end -->\nthe end\n", "prose\n<!-- report b -->\n")
+    page.write_text(f"{open_ended}old\n<!-- end -->\n")
+    assert main(["report", str(out), "--into", str(page)]) == 1
+    assert "no place for the report of 'out'" in capsys.readouterr().err
+    assert page.read_text() == f"{open_ended}old\n<!-- end -->\n"
     some, alone = tmp_path / "some", ["report", str(out), "--methods", "clicked"]
     assert main(alone) == 1
     assert "needs --out" in capsys.readouterr().err

@@ -101,6 +101,9 @@ def test_other_tools_coco(video, tmp_path):
             {"image_id": 5, "category_id": 4, "segmentation": runs},
             {"image_id": 9, "category_id": 4, "segmentation": runs},
             {"image_id": 8, "category_id": 4, "segmentation": []},
+            # Of the other video, whatever is wrong with it here.
+            {"image_id": 9, "category_id": 4, "segmentation": runs},
+            {"image_id": 9, "category_id": 300, "segmentation": {"size": [9, 9], "counts": [81]}},
         ],
     }
     path = tmp_path / "a.json"
@@ -118,7 +121,18 @@ def test_other_tools_coco(video, tmp_path):
     for i, annotation in enumerate(content["annotations"]):
         annotation["track_id"] = i + 1
     path.write_text(json.dumps(content))
-    assert set(np.unique(import_masks(path, video)[1])) == {0, 1, 2, 5} - {2}
+    assert set(np.unique(import_masks(path, video)[1])) == {0, 1, 7}
+
+
+@pytest.mark.parametrize("names", [["f001.png"] * 2, ["a/clip/f001.png", "b/clip/f001.png"]])
+def test_images_that_are_called_alike_are_not_laid_over_each_other(video, tmp_path, names):
+    images = [{"id": i, "file_name": name, "video_id": i} for i, name in enumerate(names)]
+    square = [[10, 5, 20, 5, 20, 15, 10, 15]]
+    annotations = [{"image_id": i, "category_id": i + 1, "segmentation": square} for i in (0, 1)]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    with pytest.raises(ValueError, match=r"two of its images are called 'clip/f001\.png'.*folder"):
+        import_masks(path, video)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,10 @@ def test_other_peoples_layout_is_read(tmp_path):
     for indent, separators in ((4, None), (None, (",", ":"))):
         (tmp_path / "a.json").write_text(json.dumps(content, indent=indent, separators=separators))
         assert list(read(tmp_path / "a.json", pytest.fail)) == [first, second]
+    for name in ("a.json", "a.jsonl"):  # as editors of Windows save it
+        write([first, second], tmp_path / name)
+        (tmp_path / name).write_text((tmp_path / name).read_text(), encoding="utf-8-sig")
+        assert list(read(tmp_path / name, pytest.fail)) == [first, second]
 
 
 def broken_entries():

@@ -84,6 +84,19 @@ def test_masks_that_were_imported_are_never_replaced(tmp_path, format):
     assert export(again, MASKS, OBJECTS, [], format, path, overwrite=True) == path
 
 
+def test_a_folder_does_not_take_the_place_of_a_link(tmp_path):
+    video = Video.open(np.zeros((3, 8, 10, 3), np.uint8))
+    real = export(video, MASKS, OBJECTS, [], "davis", tmp_path / "real")
+    for name, target in (("link", real), ("nowhere", tmp_path / "gone")):
+        (tmp_path / name).symlink_to(target)
+        match = "is a link, and no folder" if target.exists() else "choose another path"
+        with pytest.raises(FileExistsError, match=match):
+            export(video, MASKS, OBJECTS, [], "davis", tmp_path / name, overwrite=True)
+        assert (tmp_path / name).is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "nowhere", "real"]
+    assert len(contents(real)) == 3
+
+
 @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "._00000.png"])
 @pytest.mark.parametrize("format", ["davis", "youtube-vos"])
 def test_what_file_managers_leave_is_not_in_the_way(tmp_path, format, name):

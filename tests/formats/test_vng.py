@@ -124,6 +124,9 @@ def test_what_is_missing_or_of_another_size_is_named(predicted: Path) -> None:
         (EXPRESSIONS, '"obj_id": "1"', '"obj_id": "5"', "has no masks"),
         (EXPRESSIONS, '"frames"', '"pictures"', "KeyError"),
         (MASKS, '"annotations"', '"other"', "KeyError"),
+        (EXPRESSIONS, '"one"', '"../one"', "cannot be the name"),
+        (EXPRESSIONS, '"00001"', '"/tmp/00001"', "cannot be the name"),
+        (EXPRESSIONS, '"1": {', '"../1": {', "cannot be the name"),
     ],
 )
 def test_damaged_sets_are_named(tmp_path: Path, file: str, old: str, new: str, told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_intervals_are_over_videos():
     assert interval(alike) == (0.5, 0.5)
     low, high = interval([np.full(2, x) for x in np.linspace(0, 1, 40)])
     assert 0.3 < low < 0.5 < high < 0.7
-    assert np.isnan(interval([np.ones(3)])).all()
+    assert interval([np.ones(3)]) == (None, None)
 
 
 class _Known:
@@ -160,6 +161,18 @@ def test_the_command_writes_masks_and_scores_are_those_of_the_benchmark(
     for method in ("rf-vng", "name-only", "salient"):
         again = evaluate_vng(tmp_path / "set", tmp_path / "found" / method, lambda _: None)
         assert result[method]["jf"] == pytest.approx(again["jf"])
+    write_narrated(
+        tmp_path / "one", embedded_cast(), [0], n_frames=2, height=80, width=144,
+        report=lambda _: None,
+    )  # fmt: skip
+    scores = tmp_path / "scores.json"
+    command = ["vng", "evaluate", "--data", str(tmp_path / "one"), "--weights", str(untrained)]
+    capsys.readouterr()
+    assert cli.main([*command, "--methods", "salient", "--json", str(scores)]) == 0
+    assert "nan" not in capsys.readouterr().out
+    assert json.loads(scores.read_text(), parse_constant=pytest.fail)["salient"]["interval"] == [
+        None, None
+    ]  # fmt: skip
     frames = tmp_path / "set" / "JPEGImages" / "narrated-00000"
     given = ["vng", "ground", "--video", str(frames), "--weights", str(untrained)]
     out = tmp_path / "out"

@@ -84,6 +84,24 @@ class TestPlace:
         assert relative.path == tmp_path / "here/mine"
         again(tmp_path / "here/mine", frames).close()
 
+    @pytest.mark.parametrize("format", ["coco", "davis"])
+    def test_what_is_not_kept_replaces_its_own_exports_only(
+        self, frames, tmp_path, monkeypatch, format
+    ):
+        monkeypatch.chdir(tmp_path)
+        with make(frames, None) as session:
+            written = session.export(format)
+            assert written.absolute().parent == tmp_path
+            assert session.export(format) == written
+        before = written.stat().st_mtime_ns
+        with make(frames, None) as another:
+            for _ in range(2):
+                with pytest.raises(FileExistsError, match="choose another path"):
+                    another.export(format)
+            assert written.stat().st_mtime_ns == before
+            assert another.export(format, overwrite=True) == written
+            assert another.export(format) == written
+
     def test_arrays_do_not_meet(self, frames, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         paths = []

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from evavos_widget import cli
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import write_sequence
-from evavos_widget.datasets.point_sets import simulated_set, write_pseudo_masks
+from evavos_widget.datasets.point_sets import frame_files, simulated_set, write_pseudo_masks
 from evavos_widget.formats import pointvos
 from evavos_widget.networks.discs import point_discs
 from evavos_widget.networks.stcn import STCN
@@ -213,6 +214,21 @@ def test_the_command_line_makes_points_and_pseudo_masks(data: Path, tmp_path: Pa
     predictor = ["--predictor", "evavos_widget.testing:Disks"]
     assert cli.main([*command, *predictor, "--out", str(tmp_path / "masks")]) == 0
     assert len(list((tmp_path / "masks").glob("*/*.png"))) == 16
+    assert cli.main([*command, *predictor, "--out", str(tmp_path / "masks")]) == 1
+
+
+def test_a_video_may_be_called_with_its_split_and_no_key_leads_elsewhere(
+    data: Path, tmp_path: Path
+) -> None:
+    root = data / "davis16"
+    first, second = pointvos.read(data / "points.jsonl")
+    named = replace(first, video_name="train/two")
+    assert write_pseudo_masks(root, [named], Disks(), tmp_path / "a", lambda line: None) == 4
+    assert frame_files(root, "train/two") == frame_files(root, "two")
+    strange = replace(second, question_hash="../outside")
+    with pytest.raises(ValueError, match=r"'\.\./outside' cannot be the name"):
+        write_pseudo_masks(root, [strange], Disks(), tmp_path / "b" / "c", lambda line: None)
+    assert not (tmp_path / "b").exists()
 
 
 OPTIONS = ["--side", "64", "--batch", "2", "--frames", "3", "--precision", "32-true"]
