@@ -144,31 +144,36 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
 }
 """With the package, by name."""
 
-_AGENT_TERMS = (
-    "MIT; trained on synthetic videos made of Clothing Co-Parsing (Apache-2.0), COCO photographs "
-    "and Oxford-IIIT Pet (CC BY-SA 4.0)"
+_AGENT_TERMS = "MIT; trained on DAVIS-2016 train, whose videos are for non-commercial use"
+_AGENT_NOTICE = (
+    "the agents were trained on DAVIS videos, whose terms are non-commercial; the selectors "
+    "'farthest-in-time' and 'rule' were not trained (docs/agent.md)."
 )
 
 AGENTS: Mapping[str, Checkpoint] = {
     "agent:ivosw": Checkpoint(
         "agent-ivosw.safetensors",
-        "31dce593b3524e3d947a11ddaf67a26c977c2d84e3d84548885aa1deb3dc8c39",
+        "74b2e5dd7e14c7ebab286ca135e61e4a7563cf5555dfe6e34a23c04c28535e34",
         _AGENT_TERMS,
+        _AGENT_NOTICE,
     ),
     "agent:joint": Checkpoint(
         "agent-joint.safetensors",
-        "184506ead969c4bb668bcefba3e571b99b193d0e46b42104558f13dfd08c6ac3",
+        "d2ff5dce803fbe0f00a4ba14c986c236b63a846361648b06a844d7490da91e66",
         _AGENT_TERMS,
+        _AGENT_NOTICE,
     ),
     "agent:policy": Checkpoint(
         "agent-policy.safetensors",
-        "01c0227bab84340c727af906c4980caee7fec27d2bc79b5549c85678d23f3722",
+        "18d8c470a24f0059578a5bc59e50dc83abf6795f0ecc3c00803df02ffb77055d",
         _AGENT_TERMS,
+        _AGENT_NOTICE,
     ),
     "agent:qnet": Checkpoint(
         "agent-qnet.safetensors",
-        "f0365da64b0062cb64518e50f1503455eec435a96b018f4189e0e212f38a0264",
+        "f9bfd645d17f1a35bdedeb40bdf363ad7f0f040a66cf7694a5e25e764c53a81e",
         _AGENT_TERMS,
+        _AGENT_NOTICE,
     ),
 }
 """Agents with the package, by name: ``agent:`` and what they are."""
@@ -178,6 +183,7 @@ GROUNDERS: Mapping[str, Checkpoint] = {
         "rf-vng.safetensors",
         "af66592936c6bcbf89f0a2a901051e5a38c0fee7010d1e77a8fc7c254f17a29f",
         _AGENT_TERMS,
+        _AGENT_NOTICE,
     ),
 }
 """With the package: what finds the nouns of a caption, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evavos_widget.explanation import TypeExplanation
 from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
+from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.joint import JointModel
 from evavos_widget.suggestion import first_seconds
 
@@ -27,6 +28,7 @@ class JointType(AnnotationSelector):
 
     def __init__(self, weights: str = "") -> None:
         self._model = JointModel(weights)
+        self.notice = agent_notice("joint", weights)
 
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """The best type; the first of equals."""

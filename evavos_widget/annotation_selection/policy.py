@@ -7,6 +7,7 @@ import torch
 
 from evavos_widget.explanation import TypeExplanation
 from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
+from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.observation import observation
 from evavos_widget.networks.policy import load_policy
 
@@ -32,6 +33,7 @@ class PolicySelector(AnnotationSelector):
 
     def __init__(self, weights: str = "", types: tuple[str, ...] | None = None) -> None:
         self._policy = load_policy(weights, types)
+        self.notice = agent_notice("policy", weights)
 
     def probabilities(
         self, state: LoopState, choice: FrameChoice

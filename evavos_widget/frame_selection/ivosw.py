@@ -14,6 +14,7 @@ from evavos_widget.loop import (
     in_doubt,
     objects_annotated,
 )
+from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.ivosw import load_ivosw, seen_by
 
 __all__ = ["IVOSWSelector"]
@@ -36,6 +37,7 @@ class IVOSWSelector(FrameSelector):
 
     def __init__(self, weights: str = "") -> None:
         self._network = load_ivosw(weights)
+        self.notice = agent_notice("ivosw", weights)
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The frame of the largest value, of those to be asked for and not put off."""

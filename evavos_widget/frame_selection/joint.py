@@ -13,6 +13,7 @@ from evavos_widget.loop import (
     in_doubt,
     objects_annotated,
 )
+from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.joint import JointModel
 
 __all__ = ["JointFrame"]
@@ -32,6 +33,7 @@ class JointFrame(FrameSelector):
 
     def __init__(self, weights: str = "") -> None:
         self._model = JointModel(weights)
+        self.notice = agent_notice("joint", weights)
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The best frame of all objects; the earlier of equals."""

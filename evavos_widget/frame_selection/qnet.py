@@ -17,6 +17,7 @@ from evavos_widget.loop import (
     in_doubt,
     objects_annotated,
 )
+from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.encoders_of_pairs import pictures
 from evavos_widget.networks.observation import ByFrame, KeyEncoder, frame_vector, mask_vector
 from evavos_widget.networks.qnet import load_qnet
@@ -46,6 +47,7 @@ class QNetSelector(FrameSelector):
 
     def __init__(self, weights: str = "") -> None:
         self._network = load_qnet(weights)
+        self.notice = agent_notice("qnet", weights)
         self._embedded = ByFrame(self._embed)
 
     def select(self, state: LoopState) -> FrameChoice | None:

@@ -14,7 +14,7 @@ from evavos_widget import checkpoints
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.files import replacing
 
-__all__ = ["AgentFile", "agent_file", "read_agent", "write_agent"]
+__all__ = ["AgentFile", "agent_file", "agent_notice", "read_agent", "write_agent"]
 
 FORMAT = "evavos-agent-1"
 """Written into every file; another number where old files cannot be used any more."""
@@ -76,6 +76,11 @@ def agent_file(agent: str, weights: str) -> Path:
             "that come with the package."
         )
     return path
+
+
+def agent_notice(agent: str, weights: str) -> str | None:
+    """What everybody has to be told who uses an agent that comes with the package."""
+    return None if weights else checkpoints.AGENTS[f"agent:{agent}"].notice
 
 
 def read_agent(agent: str, weights: str = "") -> AgentFile:

@@ -153,16 +153,21 @@ class Session(AnnotatedSession):
             "propagator", propagator, device, merge=merge
         )
         self.predictor, none_either = engines.create_or_fall_back("predictor", predictor, device)
-        notices = [engine.notice for engine in (self.propagator, self.predictor)]
         replaced = [sentence for sentence in (no_weights, none_either) if sentence]
         for sentence in replaced:
             warnings.warn(sentence, stacklevel=2)
         self.warnings: tuple[str, ...] = (*opened.warnings, *replaced)
-        self.notices: tuple[str, ...] = tuple(dict.fromkeys(n for n in notices if n))
         self.frame_selector: FrameSelector = engines.create("frame_selector", frame_selector)
         self.annotation_selector: AnnotationSelector = engines.create(
             "annotation_selector", annotation_selector
         )
+        stages = (
+            self.propagator,
+            self.predictor,
+            self.frame_selector,
+            self.annotation_selector,
+        )
+        self.notices: tuple[str, ...] = tuple(dict.fromkeys(s.notice for s in stages if s.notice))
         self.budget, self.first = budget, first
         self._features = FeatureStore()
         self._scores, self._latest = {}, None

@@ -77,9 +77,9 @@ def test_an_invalid_action_gains_nothing_and_costs_its_time(frames):
     env = AnnotationEnv(frames, steps=2)
     env.reset(options={"case": 0})
     assert env.action_masks().tolist() == [True, True, False]  # disks take no box
-    _, reward, drawn, ended, info = env.step(2)
-    assert (reward, drawn, ended, info["seconds"]) == (0, False, False, 7)
-    assert env.step(2)[3]  # the limit
+    _, reward, over, cut_short, info = env.step(2)
+    assert (reward, over, cut_short, info["seconds"]) == (0, False, False, 7)
+    assert env.step(2)[2:4] == (True, False)  # the limit belongs to the task
 
 
 def test_a_table_says_what_the_robot_would_do(frames):
