@@ -154,7 +154,10 @@ class PassRunner:
 
     def due(self) -> bool:
         """Whether a pass is to be begun, gone on with, or let go of."""
-        return not self._paused and (self._steps is not None or self._wanted)
+        if self._paused:
+            return False
+        # One that was given up before its first step has none, and still comes to its end.
+        return self._wanted or self._steps is not None or self.job["phase"] == "cancelling"
 
     def advance(self) -> None:
         """One step of the pass, from its start to its end.
