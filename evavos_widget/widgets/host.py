@@ -22,7 +22,7 @@ from evavos_widget.interruption import while_wanted
 from evavos_widget.widgets.catalogue import CREDIT_WINDOW, VERSION, Catalogue
 from evavos_widget.widgets.fields import Fields, shortened
 from evavos_widget.widgets.frames import Frames
-from evavos_widget.widgets.outbox import LOG, MAX_LOG, Outbox
+from evavos_widget.widgets.outbox import LOG, MAX_LOG, PUSH_INTERVAL, Outbox
 from evavos_widget.widgets.requests import (
     Handler,
     Reply,
@@ -354,13 +354,11 @@ class Host:
                 self._answer(request)
             elif self.background is not None and self.background.due():
                 self.background.advance()
-            try:
-                self._tell_views()
-            except Exception as error:
-                _log.exception("the views could not be told what changed")
-                self.write_log("error", f"this view may be out of date: {sentence(error)}")
+            self._tell_views(time.monotonic())
         if self.background is not None:
             self.background.drop()
+        # The last that they hear, however lately they were told something.
+        self._tell_views(time.monotonic() + PUSH_INTERVAL)
 
     def _busy(self) -> bool:
         """Whether somebody waits, or the widget works; from any thread."""
@@ -441,10 +439,16 @@ class Host:
         if changed and self._on_change is not None:
             self._on_change()
 
-    def _tell_views(self) -> None:
+    def _tell_views(self, now: float) -> None:
+        try:
+            self._push(now)
+        except Exception as error:
+            _log.exception("the views could not be told what changed")
+            self.write_log("error", f"this view may be out of date: {sentence(error)}")
+
+    def _push(self, now: float) -> None:
         """Send every push that is due; what it carries is read when it leaves."""
         self.catch_up()
-        now = time.monotonic()
         with self.lock:
             for view in [v for v, o in self._views.items() if o.silent(now)]:
                 _log.warning("view %s stopped answering and is left alone", view)

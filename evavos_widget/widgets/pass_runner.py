@@ -170,7 +170,7 @@ class PassRunner:
             wanted = self._wanted
         try:
             if outdated or not wanted:
-                self.drop()
+                self._let_go()
             step = self._next_step() if wanted else None
             if step is None and not self._outdated:
                 self._finish(self._outcome())
@@ -193,7 +193,14 @@ class PassRunner:
             self._set_job({**self.job, **progress})
 
     def drop(self) -> None:
-        """Let go of the pass; what it did so far stays."""
+        """Let go of the pass, and say so; what it did so far stays."""
+        self._let_go()
+        with self._host.lock:
+            if self.job["phase"] != "idle":
+                self._wanted = self._paused = False
+                self._set_job({**_IDLE, "message": "stopped; run the cell again to go on"})
+
+    def _let_go(self) -> None:
         dropped, self._steps = self._steps, None
         if dropped is not None:
             dropped.close()
@@ -220,7 +227,7 @@ class PassRunner:
         return stale if frames is None else stale.intersection(frames)
 
     def _finish(self, message: str) -> None:
-        self.drop()
+        self._let_go()
         with self._host.lock:
             self._wanted = self._paused = False
             self._host.note_change()

@@ -393,6 +393,28 @@ def test_a_closed_session_ends_the_worker_and_answers_what_waits(
     outlined.ask("bye", view="page")
 
 
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [
+        ("session", "stopped; 8 frames wait for a pass"),
+        ("controller", "stopped; run the cell again to go on"),
+    ],
+)
+def test_a_pass_that_closing_ends_has_ended_for_every_view(
+    outlined, controller, session, propagator, closed, said
+):
+    propagator.gate = gate()
+    outlined.ask("job.start", job="propagate")
+    propagator.let_pass(3)
+    waiting = outlined.post("frame.get", frame=1)
+    closing = threading.Thread(target={"session": session, "controller": controller}[closed].close)
+    closing.start()
+    assert outlined.reply(waiting)[0]["error"]["code"] == "closed"
+    propagator.gate.release(N_FRAMES)
+    closing.join(20)
+    outlined.wait_for_job("idle", message=said)
+
+
 def test_a_preview_that_is_given_up_stops_between_its_clicks(outlined, predictor, monkeypatch):
     stopped, entered = threading.Event(), threading.Event()
 
