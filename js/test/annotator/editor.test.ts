@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
 import { Editor } from "../../src/annotator/editing/editor";
-import type { AnnotatorCatalogue, ObjectInfo } from "../../src/annotator/messages";
+import type { AnnotatorCatalogue, ObjectInfo, State } from "../../src/annotator/messages";
 import { createStore, type Store } from "../../src/annotator/store";
 import { syncAnnotator } from "../../src/annotator/traits";
 import { whole } from "../../src/masks/geometry";
@@ -31,6 +31,7 @@ interface Asked {
 let asked: Asked[];
 let failures: unknown[];
 let objects: ReturnType<typeof signal<ObjectInfo[]>>;
+let state: ReturnType<typeof signal<Pick<State, "revision" | "undo">>>;
 let store: Store;
 let masks: Masks;
 let editor: Editor;
@@ -58,7 +59,7 @@ function patientKernel(): AnnotatorKernel {
     failures.push(error);
     gone.value ||= isGone(error);
   };
-  const [state, capabilities] = [signal(null), signal(null)];
+  const capabilities = signal(null);
   return { objects, state, capabilities, gone, request, ask: request, fail } as never;
 }
 
@@ -66,6 +67,7 @@ beforeEach(() => {
   asked = [];
   failures = [];
   objects = signal<ObjectInfo[]>([object(1)]);
+  state = signal({ revision: 0, undo: null });
   store = createStore();
   store.shown.value = 2;
   masks = new Masks(
@@ -99,6 +101,8 @@ function last(kind: Kind): Asked {
   if (!found) throw new Error(`nothing was asked with ${kind}.`);
   return found;
 }
+
+const count = (kind: Kind) => asked.filter((each) => each.kind === kind).length;
 
 const sent = ({ buffers: [buffer] }: Asked) =>
   decodeRuns(buffer as Uint32Array, new Uint8Array(PIXELS));
@@ -149,6 +153,76 @@ describe("a commit", () => {
     second.answer({ score: 0.9 }, encodeRuns(filled(1)));
     await settle();
     expect(sent(last("mask.commit"))).toEqual(filled(1));
+  });
+
+  it("that is asked for twice while it waits is one, with the pass that the second asked for", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    const both = [editor.annotations.commit(false), editor.annotations.commit(true)];
+    last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(1, 2)));
+    await settle();
+    expect(count("mask.commit")).toBe(1);
+    expect(last("mask.commit").fields.propagate).toBe(true);
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
+    await Promise.all(both);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+  });
+
+  it("is under way from the first key on, and can be waited for", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(editor.annotations.underWay).toBe(false);
+    void editor.annotations.commit(false);
+    expect(editor.annotations.underWay).toBe(true);
+    let settled: boolean | undefined;
+    void editor.annotations.settled().then((saved) => {
+      settled = saved;
+    });
+    last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(1)));
+    await settle();
+    expect(settled).toBeUndefined();
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
+    await settle();
+    expect(settled).toBe(true);
+    expect(editor.annotations.underWay).toBe(true);
+    state.value = { revision: 2, undo: "clicks on frame 2" };
+    expect(editor.annotations.underWay).toBe(false);
+  });
+
+  it("ends the stroke that it comes in the middle of", async () => {
+    store.brushSize.value = 1;
+    const stroke = editor.stroke(false);
+    stroke?.extend({ x: 0, y: 0 });
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    stroke?.extend({ x: 5, y: 0 });
+    stroke?.end();
+    expect(sent(last("mask.commit"))).toEqual(filled(0));
+    expect(editor.drafts.allLabels(2)).toEqual(filled(0));
+    last("mask.commit").answer({ revision: 1, saved: true, takes: {} });
+    await done;
+    expect(editor.drafts.unfinished.value).toEqual([]);
+  });
+
+  it("leaves the preview of another draft for later, and then it is asked for", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    void editor.annotations.commit(false);
+    const first = last("prompt.preview");
+    store.shown.value = 3;
+    await editor.click({ x: 2, y: 0 }, true);
+    const second = last("prompt.preview");
+    first.refuse(new KernelError("superseded", "newer."));
+    await settle();
+    const third = last("prompt.preview");
+    expect(third.fields.frame).toBe(2);
+    second.refuse(new KernelError("superseded", "newer."));
+    await settle();
+    expect(last("prompt.preview")).toBe(third);
+    third.answer({ score: 0.9 }, encodeRuns(filled(1)));
+    await settle();
+    expect(last("prompt.preview").fields.frame).toBe(3);
+    last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(2)));
+    await settle();
+    expect(editor.drafts.predicting.value).toBe(false);
   });
 
   it("says so where no preview comes, and keeps the draft", async () => {
@@ -346,6 +420,82 @@ describe("the seconds of a commit", () => {
     activity.note();
     time += 2_000;
     expect(await spent()).toBe(2);
+  });
+});
+
+describe("the seconds of a commit that was not taken", () => {
+  const worked = (seconds: number) => {
+    time += 1000 * seconds;
+    activity.note();
+  };
+  const committed = async (answer: (commit: Asked) => void) => {
+    const done = editor.annotations.commit(false);
+    await settle();
+    answer(last("mask.commit"));
+    await done;
+    return last("mask.commit").fields.seconds;
+  };
+
+  it("are those of the next one", async () => {
+    dab(1, 1);
+    await settle();
+    worked(8);
+    const takes = { "2": 40 };
+    expect(await committed((commit) => commit.answer({ revision: 1, saved: false, takes }))).toBe(
+      8,
+    );
+    worked(1);
+    expect(await committed((commit) => commit.refuse(new KernelError("io", "disk full.")))).toBe(9);
+    worked(2);
+    const saved = { revision: 2, saved: true, takes: {} };
+    expect(await committed((commit) => commit.answer(saved))).toBe(11);
+    dab(1, 1);
+    await settle();
+    expect(await committed((commit) => commit.answer({ ...saved, revision: 3 }))).toBe(0);
+  });
+});
+
+describe("undo while a commit is on its way", () => {
+  it("takes that one back", async () => {
+    dab(1, 1);
+    await settle();
+    void editor.annotations.commit(false);
+    await settle();
+    expect(editor.history.undoLabel.value).toBe("annotation");
+    void editor.history.undo();
+    await settle();
+    expect(count("history.undo")).toBe(0);
+    last("mask.commit").answer({ revision: 1, saved: true, takes: {} });
+    await settle();
+    expect(count("history.undo")).toBe(1);
+  });
+
+  it("takes no earlier one back where it is not saved", async () => {
+    state.value = { revision: 1, undo: "mask on frame 0" };
+    dab(1, 1);
+    await settle();
+    void editor.annotations.commit(false);
+    await settle();
+    store.shown.value = 3;
+    void editor.history.undo();
+    last("mask.commit").answer({ revision: 1, saved: false, takes: { "2": 40 } });
+    await settle();
+    expect(count("history.undo")).toBe(0);
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2, object: 1 }]);
+  });
+});
+
+describe("a mask that is accepted as it is", () => {
+  it("is said to be where that was saved only", async () => {
+    const runs = encodeRuns(filled(1));
+    masks.accept([place(2, runs.length)], runs);
+    for (const saved of [false, true]) {
+      void editor.annotations.say("verified");
+      await settle();
+      last("mask.commit").answer({ revision: 1, saved, takes: saved ? {} : { "2": 1 } });
+      await settle();
+      expect(store.announcement.value.includes("accepted as it is")).toBe(saved);
+    }
   });
 });
 

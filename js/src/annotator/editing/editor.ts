@@ -54,7 +54,7 @@ export class Editor {
       this.previews,
       activity,
     );
-    this.history = new History(kernel, store, this.drafts, this.previews);
+    this.history = new History(kernel, store, this.drafts, this.previews, this.annotations);
     this.verifying = new Verifying(
       kernel,
       store,
