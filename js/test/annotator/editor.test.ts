@@ -2,9 +2,10 @@ import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
 import { Editor } from "../../src/annotator/editing/editor";
+import { Gestures, type Reach } from "../../src/annotator/editing/gestures";
 import type { AnnotatorCatalogue, ObjectInfo, State } from "../../src/annotator/messages";
 import { createStore, type Store } from "../../src/annotator/store";
-import { syncAnnotator } from "../../src/annotator/traits";
+import { type SyncedTraits, syncAnnotator } from "../../src/annotator/traits";
 import { whole } from "../../src/masks/geometry";
 import type { MaskLayer } from "../../src/masks/mask-layer";
 import { Masks } from "../../src/masks/mask-store";
@@ -31,7 +32,8 @@ interface Asked {
 let asked: Asked[];
 let failures: unknown[];
 let objects: ReturnType<typeof signal<ObjectInfo[]>>;
-let state: ReturnType<typeof signal<Pick<State, "revision" | "undo">>>;
+let state: ReturnType<typeof signal<Pick<State, "revision" | "undo"> | null>>;
+let synced: SyncedTraits;
 let store: Store;
 let masks: Masks;
 let editor: Editor;
@@ -76,7 +78,7 @@ beforeEach(() => {
     () => {},
     () => {},
   );
-  const synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
+  synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
   const layer = { width: WIDTH, height: HEIGHT, all: whole(WIDTH, HEIGHT) } as MaskLayer;
   const host = { layer, changed: () => {} };
   time = 0;
@@ -101,6 +103,12 @@ function last(kind: Kind): Asked {
   if (!found) throw new Error(`nothing was asked with ${kind}.`);
   return found;
 }
+
+/** The kernel's next state lists these objects. */
+const list = (...ids: number[]) => {
+  objects.value = ids.map((id) => object(id));
+  state.value = { revision: 0, undo: null };
+};
 
 const count = (kind: Kind) => asked.filter((each) => each.kind === kind).length;
 
@@ -576,6 +584,149 @@ describe("answering objects together", () => {
     last("prompt.preview").answer({ score: 0.5, takes: {} }, encodeRuns(filled(2)));
     await settle();
     expect(editor.drafts.score.value).toBe(0.5);
+  });
+});
+
+describe("an object that is being added", () => {
+  const drawnOn = () => editor.drafts.unfinished.value.map((draft) => draft.object);
+
+  it("has what is drawn from then on, before and after its answer", async () => {
+    list(1, 2);
+    synced.activeObject.set(2);
+    void editor.objects.add();
+    dab(1, 1);
+    await settle();
+    last("object.add").answer({ object: 3 });
+    await settle();
+    dab(3, 1);
+    await settle();
+    expect(drawnOn()).toEqual([]);
+    list(1, 2, 3);
+    await settle();
+    expect(drawnOn()).toEqual([3]);
+    expect(editor.objects.active.value?.id).toBe(3);
+    expect(editor.drafts.current.value?.layers).toHaveLength(2);
+  });
+
+  it("may be listed before it is answered", async () => {
+    void editor.objects.add();
+    list(1, 2);
+    last("object.add").answer({ object: 2 });
+    dab(1, 1);
+    await settle();
+    expect(drawnOn()).toEqual([2]);
+  });
+
+  it("is one for all that is done without any", async () => {
+    list();
+    void editor.click({ x: 1, y: 0 }, true);
+    await settle();
+    void editor.click({ x: 2, y: 0 }, true);
+    last("object.add").answer({ object: 1 });
+    await settle();
+    void editor.click({ x: 3, y: 0 }, true);
+    list(1);
+    await settle();
+    expect(count("object.add")).toBe(1);
+    expect(editor.drafts.current.value?.clicks).toHaveLength(3);
+  });
+
+  it("gets nothing where it is gone by the time it is listed, and the next is drawn on", async () => {
+    void editor.objects.add();
+    dab(1, 1);
+    last("object.add").answer({ object: 2 });
+    await settle();
+    list(1);
+    await settle();
+    expect(drawnOn()).toEqual([]);
+    dab(1, 1);
+    await settle();
+    expect(drawnOn()).toEqual([1]);
+  });
+
+  it("is none before the kernel has said what there is", async () => {
+    [objects.value, state.value] = [[], null];
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(asked).toEqual([]);
+    expect(store.announcement.value).toBe("Waiting for the kernel");
+  });
+});
+
+describe("an object that is gone", () => {
+  beforeEach(async () => {
+    list(1, 2);
+    synced.activeObject.set(2);
+    dab(1, 1);
+    await settle();
+    list(1);
+  });
+
+  it("shows no draft until undo brings it back", () => {
+    expect(editor.drafts.allLabels(2)).not.toContain(2);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+    list(1, 2);
+    expect(editor.drafts.allLabels(2)).toContain(2);
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2, object: 2 }]);
+  });
+
+  it("leaves no draft to a new one with its id", async () => {
+    void editor.objects.add();
+    last("object.add").answer({ object: 2 });
+    await settle();
+    list(1, 2);
+    await settle();
+    expect(editor.objects.active.value?.id).toBe(2);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+  });
+});
+
+describe("what was begun on a frame that is left", () => {
+  const REACH: Reach = { vertex: 1, first: 0.5, drag: 0.5, again: 0 };
+  let gestures: Gestures;
+
+  const goOn = () => {
+    store.shown.value = 3;
+    gestures.leave();
+    gestures.move({ x: 5, y: 2 });
+    gestures.up({ x: 5, y: 3 });
+    return settle();
+  };
+
+  beforeEach(() => {
+    const size = { width: WIDTH, height: HEIGHT };
+    gestures = new Gestures(editor, size, (error) => failures.push(error));
+    store.brushSize.value = 1;
+  });
+
+  it("is no box of the next", async () => {
+    synced.tool.set("box");
+    gestures.down({ x: 0, y: 0 }, false, REACH);
+    await goOn();
+    expect(asked).toEqual([]);
+  });
+
+  it("is a stroke that ends there", async () => {
+    synced.tool.set("brush");
+    gestures.down({ x: 0, y: 0 }, false, REACH);
+    await goOn();
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2 }]);
+    expect(editor.drafts.allLabels(2)).toEqual(filled(0));
+    expect(editor.drafts.on(2)[0].isBusy).toBe(false);
+  });
+
+  it("is a vertex that lies where it was", async () => {
+    synced.tool.set("polygon");
+    for (const x of [0, 4]) await editor.vertex({ x, y: 0 }, false, 0);
+    gestures.down({ x: 4, y: 0 }, false, REACH);
+    gestures.move({ x: 4, y: 2 });
+    await goOn();
+    const [draft] = editor.drafts.on(2);
+    expect(draft.path?.vertices).toEqual([
+      { x: 0, y: 0 },
+      { x: 4, y: 0 },
+    ]);
+    expect(draft.isBusy).toBe(false);
+    expect(editor.drafts.on(3)).toEqual([]);
   });
 });
 
