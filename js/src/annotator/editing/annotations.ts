@@ -2,7 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import type { Masks } from "../../masks/mask-store";
-import { encodeRuns } from "../../masks/runs";
+import { encodeRuns, runsOf } from "../../masks/runs";
 import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { Others } from "../messages";
@@ -130,7 +130,7 @@ export class Annotations {
     commit.sent = true;
     const held = this.drafts.labels(frame, []).map((label) => (label === object ? 1 : 0));
     const labels = this.drafts.labels(frame, [draft]);
-    const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
+    const runs = runsOf(object, labels);
     const before = this.masks.revision(frame);
     this.drafts.send(draft);
     try {

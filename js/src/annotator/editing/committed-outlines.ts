@@ -6,7 +6,7 @@
 
 import type { Size } from "../../masks/geometry";
 import type { Masks } from "../../masks/mask-store";
-import { decodeRuns, encodeRuns, equalRuns } from "../../masks/runs";
+import { decodeRuns, encodeRuns, equalRuns, runsOf } from "../../masks/runs";
 import { Draft } from "./draft";
 import type { Layer } from "./layers";
 
@@ -70,7 +70,6 @@ export class CommittedOutlines {
   }
 
   private of(object: number, runs: Uint32Array): Uint32Array {
-    const labels = decodeRuns(runs, new Uint8Array(this.size.width * this.size.height));
-    return encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
+    return runsOf(object, decodeRuns(runs, new Uint8Array(this.size.width * this.size.height)));
   }
 }

@@ -82,15 +82,15 @@ export class Drafts {
   });
 
   /** Frames with work that is not committed. */
-  readonly unfinished = computed<{ frame: number; object: number }[]>(() => {
+  readonly unfinished = computed<readonly Draft[]>(() => {
     this.version.value;
     return this.shown(this.kept.values()).filter((draft) => !draft.isEmpty);
   });
 
-  /** How many annotations are on their way to the disk. */
-  readonly saving = computed(() => {
+  /** Annotations on their way to the disk. */
+  readonly saving = computed<readonly Draft[]>(() => {
     this.version.value;
-    return this.committing.size;
+    return [...this.committing];
   });
 
   /** All drafts on a frame, those on their way to the kernel first. */
