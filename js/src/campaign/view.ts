@@ -32,10 +32,12 @@ export class View {
       if (this.kernel.state.value) root.dataset.evavosReady = "true";
     });
     this.abort.signal.addEventListener("abort", stop);
+    this.kernel.follow(model, this.abort.signal);
   }
 
   start(): void {
     void this.kernel.hello();
+    this.kernel.listen(() => this.opening.value !== null);
   }
 
   async open(video: string): Promise<void> {

@@ -79,11 +79,12 @@ export class View {
     this.abort.signal.addEventListener("abort", () => {
       for (const stop of stops) stop();
     });
+    kernel.follow(model, this.abort.signal);
   }
 
   start(): void {
     void this.kernel.hello();
-    this.kernel.listen(() => this.job.value.phase === "running");
+    this.kernel.listen(() => this.job.value.phase === "running" || this.comparing.value);
   }
 
   /** Shows a round, and the frame that is in question there. */

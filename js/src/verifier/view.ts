@@ -99,9 +99,7 @@ export class View {
       (error) => this.kernel.fail(error),
       this.signal,
     );
-    const reconsider = () => this.kernel.reconsider();
-    model.on("comm_live_update", reconsider);
-    this.signal.addEventListener("abort", () => model.off("comm_live_update", reconsider));
+    this.kernel.follow(model, this.signal);
   }
 
   start(): void {

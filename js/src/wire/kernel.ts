@@ -1,5 +1,6 @@
 /** What the kernel says: its state and its log; and asking it, with every error shown. */
 
+import type { AnyModel } from "@anywidget/types";
 import { batch, signal } from "@preact/signals";
 import type {
   Catalogue,
@@ -111,8 +112,15 @@ export class Kernel<C extends Catalogue> {
     this.heart = setInterval(() => this.beat(wanted), BEAT);
   }
 
-  /** The host says that the connection is another now: is the kernel still there? */
-  reconsider(): void {
+  /** Hears from the host that the connection is another now, before anything is asked. */
+  follow(model: Pick<AnyModel, "on" | "off">, abort: AbortSignal): void {
+    const reconsider = () => this.reconsider();
+    model.on("comm_live_update", reconsider);
+    abort.addEventListener("abort", () => model.off("comm_live_update", reconsider));
+  }
+
+  /** Is the kernel still there? */
+  private reconsider(): void {
     if (!this.gone.peek()) this.channel.probe();
   }
 
