@@ -99,9 +99,9 @@ function Picture({ view, video }: { view: View; video: string }) {
     if (!element) return;
     const observer = new IntersectionObserver(async ([{ isIntersecting }]) => {
       if (!isIntersecting) return;
-      observer.disconnect();
       const picture = await view.picture(video);
       if (!picture) return;
+      observer.disconnect();
       element.width = picture.width;
       element.height = picture.height;
       element.getContext("2d")?.drawImage(picture, 0, 0);

@@ -50,7 +50,7 @@ export class View {
     void this.kernel.ask("campaign.finish", { video, finished });
   }
 
-  /** A small picture of a video, asked for once; null where there is none. */
+  /** A small picture of a video, asked for until it has come; null where it did not. */
   picture(video: string): Promise<ImageBitmap | null> {
     const known = this.pictures.get(video) ?? this.load(video);
     this.pictures.set(video, known);
@@ -59,7 +59,10 @@ export class View {
 
   private async load(video: string): Promise<ImageBitmap | null> {
     const reply = await this.kernel.ask("thumb.get", { video }, { slow: true });
-    if (!reply) return null;
+    if (!reply) {
+      this.pictures.delete(video);
+      return null;
+    }
     const { buffer, byteOffset, byteLength } = reply.buffers[0];
     const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
     return createImageBitmap(new Blob([bytes], { type: reply.fields.mime }));

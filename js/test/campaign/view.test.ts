@@ -38,6 +38,19 @@ describe("a campaign whose kernel is no more", () => {
   });
 });
 
+describe("a small picture that did not come", () => {
+  it("is asked for again", async () => {
+    const asked = () => host.sent.filter(({ kind }) => kind === "thumb.get");
+    const first = view.picture("morning");
+    expect(view.picture("morning")).toBe(first);
+    const error = { code: "io", message: "the video is not there." };
+    view.receive({ id: asked()[0].id, ok: false, error }, []);
+    expect(await first).toBeNull();
+    void view.picture("morning");
+    expect(asked()).toHaveLength(2);
+  });
+});
+
 describe("a campaign that waits for its first state", () => {
   it("says what went wrong", async () => {
     const error = { code: "failed", message: "the folder is gone." };
