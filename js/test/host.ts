@@ -33,7 +33,7 @@ export function hostOf<T extends object>(traits: T): Host<T> {
   return host;
 }
 
-export const root = () => ({ dataset: {} }) as HTMLElement;
+export const root = () => ({ dataset: {}, addEventListener: () => {} }) as unknown as HTMLElement;
 
 /** The words of a layout of which no part keeps anything. */
 export function words(node: unknown): string {

@@ -730,6 +730,19 @@ describe("what was begun on a frame that is left", () => {
   });
 });
 
+describe("points to verify", () => {
+  it("are proposed once, however often they are asked for", async () => {
+    void editor.verifying.start();
+    void editor.verifying.start();
+    expect(count("points.propose")).toBe(1);
+    last("points.propose").answer({ points: [[1, 1, 0]] });
+    await settle();
+    void editor.verifying.start();
+    expect(count("points.propose")).toBe(1);
+    expect(editor.verifying.asked.value).toMatchObject({ place: 0, of: 1 });
+  });
+});
+
 describe("a locked object", () => {
   it("is not drawn on, and says why", async () => {
     objects.value = [object(1, true)];
