@@ -41,12 +41,14 @@ export class View {
   }
 
   async open(video: string): Promise<void> {
+    this.kernel.trouble.value = null;
     this.opening.value = video;
     await this.kernel.ask("campaign.open", { video }, { slow: true });
     this.opening.value = null;
   }
 
   finish(video: string, finished: boolean): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("campaign.finish", { video, finished });
   }
 

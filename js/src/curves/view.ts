@@ -93,11 +93,13 @@ export class View {
 
   /** Stops the run; what is finished stays. */
   stop(): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("stop", {});
   }
 
   /** Goes on with a run that was stopped. */
   resume(): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("resume", {});
   }
 

@@ -105,12 +105,14 @@ export class View {
   }
 
   async compareSides(): Promise<void> {
+    this.kernel.trouble.value = null;
     this.comparing.value = true;
     await this.known.sides(this.round.value, this.object.value);
     this.comparing.value = false;
   }
 
   whatIf(): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("whatif.start", {
       round: this.round.value,
       frame: this.synced.frame.value,

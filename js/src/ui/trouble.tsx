@@ -5,13 +5,13 @@ import type { ReadonlySignal } from "@preact/signals";
 interface Heard {
   readonly gone: ReadonlySignal<boolean>;
   readonly silent: ReadonlySignal<boolean>;
-  readonly log: ReadonlySignal<readonly { level: string; message: string }[]>;
+  readonly trouble: ReadonlySignal<string | null>;
 }
 
 export function Trouble({ kernel }: { kernel: Heard }) {
   const words = told(kernel);
   return (
-    words !== undefined && (
+    words !== null && (
       <p class="ev-trouble" role="alert">
         {words}
       </p>
@@ -19,8 +19,8 @@ export function Trouble({ kernel }: { kernel: Heard }) {
   );
 }
 
-function told({ gone, silent, log }: Heard): string | undefined {
+function told({ gone, silent, trouble }: Heard): string | null {
   if (gone.value) return "The kernel is no more; run the cell again.";
   if (silent.value) return "The kernel does not answer. It works on something else, or is gone.";
-  return log.value.findLast(({ level }) => level === "error")?.message;
+  return trouble.value;
 }

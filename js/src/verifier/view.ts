@@ -224,6 +224,7 @@ export class View {
     if (!object || !this.asks) return;
     const place = this.place.peek();
     const seconds = this.measured();
+    this.kernel.trouble.value = null;
     this.answers.send(object.id, place, label);
     this.go(this.answers.next(object, place));
     try {
@@ -263,12 +264,14 @@ export class View {
   async skip(): Promise<void> {
     const object = this.current;
     if (!object) return;
+    this.kernel.trouble.value = null;
     const reply = await this.kernel.ask("object.skip", { object: object.id, skipped: true });
     if (reply) this.announcement.value = `${object.name} put off`;
   }
 
   /** Takes an object up again that was put off. */
   take(object: number): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("object.skip", { object, skipped: false });
   }
 

@@ -48,6 +48,8 @@ export class Kernel<C extends Catalogue> {
   readonly state = signal<C["state"] | null>(null);
   readonly capabilities = signal<C["capabilities"] | null>(null);
   readonly log = signal<LogLine[]>([]);
+  /** What went wrong last, until something is tried anew. */
+  readonly trouble = signal<string | null>(null);
   /** Whether a request has waited for more than a second. */
   readonly busy = signal(false);
   /** Whether the kernel was restarted or shut down: this view hears of nothing any more. */
@@ -175,6 +177,7 @@ export class Kernel<C extends Catalogue> {
   }
 
   note(level: LogLine["level"], message: string, time = Date.now() / 1000): void {
+    if (level === "error") this.trouble.value = message;
     this.log.value = [...this.log.value, { level, message, time }].slice(-LOG_LENGTH);
   }
 

@@ -52,10 +52,12 @@ describe("a small picture that did not come", () => {
 });
 
 describe("a campaign that waits for its first state", () => {
-  it("says what went wrong", async () => {
+  it("says what went wrong, until something is tried anew", async () => {
     const error = { code: "failed", message: "the folder is gone." };
     view.receive({ id: host.sent[0].id, ok: false, error }, []);
     await vi.advanceTimersByTimeAsync(0);
     expect(words(Layout({ view }))).toContain("the folder is gone.");
+    void view.open("morning");
+    expect(words(Layout({ view }))).not.toContain("the folder is gone.");
   });
 });

@@ -90,8 +90,8 @@ export class Annotations {
    */
   async commit(propagate: boolean, others: Others = "ask"): Promise<void> {
     const draft = this.drafts.current.value;
+    draft?.endMotion();
     if (!draft || draft.isEmpty) return;
-    draft.endMotion();
     if (draft.path && !draft.closePath()) draft.leavePath();
     if (draft.isEmpty) {
       this.drafts.changed();
