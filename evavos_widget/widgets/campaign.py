@@ -162,9 +162,10 @@ class CampaignView(ipywidgets.VBox):
 
     def close(self) -> None:
         """Remove the views, and let the campaign go; it stays open."""
+        # First, since a video that was asked for is still opened.
+        self._queue.close()
         annotator, self.annotator = self.annotator, None
         if annotator is not None:
             annotator.close()
             self.campaign.hold(None)
-        self._queue.close()
         super().close()

@@ -22,7 +22,7 @@ from evavos_widget.interruption import while_wanted
 from evavos_widget.widgets.catalogue import CREDIT_WINDOW, VERSION, Catalogue
 from evavos_widget.widgets.fields import Fields, shortened
 from evavos_widget.widgets.frames import Frames
-from evavos_widget.widgets.outbox import LOG, MAX_LOG, Outbox
+from evavos_widget.widgets.outbox import LOG, MAX_LOG, PUSH_INTERVAL, Outbox
 from evavos_widget.widgets.requests import (
     Handler,
     Reply,
@@ -243,9 +243,8 @@ class Host:
         with self.lock:
             if self._closing:
                 raise RequestError("closed", _CLOSED)
-            if place in self._aside:
-                if place is Runs.QUICKLY:
-                    self._newest_quick[request.view] = request
+            if place is Runs.QUICKLY:
+                self._newest_quick[request.view] = request
                 self._aside[place].submit(self._answer_aside, request)
                 return
             if handler.newest_only:
@@ -316,8 +315,8 @@ class Host:
             self.lock.notify()
 
     def close(self) -> None:
-        """Stop, and wait for the end of what is being answered."""
-        self.stop()
+        """Stop once the changes that were asked for are made: what they are made to stays open."""
+        self._end(lambda request: not self._handlers[request.kind].changes)
         if self._worker.is_alive() and threading.current_thread() is not self._worker:
             self._worker.join()
         self._frames.close()
@@ -326,10 +325,14 @@ class Host:
 
     def stop(self) -> None:
         """Let the worker end after what it is doing; every request is refused from here on."""
+        self._end(lambda request: True)
+
+    def _end(self, refused: Callable[[Request], bool]) -> None:
+        """Take in no request any more, and refuse some of those that wait."""
         self._frames.stop()
         with self.lock:
             self._closing = True
-            left = self._queue.remove(lambda r: True)
+            left = self._queue.remove(refused)
             for thread in self._aside.values():
                 thread.shutdown(wait=False)
             self.lock.notify()
@@ -343,21 +346,19 @@ class Host:
             with self.lock:
                 while not self._closing and not self._anything_to_do():
                     self.lock.wait(self._next_push_in())
-                if self._closing:
-                    break
                 request = self._running = self._queue.pop()
                 self._abandoned = False
+                if request is None and self._closing:
+                    break
             if request is not None:
                 self._answer(request)
             elif self.background is not None and self.background.due():
                 self.background.advance()
-            try:
-                self._tell_views()
-            except Exception as error:
-                _log.exception("the views could not be told what changed")
-                self.write_log("error", f"this view may be out of date: {sentence(error)}")
+            self._tell_views(time.monotonic())
         if self.background is not None:
             self.background.drop()
+        # The last that they hear, however lately they were told something.
+        self._tell_views(time.monotonic() + PUSH_INTERVAL)
 
     def _busy(self) -> bool:
         """Whether somebody waits, or the widget works; from any thread."""
@@ -379,6 +380,9 @@ class Host:
         return min(due, default=None)
 
     def _answer(self, request: Request) -> None:
+        if self._handlers[request.kind].place(request) is Runs.ASIDE:
+            self._hand_over(request)
+            return
         reply, failure = None, None
         try:
             with while_wanted(lambda: not self._abandoned):
@@ -393,6 +397,15 @@ class Host:
             self._give(request, reply)
         else:
             self._refuse(request, failure)
+
+    def _hand_over(self, request: Request) -> None:
+        with self.lock:
+            self._running = None
+            closing = self._closing
+            if not closing:
+                self._aside[Runs.ASIDE].submit(self._answer_aside, request)
+        if closing:
+            self._fail(request.id, "closed", _CLOSED)
 
     def _answer_aside(self, request: Request) -> None:
         """On a thread aside."""
@@ -426,10 +439,16 @@ class Host:
         if changed and self._on_change is not None:
             self._on_change()
 
-    def _tell_views(self) -> None:
+    def _tell_views(self, now: float) -> None:
+        try:
+            self._push(now)
+        except Exception as error:
+            _log.exception("the views could not be told what changed")
+            self.write_log("error", f"this view may be out of date: {sentence(error)}")
+
+    def _push(self, now: float) -> None:
         """Send every push that is due; what it carries is read when it leaves."""
         self.catch_up()
-        now = time.monotonic()
         with self.lock:
             for view in [v for v, o in self._views.items() if o.silent(now)]:
                 _log.warning("view %s stopped answering and is left alone", view)

@@ -154,7 +154,10 @@ class PassRunner:
 
     def due(self) -> bool:
         """Whether a pass is to be begun, gone on with, or let go of."""
-        return not self._paused and (self._steps is not None or self._wanted)
+        if self._paused:
+            return False
+        # One that was given up before its first step has none, and still comes to its end.
+        return self._wanted or self._steps is not None or self.job["phase"] == "cancelling"
 
     def advance(self) -> None:
         """One step of the pass, from its start to its end.
@@ -167,7 +170,7 @@ class PassRunner:
             wanted = self._wanted
         try:
             if outdated or not wanted:
-                self.drop()
+                self._let_go()
             step = self._next_step() if wanted else None
             if step is None and not self._outdated:
                 self._finish(self._outcome())
@@ -190,7 +193,14 @@ class PassRunner:
             self._set_job({**self.job, **progress})
 
     def drop(self) -> None:
-        """Let go of the pass; what it did so far stays."""
+        """Let go of the pass, and say so; what it did so far stays."""
+        self._let_go()
+        with self._host.lock:
+            if self.job["phase"] != "idle":
+                self._wanted = self._paused = False
+                self._set_job({**_IDLE, "message": "stopped; run the cell again to go on"})
+
+    def _let_go(self) -> None:
         dropped, self._steps = self._steps, None
         if dropped is not None:
             dropped.close()
@@ -217,7 +227,7 @@ class PassRunner:
         return stale if frames is None else stale.intersection(frames)
 
     def _finish(self, message: str) -> None:
-        self.drop()
+        self._let_go()
         with self._host.lock:
             self._wanted = self._paused = False
             self._host.note_change()

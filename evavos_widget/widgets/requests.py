@@ -80,7 +80,8 @@ class Runs(Enum):
     """On the thread that brought it, which must not wait."""
 
     ASIDE = auto()
-    """On a thread for what takes long and changes nothing, one after the other."""
+    """On a thread for what takes long and changes nothing, one after the other. The worker hands
+    it over in its turn, so that it sees the changes that were asked for before it."""
 
     QUICKLY = auto()
     """On a thread for what must not wait for the worker, of each view only the newest."""

@@ -551,6 +551,39 @@ def test_a_pass_can_be_asked_for_while_the_first_annotation_is_on_its_way(open_a
     annotator.draft("none")
 
 
+def test_a_pass_can_be_asked_for_while_a_commit_waits_for_its_preview(open_annotator):
+    annotator = open_annotator()
+    annotator.page.evaluate("harness.kernel.thinking = 500")
+    press(annotator, "c")
+    click(annotator, 0.5, 0.5)
+    annotator.draft("clicks")
+    press(annotator, "Enter", "t")
+    annotator.phase("running")
+    annotator.draft("none")
+
+
+def test_a_stroke_is_for_the_object_and_the_frame_that_it_was_begun_for(open_annotator):
+    annotator = open_annotator()
+    mouse = annotator.page.mouse
+    annotator.page.evaluate("harness.kernel.latency = 300")
+    press(annotator, "b")
+    mouse.move(*at(annotator, 0.3, 0.5))
+    mouse.down()
+    annotator.draft("brush")  # the first object has come
+    mouse.move(*at(annotator, 0.5, 0.5), steps=5)
+    wait_for_mask(annotator, 0.5, 0.5)
+    press(annotator, "ArrowRight")
+    annotator.on_frame(1)
+    mouse.move(*at(annotator, 0.7, 0.5), steps=5)
+    mouse.up()
+    annotator.draft("none")
+    press(annotator, "ArrowLeft")
+    annotator.on_frame(0)
+    annotator.draft("brush")
+    wait_for_mask(annotator, 0.5, 0.5)
+    wait_for_mask(annotator, 0.7, 0.5, covered=False)
+
+
 def draw_a_curve(annotator: Annotator) -> None:
     """A round, so that there is a curve."""
     dab_and_commit(annotator)

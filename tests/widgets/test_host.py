@@ -138,6 +138,18 @@ def test_an_export_delays_nobody(outlined, session, monkeypatch):
     assert outlined.reply(export)[0]["ok"]
 
 
+def test_an_export_has_what_was_committed_before_it(outlined, predictor, tmp_path):
+    predictor.gate = gate()
+    running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
+    assert predictor.entered.wait(20)
+    outlined.commit(3, square(20, 20))
+    export = outlined.post("export.run", format="numpy", path=str(tmp_path / "masks.npz"))
+    predictor.gate.release()
+    assert outlined.reply(running)[0]["ok"]
+    with np.load(outlined.reply(export)[0]["path"]) as written:
+        np.testing.assert_array_equal(written["masks"][3], square(20, 20))
+
+
 def test_a_newer_preview_supersedes_the_waiting_one_of_its_view_only(outlined, connect, predictor):
     other = connect("other")
     predictor.gate = gate()
@@ -231,17 +243,26 @@ def test_what_python_does_shows_in_every_view(outlined, connect, session):
         page.wait(lambda page=page: len(page.last_state()["annotated"]) == 2)
 
 
-def test_close_answers_what_waits_and_joins_the_worker(outlined, controller, predictor):
+def test_close_makes_the_changes_that_wait_and_joins_the_worker(
+    outlined, controller, session, predictor, tmp_path
+):
     predictor.gate = gate()
     running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
     predictor.entered.wait(20)
-    waiting = outlined.post("frame.get", frame=1)
+    commit = outlined.commit(3, square(20, 20))
+    waiting = [
+        outlined.post("frame.get", frame=1),
+        outlined.post("export.run", format="numpy", path=str(tmp_path / "masks.npz")),
+    ]
     closing = threading.Thread(target=controller.close)
     closing.start()
-    assert outlined.reply(waiting)[0]["error"]["code"] == "closed"
+    for request in waiting:
+        assert outlined.reply(request)[0]["error"]["code"] == "closed"
     predictor.gate.release()
     closing.join(20)
     assert outlined.reply(running)[0]["ok"]
+    assert outlined.reply(commit)[0]["saved"] is True
+    assert set(session.annotations) == {0, 3}
     assert not [t for t in threading.enumerate() if t is controller.host._worker]
     assert outlined.error("frame.get", frame=1)["code"] == "closed"
     controller.close()
@@ -359,9 +380,10 @@ def test_a_closed_session_ends_the_worker_and_answers_what_waits(
     predictor.gate = gate()
     running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
     predictor.entered.wait(20)
-    waiting = outlined.post("frame.get", frame=1)
+    waiting = [outlined.post("frame.get", frame=1), outlined.commit(3, square(20, 20))]
     session.close()
-    assert outlined.reply(waiting)[0]["error"]["code"] == "closed"
+    for request in waiting:
+        assert outlined.reply(request)[0]["error"]["code"] == "closed"
     predictor.gate.release()
     assert outlined.reply(running)[0]["ok"]
     controller.host._worker.join(20)
@@ -369,6 +391,28 @@ def test_a_closed_session_ends_the_worker_and_answers_what_waits(
     assert outlined.error("frame.get", frame=1)["code"] == "closed"
     assert outlined.error("export.run", format="numpy")["code"] == "closed"
     outlined.ask("bye", view="page")
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [
+        ("session", "stopped; 8 frames wait for a pass"),
+        ("controller", "stopped; run the cell again to go on"),
+    ],
+)
+def test_a_pass_that_closing_ends_has_ended_for_every_view(
+    outlined, controller, session, propagator, closed, said
+):
+    propagator.gate = gate()
+    outlined.ask("job.start", job="propagate")
+    propagator.let_pass(3)
+    waiting = outlined.post("frame.get", frame=1)
+    closing = threading.Thread(target={"session": session, "controller": controller}[closed].close)
+    closing.start()
+    assert outlined.reply(waiting)[0]["error"]["code"] == "closed"
+    propagator.gate.release(N_FRAMES)
+    closing.join(20)
+    outlined.wait_for_job("idle", message=said)
 
 
 def test_a_preview_that_is_given_up_stops_between_its_clicks(outlined, predictor, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from fake_page import N_FRAMES, square
 from small_engines import gate
 
@@ -139,6 +140,26 @@ def test_a_paused_pass_can_be_stopped(outlined, propagator, session):
     outlined.wait_for_job("idle", message="stopped; 7 frames wait for a pass")
     outlined.ask("job.start", job="propagate")
     outlined.wait_for_job("idle", message="every mask is up to date")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_pass_that_is_stopped_before_its_first_step_ends(outlined, predictor, propagator, paused):
+    predictor.gate = gate()
+    clicked = {"frame": 0, "object": 1, "clicks": [[9, 9, 1]]}
+    before = outlined.post("prompt.preview", **clicked)
+    assert predictor.entered.wait(20)
+    started = outlined.post("job.start", job="propagate")
+    after = outlined.post("prompt.preview", **clicked)
+    predictor.gate.release()
+    outlined.reply(before)
+    outlined.reply(started)
+    if paused:
+        assert outlined.ask("job.pause")["paused"] is True
+    assert outlined.ask("job.cancel")["cancelled"] is True
+    predictor.gate.release()
+    outlined.reply(after)
+    outlined.wait_for_job("idle", message="stopped; 11 frames wait for a pass")
+    assert propagator.started == []
 
 
 def test_renaming_an_object_does_not_disturb_a_pass(outlined, propagator, session):

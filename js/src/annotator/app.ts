@@ -140,10 +140,7 @@ export class App {
       this.store.wholeScreen.value = root.matches(":fullscreen");
     };
     root.addEventListener("fullscreenchange", screen, { signal: this.signal });
-    // A host tells of a lost connection before anything is asked of it.
-    const reconsider = () => this.kernel.reconsider();
-    model.on("comm_live_update", reconsider);
-    this.signal.addEventListener("abort", () => model.off("comm_live_update", reconsider));
+    this.kernel.follow(model, this.signal);
     this.follow();
   }
 

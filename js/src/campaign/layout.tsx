@@ -1,14 +1,21 @@
 /** The queue: what to go on with, and every video with how it stands. */
 
 import { useEffect, useRef } from "preact/hooks";
+import { Trouble } from "../ui/trouble";
 import type { Entry, State } from "./messages";
 import type { View } from "./view";
 import { promise, promiseTitle, proposal, spent, standing } from "./words";
 
 export function Layout({ view }: { view: View }) {
   const state = view.kernel.state.value;
-  const trouble = view.kernel.log.value.findLast(({ level }) => level === "error");
-  if (!state) return <div class="evq-layout">Waiting for the kernel …</div>;
+  if (!state) {
+    return (
+      <div class="evq-layout">
+        {!view.kernel.gone.value && "Waiting for the kernel …"}
+        <Trouble kernel={view.kernel} />
+      </div>
+    );
+  }
   const { next } = state;
   return (
     <div class="evq-layout">
@@ -36,11 +43,7 @@ export function Layout({ view }: { view: View }) {
           How sure a prediction is was not measured for this engine; it is an assumption.
         </p>
       )}
-      {(trouble || view.kernel.gone.value) && (
-        <p class="evq-trouble" role="alert">
-          {view.kernel.gone.value ? "The kernel is no more; run the cell again." : trouble?.message}
-        </p>
-      )}
+      <Trouble kernel={view.kernel} />
     </div>
   );
 }
@@ -96,9 +99,9 @@ function Picture({ view, video }: { view: View; video: string }) {
     if (!element) return;
     const observer = new IntersectionObserver(async ([{ isIntersecting }]) => {
       if (!isIntersecting) return;
-      observer.disconnect();
       const picture = await view.picture(video);
       if (!picture) return;
+      observer.disconnect();
       element.width = picture.width;
       element.height = picture.height;
       element.getContext("2d")?.drawImage(picture, 0, 0);

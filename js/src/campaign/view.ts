@@ -32,23 +32,27 @@ export class View {
       if (this.kernel.state.value) root.dataset.evavosReady = "true";
     });
     this.abort.signal.addEventListener("abort", stop);
+    this.kernel.follow(model, this.abort.signal);
   }
 
   start(): void {
     void this.kernel.hello();
+    this.kernel.listen(() => this.opening.value !== null);
   }
 
   async open(video: string): Promise<void> {
+    this.kernel.trouble.value = null;
     this.opening.value = video;
     await this.kernel.ask("campaign.open", { video }, { slow: true });
     this.opening.value = null;
   }
 
   finish(video: string, finished: boolean): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("campaign.finish", { video, finished });
   }
 
-  /** A small picture of a video, asked for once; null where there is none. */
+  /** A small picture of a video, asked for until it has come; null where it did not. */
   picture(video: string): Promise<ImageBitmap | null> {
     const known = this.pictures.get(video) ?? this.load(video);
     this.pictures.set(video, known);
@@ -57,7 +61,10 @@ export class View {
 
   private async load(video: string): Promise<ImageBitmap | null> {
     const reply = await this.kernel.ask("thumb.get", { video }, { slow: true });
-    if (!reply) return null;
+    if (!reply) {
+      this.pictures.delete(video);
+      return null;
+    }
     const { buffer, byteOffset, byteLength } = reply.buffers[0];
     const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
     return createImageBitmap(new Blob([bytes], { type: reply.fields.mime }));

@@ -1,6 +1,7 @@
 /** The curves from top to bottom: the run, what can be set, the chart, its legend, its numbers. */
 
 import { TargetField } from "../chart/target-field";
+import { Trouble } from "../ui/trouble";
 import { Legend } from "./legend";
 import { Plot } from "./plot";
 import { KINDS, save } from "./save";
@@ -13,6 +14,7 @@ export function Layout({ view }: { view: View }) {
   return (
     <div class="evc-layout">
       <Run view={view} />
+      <Trouble kernel={view.kernel} />
       {view.lines.value.length === 0 ? (
         <Empty view={view} />
       ) : (
@@ -107,7 +109,7 @@ function Settings({ view }: { view: View }) {
             type="button"
             class="ev-button ev-small evc-outlined"
             title={`Save as ${kind.toUpperCase()}`}
-            onClick={() => void save(view, kind)}
+            onClick={() => void save(view, kind).catch((error) => view.kernel.fail(error))}
           >
             <span>{kind.toUpperCase()}</span>
           </button>

@@ -14,6 +14,7 @@ export type Kind = (typeof KINDS)[number];
 const SHARPNESS = 2;
 
 export async function save(view: View, kind: Kind): Promise<void> {
+  view.kernel.trouble.value = null;
   const blob =
     kind === "png" ? await png(view) : new Blob([text(view, kind)], { type: TYPE[kind] });
   const address = URL.createObjectURL(blob);

@@ -11,6 +11,7 @@ import type { CurvesCatalogue } from "./messages";
 import { type CurvesTraits, syncCurves, unpack } from "./traits";
 
 export class View {
+  readonly kernel: Kernel<CurvesCatalogue>;
   readonly synced;
   readonly theme: ReadonlySignal<Theme>;
   /** Of the place for the chart, in CSS pixels; 0 while it is out of sight. */
@@ -22,7 +23,6 @@ export class View {
   readonly shown: ReadonlySignal<Line[]>;
   readonly chart: ReadonlySignal<Chart>;
   readonly frame: ReadonlySignal<Frame>;
-  private readonly kernel: Kernel<CurvesCatalogue>;
   private readonly abort = new AbortController();
 
   constructor(model: AnyModel<CurvesTraits>, root: HTMLElement, name: string) {
@@ -52,6 +52,7 @@ export class View {
       root.dataset.theme = this.theme.value;
     });
     this.abort.signal.addEventListener("abort", stop);
+    this.kernel.follow(model, this.abort.signal);
   }
 
   /** Reads the lines at their point that is nearest to a pixel. */
@@ -84,15 +85,21 @@ export class View {
   /** Introduces the view. */
   start(): void {
     void this.kernel.hello();
+    this.kernel.listen(() => {
+      const phase = this.synced.progress.value?.phase;
+      return phase === "running" || phase === "stopping";
+    });
   }
 
   /** Stops the run; what is finished stays. */
   stop(): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("stop", {});
   }
 
   /** Goes on with a run that was stopped. */
   resume(): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("resume", {});
   }
 

@@ -29,6 +29,10 @@ export function encodeRuns(labels: Uint8Array): Uint32Array {
   return runs.slice(0, count);
 }
 
+/** Runs of the binary mask of one label. */
+export const runsOf = (label: number, labels: Uint8Array): Uint32Array =>
+  encodeRuns(labels.map((other) => (other === label ? 1 : 0)));
+
 /**
  * Writes the label map of `runs` into `labels`.
  *

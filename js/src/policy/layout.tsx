@@ -1,5 +1,6 @@
 /** The policy explorer from top to bottom: the rounds, the strip, the map, the numbers. */
 
+import { Trouble } from "../ui/trouble";
 import { FrameMap } from "./map";
 import type { State } from "./messages";
 import { Picture } from "./picture";
@@ -11,8 +12,14 @@ import { reason, summary, what } from "./words";
 export function Layout({ view }: { view: View }) {
   const state = view.kernel.state.value;
   const told = view.told.value;
-  const trouble = view.kernel.log.value.findLast(({ level }) => level === "error");
-  if (!state) return <div class="evp-layout">Waiting for the kernel …</div>;
+  if (!state) {
+    return (
+      <div class="evp-layout">
+        {!view.kernel.gone.value && "Waiting for the kernel …"}
+        <Trouble kernel={view.kernel} />
+      </div>
+    );
+  }
   return (
     <div class="evp-layout">
       <Head view={view} state={state} />
@@ -33,11 +40,7 @@ export function Layout({ view }: { view: View }) {
       </div>
       <WhatIf view={view} />
       <Comparison view={view} />
-      {(trouble || view.kernel.gone.value) && (
-        <p class="evp-trouble" role="alert">
-          {view.kernel.gone.value ? "The kernel is no more; run the cell again." : trouble?.message}
-        </p>
-      )}
+      <Trouble kernel={view.kernel} />
     </div>
   );
 }

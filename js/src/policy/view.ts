@@ -79,11 +79,12 @@ export class View {
     this.abort.signal.addEventListener("abort", () => {
       for (const stop of stops) stop();
     });
+    kernel.follow(model, this.abort.signal);
   }
 
   start(): void {
     void this.kernel.hello();
-    this.kernel.listen(() => this.job.value.phase === "running");
+    this.kernel.listen(() => this.job.value.phase === "running" || this.comparing.value);
   }
 
   /** Shows a round, and the frame that is in question there. */
@@ -104,12 +105,14 @@ export class View {
   }
 
   async compareSides(): Promise<void> {
+    this.kernel.trouble.value = null;
     this.comparing.value = true;
     await this.known.sides(this.round.value, this.object.value);
     this.comparing.value = false;
   }
 
   whatIf(): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("whatif.start", {
       round: this.round.value,
       frame: this.synced.frame.value,

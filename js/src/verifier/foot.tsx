@@ -6,7 +6,7 @@ import { BATCHES, pace } from "./words";
 
 export function Foot({ view }: { view: View }) {
   const object = view.current;
-  const trouble = view.kernel.log.value.findLast(({ level }) => level === "error");
+  const trouble = view.kernel.trouble.value;
   const total = view.objects
     .filter(({ skipped }) => !skipped)
     .reduce((sum, { answers }) => sum + answers.length, 0);
@@ -28,8 +28,8 @@ export function Foot({ view }: { view: View }) {
         <span class="ev-spring" />
         {view.kernel.busy.value && <span role="status">The kernel is busy.</span>}
         {trouble && (
-          <span class="ev-trouble" role="alert" title={trouble.message}>
-            {trouble.message}
+          <span class="ev-trouble" role="alert" title={trouble}>
+            {trouble}
           </span>
         )}
       </p>

@@ -18,6 +18,8 @@ import { syncVerifier, type VerifierTraits } from "./traits";
 
 /** So many answers may be on their way to the disk before the next point has to wait. */
 const MOST_WAITING = 20;
+/** Milliseconds until questions that did not come are asked for again. */
+const RETRY = 3000;
 /** Bounds of the enlarged part, in image pixels. */
 const SMALLEST_CROP = 16;
 const LARGEST_CROP = 1024;
@@ -99,9 +101,7 @@ export class View {
       (error) => this.kernel.fail(error),
       this.signal,
     );
-    const reconsider = () => this.kernel.reconsider();
-    model.on("comm_live_update", reconsider);
-    this.signal.addEventListener("abort", () => model.off("comm_live_update", reconsider));
+    this.kernel.follow(model, this.signal);
   }
 
   start(): void {
@@ -224,6 +224,7 @@ export class View {
     if (!object || !this.asks) return;
     const place = this.place.peek();
     const seconds = this.measured();
+    this.kernel.trouble.value = null;
     this.answers.send(object.id, place, label);
     this.go(this.answers.next(object, place));
     try {
@@ -259,17 +260,18 @@ export class View {
     else this.go(this.answers.next(object, this.place.value));
   }
 
-  /** Puts the object off, and goes on with the next. */
-  skip(): void {
+  /** Puts the object off; once the kernel's state says so, the next is in hand. */
+  async skip(): Promise<void> {
     const object = this.current;
     if (!object) return;
-    void this.kernel.ask("object.skip", { object: object.id, skipped: true });
-    this.announcement.value = `${object.name} put off`;
-    this.go(-1);
+    this.kernel.trouble.value = null;
+    const reply = await this.kernel.ask("object.skip", { object: object.id, skipped: true });
+    if (reply) this.announcement.value = `${object.name} put off`;
   }
 
   /** Takes an object up again that was put off. */
   take(object: number): void {
+    this.kernel.trouble.value = null;
     void this.kernel.ask("object.skip", { object, skipped: false });
   }
 
@@ -340,7 +342,11 @@ export class View {
   private async load(id: number): Promise<void> {
     if (this.subject.peek()?.id === id) return;
     const reply = await this.kernel.ask("questions.get", { object: id });
-    if (!reply || this.signal.aborted || this.object.peek() !== id) return;
+    if (this.signal.aborted || this.object.peek() !== id) return;
+    if (!reply) {
+      if (!this.kernel.gone.peek()) setTimeout(() => this.loadAgain(id), RETRY);
+      return;
+    }
     const { frame, questions } = reply.fields;
     const { width, height } = this.synced.video.value;
     const [{ buffer, byteOffset, byteLength }] = reply.buffers;
@@ -360,6 +366,10 @@ export class View {
     );
     this.subject.peek()?.pictures.close();
     this.subject.value = { id, questions, frame, outline, order, pictures };
+  }
+
+  private loadAgain(id: number): void {
+    if (!this.signal.aborted && this.object.peek() === id) void this.load(id);
   }
 
   /** Asks for the picture that is wanted, and those after it, and has the panes drawn. */

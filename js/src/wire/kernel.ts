@@ -1,5 +1,6 @@
 /** What the kernel says: its state and its log; and asking it, with every error shown. */
 
+import type { AnyModel } from "@anywidget/types";
 import { batch, signal } from "@preact/signals";
 import type {
   Catalogue,
@@ -47,6 +48,8 @@ export class Kernel<C extends Catalogue> {
   readonly state = signal<C["state"] | null>(null);
   readonly capabilities = signal<C["capabilities"] | null>(null);
   readonly log = signal<LogLine[]>([]);
+  /** What went wrong last, until something is tried anew. */
+  readonly trouble = signal<string | null>(null);
   /** Whether a request has waited for more than a second. */
   readonly busy = signal(false);
   /** Whether the kernel was restarted or shut down: this view hears of nothing any more. */
@@ -111,8 +114,15 @@ export class Kernel<C extends Catalogue> {
     this.heart = setInterval(() => this.beat(wanted), BEAT);
   }
 
-  /** The host says that the connection is another now: is the kernel still there? */
-  reconsider(): void {
+  /** Hears from the host that the connection is another now, before anything is asked. */
+  follow(model: Pick<AnyModel, "on" | "off">, abort: AbortSignal): void {
+    const reconsider = () => this.reconsider();
+    model.on("comm_live_update", reconsider);
+    abort.addEventListener("abort", () => model.off("comm_live_update", reconsider));
+  }
+
+  /** Is the kernel still there? */
+  private reconsider(): void {
     if (!this.gone.peek()) this.channel.probe();
   }
 
@@ -167,6 +177,7 @@ export class Kernel<C extends Catalogue> {
   }
 
   note(level: LogLine["level"], message: string, time = Date.now() / 1000): void {
+    if (level === "error") this.trouble.value = message;
     this.log.value = [...this.log.value, { level, message, time }].slice(-LOG_LENGTH);
   }
 

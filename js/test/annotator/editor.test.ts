@@ -2,9 +2,10 @@ import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
 import { Editor } from "../../src/annotator/editing/editor";
-import type { AnnotatorCatalogue, ObjectInfo } from "../../src/annotator/messages";
+import { Gestures, type Reach } from "../../src/annotator/editing/gestures";
+import type { AnnotatorCatalogue, ObjectInfo, State } from "../../src/annotator/messages";
 import { createStore, type Store } from "../../src/annotator/store";
-import { syncAnnotator } from "../../src/annotator/traits";
+import { type SyncedTraits, syncAnnotator } from "../../src/annotator/traits";
 import { whole } from "../../src/masks/geometry";
 import type { MaskLayer } from "../../src/masks/mask-layer";
 import { Masks } from "../../src/masks/mask-store";
@@ -31,6 +32,8 @@ interface Asked {
 let asked: Asked[];
 let failures: unknown[];
 let objects: ReturnType<typeof signal<ObjectInfo[]>>;
+let state: ReturnType<typeof signal<Pick<State, "revision" | "undo"> | null>>;
+let synced: SyncedTraits;
 let store: Store;
 let masks: Masks;
 let editor: Editor;
@@ -58,7 +61,7 @@ function patientKernel(): AnnotatorKernel {
     failures.push(error);
     gone.value ||= isGone(error);
   };
-  const [state, capabilities] = [signal(null), signal(null)];
+  const capabilities = signal(null);
   return { objects, state, capabilities, gone, request, ask: request, fail } as never;
 }
 
@@ -66,6 +69,7 @@ beforeEach(() => {
   asked = [];
   failures = [];
   objects = signal<ObjectInfo[]>([object(1)]);
+  state = signal({ revision: 0, undo: null });
   store = createStore();
   store.shown.value = 2;
   masks = new Masks(
@@ -74,7 +78,7 @@ beforeEach(() => {
     () => {},
     () => {},
   );
-  const synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
+  synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
   const layer = { width: WIDTH, height: HEIGHT, all: whole(WIDTH, HEIGHT) } as MaskLayer;
   const host = { layer, changed: () => {} };
   time = 0;
@@ -99,6 +103,14 @@ function last(kind: Kind): Asked {
   if (!found) throw new Error(`nothing was asked with ${kind}.`);
   return found;
 }
+
+/** The kernel's next state lists these objects. */
+const list = (...ids: number[]) => {
+  objects.value = ids.map((id) => object(id));
+  state.value = { revision: 0, undo: null };
+};
+
+const count = (kind: Kind) => asked.filter((each) => each.kind === kind).length;
 
 const sent = ({ buffers: [buffer] }: Asked) =>
   decodeRuns(buffer as Uint32Array, new Uint8Array(PIXELS));
@@ -149,6 +161,76 @@ describe("a commit", () => {
     second.answer({ score: 0.9 }, encodeRuns(filled(1)));
     await settle();
     expect(sent(last("mask.commit"))).toEqual(filled(1));
+  });
+
+  it("that is asked for twice while it waits is one, with the pass that the second asked for", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    const both = [editor.annotations.commit(false), editor.annotations.commit(true)];
+    last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(1, 2)));
+    await settle();
+    expect(count("mask.commit")).toBe(1);
+    expect(last("mask.commit").fields.propagate).toBe(true);
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
+    await Promise.all(both);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+  });
+
+  it("is under way from the first key on, and can be waited for", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(editor.annotations.underWay).toBe(false);
+    void editor.annotations.commit(false);
+    expect(editor.annotations.underWay).toBe(true);
+    let settled: boolean | undefined;
+    void editor.annotations.settled().then((saved) => {
+      settled = saved;
+    });
+    last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(1)));
+    await settle();
+    expect(settled).toBeUndefined();
+    last("mask.commit").answer({ revision: 2, saved: true, takes: {} });
+    await settle();
+    expect(settled).toBe(true);
+    expect(editor.annotations.underWay).toBe(true);
+    state.value = { revision: 2, undo: "clicks on frame 2" };
+    expect(editor.annotations.underWay).toBe(false);
+  });
+
+  it("ends the stroke that it comes in the middle of", async () => {
+    store.brushSize.value = 1;
+    const stroke = editor.stroke(false);
+    stroke?.extend({ x: 0, y: 0 });
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    stroke?.extend({ x: 5, y: 0 });
+    stroke?.end();
+    expect(sent(last("mask.commit"))).toEqual(filled(0));
+    expect(editor.drafts.allLabels(2)).toEqual(filled(0));
+    last("mask.commit").answer({ revision: 1, saved: true, takes: {} });
+    await done;
+    expect(editor.drafts.unfinished.value).toEqual([]);
+  });
+
+  it("leaves the preview of another draft for later, and then it is asked for", async () => {
+    await editor.click({ x: 1, y: 0 }, true);
+    void editor.annotations.commit(false);
+    const first = last("prompt.preview");
+    store.shown.value = 3;
+    await editor.click({ x: 2, y: 0 }, true);
+    const second = last("prompt.preview");
+    first.refuse(new KernelError("superseded", "newer."));
+    await settle();
+    const third = last("prompt.preview");
+    expect(third.fields.frame).toBe(2);
+    second.refuse(new KernelError("superseded", "newer."));
+    await settle();
+    expect(last("prompt.preview")).toBe(third);
+    third.answer({ score: 0.9 }, encodeRuns(filled(1)));
+    await settle();
+    expect(last("prompt.preview").fields.frame).toBe(3);
+    last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(2)));
+    await settle();
+    expect(editor.drafts.predicting.value).toBe(false);
   });
 
   it("says so where no preview comes, and keeps the draft", async () => {
@@ -349,6 +431,82 @@ describe("the seconds of a commit", () => {
   });
 });
 
+describe("the seconds of a commit that was not taken", () => {
+  const worked = (seconds: number) => {
+    time += 1000 * seconds;
+    activity.note();
+  };
+  const committed = async (answer: (commit: Asked) => void) => {
+    const done = editor.annotations.commit(false);
+    await settle();
+    answer(last("mask.commit"));
+    await done;
+    return last("mask.commit").fields.seconds;
+  };
+
+  it("are those of the next one", async () => {
+    dab(1, 1);
+    await settle();
+    worked(8);
+    const takes = { "2": 40 };
+    expect(await committed((commit) => commit.answer({ revision: 1, saved: false, takes }))).toBe(
+      8,
+    );
+    worked(1);
+    expect(await committed((commit) => commit.refuse(new KernelError("io", "disk full.")))).toBe(9);
+    worked(2);
+    const saved = { revision: 2, saved: true, takes: {} };
+    expect(await committed((commit) => commit.answer(saved))).toBe(11);
+    dab(1, 1);
+    await settle();
+    expect(await committed((commit) => commit.answer({ ...saved, revision: 3 }))).toBe(0);
+  });
+});
+
+describe("undo while a commit is on its way", () => {
+  it("takes that one back", async () => {
+    dab(1, 1);
+    await settle();
+    void editor.annotations.commit(false);
+    await settle();
+    expect(editor.history.undoLabel.value).toBe("annotation");
+    void editor.history.undo();
+    await settle();
+    expect(count("history.undo")).toBe(0);
+    last("mask.commit").answer({ revision: 1, saved: true, takes: {} });
+    await settle();
+    expect(count("history.undo")).toBe(1);
+  });
+
+  it("takes no earlier one back where it is not saved", async () => {
+    state.value = { revision: 1, undo: "mask on frame 0" };
+    dab(1, 1);
+    await settle();
+    void editor.annotations.commit(false);
+    await settle();
+    store.shown.value = 3;
+    void editor.history.undo();
+    last("mask.commit").answer({ revision: 1, saved: false, takes: { "2": 40 } });
+    await settle();
+    expect(count("history.undo")).toBe(0);
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2, object: 1 }]);
+  });
+});
+
+describe("a mask that is accepted as it is", () => {
+  it("is said to be where that was saved only", async () => {
+    const runs = encodeRuns(filled(1));
+    masks.accept([place(2, runs.length)], runs);
+    for (const saved of [false, true]) {
+      void editor.annotations.say("verified");
+      await settle();
+      last("mask.commit").answer({ revision: 1, saved, takes: saved ? {} : { "2": 1 } });
+      await settle();
+      expect(store.announcement.value.includes("accepted as it is")).toBe(saved);
+    }
+  });
+});
+
 describe("Enter after a commit", () => {
   it("follows no suggestion at once", async () => {
     expect(editor.annotations.justCommitted).toBe(false);
@@ -426,6 +584,162 @@ describe("answering objects together", () => {
     last("prompt.preview").answer({ score: 0.5, takes: {} }, encodeRuns(filled(2)));
     await settle();
     expect(editor.drafts.score.value).toBe(0.5);
+  });
+});
+
+describe("an object that is being added", () => {
+  const drawnOn = () => editor.drafts.unfinished.value.map((draft) => draft.object);
+
+  it("has what is drawn from then on, before and after its answer", async () => {
+    list(1, 2);
+    synced.activeObject.set(2);
+    void editor.objects.add();
+    dab(1, 1);
+    await settle();
+    last("object.add").answer({ object: 3 });
+    await settle();
+    dab(3, 1);
+    await settle();
+    expect(drawnOn()).toEqual([]);
+    list(1, 2, 3);
+    await settle();
+    expect(drawnOn()).toEqual([3]);
+    expect(editor.objects.active.value?.id).toBe(3);
+    expect(editor.drafts.current.value?.layers).toHaveLength(2);
+  });
+
+  it("may be listed before it is answered", async () => {
+    void editor.objects.add();
+    list(1, 2);
+    last("object.add").answer({ object: 2 });
+    dab(1, 1);
+    await settle();
+    expect(drawnOn()).toEqual([2]);
+  });
+
+  it("is one for all that is done without any", async () => {
+    list();
+    void editor.click({ x: 1, y: 0 }, true);
+    await settle();
+    void editor.click({ x: 2, y: 0 }, true);
+    last("object.add").answer({ object: 1 });
+    await settle();
+    void editor.click({ x: 3, y: 0 }, true);
+    list(1);
+    await settle();
+    expect(count("object.add")).toBe(1);
+    expect(editor.drafts.current.value?.clicks).toHaveLength(3);
+  });
+
+  it("gets nothing where it is gone by the time it is listed, and the next is drawn on", async () => {
+    void editor.objects.add();
+    dab(1, 1);
+    last("object.add").answer({ object: 2 });
+    await settle();
+    list(1);
+    await settle();
+    expect(drawnOn()).toEqual([]);
+    dab(1, 1);
+    await settle();
+    expect(drawnOn()).toEqual([1]);
+  });
+
+  it("is none before the kernel has said what there is", async () => {
+    [objects.value, state.value] = [[], null];
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(asked).toEqual([]);
+    expect(store.announcement.value).toBe("Waiting for the kernel");
+  });
+});
+
+describe("an object that is gone", () => {
+  beforeEach(async () => {
+    list(1, 2);
+    synced.activeObject.set(2);
+    dab(1, 1);
+    await settle();
+    list(1);
+  });
+
+  it("shows no draft until undo brings it back", () => {
+    expect(editor.drafts.allLabels(2)).not.toContain(2);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+    list(1, 2);
+    expect(editor.drafts.allLabels(2)).toContain(2);
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2, object: 2 }]);
+  });
+
+  it("leaves no draft to a new one with its id", async () => {
+    void editor.objects.add();
+    last("object.add").answer({ object: 2 });
+    await settle();
+    list(1, 2);
+    await settle();
+    expect(editor.objects.active.value?.id).toBe(2);
+    expect(editor.drafts.unfinished.value).toEqual([]);
+  });
+});
+
+describe("what was begun on a frame that is left", () => {
+  const REACH: Reach = { vertex: 1, first: 0.5, drag: 0.5, again: 0 };
+  let gestures: Gestures;
+
+  const goOn = () => {
+    store.shown.value = 3;
+    gestures.leave();
+    gestures.move({ x: 5, y: 2 });
+    gestures.up({ x: 5, y: 3 });
+    return settle();
+  };
+
+  beforeEach(() => {
+    const size = { width: WIDTH, height: HEIGHT };
+    gestures = new Gestures(editor, size, (error) => failures.push(error));
+    store.brushSize.value = 1;
+  });
+
+  it("is no box of the next", async () => {
+    synced.tool.set("box");
+    gestures.down({ x: 0, y: 0 }, false, REACH);
+    await goOn();
+    expect(asked).toEqual([]);
+  });
+
+  it("is a stroke that ends there", async () => {
+    synced.tool.set("brush");
+    gestures.down({ x: 0, y: 0 }, false, REACH);
+    await goOn();
+    expect(editor.drafts.unfinished.value).toMatchObject([{ frame: 2 }]);
+    expect(editor.drafts.allLabels(2)).toEqual(filled(0));
+    expect(editor.drafts.on(2)[0].isBusy).toBe(false);
+  });
+
+  it("is a vertex that lies where it was", async () => {
+    synced.tool.set("polygon");
+    for (const x of [0, 4]) await editor.vertex({ x, y: 0 }, false, 0);
+    gestures.down({ x: 4, y: 0 }, false, REACH);
+    gestures.move({ x: 4, y: 2 });
+    await goOn();
+    const [draft] = editor.drafts.on(2);
+    expect(draft.path?.vertices).toEqual([
+      { x: 0, y: 0 },
+      { x: 4, y: 0 },
+    ]);
+    expect(draft.isBusy).toBe(false);
+    expect(editor.drafts.on(3)).toEqual([]);
+  });
+});
+
+describe("points to verify", () => {
+  it("are proposed once, however often they are asked for", async () => {
+    void editor.verifying.start();
+    void editor.verifying.start();
+    expect(count("points.propose")).toBe(1);
+    last("points.propose").answer({ points: [[1, 1, 0]] });
+    await settle();
+    void editor.verifying.start();
+    expect(count("points.propose")).toBe(1);
+    expect(editor.verifying.asked.value).toMatchObject({ place: 0, of: 1 });
   });
 });
 

@@ -1,6 +1,11 @@
-import { describe, expect, it } from "vitest";
-import { unpack } from "../../src/curves/traits";
+import { describe, expect, it, vi } from "vitest";
+import { Layout } from "../../src/curves/layout";
+import { type CurvesTraits, unpack } from "../../src/curves/traits";
+import { View } from "../../src/curves/view";
 import { howFar, reached, reading } from "../../src/curves/words";
+import { hostOf, root, words } from "../host";
+
+vi.mock("../../src/ui/theme", () => ({ hostTheme: () => ({ value: "light" }) }));
 
 function packed(rows: number[][], offset = 3): DataView {
   const data = new Uint8Array(new Float32Array(rows.flat()).buffer);
@@ -34,6 +39,28 @@ describe("lines from the kernel", () => {
     expect(reached(a, 0.625, "hours")).toBe("1.5 h");
     expect(reached(a, 0.9, "hours")).toBe("not reached");
     expect(reached(a, 0.625, "seconds")).toBe("1.5 s");
+  });
+});
+
+describe("a run whose kernel is no more", () => {
+  it("is said to be so", async () => {
+    vi.useFakeTimers();
+    const progress = {
+      phase: "running",
+      done: 3,
+      total: 9,
+      seconds_left: null,
+      message: "",
+    } as const;
+    const drawing: CurvesTraits["drawing"] = { unit: "hours", note: "", lines: [] };
+    const host = hostOf<Partial<CurvesTraits>>({ drawing, progress });
+    const view = new View(host.model as never, root(), "view");
+    view.start();
+    host.cut = true;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(words(Layout({ view }))).toContain("The kernel is no more");
+    view.close();
+    vi.useRealTimers();
   });
 });
 

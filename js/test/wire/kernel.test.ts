@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { NothingMore } from "../../src/wire/catalogue";
 import { Kernel } from "../../src/wire/kernel";
+import { hostOf } from "../host";
 
 type Message = { id: string; kind: string };
 
@@ -9,6 +10,7 @@ describe("a kernel that is listened for", () => {
   let cut: boolean;
   let wanted: boolean;
   let kernel: Kernel<NothingMore>;
+  let told: () => void;
 
   beforeEach(() => {
     vi.useFakeTimers();
@@ -20,6 +22,9 @@ describe("a kernel that is listened for", () => {
       sent.push(content as Message);
     });
     kernel.listen(() => wanted);
+    const host = hostOf({});
+    told = host.connect;
+    kernel.follow(host.model, new AbortController().signal);
   });
 
   afterEach(() => {
@@ -67,7 +72,7 @@ describe("a kernel that is listened for", () => {
 
   it("is gone once the host sends no more, and says it once", async () => {
     cut = true;
-    kernel.reconsider();
+    told();
     await vi.advanceTimersByTimeAsync(1000);
     expect(kernel.gone.value).toBe(true);
     await vi.advanceTimersByTimeAsync(60_000);

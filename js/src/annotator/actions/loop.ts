@@ -41,11 +41,16 @@ export function take(app: App, next: Suggestion): void {
   app.canvas?.focus();
 }
 
-/** Starts a pass over some frames, both ends included; null: over all that wait. */
-export const propagate = (app: App, frames: [first: number, last: number] | null) =>
-  app.kernel.ask("job.start", { job: "propagate", frames });
+/**
+ * Starts a pass over some frames, both ends included; null: over all that wait. What is being
+ * committed is carried too.
+ */
+export async function propagate(app: App, frames: [first: number, last: number] | null) {
+  await app.editor.annotations.settled();
+  await app.kernel.ask("job.start", { job: "propagate", frames });
+}
 
-/** Whether there is something to carry, be it on its way: the kernel takes one after the other. */
+/** Whether there is something to carry, be it on its way. */
 const hasAnnotations = (app: App) =>
   (app.kernel.state.value?.annotated.length ?? 0) > 0 || app.editor.annotations.underWay;
 

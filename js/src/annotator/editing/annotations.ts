@@ -2,7 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import type { Masks } from "../../masks/mask-store";
-import { encodeRuns } from "../../masks/runs";
+import { encodeRuns, runsOf } from "../../masks/runs";
 import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { Others } from "../messages";
@@ -28,11 +28,23 @@ export interface Question {
   propagate: boolean;
 }
 
+/** A commit that was asked for. */
+interface Commit {
+  readonly draft: Draft;
+  propagate: boolean;
+  /** It waits for its preview no longer. */
+  sent: boolean;
+}
+
 export class Annotations {
+  /** Those that have no answer yet, and whether they will have been saved. */
+  private readonly pending = signal<readonly { commit: Commit; saved: Promise<boolean> }[]>([]);
   private readonly asked = signal<(Question & { draft: Draft; step: object }) | null>(null);
   private committed = Number.NEGATIVE_INFINITY;
   /** The session's revision with the last commit in it. */
   private readonly saved = signal(0);
+  /** Seconds of work on a draft that no commit has paid for yet. */
+  private readonly unpaid = new WeakMap<Draft, number>();
   private since: number;
   private readonly stop: () => void;
 
@@ -73,10 +85,12 @@ export class Annotations {
 
   /**
    * Saves the draft in hand. It is the one that was in hand when this was asked for: while the
-   * last preview is on its way, the person may look elsewhere.
+   * last preview is on its way, the person may look elsewhere. Asked for again meanwhile, it is
+   * still one commit.
    */
   async commit(propagate: boolean, others: Others = "ask"): Promise<void> {
     const draft = this.drafts.current.value;
+    draft?.endMotion();
     if (!draft || draft.isEmpty) return;
     if (draft.path && !draft.closePath()) draft.leavePath();
     if (draft.isEmpty) {
@@ -84,14 +98,39 @@ export class Annotations {
       this.announce(TOO_FEW_VERTICES);
       return;
     }
-    const seconds = this.measured();
+    this.unpaid.set(draft, this.measured() + (this.unpaid.get(draft) ?? 0));
     this.committed = performance.now();
-    if (!(await this.previews.answered(draft)) || draft.isEmpty) return;
+    const waiting = this.pending
+      .peek()
+      .find(({ commit }) => commit.draft === draft && !commit.sent);
+    if (waiting) waiting.commit.propagate ||= propagate;
+    await (waiting?.saved ?? this.begin(draft, propagate, others));
+  }
+
+  /** Waits for every commit that was asked for; whether all of them were saved. */
+  async settled(): Promise<boolean> {
+    const saved = await Promise.all(this.pending.peek().map((pending) => pending.saved));
+    return saved.every(Boolean);
+  }
+
+  private begin(draft: Draft, propagate: boolean, others: Others): Promise<boolean> {
+    const commit = { draft, propagate, sent: false };
+    const saved = this.save(commit, others).finally(() => {
+      this.pending.value = this.pending.peek().filter((other) => other.commit !== commit);
+    });
+    this.pending.value = [...this.pending.peek(), { commit, saved }];
+    return saved;
+  }
+
+  private async save(commit: Commit, others: Others): Promise<boolean> {
+    const { draft } = commit;
+    if (!(await this.previews.answered(draft))) return false;
     const { frame, object, kind, clicks } = draft;
-    if (kind === "none") return;
+    if (kind === "none") return false;
+    commit.sent = true;
     const held = this.drafts.labels(frame, []).map((label) => (label === object ? 1 : 0));
     const labels = this.drafts.labels(frame, [draft]);
-    const runs = encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
+    const runs = runsOf(object, labels);
     const before = this.masks.revision(frame);
     this.drafts.send(draft);
     try {
@@ -101,18 +140,19 @@ export class Annotations {
           frame,
           object,
           annotation_type: kind === "brush" || kind === "polygon" ? "mask" : kind,
-          seconds,
+          seconds: this.unpaid.get(draft) ?? 0,
           clicks,
-          propagate,
+          propagate: commit.propagate,
           others,
         },
         { buffers: [runs] },
       );
       if (!fields.saved) {
         this.drafts.refused(draft);
-        this.ask(draft, propagate, fields.takes);
-        return;
+        this.ask(draft, commit.propagate, fields.takes);
+        return false;
       }
+      this.unpaid.delete(draft);
       this.committed = performance.now();
       this.saved.value = fields.revision;
       this.drafts.arrived(draft);
@@ -120,22 +160,25 @@ export class Annotations {
       if (others !== "leave" && this.masks.revision(frame) === before)
         this.masks.assume(frame, encodeRuns(labels));
       this.announce(`Frame ${frame} saved`);
+      return true;
     } catch (error) {
       this.drafts.refused(draft);
       this.kernel.fail(error);
+      return false;
+    } finally {
+      this.drafts.changed();
     }
-    this.drafts.changed();
   }
 
   /** Whether something is being committed, or was a moment ago. */
   get justCommitted(): boolean {
-    return this.drafts.saving.peek() > 0 || performance.now() - this.committed < REST;
+    return this.pending.peek().length > 0 || performance.now() - this.committed < REST;
   }
 
-  /** Whether a commit was sent that the kernel's state does not tell of yet. */
+  /** Whether a commit was asked for that the kernel's state does not tell of yet. */
   get underWay(): boolean {
     const known = this.kernel.state.value?.revision ?? 0;
-    return this.drafts.saving.value > 0 || this.saved.value > known;
+    return this.pending.value.length > 0 || this.saved.value > known;
   }
 
   /** Whether the active object has a committed mask on the shown frame. */
@@ -166,6 +209,12 @@ export class Annotations {
       { buffers: [runs] },
     );
     if (!reply) return;
+    if (!reply.fields.saved) {
+      this.announce(
+        `Nothing is said of ${object.name}: the masks of frame ${frame} changed; look again`,
+      );
+      return;
+    }
     const said = right ? "accepted as it is" : "marked absent";
     this.announce(`${object.name} ${said} on frame ${frame}`);
   }

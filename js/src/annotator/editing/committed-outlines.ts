@@ -6,7 +6,7 @@
 
 import type { Size } from "../../masks/geometry";
 import type { Masks } from "../../masks/mask-store";
-import { decodeRuns, encodeRuns, equalRuns } from "../../masks/runs";
+import { decodeRuns, encodeRuns, equalRuns, runsOf } from "../../masks/runs";
 import { Draft } from "./draft";
 import type { Layer } from "./layers";
 
@@ -20,8 +20,12 @@ interface Committed {
   /** The object's mask without the layers, and with them, as runs. */
   base: Uint32Array;
   saved: Uint32Array;
-  /** The frame's masks that were looked at last, and what goes on from there. */
-  seen: Uint32Array | null;
+}
+
+/** What was looked at last: on which masks of its frame, and what goes on from there. */
+interface Seen {
+  committed: Committed;
+  runs: Uint32Array;
   draft: Draft | null;
 }
 
@@ -29,6 +33,7 @@ const key = ({ frame, object }: Place) => `${frame}:${object}`;
 
 export class CommittedOutlines {
   private readonly committed = new Map<string, Committed>();
+  private latest: Seen | null = null;
 
   constructor(
     private readonly masks: Masks,
@@ -45,22 +50,21 @@ export class CommittedOutlines {
     if (draft.polygons.length === 0) this.committed.delete(key(draft));
     else {
       const base = encodeRuns(draft.base ?? before);
-      const { layers } = draft;
-      this.committed.set(key(draft), { layers, base, saved, seen: null, draft: null });
+      this.committed.set(key(draft), { layers: draft.layers, base, saved });
     }
   }
 
   /** What can be gone on with on a frame; null where there is nothing, or no longer. */
   at(place: Place): Draft | null {
-    const found = this.committed.get(key(place));
+    const committed = this.committed.get(key(place));
     const runs = this.masks.get(place.frame);
-    if (!found || !runs) return null;
-    if (found.seen !== runs) {
-      found.seen = runs;
-      const holds = equalRuns(found.saved, this.of(place.object, runs));
-      found.draft = holds ? (found.draft ?? this.draft(place, found)) : null;
-    }
-    return found.draft;
+    if (!committed || !runs) return null;
+    const before = this.latest?.committed === committed ? this.latest : null;
+    if (before?.runs === runs) return before.draft;
+    const holds = equalRuns(committed.saved, this.of(place.object, runs));
+    const draft = holds ? (before?.draft ?? this.draft(place, committed)) : null;
+    this.latest = { committed, runs, draft };
+    return draft;
   }
 
   private draft({ frame, object }: Place, { layers, base }: Committed): Draft {
@@ -70,7 +74,6 @@ export class CommittedOutlines {
   }
 
   private of(object: number, runs: Uint32Array): Uint32Array {
-    const labels = decodeRuns(runs, new Uint8Array(this.size.width * this.size.height));
-    return encodeRuns(labels.map((label) => (label === object ? 1 : 0)));
+    return runsOf(object, decodeRuns(runs, new Uint8Array(this.size.width * this.size.height)));
   }
 }

@@ -332,6 +332,12 @@ export class Draft {
     if (same(this.state, from)) this.states.length = this.position--;
   }
 
+  /** Ends what is under way where it is. */
+  endMotion(): void {
+    this.endStroke();
+    this.endMove();
+  }
+
   // History
 
   /** Gives up what is under way. Returns whether there was anything. */

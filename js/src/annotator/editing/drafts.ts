@@ -82,20 +82,21 @@ export class Drafts {
   });
 
   /** Frames with work that is not committed. */
-  readonly unfinished = computed<{ frame: number; object: number }[]>(() => {
+  readonly unfinished = computed<readonly Draft[]>(() => {
     this.version.value;
-    return [...this.kept.values()].filter((draft) => !draft.isEmpty);
+    return this.shown(this.kept.values()).filter((draft) => !draft.isEmpty);
   });
 
-  /** How many annotations are on their way to the disk. */
-  readonly saving = computed(() => {
+  /** Annotations on their way to the disk. */
+  readonly saving = computed<readonly Draft[]>(() => {
     this.version.value;
-    return this.committing.size;
+    return [...this.committing];
   });
 
   /** All drafts on a frame, those on their way to the kernel first. */
   on(frame: number): Draft[] {
-    return [...this.committing, ...this.kept.values()].filter((draft) => draft.frame === frame);
+    const all = this.shown([...this.committing, ...this.kept.values()]);
+    return all.filter((draft) => draft.frame === frame);
   }
 
   /** The masks of a frame with what is on its way to the kernel, and `over` on top. */
@@ -113,7 +114,7 @@ export class Drafts {
   async open(): Promise<Draft | null> {
     if (!this.objects.mayEdit()) return null;
     const frame = this.store.shown.value;
-    const object = this.objects.active.value?.id ?? (await this.objects.addFirst());
+    const object = await this.objects.inHand();
     if (object === null) return null;
     let draft = this.kept.get(key({ frame, object }));
     if (!draft || (draft.isReopened && draft.isEmpty)) {
@@ -207,6 +208,11 @@ export class Drafts {
 
   clear(): void {
     this.kept.clear();
+  }
+
+  /** Those whose object is there: it may be gone, and undo brings it back. */
+  private shown(drafts: Iterable<Draft>): Draft[] {
+    return [...drafts].filter(({ object }) => this.objects.has(object));
   }
 
   /** The known masks of a frame, which need not be the one that is shown, with drafts over them. */

@@ -33,6 +33,8 @@ export class Editor {
   readonly history: History;
   readonly verifying: Verifying;
   private readonly previews: Previews;
+  /** A vertex of it is in hand. */
+  private moving: Draft | null = null;
 
   constructor(
     private readonly kernel: AnnotatorKernel,
@@ -42,7 +44,7 @@ export class Editor {
     private readonly host: DraftHost,
     activity: Activity,
   ) {
-    this.objects = new Objects(kernel, synced, store);
+    this.objects = new Objects(kernel, synced, store, (object) => this.forgetAll(object));
     this.drafts = new Drafts(this.objects, store, masks, host);
     this.previews = new Previews(kernel, this.drafts, store);
     this.annotations = new Annotations(
@@ -54,7 +56,7 @@ export class Editor {
       this.previews,
       activity,
     );
-    this.history = new History(kernel, store, this.drafts, this.previews);
+    this.history = new History(kernel, store, this.drafts, this.previews, this.annotations);
     this.verifying = new Verifying(
       kernel,
       store,
@@ -152,27 +154,30 @@ export class Editor {
     if (!draft) return;
     this.drafts.reopen(draft);
     draft.beginMove(handle);
+    this.moving = draft;
   }
 
   moveVertex(to: Point): void {
-    const draft = this.drafts.current.value;
-    if (draft) this.drafts.changed(draft.move(to));
+    if (this.moving) this.drafts.changed(this.moving.move(to));
   }
 
   endMove(): void {
-    this.drafts.current.value?.endMove();
+    this.moving?.endMove();
+    this.moving = null;
     this.drafts.changed(NOWHERE);
   }
 
   cancelMove(): void {
-    this.drafts.current.value?.cancel();
+    this.moving?.cancel();
+    this.moving = null;
     this.drafts.changed();
   }
 
   /** Fills the hole around a point, or takes the piece away that it lies in. */
   async fill(at: Point, erase: boolean): Promise<void> {
-    const object = this.objects.active.value?.id;
-    if (!this.objects.mayEdit() || object === undefined) return;
+    if (!this.objects.mayEdit() || !this.objects.active.value) return;
+    const object = await this.objects.inHand();
+    if (object === null) return;
     const { layer } = this.host;
     const labels = this.drafts.allLabels(this.store.shown.value);
     const [x, y] = [Math.round(at.x), Math.round(at.y)];

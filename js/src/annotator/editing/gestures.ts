@@ -173,6 +173,12 @@ export class Gestures {
     this.clicked = null;
   }
 
+  /** What was begun has no place any more: a stroke ends where it is, all else is given up. */
+  leave(): void {
+    if (this.current?.kind === "stroke") this.current.stroke.end();
+    this.cancel();
+  }
+
   /** Gives up what is under way. */
   cancel(): void {
     const { current: gesture } = this;

@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { Store } from "../store";
+import type { Annotations } from "./annotations";
 import type { Draft } from "./draft";
 import type { Drafts } from "./drafts";
 import type { Previews } from "./previews";
@@ -13,6 +14,7 @@ export class History {
     private readonly store: Store,
     private readonly drafts: Drafts,
     private readonly previews: Previews,
+    private readonly annotations: Annotations,
   ) {}
 
   readonly undoLabel = computed<string | null>(() => {
@@ -20,6 +22,7 @@ export class History {
     const draft = this.drafts.current.value;
     if (draft?.canUndo) return draft.lastStep;
     if (this.drafts.restorable) return "discard";
+    if (this.annotations.underWay) return "annotation";
     return this.kernel.state.value?.undo ?? null;
   });
 
@@ -38,6 +41,8 @@ export class History {
       this.drafts.restore(restorable);
       return this.stepped(restorable);
     }
+    // A commit that is not saved is a draft again: there is nothing to take back.
+    if (!(await this.annotations.settled())) return;
     const reply = await this.kernel.ask("history.undo", {});
     if (reply?.fields.label) this.store.announcement.value = `Undone: ${reply.fields.label}`;
   }

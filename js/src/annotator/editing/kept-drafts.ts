@@ -1,13 +1,16 @@
 /**
- * Drafts over a reload: what is unfinished is kept by the tab of the browser, and taken up again
- * by the next view of the session, for frames whose masks are still those it was begun on.
+ * Drafts over a reload: what is unfinished, or on its way to the disk, is kept by the tab of the
+ * browser, and taken up again by the next view of the session, for frames whose masks are still
+ * those it was begun on.
  */
 
 import { effect } from "@preact/signals";
 import type { Masks } from "../../masks/mask-store";
+import { runsOf } from "../../masks/runs";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import { rememberDrafts, takeDrafts } from "../memory";
 import type { Store } from "../store";
+import type { Draft } from "./draft";
 import type { Drafts } from "./drafts";
 import { digestOf, type PackedDraft, pack, unpack } from "./packed-drafts";
 
@@ -46,13 +49,14 @@ export class KeptDrafts {
   write(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const unfinished = this.drafts.unfinished.peek().flatMap(({ frame, object }) =>
-      this.drafts
-        .of(object)
-        .filter((draft) => draft.frame === frame)
-        .map((draft) => pack(draft, digestOf(this.masks.get(frame)))),
-    );
-    rememberDrafts(this.session, this.view, [...unfinished, ...this.waiting]);
+    const { drafts } = this;
+    const begun = ({ frame }: Draft) => digestOf(this.masks.get(frame));
+    const saving = drafts.saving.peek().map((draft) => {
+      const labels = drafts.labels(draft.frame, [draft]);
+      return pack(draft, begun(draft), digestOf(runsOf(draft.object, labels)));
+    });
+    const unfinished = drafts.unfinished.peek().map((draft) => pack(draft, begun(draft)));
+    rememberDrafts(this.session, this.view, [...saving, ...unfinished, ...this.waiting]);
   }
 
   close(): void {
@@ -76,7 +80,7 @@ export class KeptDrafts {
       if (packed.digest === digestOf(this.masks.get(frame))) {
         back.push(frame);
         this.drafts.adopt(unpack(packed, this.drafts.size));
-      } else {
+      } else if (!this.saved(packed)) {
         const words = `the draft on frame ${frame} is gone: the frame's masks changed meanwhile.`;
         this.kernel.note("warning", words);
       }
@@ -85,5 +89,10 @@ export class KeptDrafts {
     this.store.announcement.value = `Unfinished work is back, on ${
       back.length === 1 ? `frame ${back[0]}` : `${back.length} frames`
     }; Discard gives it up`;
+  }
+
+  /** Whether a draft that was on its way has arrived. */
+  private saved({ frame, object, gives }: PackedDraft): boolean {
+    return gives === digestOf(runsOf(object, this.drafts.labels(frame, [])));
   }
 }

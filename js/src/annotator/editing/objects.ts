@@ -1,18 +1,21 @@
 /** The objects: which one is in hand, whether it may be drawn on, and what is done to them. */
 
-import { computed } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { ObjectInfo } from "../messages";
 import type { Store } from "../store";
 import type { SyncedTraits } from "../traits";
 
 export class Objects {
+  /** The object that is being added, until the kernel lists it. */
   private adding: Promise<number | null> | null = null;
 
+  /** @param added called with the id of an object that is new, which one that is gone may have had */
   constructor(
     private readonly kernel: AnnotatorKernel,
     private readonly synced: SyncedTraits,
     private readonly store: Store,
+    private readonly added: (object: number) => void,
   ) {}
 
   /** The object that is edited: the chosen one, else the first. */
@@ -29,6 +32,7 @@ export class Objects {
   readonly canEdit = computed(
     () =>
       !this.synced.readOnly.value &&
+      this.kernel.state.value !== null &&
       this.store.shown.value >= 0 &&
       !this.elsewhere.value &&
       !this.active.value?.locked,
@@ -39,24 +43,32 @@ export class Objects {
     if (this.canEdit.value) return true;
     const object = this.active.value;
     if (this.synced.readOnly.value) this.announce("This view is for looking only");
+    else if (this.kernel.state.value === null) this.announce("Waiting for the kernel");
     else if (object?.locked) this.announce(`${object.name} is locked`);
     else if (this.elsewhere.value) this.announce("The picture of this frame is on its way");
     return false;
   }
 
-  /** Makes the first object, once for all that ask for it; null where it was refused. */
-  addFirst(): Promise<number | null> {
-    this.adding ??= this.add().finally(() => {
-      this.adding = null;
-    });
-    return this.adding;
+  has(object: number): boolean {
+    return this.kernel.objects.value.some(({ id }) => id === object);
+  }
+
+  /** Whether one is being added: what is drawn is for it already. */
+  get isAdding(): boolean {
+    return this.adding !== null;
+  }
+
+  /** The object that is drawn on; the first is added for it. Null where that was refused. */
+  async inHand(): Promise<number | null> {
+    return this.adding ?? this.active.value?.id ?? this.add();
   }
 
   async add(): Promise<number | null> {
-    const reply = await this.kernel.ask("object.add", { name: null });
-    if (!reply) return null;
-    this.synced.activeObject.set(reply.fields.object);
-    return reply.fields.object;
+    const adding = this.make();
+    this.adding = adding;
+    const object = await adding;
+    if (this.adding === adding) this.adding = null;
+    return object;
   }
 
   /** Hides an object or shows it again: everywhere, or in this view where it is for looking only. */
@@ -95,6 +107,33 @@ export class Objects {
     const locked = new Uint8Array(256);
     for (const { id, locked: yes } of this.kernel.objects.value) locked[id] = yes ? 1 : 0;
     return locked;
+  }
+
+  private async make(): Promise<number | null> {
+    const reply = await this.kernel.ask("object.add", { name: null });
+    if (!reply) return null;
+    const { object } = reply.fields;
+    this.added(object);
+    if (!(await this.listed(object))) return null;
+    this.synced.activeObject.set(object);
+    return object;
+  }
+
+  /**
+   * Waits until the kernel lists an object that it said it has: in its next state at the latest,
+   * unless the object is gone by then. Whether it is there.
+   */
+  private listed(object: number): Promise<boolean> {
+    const { state, gone } = this.kernel;
+    const before = state.peek();
+    const there = () => this.has(object);
+    return new Promise((resolve) => {
+      effect(function () {
+        if (!there() && state.value === before && !gone.value) return;
+        resolve(there());
+        this.dispose();
+      });
+    });
   }
 
   private announce(words: string): void {

@@ -12,6 +12,8 @@ export interface PackedDraft {
   object: number;
   /** Of the frame's masks when it was packed; the draft is for no others. */
   digest: number;
+  /** Of its object's mask once it is committed, where it was on its way. */
+  gives: number | null;
   clicks: readonly Click[];
   box: Box | null;
   scribbles: readonly Scribble[];
@@ -21,11 +23,11 @@ export interface PackedDraft {
   base: number[] | null;
 }
 
-export function pack(draft: Draft, digest: number): PackedDraft {
+export function pack(draft: Draft, digest: number, gives: number | null = null): PackedDraft {
   const { frame, object, clicks, box, scribbles, path, layers, start } = draft;
   const packed = layers.map((layer) => ({ ...layer, touched: [...encodeRuns(layer.touched)] }));
   const base = start && [...encodeRuns(start.base)];
-  return { frame, object, digest, clicks, box, scribbles, path, layers: packed, base };
+  return { frame, object, digest, gives, clicks, box, scribbles, path, layers: packed, base };
 }
 
 export function unpack(packed: PackedDraft, { width, height }: Size): Draft {

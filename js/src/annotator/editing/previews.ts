@@ -1,6 +1,6 @@
 /** Masks that the predictor draws from the prompts of drafts, asked for and waited for. */
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { decodeRuns, runsFromBuffer } from "../../masks/runs";
 import { isAbort, isGone, KernelError } from "../../wire/channel";
 import type { AnnotatorKernel } from "../annotator-kernel";
@@ -13,6 +13,8 @@ const ATTEMPTS = 5;
 
 export class Previews {
   private readonly running = new Map<Draft, { abort: AbortController; done: Promise<void> }>();
+  /** Commits that wait for a preview. */
+  private readonly awaited = signal(0);
   private readonly stop: () => void;
 
   constructor(
@@ -21,8 +23,12 @@ export class Previews {
     private readonly store: Store,
   ) {
     this.stop = effect(() => {
+      // Nothing but the version tells that another preview took the place of this draft's.
+      drafts.version.value;
       const draft = drafts.current.value;
-      if (draft?.waiting && !this.running.has(draft) && !kernel.gone.value) this.ask(draft);
+      // It would take the place of one that a commit waits for.
+      if (this.awaited.value > 0 || kernel.gone.value) return;
+      if (draft?.waiting && !this.running.has(draft)) this.ask(draft);
     });
   }
 
@@ -50,11 +56,13 @@ export class Previews {
   async answered(draft: Draft): Promise<boolean> {
     const { gone } = this.kernel;
     const kept = () => this.drafts.keeps(draft) && !gone.peek();
+    this.awaited.value++;
     for (let attempt = 0; draft.waiting && kept() && attempt < ATTEMPTS; attempt++) {
       // The kernel answers the newest question only; one from another frame may be newer.
       if (!this.running.has(draft)) this.ask(draft);
       await this.running.get(draft)?.done;
     }
+    this.awaited.value--;
     if (!kept()) return false;
     if (draft.waiting) {
       const words = `frame ${draft.frame} is not saved: its preview did not come; commit it again.`;

@@ -3,7 +3,7 @@
  * hand, and the marks that this leaves over the picture.
  */
 
-import { effect } from "@preact/signals";
+import { computed, effect, untracked } from "@preact/signals";
 import type { Point, Size } from "../../masks/geometry";
 import type { MaskLayer } from "../../masks/mask-layer";
 import type { Outlines } from "../../masks/outlines";
@@ -98,9 +98,20 @@ export class Surface {
       this.canvas.showMarks();
     });
     const look = effect(() => this.look(editor.verifying.asked.value?.at ?? null));
+    // What was begun on one frame or object is not ended on another; what was begun while an
+    // object is being added is for that one.
+    const object = computed(() => editor.objects.active.value?.id);
+    const leave = () => untracked(() => this.gestures.leave());
+    const leaveFrame = effect(() => {
+      store.shown.value;
+      leave();
+    });
+    const leaveObject = effect(() => {
+      object.value;
+      if (!editor.objects.isAdding) leave();
+    });
     abort.addEventListener("abort", () => {
-      stop();
-      look();
+      for (const each of [stop, look, leaveFrame, leaveObject]) each();
     });
   }
 

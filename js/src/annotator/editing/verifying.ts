@@ -35,6 +35,7 @@ export interface AskedPoint {
 
 export class Verifying {
   private readonly round = signal<Round | null>(null);
+  private proposing = false;
   private readonly stopFollowing: () => void;
 
   constructor(
@@ -65,9 +66,11 @@ export class Verifying {
   /** Has points of the shown frame proposed, and asks about the first. */
   async start(): Promise<void> {
     const object = this.objects.active.value;
-    if (!object || !this.objects.mayEdit()) return;
+    if (this.proposing || this.round.value || !object || !this.objects.mayEdit()) return;
     const frame = this.store.shown.value;
+    this.proposing = true;
     const reply = await this.kernel.ask("points.propose", { frame, object: object.id });
+    this.proposing = false;
     if (!reply || this.store.shown.value !== frame) return;
     const { points } = reply.fields;
     if (points.length === 0) {

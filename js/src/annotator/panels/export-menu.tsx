@@ -30,6 +30,7 @@ export function ExportMenu({ app }: { app: App }) {
     app.canvas?.focus();
     running.value = format;
     app.store.announcement.value = `Exporting ${NAMES[format] ?? format} …`;
+    await app.editor.annotations.settled();
     const reply = await app.kernel.ask("export.run", { format, path: null }, { slow: true });
     running.value = null;
     app.store.announcement.value = reply ? `Exported to ${reply.fields.path}` : "";

@@ -68,7 +68,7 @@ function Saved({ app }: { app: App }) {
     return () => clearInterval(timer);
   }, [saved, now]);
   const waiting = app.editor.drafts.unfinished.value.length;
-  const saving = app.editor.drafts.saving.value > 0;
+  const saving = app.editor.drafts.saving.value.length > 0;
   return (
     <span class="ev-saved">
       {saving

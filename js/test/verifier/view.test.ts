@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ACTIONS } from "../../src/verifier/actions";
+import type { ObjectInfo, State } from "../../src/verifier/messages";
+import type { VerifierTraits } from "../../src/verifier/traits";
+import { View } from "../../src/verifier/view";
+import { type Host, hostOf, root } from "../host";
+
+vi.mock("../../src/ui/theme", () => ({ hostTheme: () => ({ value: "light" }) }));
+
+let host: Host<Partial<VerifierTraits>>;
+let view: View;
+let pushed: number;
+
+const object = (id: number, skipped = false): ObjectInfo => ({
+  id,
+  name: `object ${id}`,
+  color: "#e69f00",
+  skipped,
+  answers: "..",
+});
+
+const push = (...objects: ObjectInfo[]) => {
+  const rest = { phase: "ready", done: 1, total: 1, seconds_per_point: null, agreement: null };
+  const state = { ...rest, revision: 1, saved: null, objects } as State;
+  view.receive({ push: ++pushed, view: "view", kind: "state", state } as never, []);
+};
+
+const asked = (kind: string) => host.sent.filter((each) => each.kind === kind);
+
+const answer = (kind: string, reply: object) => {
+  view.receive({ id: asked(kind).at(-1)?.id, ...reply }, []);
+  return vi.advanceTimersByTimeAsync(0);
+};
+
+const refusal = { ok: false, error: { code: "io", message: "the disk is full." } };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("window", { addEventListener: () => {} });
+  pushed = 0;
+  const video = { name: "clip", n_frames: 3, height: 4, width: 6, fps: 25 };
+  host = hostOf<Partial<VerifierTraits>>({ video, crop: 64, read_only: false, theme: "auto" });
+  view = new View(host.model as never, root(), "view", ACTIONS);
+  view.start();
+});
+
+afterEach(() => {
+  view.close();
+  vi.useRealTimers();
+});
+
+describe("an object that is skipped", () => {
+  it("is in hand until the kernel has put it off", async () => {
+    push(object(1), object(2));
+    expect(view.object.value).toBe(1);
+    void view.skip();
+    expect(view.announcement.value).toBe("");
+    await answer("object.skip", refusal);
+    expect([view.object.value, view.announcement.value]).toEqual([1, ""]);
+    void view.skip();
+    await answer("object.skip", { ok: true });
+    push(object(1, true), object(2));
+    expect([view.object.value, view.announcement.value]).toEqual([2, "object 1 put off"]);
+  });
+});
+
+describe("questions that did not come", () => {
+  it("are asked for again, while they are wanted", async () => {
+    push(object(1));
+    await answer("questions.get", refusal);
+    expect(asked("questions.get")).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(asked("questions.get")).toHaveLength(2);
+    await answer("questions.get", refusal);
+    push(object(1, true));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked("questions.get")).toHaveLength(2);
+  });
+});
