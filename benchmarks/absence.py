@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,11 @@ def measure(data: Path, name: str, args: argparse.Namespace) -> list[dict[str, A
 
 
 def told(
-    session: Session, scorer: SequenceScorer, truth: dict, obj: int, objects: list[int]
+    session: Session,
+    scorer: SequenceScorer,
+    truth: Mapping[int, np.ndarray],
+    obj: int,
+    objects: list[int],
 ) -> tuple[list[int], list[float]]:
     """Pixels that are taken for the object on every frame, and its J&F there."""
     score, column = scorer.score(session.masks), objects.index(obj)
@@ -121,7 +126,9 @@ def table(cases: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description="What it does that an object is said to be absent."
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--sequences", default="", help="A,B,... or @FILE; all")
     parser.add_argument("--engine", default="compact:free")
