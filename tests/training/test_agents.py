@@ -10,6 +10,7 @@ import torch
 
 from evavos_widget import Session, embedded_clip, engines
 from evavos_widget.checkpoints import WeightsError
+from evavos_widget.environments.outcomes import Recorded, joined
 from evavos_widget.networks.agent_weights import read_agent
 from evavos_widget.networks.joint import JointModel
 from evavos_widget.networks.policy import load_policy
@@ -18,7 +19,7 @@ from evavos_widget.testing import check_annotation_selector, check_frame_selecto
 from evavos_widget.training.agents import fit as fitting
 from evavos_widget.training.agents import policy as learning
 from evavos_widget.training.agents.evaluate import evaluate_agent
-from evavos_widget.training.agents.ivosw import train_ivosw
+from evavos_widget.training.agents.ivosw import Steps, train_ivosw
 from evavos_widget.training.agents.joint import Branches, train_joint
 from evavos_widget.training.agents.policy import train_policy
 from evavos_widget.training.agents.qnet import train_qnet
@@ -238,3 +239,40 @@ def test_all_loops_of_a_video_are_on_one_side():
     assert not names[0] & names[1]
     assert len(names[0]) + len(names[1]) == 20
     assert names[1]
+
+
+def test_a_session_tells_under_which_terms_its_selectors_learned(trained):
+    clip = embedded_clip()
+    plain = {"propagator": "flow", "predictor": "classical", "path": None}
+    with Session(clip.video, frame_selector="qnet", annotation_selector="policy", **plain) as ours:
+        (notice,) = ours.notices
+        assert "non-commercial" in notice
+        assert "'farthest-in-time' and 'rule' were not trained" in notice
+    with Session(clip.video, frame_selector=f"qnet:{trained['qnet']}", **plain) as own:
+        assert own.notices == ()
+
+
+def test_levels_of_one_crowd_scene_stay_on_one_side():
+    for seed in range(40):
+        names = [f"train-{level}-{seed:04d}" for level in ("easy", "middle", "hard")]
+        sides = held_out([record(name) for name in names])
+        assert sorted(map(len, sides)) == [0, 3]
+
+
+def test_a_loop_in_which_no_frame_that_was_tried_shows_the_object(tmp_path):
+    nothing = replace(record("gone"), outcomes=Recorded.empty(("clicks", "mask")))
+    write_record(nothing, record_file(tmp_path, "gone", 1, 0))
+    write_record(record("seen"), record_file(tmp_path, "seen", 1, 0))
+    read = read_records(tmp_path)
+    table = joined([each.outcomes for each in read])
+    assert len(table) == len(record("seen").outcomes)
+    assert table.qualities.tolist() == record("seen").outcomes.qualities.tolist()
+
+
+def test_ivosw_hopes_for_nothing_that_nobody_tried():
+    """What follows a drawn mask is looked for among the frames tried from the same state."""
+    steps = Steps([record("one", states=1)])
+    tried = set(steps.frame)
+    assert [set(others) for others in steps.others] == [tried - {f} for f in steps.frame]
+    assert sum(steps.reward) == pytest.approx(0, abs=1e-5)
+    assert np.argmax(steps.reward) == np.argmax(steps.gain)
