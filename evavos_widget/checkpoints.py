@@ -159,7 +159,7 @@ AGENTS: Mapping[str, Checkpoint] = {
     ),
     "agent:joint": Checkpoint(
         "agent-joint.safetensors",
-        "d2ff5dce803fbe0f00a4ba14c986c236b63a846361648b06a844d7490da91e66",
+        "50f44464aad8452ffe922111da14817fe5595132b0848a7ff08bb76fdb7f04a6",
         _AGENT_TERMS,
         _AGENT_NOTICE,
     ),

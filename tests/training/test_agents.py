@@ -168,7 +168,7 @@ def test_joint_orders_frames_and_compares_types(tmp_path):
         return replace(each, branch_gain=np.stack([gain, gain], 1).astype(np.float32))
 
     every = [record_of(n) for n in range(12)]
-    told = train_joint(every, tmp_path)["left_out"]
+    told = train_joint(every, tmp_path)["held_out"]
     model = JointModel(str(tmp_path / "joint.safetensors"))
     state = np.array([[0.4, 0.1, 0.5, 0.0], [-0.4, 0.1, 0.5, 0.0]])  # above and below the mean
     (good, bad), both = model.of(state, np.array([0.5, 0.2])), ("clicks", "mask")

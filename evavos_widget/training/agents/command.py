@@ -80,7 +80,7 @@ def _train(args: argparse.Namespace) -> None:
 
         about = train_joint(records, args.out, seed=args.seed)
     (args.out / f"{args.agent}.json").write_text(json.dumps(about, indent=2) + "\n")
-    print(json.dumps(about.get("held_out") or about["left_out"], indent=2))
+    print(json.dumps(about["held_out"], indent=2))
 
 
 def _evaluate(args: argparse.Namespace) -> None:

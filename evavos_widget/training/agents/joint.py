@@ -68,7 +68,7 @@ def train_joint(records: Sequence[LoopRecord], out: Path, *, seed: int = 0) -> d
         "samples": len(branches.gain),
         "videos": len(videos),
         "cpu_seconds": round(time.process_time() - begun),
-        "left_out": branches.measured(predicted),
+        "held_out": branches.measured(predicted),
     }
     write_agent(out / "joint.safetensors", about, {"level": level, "slope": slope})
     return about
