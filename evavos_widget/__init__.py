@@ -46,7 +46,7 @@ _HOMES = {
     "RobotAnnotator": "robot.annotator",
     "Scribble": "prompts",
     "Session": "session",
-    "Suggestion": "loop",
+    "Suggestion": "suggestion",
     "Verifier": "widgets.verifier",
     "Video": "video",
     "embedded_clip": "datasets.embedded",
