@@ -11,21 +11,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.intervals import interval
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.session import Session
 
-EDGES = (0, 1, 3, 6, 11, 10_000)
-SEED = 0
+DISTANCES = {
+    "0": (0, 1),
+    "1 to 2": (1, 3),
+    "3 to 5": (3, 6),
+    "6 to 10": (6, 11),
+    "11 on": (11, np.inf),
+}
 
 
 def measure(data: Path, name: str, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -78,15 +82,12 @@ def told(
     return [int((session.masks[f] == obj).sum()) for f in sorted(truth)], both.tolist()
 
 
-def interval(values: list[float]) -> str:
-    """Mean and its 95 % interval, by drawing objects again."""
+def shown(values: list[float]) -> str:
+    """Mean, its interval over objects, and how many there are."""
     if not values:
         return "-"
-    array = np.array(values)
-    rng = np.random.default_rng(SEED)
-    means = array[rng.integers(len(array), size=(4000, len(array)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{array.mean():.3f} ({low:.3f} to {high:.3f}; {len(array)})"
+    low, high = interval(np.array(values))
+    return f"{np.mean(values):.3f} ({low:.3f} to {high:.3f}; {len(values)})"
 
 
 def table(cases: list[dict[str, Any]]) -> str:
@@ -95,32 +96,24 @@ def table(cases: list[dict[str, Any]]) -> str:
         "| frames away | taken for it, before | after | J&F where it is, before | change |",
         "|---|---|---|---|---|",
     ]
-    for first, end in pairwise(EDGES):
+    for where, (first, end) in DISTANCES.items():
         before, after, quality, change = [], [], [], []
         for case in cases:
             gone = set(case["gone"])
             near = [
                 f for f in range(len(case["taken"][0])) if first <= abs(f - case["frame"]) < end
             ]
-            away, shown = [f for f in near if f in gone], [f for f in near if f not in gone]
+            away, there = [f for f in near if f in gone], [f for f in near if f not in gone]
             if away:
                 old, new = (np.mean([t[f] for f in away]) / case["area"] for t in case["taken"])
                 before.append(float(old))
                 after.append(float(new))
-            if shown:
-                old, new = (float(np.mean([q[f] for f in shown])) for q in case["jf"])
+            if there:
+                old, new = (float(np.mean([q[f] for f in there])) for q in case["jf"])
                 quality.append(old)
                 change.append(new - old)
-        where = (
-            f"{first}"
-            if end == first + 1
-            else f"{first} to {end - 1}"
-            if end < 999
-            else f"{first} on"
-        )
         lines.append(
-            f"| {where} | {interval(before)} | {interval(after)} | {interval(quality)} "
-            f"| {interval(change)} |"
+            f"| {where} | {shown(before)} | {shown(after)} | {shown(quality)} | {shown(change)} |"
         )
     return "\n".join(lines)
 
@@ -134,7 +127,6 @@ def main() -> None:
     parser.add_argument("--engine", default="compact:free")
     parser.add_argument("--out", type=Path, default=Path("absence.jsonl"))
     args = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     names = (
         read_sequence_names(args.sequences, args.data)
         if args.sequences

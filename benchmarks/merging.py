@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.intervals import interval
 from evavos_widget import engines
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
@@ -29,8 +30,6 @@ from evavos_widget.prompts import Costs
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.sources import MERGES
-
-RESAMPLES = 10_000
 
 
 def played(
@@ -75,14 +74,6 @@ def mean_over(rounds: Iterable[list[float]], end: float) -> float:
     kept = seconds < end
     edges = np.append(seconds[kept], end)
     return float((quality[kept] * np.diff(edges)).sum() / (end - edges[0]))
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Of the mean, 95 %, by bootstrap."""
-    rng = np.random.default_rng(0)
-    means = rng.choice(values, (RESAMPLES, len(values))).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def changes(rounds: list[list[float]]) -> list[tuple[float, float]]:

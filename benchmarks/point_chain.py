@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.point_training import interval, thinned
+from benchmarks.intervals import interval
+from benchmarks.point_training import thinned
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.evaluation.pointvos import evaluate_points
 from evavos_widget.evaluation.pointvos_benchmark import POINTS, evaluate_benchmark

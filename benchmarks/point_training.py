@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.intervals import interval
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names, write_sequence
 from evavos_widget.datasets.point_sets import simulated_set, write_pseudo_masks
 from evavos_widget.evaluation.pointvos_benchmark import POINTS, evaluate_benchmark
@@ -248,14 +249,6 @@ def thinned(data: Path, names: Sequence[str], folder: Path, stride: int) -> Path
             sequence = open_sequence(data, name)
             write_sequence(folder, sequence, range(0, sequence.video.n_frames, stride))
     return folder
-
-
-def interval(values: np.ndarray, draws: int = 10_000) -> tuple[float, float]:
-    """95 % of the mean, by bootstrap over sequences."""
-    rng = np.random.default_rng(0)
-    means = rng.choice(values, (draws, len(values))).mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 if __name__ == "__main__":

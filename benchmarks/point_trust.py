@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.point_training import interval
+from benchmarks.intervals import interval
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
 from evavos_widget.loop import Annotation
 from evavos_widget.metrics import jaccard

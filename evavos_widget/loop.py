@@ -381,7 +381,7 @@ class LoopState:
         What image encoders say of the frames, computed when first asked for and kept for the
         next turn and the other stages.
     first : str
-        What an object begins with, one of `FIRSTS`.
+        What an object begins with, one of `suggestion.FIRSTS`.
     """
 
     video: Video

@@ -42,7 +42,7 @@ def train_ivosw(
     The reward of a drawn mask is what it brought to the video's J&F beyond the mean of those tried
     from the same state, in units of how far these are apart; the authors compare the end of a loop
     with random loops. On gains as they are it learned which videos are hard, and no order of
-    frames: on the 9 held-out videos of DAVIS-2016 train its choice gained 0.025 to 0.028 J&F, any
+    frames: on seven held-out videos of DAVIS-2016 train its choice gained 0.025 to 0.028 J&F, any
     0.028; so it gained 0.030 to 0.035.
 
     Parameters

@@ -42,16 +42,17 @@ describe("lines from the kernel", () => {
   });
 });
 
+const progress = {
+  phase: "running",
+  done: 3,
+  total: 9,
+  seconds_left: null,
+  message: "",
+} as const;
+
 describe("a run whose kernel is no more", () => {
   it("is said to be so", async () => {
     vi.useFakeTimers();
-    const progress = {
-      phase: "running",
-      done: 3,
-      total: 9,
-      seconds_left: null,
-      message: "",
-    } as const;
     const drawing: CurvesTraits["drawing"] = { unit: "hours", note: "", lines: [] };
     const host = hostOf<Partial<CurvesTraits>>({ drawing, progress });
     const view = new View(host.model as never, root(), "view");
@@ -65,14 +66,6 @@ describe("a run whose kernel is no more", () => {
 });
 
 describe("how far a run is", () => {
-  const progress = {
-    phase: "running",
-    done: 3,
-    total: 9,
-    seconds_left: null,
-    message: "",
-  } as const;
-
   it("is told in words", () => {
     expect(howFar({ ...progress, total: 0 })).toBe("Starting …");
     expect(howFar(progress)).toBe("3 of 9 loops");
