@@ -127,6 +127,7 @@ class AnnotatorController:
         """Stop the worker, give up what waits, and let the session go; it stays open."""
         self._let_go()
         self.host.close()
+        self._ready.join()  # Cancelled or about to end; it holds the session until it has.
 
     def _hear(self, event: str, payload: dict[str, Any]) -> None:
         """Hear from the session that somebody changed it: every view is to learn of it.
