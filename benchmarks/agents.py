@@ -29,7 +29,7 @@ class EncodingAtEveryStep(Tried):
     def observation(self, node: int) -> np.ndarray:
         frame, _ = self.case(node)
         here = self._nodes[node][1]
-        keys = KeyEncoder()(self.session.video.frame(frame))
+        keys = KeyEncoder()(self.session.video.frame(frame)[None])[0]
         return np.concatenate([frame_vector(keys), mask_vector(keys, here.mask, here.score)])
 
     def step(self, node: int, kind: int) -> tuple[int, float]:
@@ -68,7 +68,7 @@ def scoring_seconds() -> tuple[tuple[float, float], tuple[float, float]]:
     shown = {f: np.where(clip.ground_truth[f % 60] == 1, obj, 0) for f in range(FRAMES)}
     state = replace(session.state, masks=session.masks.replace(shown))
     selector = QNetSelector()
-    KeyEncoder()(pictures[0])  # the weights are loaded once per process
+    KeyEncoder()(pictures[:8])  # the weights are loaded once per process
     watch = Watch()
     selector.select(state)
     first = watch.seconds()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evavos_widget.features import FeatureStore
+from evavos_widget.features import AT_ONCE, FeatureStore
 from evavos_widget.frame_selection.l2 import L2
 from evavos_widget.loop import Annotation, LoopState
 from evavos_widget.masks import LabelMaps
@@ -25,10 +25,12 @@ class Corner:
     def __init__(self, name: str = "corner") -> None:
         self.name = name
         self.asked: list[int] = []
+        self.together: list[int] = []
 
-    def __call__(self, image: np.ndarray, /) -> np.ndarray:
-        self.asked.append(int(image[0, 0, 0]))
-        return image[0, 0].astype(np.float64)
+    def __call__(self, images: np.ndarray, /) -> np.ndarray:
+        self.asked.extend(images[:, 0, 0, 0].tolist())
+        self.together.append(len(images))
+        return images[:, 0, 0].astype(np.float64)
 
 
 def clip(first: int = 0) -> Video:
@@ -49,6 +51,24 @@ def test_a_frame_is_encoded_when_it_is_first_asked_for() -> None:
     assert sorted(encoder.asked) == list(range(N))
     with pytest.raises(ValueError, match="read-only"):
         vector[0] = 1
+
+
+def test_frames_that_lack_are_encoded_together_and_each_once() -> None:
+    store, encoder, video = FeatureStore(), Corner(), clip()
+    store.frame(video, 4, encoder)
+    found = store.frames(video, encoder, [5, 4, 5, 2])
+    assert found[:, 0].tolist() == [5, 4, 5, 2]
+    assert encoder.together == [1, 2]
+    assert store.nbytes == 3 * 12
+    store.frames(video, encoder)
+    assert sorted(encoder.asked) == list(range(N))
+    assert max(encoder.together) <= AT_ONCE
+
+
+def test_more_frames_than_are_kept_are_all_told() -> None:
+    store, encoder, video = FeatureStore(max_bytes=2 * 12), Corner(), clip()
+    assert store.frames(video, encoder)[:, 0].tolist() == list(range(N))
+    assert store.nbytes == 2 * 12
 
 
 def test_videos_and_encoders_are_told_apart() -> None:
@@ -91,7 +111,7 @@ def test_a_frame_that_is_not_there_and_an_encoder_that_fails_leave_nothing() -> 
         store.frame(video, N, Corner())
 
     class Broken(Corner):
-        def __call__(self, image, /):
+        def __call__(self, images, /):
             raise RuntimeError("no weights")
 
     with pytest.raises(RuntimeError, match="no weights"):
@@ -115,7 +135,7 @@ def test_a_selector_that_asks_again_finds_the_features_of_the_turn_before(monkey
     )
     first = L2().select(state)
     encode = create_encoder("colour")
-    every = np.stack([encode(frame) for frame in video])
+    every = encode(np.stack(list(video)))
     distance = np.linalg.norm(every - every[0], axis=1)
     assert first is not None
     assert first.frame == distance.argmax()

@@ -101,7 +101,7 @@ class QNetSelector(FrameSelector):
     def _embed(self, state: LoopState, obj: int, frames: Sequence[int]) -> list[np.ndarray]:
         made: list[np.ndarray] = []
         for start in range(0, len(frames), AT_ONCE):
-            pairs = [self._seen(state, frame, obj) for frame in frames[start : start + AT_ONCE]]
+            pairs = self._seen(state, frames[start : start + AT_ONCE], obj)
             seen, masks = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
             with torch.inference_mode():
                 made.extend(self._network.embed(seen, masks).numpy())
@@ -113,10 +113,18 @@ class QNetSelector(FrameSelector):
             logits = self._network.classify(torch.from_numpy(self.embeddings(state, obj)))
             return self._network.expected(logits).numpy()
 
-    def _seen(self, state: LoopState, frame: int, obj: int) -> tuple[np.ndarray, np.ndarray]:
-        mask = state.masks[frame] == obj
+    def _seen(
+        self, state: LoopState, frames: Sequence[int], obj: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        masks = [state.masks[frame] == obj for frame in frames]
         if self._network.encoders.preset == "paper":
-            return pictures(state.video.frame(frame), mask)
-        keys = state.features.frame(state.video, frame, KeyEncoder())
-        quality = float(state.quality[frame, state.objects.index(obj)])
-        return frame_vector(keys), mask_vector(keys, mask, quality)
+            return [
+                pictures(state.video.frame(frame), mask)
+                for frame, mask in zip(frames, masks, strict=True)
+            ]
+        keys = state.features.frames(state.video, KeyEncoder(), frames)
+        quality = state.quality[frames, state.objects.index(obj)]
+        return [
+            (frame_vector(key), mask_vector(key, mask, float(q)))
+            for key, mask, q in zip(keys, masks, quality, strict=True)
+        ]

