@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -13,8 +14,8 @@ from evavos_widget.loop import (
     AnnotationSelector,
     FrameChoice,
     LoopState,
-    in_doubt,
     objects_annotated,
+    visits,
 )
 from evavos_widget.points import VERIFICATIONS
 
@@ -25,15 +26,13 @@ ERROR_REMOVED = {"mask": 1.0, "clicks": 0.22, "points": 0.09, "absent": 1.0}
 it; three clicks on a propagated mask 0.22 (mean IoU 0.823 to 0.862 on 60 frames of 10 sequences
 of DAVIS-2016 train, ``compact:free``, which has not seen them); ten verified points, of which those
 that contradict the mask are given as clicks, 0.09 (0.758 to 0.779 on 59 frames of 10 sequences,
-95 % interval -0.04 to 0.16; ``benchmarks.error_removed``, docs/point_vos.md)."""
-
-TOO_BAD_FOR_CLICKS = 0.35
-"""Below this predicted J&F there is too little mask for clicks to correct."""
-
+95 % interval -0.04 to 0.16; ``benchmarks.error_removed``, docs/point_vos.md). Where a frame was
+annotated n times before and is still in doubt, clicks and points are expected to remove 1 / (1 + n)
+of that; our choice, as of the other selectors (`loop.in_doubt`)."""
 
 ABSENT_AROUND = 2
 """Frames on either side that are empty too where an object is likely to be out of the picture;
-one that is lost in a single frame is worth drawing."""
+one that is lost in a single frame is to be found again."""
 
 
 class Clicks(AnnotationSelector):
@@ -107,31 +106,28 @@ class Random(AnnotationSelector):
 
 
 class Rule(AnnotationSelector):
-    """Clicks where a mask is to be corrected, drawing where there is none or clicks did not do.
+    """The type that is expected to remove most of a frame's error per second.
 
-    Where a pass found nothing on the frame nor around it, absence is asked about first; a frame
-    that waits for its first pass is expected to have a mask by then.
-
-    Three clicks cost 5.5 s and a mask 80 s, so clicks gain more per second while there
-    is a mask worth correcting.
+    At the paper's costs these are clicks, also where there is no mask yet, until they were tried
+    three times on a frame that is still in doubt; then it is to be drawn. Where a pass found
+    nothing on the frame nor around it, absence is asked about first.
     """
 
     name = "rule"
 
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
-        """Clicks or mask, with the reason."""
+        """Clicks, a mask or absence, with the reason."""
         if choice.object not in state.masks.ids(choice.frame):
             if _likely_absent(state, choice):
                 return _choice("absent", state, choice, "nothing was found around here")
             if _waits_for_a_pass(state, choice):
                 return _choice("clicks", state, choice, "a pass brings a mask to correct")
-            return _choice("mask", state, choice, "there is no mask to correct: draw one")
-        if choice.frame in in_doubt(state, choice.object):
-            return _choice("mask", state, choice, "prompts did not do here: draw it")
-        quality = _predicted(state, choice)
-        if quality is not None and quality < TOO_BAD_FOR_CLICKS:
-            return _choice("mask", state, choice, "the mask is too far off for clicks")
-        return _choice("clicks", state, choice, "clicks gain most per second")
+        clicks = _choice("clicks", state, choice, "clicks gain most per second")
+        mask = _choice("mask", state, choice, "drawing gains most per second")
+        if clicks.expected_gain * mask.seconds >= mask.expected_gain * clicks.seconds:
+            return clicks
+        times = visits(state, choice.object)[choice.frame]
+        return replace(mask, reason=f"annotated {times} times: draw it") if times > 1 else mask
 
     def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
         """What the rule chooses, beside what each type is expected to gain and cost."""
@@ -166,6 +162,8 @@ def _predicted(state: LoopState, choice: FrameChoice) -> float | None:
 def _choice(kind: str, state: LoopState, choice: FrameChoice, reason: str) -> AnnotationChoice:
     quality = _predicted(state, choice) or 0.0
     gain = (1.0 - quality) * ERROR_REMOVED[kind]
+    if kind in ("clicks", "points"):
+        gain /= 1 + visits(state, choice.object)[choice.frame]
     n = VERIFICATIONS if kind == "points" else None
     return AnnotationChoice(kind, state.costs.seconds(kind, n), gain, reason)
 

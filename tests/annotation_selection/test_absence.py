@@ -85,11 +85,11 @@ def test_before_a_pass_no_mask_is_to_be_drawn_where_one_may_come(start):
     assert {s.kind for s in asked} == {"clicks"}
 
 
-def test_one_that_is_lost_on_a_single_frame_is_drawn(start):
+def test_one_that_is_lost_on_a_single_frame_is_not_taken_for_absent(start):
     session = start(range(1, N))
     session.propagate()
     asked = next(s for s in asked_for(session, LATE) if s.frame == 0)
-    assert asked.kind == "mask"
+    assert asked.kind == "clicks"
 
 
 def test_what_was_said_to_be_absent_is_not_asked_again(start):
