@@ -74,7 +74,7 @@ class Frames:
         """Make no more pictures, and wait for the one that is being made."""
         self.stop()
         if self._filling is not None:
-            self._filling.join(IDLE_SECONDS)
+            self._filling.join()
 
     def _runs(self, request: Request) -> Runs:
         return Runs.QUICKLY if request.fields.flag("quick") else Runs.WORKER

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from small_engines import PATIENCE
 
 from evavos_widget.masks import decode_runs, encode_runs
 
 N_FRAMES, HEIGHT, WIDTH = 12, 48, 64
-PATIENCE = 20.0
 
 DRAWN_ON_0 = {"frame": 0, "objects": [1], "absent": [], "corrected": [], "verified": []}
 
@@ -90,6 +90,8 @@ class Page:
         return [content for content, _ in self.pushes if content["kind"] == kind]
 
     def last_state(self) -> dict[str, Any]:
+        """The state that was pushed last; the first one is waited for."""
+        self.wait(lambda: bool(self.of_kind("state")))
         return self.of_kind("state")[-1]["state"]
 
     def wait_for_job(self, phase: str, **fields: Any) -> dict[str, Any]:

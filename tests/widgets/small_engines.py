@@ -13,6 +13,10 @@ from evavos_widget.loop import Annotation, MaskPredictor, Steps
 from evavos_widget.prompts import Prediction, Prompts
 from evavos_widget.testing import NearestCopy
 
+PATIENCE = 120.0
+"""Seconds after which what a test waits for will not come any more. A machine that does other
+work too may take many; whoever waits for a condition loses none by it."""
+
 
 def gate() -> threading.Semaphore:
     """What engines wait at, closed at first."""
@@ -48,7 +52,7 @@ class NearestPropagator(NearestCopy):
         for frame in sorted(frames):
             self.begun.release()
             if self.gate is not None:
-                assert self.gate.acquire(timeout=20)
+                assert self.gate.acquire(timeout=PATIENCE)
             if frame == self.fail_at:
                 raise RuntimeError("the propagator lost the object.")
             yield next(steps)
@@ -57,7 +61,7 @@ class NearestPropagator(NearestCopy):
         """Let a pass just started do so many frames; it is inside the next one then."""
         self.gate.release(frames)
         for _ in range(frames + 1):
-            assert self.begun.acquire(timeout=20)
+            assert self.begun.acquire(timeout=PATIENCE)
 
 
 @dataclass
@@ -74,7 +78,7 @@ class DiscPredictor(MaskPredictor):
         self.seen.append(prompts)
         self.entered.set()
         if self.gate is not None:
-            assert self.gate.acquire(timeout=20)
+            assert self.gate.acquire(timeout=PATIENCE)
         if self.error is not None:
             raise self.error
         rows, columns = np.indices(image.shape[:2])

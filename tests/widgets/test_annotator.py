@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import traitlets
 from fake_page import N_FRAMES, Page, square
+from small_engines import PATIENCE
 
 from evavos_widget.session import Session
 from evavos_widget.widgets import bundle as module
@@ -201,7 +202,7 @@ def test_a_cell_that_is_run_again_ends_the_worker_of_the_first(
     options = {"propagator": propagator, "predictor": predictor, "path": session.path}
     again = Annotator(frames, **options)
     try:
-        worker.join(20)
+        worker.join(PATIENCE)
         assert not worker.is_alive()
         error = widget_page.error("object.add", name="bird")
         assert error["code"] == "closed"
@@ -245,7 +246,7 @@ def test_python_hears_what_happens_until_it_has_enough(annotator, widget_page, s
     annotator.on_suggestion(lambda s: s is not None and s.predicted is not None and told.set())
     widget_page.ask("object.add", name="bird")
     widget_page.reply(widget_page.commit(2, square(), propagate=True))
-    assert told.wait(20)
+    assert told.wait(PATIENCE)
     assert annotator.suggestion == session.suggest()
     annotator.frame = 5
     stop()

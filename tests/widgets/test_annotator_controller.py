@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fake_page import DRAWN_ON_0, HEIGHT, N_FRAMES, WIDTH, mask_at, runs_of, square
+from small_engines import PATIENCE
 
 from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.points import REGIONS
@@ -42,7 +43,6 @@ def test_hello_gives_the_whole_state(page, connect):
 
 
 def test_the_predictor_is_made_ready_behind_the_first_picture(session, monkeypatch):
-    monkeypatch.setattr(annotator_controller, "FIRST_PICTURE", 0.2)
     prepared, asked = [], threading.Event()
 
     def prepare(image: Callable[[], np.ndarray], key: tuple[object, int]) -> None:
@@ -50,21 +50,28 @@ def test_the_predictor_is_made_ready_behind_the_first_picture(session, monkeypat
         asked.set()
 
     session.predictor.prepare = prepare
-    AnnotatorController(session, lambda content, buffers: None).close()
-    assert not asked.wait(0.6)  # it was closed before
+    monkeypatch.setattr(annotator_controller, "FIRST_PICTURE", 3600)
+    closed = AnnotatorController(session, lambda content, buffers: None)
+    closed.close()
+    assert not closed._ready.is_alive(), "nobody is left who would ask"
+    assert not prepared
+    monkeypatch.setattr(annotator_controller, "FIRST_PICTURE", 0.2)
     controller = AnnotatorController(session, lambda content, buffers: None)
-    assert asked.wait(30)
+    assert asked.wait(PATIENCE)
     controller.close()
     assert prepared == [((HEIGHT, WIDTH, 3), 0)]
 
 
 def test_a_drawn_mask_that_is_suggested_readies_the_predictor_too(session, monkeypatch):
     monkeypatch.setattr(annotator_controller, "FIRST_PICTURE", 0.5)
-    asked = threading.Event()
+    asked, suggested = threading.Event(), threading.Event()
     session.predictor.prepare = lambda image, key: asked.set()
     session.add_object("bird")
-    controller = AnnotatorController(session, lambda content, buffers: None)
-    assert asked.wait(30)
+    controller = AnnotatorController(
+        session, lambda content, buffers: None, suggested=lambda suggestion: suggested.set()
+    )
+    assert suggested.wait(PATIENCE)
+    assert asked.wait(PATIENCE)
     assert controller.suggestion.kind == "mask"
     controller.close()
 
@@ -72,7 +79,10 @@ def test_a_drawn_mask_that_is_suggested_readies_the_predictor_too(session, monke
 def test_state_is_json_at_every_stage_of_the_work(outlined):
     outlined.ask("job.start", job="propagate")
     outlined.wait_for_job("idle", message="every mask is up to date")
-    outlined.wait(lambda: outlined.last_state()["suggestion"] is not None)
+    # That the pass is over is pushed before the state that it led to.
+    outlined.wait(
+        lambda: not outlined.last_state()["stale"] and outlined.last_state()["suggestion"]
+    )
     state = outlined.last_state()
     json.dumps(state, allow_nan=False)
     assert set(state["suggestion"]) == set(CATALOGUE.types["Suggestion"])
@@ -291,7 +301,11 @@ def test_quality_is_told_per_object(outlined):
 
 def test_what_else_could_be_done_is_offered_beside_the_suggestion(outlined):
     outlined.ask("job.start", job="propagate")
-    outlined.wait(lambda: bool(outlined.pushes) and len(outlined.last_state()["alternatives"]) == 2)
+    outlined.wait(
+        lambda: (
+            not outlined.last_state()["stale"] and len(outlined.last_state()["alternatives"]) == 2
+        )
+    )
     state = outlined.last_state()
     offered = [state["suggestion"], *state["alternatives"]]
     assert len({s["frame"] for s in offered}) == 3
@@ -308,7 +322,7 @@ def test_a_slow_predictor_begins_with_the_suggested_frame_ahead_of_the_click(out
 
     def offered() -> list[int]:
         state = outlined.last_state()
-        return [s["frame"] for s in (state["suggestion"], *state["alternatives"])]
+        return [s["frame"] for s in (state["suggestion"], *state["alternatives"]) if s is not None]
 
     outlined.wait(lambda: len(offered()) == 3 and offered() == [key for _, key in prepared[-3:]])
     assert prepared[-1][0] == session.video.height

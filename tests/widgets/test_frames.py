@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fake_page import Page
 from PIL import Image
+from small_engines import PATIENCE
 
 from evavos_widget.previews import Previews
 from evavos_widget.video import Video
@@ -27,7 +28,6 @@ def video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Video:
     import av
 
     monkeypatch.setenv("EVAVOS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("evavos_widget.widgets.frames.IDLE_SECONDS", 0.2)
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w") as file:
         stream = file.add_stream("libx264", rate=25, options={"g": "10", "bf": "0"})
@@ -39,8 +39,12 @@ def video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Video:
     return Video.open(path)
 
 
-@pytest.fixture
-def page(video: Video) -> Iterator[Page]:
+@pytest.fixture(params=[3600.0], ids=["never idle"])
+def page(
+    video: Video, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Page]:
+    """A page on the video; the parameter is after how many seconds nobody is taken to ask."""
+    monkeypatch.setattr("evavos_widget.widgets.frames.IDLE_SECONDS", request.param)
     page = Page()
     host = Host(catalogue(), page.receive, video=video).start()
     page.handle = host.handle
@@ -58,12 +62,12 @@ def test_something_of_the_moment_comes_while_the_worker_decodes(page, video, mon
 
     def slowly(*arguments):
         entered.set()
-        assert release.wait(20)
+        assert release.wait(PATIENCE)
         return decode(*arguments)
 
     monkeypatch.setattr(video, "jpeg", slowly)
     exact = page.post("frame.get", frame=27)
-    assert entered.wait(20)
+    assert entered.wait(PATIENCE)
     quick, picture = page.reply(page.post("frame.get", frame=27, quick=True))
     assert quick["exact"] is False
     assert (quick["frame"], quick["index"]) == (27, 30)
@@ -82,12 +86,12 @@ def test_of_quick_ones_that_wait_the_newest_is_answered(page, monkeypatch):
 
     def slowly(self, frame):
         entered.set()
-        assert release.wait(20)
+        assert release.wait(PATIENCE)
         return quick(self, frame)
 
     monkeypatch.setattr(Previews, "quick", slowly)
     asked = [page.post("frame.get", frame=1, quick=True)]
-    assert entered.wait(20)
+    assert entered.wait(PATIENCE)
     asked += [page.post("frame.get", frame=f, quick=True) for f in (8, 22, 35)]
     release.set()
     replies = [page.reply(request)[0] for request in asked]
@@ -95,9 +99,10 @@ def test_of_quick_ones_that_wait_the_newest_is_answered(page, monkeypatch):
     assert replies[2]["error"]["code"] == "superseded"
 
 
+@pytest.mark.parametrize("page", [0.2], indirect=True)
 def test_pictures_are_made_while_nobody_asks(page, tmp_path):
     page.ask("frame.get", frame=30)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while len(list((tmp_path / "cache").rglob("*.jpg"))) < N:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fake_page import DRAWN_ON_0, HEIGHT, N_FRAMES, WIDTH, Page, square
 from PIL import Image
-from small_engines import gate
+from small_engines import PATIENCE, gate
 
 from evavos_widget.interruption import stop_unless_wanted
 from evavos_widget.session import Session
@@ -110,7 +110,7 @@ def test_a_host_is_closed_twice_and_before_it_began(alone):
 def test_what_the_person_waits_for_comes_first(outlined, predictor):
     predictor.gate = gate()
     first = outlined.post("prompt.preview", frame=0, object=1, clicks=[[9, 9, 1]])
-    predictor.entered.wait(20)
+    assert predictor.entered.wait(PATIENCE)
     fetch = outlined.post("frame.get", frame=1)
     masks = outlined.post("mask.get", frames=[1])
     commit = outlined.commit(2, square())
@@ -125,12 +125,12 @@ def test_an_export_delays_nobody(outlined, session, monkeypatch):
 
     def slowly(*args, **kwargs):
         entered.set()
-        assert release.wait(20)
+        assert release.wait(PATIENCE)
         return export_now(*args, **kwargs)
 
     monkeypatch.setattr(session, "export", slowly)
     export = outlined.post("export.run", format="numpy", path=None)
-    assert entered.wait(20)
+    assert entered.wait(PATIENCE)
     outlined.ask("prompt.preview", frame=0, object=1, clicks=[[9, 9, 1]])
     outlined.reply(outlined.commit(2, square()))
     assert export not in outlined.replies
@@ -141,7 +141,7 @@ def test_an_export_delays_nobody(outlined, session, monkeypatch):
 def test_an_export_has_what_was_committed_before_it(outlined, predictor, tmp_path):
     predictor.gate = gate()
     running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
-    assert predictor.entered.wait(20)
+    assert predictor.entered.wait(PATIENCE)
     outlined.commit(3, square(20, 20))
     export = outlined.post("export.run", format="numpy", path=str(tmp_path / "masks.npz"))
     predictor.gate.release()
@@ -155,7 +155,7 @@ def test_a_newer_preview_supersedes_the_waiting_one_of_its_view_only(outlined, c
     predictor.gate = gate()
     ask = {"frame": 0, "object": 1, "box": None}
     running = outlined.post("prompt.preview", clicks=[[1, 1, 1]], **ask)
-    predictor.entered.wait(20)
+    assert predictor.entered.wait(PATIENCE)
     old = outlined.post("prompt.preview", clicks=[[2, 2, 1]], **ask)
     theirs = other.post("prompt.preview", clicks=[[3, 3, 1]], **ask)
     new = outlined.post("prompt.preview", clicks=[[4, 4, 1]], **ask)
@@ -171,7 +171,7 @@ def test_a_newer_preview_supersedes_the_waiting_one_of_its_view_only(outlined, c
 def test_cancel_gives_up_waiting_and_running_reads_but_no_commit(outlined, predictor, session):
     predictor.gate = gate()
     running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
-    predictor.entered.wait(20)
+    assert predictor.entered.wait(PATIENCE)
     fetch = outlined.post("frame.get", frame=1)
     commit = outlined.commit(2, square())
     for target in (running, fetch, commit):
@@ -189,12 +189,12 @@ def test_a_commit_under_way_is_answered_with_the_truth(outlined, session, monkey
 
     def slowly(*args, **kwargs):
         entered.set()
-        release.wait(20)
+        assert release.wait(PATIENCE)
         return annotate(*args, **kwargs)
 
     monkeypatch.setattr(session, "annotate", slowly)
     commit = outlined.commit(2, square())
-    entered.wait(20)
+    assert entered.wait(PATIENCE)
     outlined.ask("cancel", target=commit)
     release.set()
     assert outlined.reply(commit)[0]["saved"] is True
@@ -248,7 +248,7 @@ def test_close_makes_the_changes_that_wait_and_joins_the_worker(
 ):
     predictor.gate = gate()
     running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
-    predictor.entered.wait(20)
+    assert predictor.entered.wait(PATIENCE)
     commit = outlined.commit(3, square(20, 20))
     waiting = [
         outlined.post("frame.get", frame=1),
@@ -259,7 +259,7 @@ def test_close_makes_the_changes_that_wait_and_joins_the_worker(
     for request in waiting:
         assert outlined.reply(request)[0]["error"]["code"] == "closed"
     predictor.gate.release()
-    closing.join(20)
+    closing.join(PATIENCE)
     assert outlined.reply(running)[0]["ok"]
     assert outlined.reply(commit)[0]["saved"] is True
     assert set(session.annotations) == {0, 3}
@@ -272,10 +272,12 @@ def test_closing_in_mid_pass_keeps_what_was_propagated(outlined, controller, pro
     propagator.gate = gate()
     outlined.ask("job.start", job="propagate")
     propagator.let_pass(3)
+    waiting = outlined.post("frame.get", frame=1)
     closing = threading.Thread(target=controller.close)
     closing.start()
+    assert outlined.reply(waiting)[0]["error"]["code"] == "closed"
     propagator.gate.release(2)
-    closing.join(20)
+    closing.join(PATIENCE)
     assert not closing.is_alive()
     np.testing.assert_array_equal(session.masks[3], square())
     assert session.stale
@@ -294,7 +296,7 @@ def test_a_page_that_cannot_be_reached_stops_nothing(session, frames):
     try:
         controller.host.handle({"v": 1, "id": "x:1", "kind": "hello", "view": "x"}, [])
         controller.host.handle({"v": 1, "id": "x:2", "kind": "frame.get", "frame": 1}, [])
-        assert heard.wait(20)
+        assert heard.wait(PATIENCE)
     finally:
         controller.close()
 
@@ -334,12 +336,7 @@ def test_a_view_that_never_acknowledges_gets_one_window_and_holds_up_nobody(
     for frame in range(1, N_FRAMES):
         session.annotate(frame, square(frame, 5), objects=[1])
         outlined.wait(lambda frame=frame: frame in outlined.masks())
-        outlined.wait(
-            lambda frame=frame: (
-                len(outlined.of_kind("state")) > 0
-                and len(outlined.last_state()["annotated"]) == frame + 1
-            )
-        )
+        outlined.wait(lambda frame=frame: len(outlined.last_state()["annotated"]) == frame + 1)
     assert len(deaf.pushes) <= CREDIT_WINDOW
     deaf.acknowledges = True
     deaf.handle({"v": 1, "kind": "ack", "view": "deaf", "push": CREDIT_WINDOW}, [])
@@ -379,14 +376,14 @@ def test_a_closed_session_ends_the_worker_and_answers_what_waits(
 ):
     predictor.gate = gate()
     running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
-    predictor.entered.wait(20)
+    assert predictor.entered.wait(PATIENCE)
     waiting = [outlined.post("frame.get", frame=1), outlined.commit(3, square(20, 20))]
     session.close()
     for request in waiting:
         assert outlined.reply(request)[0]["error"]["code"] == "closed"
     predictor.gate.release()
     assert outlined.reply(running)[0]["ok"]
-    controller.host._worker.join(20)
+    controller.host._worker.join(PATIENCE)
     assert not controller.host._worker.is_alive()
     assert outlined.error("frame.get", frame=1)["code"] == "closed"
     assert outlined.error("export.run", format="numpy")["code"] == "closed"
@@ -411,7 +408,7 @@ def test_a_pass_that_closing_ends_has_ended_for_every_view(
     closing.start()
     assert outlined.reply(waiting)[0]["error"]["code"] == "closed"
     propagator.gate.release(N_FRAMES)
-    closing.join(20)
+    closing.join(PATIENCE)
     outlined.wait_for_job("idle", message=said)
 
 
@@ -428,10 +425,10 @@ def test_a_preview_that_is_given_up_stops_between_its_clicks(outlined, predictor
 
     monkeypatch.setattr(predictor, "predict", click_after_click)
     running = outlined.post("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
-    assert entered.wait(20)
+    assert entered.wait(PATIENCE)
     outlined.ask("cancel", target=running)
     assert outlined.reply(running)[0]["error"]["code"] == "cancelled"
-    assert stopped.wait(20)
+    assert stopped.wait(PATIENCE)
     monkeypatch.undo()
     assert outlined.ask("prompt.preview", frame=0, object=1, clicks=[[1, 1, 1]])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fake_page import N_FRAMES, square
-from small_engines import gate
+from small_engines import PATIENCE, gate
 
 # Propagation ----------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ def test_a_pass_that_is_stopped_before_its_first_step_ends(outlined, predictor, 
     predictor.gate = gate()
     clicked = {"frame": 0, "object": 1, "clicks": [[9, 9, 1]]}
     before = outlined.post("prompt.preview", **clicked)
-    assert predictor.entered.wait(20)
+    assert predictor.entered.wait(PATIENCE)
     started = outlined.post("job.start", job="propagate")
     after = outlined.post("prompt.preview", **clicked)
     predictor.gate.release()

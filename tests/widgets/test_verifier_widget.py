@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from fake_page import HEIGHT, N_FRAMES, WIDTH, Page, square
-from small_engines import gate
+from small_engines import PATIENCE, gate
 
 from evavos_widget.masks import decode_runs
 from evavos_widget.point_selection.verification import Verification
@@ -53,19 +53,19 @@ def page(controller) -> Page:
 def ready(page: Page) -> dict:
     if (state := page.hello()["state"])["phase"] == "ready":
         return state
-    page.wait(lambda: bool(page.of_kind("state")) and page.last_state()["phase"] == "ready")
+    page.wait(lambda: page.last_state()["phase"] == "ready")
     return page.last_state()
 
 
 def test_points_are_proposed_while_the_page_is_answered(slowly, page, propagator):
-    assert propagator.begun.acquire(timeout=20)
+    assert propagator.begun.acquire(timeout=PATIENCE)
     hello = page.post("hello", view=page.view)
     asked = page.post("questions.get", object=1)
     propagator.gate.release(1)
     assert page.reply(hello)[0]["state"]["phase"] == "proposing"
     assert page.reply(asked)[0]["error"]["code"] == "invalid"
     propagator.gate.release(N_FRAMES)
-    page.wait(lambda: bool(page.of_kind("state")) and page.last_state()["phase"] == "ready")
+    page.wait(lambda: page.last_state()["phase"] == "ready")
     state = page.last_state()
     assert [o["id"] for o in state["objects"]] == [1, 2]
     assert all(set(o["answers"]) == {"."} for o in state["objects"])
@@ -137,8 +137,8 @@ def test_a_propagator_that_fails_is_said(slowly, page, controller, propagator):
     hello = page.post("hello", view=page.view)
     propagator.gate.release(N_FRAMES)
     page.reply(hello)
-    page.wait(lambda: bool(page.of_kind("state")) and page.last_state()["phase"] == "failed")
-    assert any("lost the object" in line["message"] for line in page.of_kind("log"))
+    page.wait(lambda: page.last_state()["phase"] == "failed")
+    page.wait(lambda: any("lost the object" in line["message"] for line in page.of_kind("log")))
     with pytest.raises(RuntimeError, match="lost the object"):
         controller.wait(1)
 
@@ -164,7 +164,7 @@ def test_a_video_and_a_localisation_are_enough_and_again_go_on(
         assert [o.name for o in verifier.session.objects] == ["bird"]
         assert len(verifier.session.annotations) == 1
         assert verifier.crop == 16
-        assert verifier.wait(20) is verifier.verification
+        assert verifier.wait(PATIENCE) is verifier.verification
         assert verifier.verification.ready
         assert not {"questions", "points"} & set(verifier.keys)
         verifier.close()
