@@ -106,10 +106,10 @@ def test_every_round_is_told_and_is_what_the_table_says(session, truth, shown):
 
 
 def test_a_round_is_told_at_once_when_it_was_looked_at_before(session, truth, shown, monkeypatch):
-    explorer, page = shown(session, ground_truth=truth)
     looked: list[int] = []
     look = Inspection._looked_at
     monkeypatch.setattr(Inspection, "_looked_at", lambda self, n: looked.append(n) or look(self, n))
+    explorer, page = shown(session, ground_truth=truth)
     page.hello()
     looked_at_all(explorer)
     page.hello()  # answered by the worker, which has ended its last look by then
