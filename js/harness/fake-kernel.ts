@@ -97,6 +97,8 @@ export class FakeKernel {
   /** What the next request of a kind fails with. */
   readonly failures = new Map<RequestKind, string>();
 
+  /** How many passes have come to their end. */
+  passes = 0;
   /** Points that were verified, in order. */
   readonly labelled: object[] = [];
 
@@ -498,6 +500,7 @@ export class FakeKernel {
     this.job = IDLE;
     this.measure();
     this.publish([]);
+    this.passes++;
   }
 
   private predict(frame: number, object: number, clicks: Click[], box: number[] | null) {

@@ -65,7 +65,7 @@ async function annotator(page, address) {
   await is("draft", "none");
   await undoes("mask on frame 0");
   await page.keyboard.press("t");
-  await is("phase", "running");
+  await page.waitForFunction(() => window.harness.kernel.passes === 1);
   await is("phase", "idle");
   await page.keyboard.press("ArrowRight");
   await is("frame", 1);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,14 +13,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from harness import UnavailableError, serve
-from lab import Clip, Lab, Notebook
+from lab import PATIENCE_MS, Clip, Lab, Notebook
 from PIL import Image, ImageOps
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,7 @@ def browser() -> Iterator[Any]:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if chromium is None:
         unavailable("no Chromium; install Debian's chromium or point CHROMIUM to one")
+    sync_api.expect.set_options(timeout=PATIENCE_MS)  # a machine may do other work too
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,
@@ -106,9 +108,7 @@ def served(
     home: Path, command: Sequence[str], environment: Mapping[str, str], ready: str
 ) -> Iterator[str]:
     """The address of a server: a module and its arguments, in which ``{port}`` is a free one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     url, log = f"http://127.0.0.1:{port}", home / "server.log"
     with log.open("wb") as output:
@@ -125,16 +125,28 @@ def served(
             yield url
         finally:
             os.killpg(server.pid, signal.SIGTERM)
-            server.wait(20)
+            server.wait(PATIENCE_MS / 1000)
+
+
+def _free_port() -> int:
+    """A port that no connection is given by chance before the server takes it.
+
+    Linux gives those from 32768 on.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("there is no free port from 20000 to 32767; end what listens there.")
 
 
 def _wait_for(server: subprocess.Popen, url: str, log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 2 * PATIENCE_MS / 1000
     while time.monotonic() < deadline:
         if server.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=30):
                 return
         except OSError:
             time.sleep(0.1)

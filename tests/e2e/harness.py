@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,47 @@ def open_page(context: Any, address: str, name: str = "", **options: Any) -> Any
     page.goto(f"{address}{name}?{urlencode(options)}")
     page.wait_for_selector('[data-evavos-ready="true"]')
     return page
+
+
+@contextmanager
+def after_pass(page: Any) -> Iterator[None]:
+    """Wait at the end of the block until a pass that it has begun is over, however quick it was."""
+    before = page.evaluate("harness.kernel.passes")
+    yield
+    page.wait_for_function("before => harness.kernel.passes > before", arg=before)
+    page.wait_for_selector('[data-phase="idle"]')
+
+
+@contextmanager
+def in_mid_pass(page: Any, begin: Callable[[], object]) -> Iterator[None]:
+    """A pass that goes on as long as the block does, and is over after it."""
+    pace = page.evaluate("harness.kernel.pace")
+    page.evaluate("harness.kernel.pace = 400")
+    with after_pass(page):
+        begin()
+        page.wait_for_selector('[data-phase="running"]')
+        yield
+        page.evaluate("harness.kernel.pace = 0")
+    page.evaluate("pace => { harness.kernel.pace = pace }", pace)
+
+
+#: Notes when the page first says that something is wrong with its kernel, and for how long the
+#: machine kept the page from working until then; milliseconds.
+WATCH = """() => {
+    const told = (window.told = { at: null, late: 0 });
+    let last = Date.now();
+    const watching = setInterval(() => {
+        const now = Date.now();
+        told.late += now - last - 20;
+        last = now;
+    }, 20);
+    new MutationObserver((_, observer) => {
+        if (!document.querySelector("[data-notice]")) return;
+        told.at = Date.now();
+        clearInterval(watching);
+        observer.disconnect();
+    }).observe(document.body, { childList: true, subtree: true });
+}"""
 
 
 def axe_violations(page: Any) -> list[str]:

@@ -54,10 +54,12 @@ class Lab:
         request = urllib.request.Request(
             address, data=raw, method="PUT", headers={"Content-Type": "application/json"}
         )
-        urllib.request.urlopen(request, timeout=20).close()
+        urllib.request.urlopen(request, timeout=PATIENCE_MS / 1000).close()
 
     def kernel_of(self, notebook: str) -> str:
-        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=20) as response:
+        with urllib.request.urlopen(
+            f"{self.url}/api/sessions", timeout=PATIENCE_MS / 1000
+        ) as response:
             sessions = json.load(response)
         return next(s["kernel"]["id"] for s in sessions if s["path"] == notebook)
 
@@ -106,7 +108,7 @@ class Notebook:
         cell.locator(".jp-InputArea-editor").click()
         self.page.keyboard.press("Shift+Enter")
         prompt = cell.locator(".jp-InputArea-prompt")
-        expect(prompt).not_to_have_text("[ ]:", timeout=PATIENCE_MS)
+        expect(prompt).not_to_have_text("[ ]:")
 
     def annotator(self, index: int = 0) -> Annotator:
         return Annotator(self.page, index)
@@ -129,15 +131,20 @@ class Notebook:
         """A JSON value computed in the kernel."""
         return json.loads(self.python(f"import json; print(json.dumps({expression}))"))
 
-    def after_pass(self, annotator: Annotator) -> None:
-        """Wait until no frame waits for a pass any more, and the page shows the outcome.
-
-        That the page says idle is not enough: it may not have heard of the pass yet.
-        """
+    def until(self, condition: str) -> None:
+        """Wait until an expression is true in the kernel."""
         deadline = time.monotonic() + PATIENCE_MS / 1000
-        while self.value("len(annotator.session.stale)"):
-            assert time.monotonic() < deadline, "frames still wait for a pass"
+        while not self.value(f"bool({condition})"):
+            assert time.monotonic() < deadline, f"not so: {condition}"
             time.sleep(0.2)  # the kernel has better to do than to say it all the time
+
+    def after_pass(self, annotator: Annotator, waiting: int = 0) -> None:
+        """Wait until only so many frames wait for a pass, and the page shows the outcome.
+
+        That the page says idle is not enough: it may not have heard of the pass yet. Nor is a pass
+        to be waited for that the page says is running: it may be over before somebody looks.
+        """
+        self.until(f"len(annotator.session.stale) <= {waiting}")
         annotator.at_revision(self.value("annotator.session.revision"))
         annotator.phase("idle")
 
@@ -151,7 +158,7 @@ class Notebook:
             )
             client.load_connection_file()
             client.start_channels()
-            client.wait_for_ready(timeout=60)
+            client.wait_for_ready(timeout=PATIENCE_MS / 1000)
             self._client = client
         return self._client
 
@@ -183,7 +190,7 @@ class Notebook:
         except StopIteration:
             return
         request = urllib.request.Request(f"{self.lab.url}/api/kernels/{kernel}", method="DELETE")
-        urllib.request.urlopen(request, timeout=20).close()
+        urllib.request.urlopen(request, timeout=PATIENCE_MS / 1000).close()
 
 
 class Annotator:
@@ -201,7 +208,7 @@ class Annotator:
         return self._expect(self.root if part is None else part)
 
     def ready(self) -> Annotator:
-        self.expect().to_have_attribute("data-evavos-ready", "true", timeout=PATIENCE_MS)
+        self.expect().to_have_attribute("data-evavos-ready", "true")
         return self
 
     def action(self, name: str) -> Any:
@@ -219,13 +226,13 @@ class Annotator:
         self.on_frame(frame)
 
     def on_frame(self, frame: int) -> None:
-        self.expect().to_have_attribute("data-frame", str(frame), timeout=PATIENCE_MS)
+        self.expect().to_have_attribute("data-frame", str(frame))
 
     def phase(self, phase: str) -> None:
-        self.expect().to_have_attribute("data-phase", phase, timeout=PATIENCE_MS)
+        self.expect().to_have_attribute("data-phase", phase)
 
     def draft(self, kind: str) -> None:
-        self.expect().to_have_attribute("data-draft", kind, timeout=PATIENCE_MS)
+        self.expect().to_have_attribute("data-draft", kind)
 
     def revision(self) -> int:
         return int(self.root.get_attribute("data-revision"))

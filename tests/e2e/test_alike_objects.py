@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lab import PATIENCE_MS, Annotator, Lab, Notebook, iou
+from lab import Annotator, Lab, Notebook, iou
 from PIL import Image, ImageOps
 
 from evavos_widget.masks import read_label_png
@@ -126,9 +126,7 @@ def start(open_notebook: Callable[..., Notebook], sequence: Sequence, name: str)
 def look(annotator: Annotator) -> None:
     """Wait for the mask that clicks have asked for."""
     annotator.draft("clicks")
-    annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text(
-        "% right", timeout=PATIENCE_MS
-    )
+    annotator.expect(annotator.root.locator(".ev-unfinished")).to_contain_text("% right")
 
 
 @pytest.mark.parametrize("sequence", ["schoolgirls", "cows", "discs"], indirect=True)

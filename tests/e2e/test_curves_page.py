@@ -168,7 +168,7 @@ def test_a_run_is_shown_stopped_and_taken_up(open_curves):
 def test_a_run_says_that_its_kernel_does_not_answer(open_curves):
     page = open_curves(phase="running")  # nobody is at the other end
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("The kernel does not answer", timeout=30_000)
+    expect(alert).to_contain_text("The kernel does not answer")
 
 
 def test_mounting_and_unmounting_leaves_nothing_behind(open_curves):

@@ -37,7 +37,7 @@ def drive(story: str, address: str) -> None:
     if not (JS / "node_modules" / "puppeteer-core").is_dir():
         unavailable("Firefox is driven by puppeteer-core; run `npm --prefix js ci`")
     command = ["node", JS / "harness" / "firefox.mjs", shutil.which(firefox), story, address]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr
 
 

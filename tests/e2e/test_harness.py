@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness import axe_violations, open_page
-from lab import Annotator
+from harness import WATCH, after_pass, axe_violations, in_mid_pass, open_page
+from lab import PATIENCE_MS, Annotator
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def open_annotator(
     context = browser.new_context(
         locale="en-US", reduced_motion="reduce", device_scale_factor=getattr(request, "param", 1)
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
 
@@ -95,10 +95,8 @@ def test_nothing_serious_for_those_who_see_or_point_differently(open_annotator, 
     found = {"start": axe_violations(annotator.page)}
     dab(annotator)
     found["draft"] = axe_violations(annotator.page)
-    press(annotator, "Enter", "t")
-    annotator.phase("running")
-    found["pass"] = axe_violations(annotator.page)
-    annotator.phase("idle")
+    with in_mid_pass(annotator.page, lambda: press(annotator, "Enter", "t")):
+        found["pass"] = axe_violations(annotator.page)
     press(annotator, "Shift+d", "Shift+o", "l", "k")
     found["suggestion"] = axe_violations(annotator.page)
     press(annotator, "?")
@@ -255,9 +253,8 @@ def test_a_view_for_looking_only_offers_nothing_that_fails(open_annotator):
     dab_and_commit(annotator)
     press(annotator, "a")
     annotator.expect(annotator.root.locator(".ev-object")).to_have_count(2)
-    press(annotator, "1", "t")
-    annotator.phase("running")
-    annotator.phase("idle")
+    with after_pass(annotator.page):
+        press(annotator, "1", "t")
     look_only(annotator)
     press(annotator, "Shift+h")
     wait_for_mask(annotator, 0.5, 0.5, covered=False)
@@ -403,8 +400,8 @@ def test_opacity_and_place_of_the_picture_by_keys(open_annotator):
 def test_a_polygon_of_close_corners_is_committed_and_moved_after_that(open_annotator):
     annotator = open_annotator()
     dab_and_commit(annotator)
-    press(annotator, "t")
-    annotator.phase("idle")
+    with after_pass(annotator.page):
+        press(annotator, "t")
     annotator.expect(annotator.action("suggestion.go")).to_be_enabled()
     press(annotator, "p")
     left, top = at(annotator, 0.1, 0.1)
@@ -458,14 +455,23 @@ def test_a_kernel_that_dies_in_mid_pass_is_told_at_once_and_the_place_is_kept(op
     dab_and_commit(annotator)
     press(annotator, *["ArrowRight"] * 7, "e")
     annotator.expect().to_have_attribute("data-frame", "7")
-    annotator.page.evaluate("harness.kernel.pace = 200")
+    annotator.page.evaluate("harness.kernel.pace = 1000")
     press(annotator, "t")
     annotator.phase("running")
-    annotator.page.evaluate("harness.kernel.dead = true")
+    annotator.page.evaluate(WATCH)
+    died = annotator.page.evaluate("harness.kernel.dead = true, Date.now()")
     notice = annotator.root.locator("[data-notice]")
-    annotator.page.wait_for_selector('[data-notice="silent"]', timeout=2_500)
-    annotator.page.evaluate("harness.model.disconnect()")
-    annotator.page.wait_for_selector('[data-notice="gone"]', timeout=1_000)
+    annotator.expect(notice).to_have_attribute("data-notice", "silent")
+    told = annotator.page.evaluate("told")
+    assert told["at"] - died - told["late"] < 2_500
+    gone = annotator.page.evaluate(
+        """async () => {
+            harness.model.disconnect();
+            for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+            return document.querySelector('[data-notice="gone"]') !== null;
+        }"""
+    )
+    assert gone
     annotator.phase("idle")
     annotator.expect(notice).to_be_in_viewport()
     assert axe_violations(annotator.page) == []
@@ -542,7 +548,7 @@ def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
 
 def test_a_pass_can_be_asked_for_while_the_first_annotation_is_on_its_way(open_annotator):
     annotator = open_annotator()
-    annotator.page.evaluate("harness.kernel.latency = 300")
+    annotator.page.evaluate("harness.kernel.latency = 300, harness.kernel.pace = 400")
     dab(annotator)
     press(annotator, "t")  # nothing is annotated, and nothing is being saved
     annotator.phase("idle")
@@ -553,7 +559,7 @@ def test_a_pass_can_be_asked_for_while_the_first_annotation_is_on_its_way(open_a
 
 def test_a_pass_can_be_asked_for_while_a_commit_waits_for_its_preview(open_annotator):
     annotator = open_annotator()
-    annotator.page.evaluate("harness.kernel.thinking = 500")
+    annotator.page.evaluate("harness.kernel.thinking = 500, harness.kernel.pace = 400")
     press(annotator, "c")
     click(annotator, 0.5, 0.5)
     annotator.draft("clicks")
@@ -587,9 +593,8 @@ def test_a_stroke_is_for_the_object_and_the_frame_that_it_was_begun_for(open_ann
 def draw_a_curve(annotator: Annotator) -> None:
     """A round, so that there is a curve."""
     dab_and_commit(annotator)
-    press(annotator, "t")
-    annotator.phase("running")
-    annotator.phase("idle")
+    with after_pass(annotator.page):
+        press(annotator, "t")
     annotator.expect(annotator.root.locator(".ev-chart svg")).to_have_count(1)
 
 
@@ -732,9 +737,8 @@ def test_the_annotator_alone_on_the_screen(open_annotator):
 def test_a_lost_object_is_seen_told_and_gone_to(open_annotator):
     annotator = open_annotator(objects=1)
     dab_and_commit(annotator)
-    press(annotator, "t")
-    annotator.phase("running")
-    annotator.phase("idle")
+    with after_pass(annotator.page):
+        press(annotator, "t")
     lost = annotator.root.locator(".ev-lane .ev-lost")
     annotator.expect(lost).to_have_count(0)
     annotator.page.evaluate(
@@ -772,8 +776,8 @@ def test_the_card_gives_way_to_the_hand(open_annotator):
     card = annotator.root.locator(".ev-next")
     now = annotator.root.locator(".ev-now")
     annotator.expect(now).to_contain_text("\u2013")
-    press(annotator, "t")
-    annotator.phase("idle")
+    with after_pass(annotator.page):
+        press(annotator, "t")
     annotator.expect(card).to_contain_text("three clicks")
     annotator.expect(now).to_contain_text("0.")
     for place in (card, now):
@@ -894,10 +898,10 @@ def test_a_pass_goes_from_here_to_the_end_and_to_the_start(open_annotator):
     annotator = open_annotator(count=20)
     annotator.show(10)
     dab_and_commit(annotator)
-    press(annotator, "Shift+End")
-    annotator.show(19)  # the farthest comes last
+    with after_pass(annotator.page):
+        press(annotator, "Shift+End")
+    annotator.show(19)
     wait_for_mask(annotator, 0.5 + 27 / 854, 0.5)
-    annotator.phase("idle")
     annotator.show(6)
     wait_for_mask(annotator, 0.5 - 12 / 854, 0.5, covered=False)
     annotator.show(10)
@@ -969,10 +973,8 @@ def test_every_control_lies_within_the_cell(open_annotator, width):
     found = {"committed": annotator.root.evaluate(outside)}
     dab(annotator)
     found["draft"] = annotator.root.evaluate(outside)
-    press(annotator, "Control+Enter")
-    annotator.phase("running")
-    found["pass"] = annotator.root.evaluate(outside)
-    annotator.phase("idle")
+    with in_mid_pass(annotator.page, lambda: press(annotator, "Control+Enter")):
+        found["pass"] = annotator.root.evaluate(outside)
     press(annotator, "k", "F2", "Shift+d", "Shift+o")
     annotator.expect(annotator.root.locator(".ev-object-details")).to_be_visible()
     found["suggestion"] = annotator.root.evaluate(outside)
@@ -984,9 +986,8 @@ def test_ten_points_are_verified_from_the_keyboard_and_the_wrong_ones_correct_th
 ):
     annotator = open_annotator(objects=1, drawn=0, width=1000)
     page, root = annotator.page, annotator.root
-    annotator.press("job.start")
-    annotator.phase("running")
-    annotator.phase("idle")
+    with after_pass(annotator.page):
+        annotator.press("job.start")
     annotator.show(3)
     card = root.locator(".ev-next")
     annotator.phase_when_painted()
@@ -1029,18 +1030,15 @@ def fingers(annotator: Annotator) -> Callable[..., None]:
     return touch
 
 
-def covered(annotator: Annotator) -> float:
-    """The part of what is seen of the picture that masks cover."""
-    return annotator.page.evaluate(
-        """() => {
-            const canvas = document.querySelector("canvas.ev-canvas-masks");
-            const { width, height } = canvas;
-            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-            let covered = 0;
-            for (let i = 3; i < data.length; i += 4) covered += data[i] > 0;
-            return covered / (width * height);
-        }"""
-    )
+#: The part of what is seen of the picture that masks cover.
+COVERED = """() => {
+    const canvas = document.querySelector("canvas.ev-canvas-masks");
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    let covered = 0;
+    for (let i = 3; i < data.length; i += 4) covered += data[i] > 0;
+    return covered / (width * height);
+}"""
 
 
 def test_a_finger_draws_and_two_of_them_zoom(open_annotator):
@@ -1068,14 +1066,13 @@ def test_a_finger_draws_and_two_of_them_zoom(open_annotator):
     press(annotator, "k", "Enter")
     annotator.draft("brush")
     wait_for_mask(annotator, 0.5, 0.5)
-    large = covered(annotator)
+    large = annotator.page.evaluate(COVERED)
     press(annotator, "Control+z", "f", "Enter")
     annotator.draft("brush")
-    for _ in range(100):  # the draft of before is taken off, and the new one is painted
-        if 0 < covered(annotator) < large / 5:
-            break
-        annotator.page.wait_for_timeout(50)
-    assert 0 < covered(annotator) < large / 5
+    # The draft of before is taken off, and the new one is painted.
+    annotator.page.wait_for_function(
+        f"large => {{ const now = ({COVERED})(); return 0 < now && now < large / 5 }}", arg=large
+    )
 
 
 def test_a_tap_places_one_point_and_a_pinch_none(open_annotator):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from lab import Annotator, Clip, Lab, Notebook
+from harness import WATCH
+from lab import PATIENCE_MS, Annotator, Clip, Lab, Notebook
 
 from evavos_widget.session import Session
 
@@ -21,21 +23,57 @@ while not Path({go!r}).exists():
 print("done")"""
 
 
+#: A propagator that stops after some frames until a file appears, as a slow one would.
+SLOW = """\
+import time
+from pathlib import Path
+from evavos_widget import engines
+from evavos_widget.loop import Propagator
+
+class Slow(Propagator):
+    name = "slow"
+
+    def __init__(self):
+        self.inner = engines.create("propagator", "flow")
+
+    def propagate(self, *args):
+        for i, step in enumerate(self.inner.propagate(*args)):
+            while i == 5 and not Path("pass-on").exists():
+                time.sleep(0.01)
+            yield step
+
+"""
+
+
+@pytest.fixture
+def go_on(lab: Lab) -> Iterator[Path]:
+    """The file that `SLOW` waits for; not there yet."""
+    file = lab.work / "pass-on"
+    file.unlink(missing_ok=True)
+    yield file
+    file.touch()
+
+
 @pytest.fixture
 def start(
     open_notebook: Callable[..., Notebook], clip: Clip, request: pytest.FixtureRequest
 ) -> Callable[..., tuple[Notebook, Annotator, str]]:
     """Open a notebook whose first cell shows the clip, with further cells below it."""
 
-    def start(
-        *cells: str, options: str = ", propagator='flow', predictor='classical'"
-    ) -> tuple[Notebook, Annotator, str]:
+    def start(*cells: str, slow: bool = False) -> tuple[Notebook, Annotator, str]:
         session = f"{request.node.name}.evavos"
-        notebook = open_notebook(clip.cell(session, options), *cells)
+        propagator = "Slow()" if slow else "'flow'"
+        options = f", propagator={propagator}, predictor='classical'"
+        first = (SLOW if slow else "") + clip.cell(session, options)
+        notebook = open_notebook(first, *cells)
         notebook.run_cell(0)
         return notebook, notebook.annotator().ready(), session
 
     return start
+
+
+#: The pass as the kernel has it.
+JOB = "annotator._controller._passes.job"
 
 
 def journal(lab: Lab, session: str) -> list[dict]:
@@ -60,8 +98,8 @@ def dab(annotator: Annotator, clip: Clip, frame: int = 0) -> None:
     annotator.draft("brush")
 
 
-def test_work_goes_on_while_a_cell_runs(start, clip, lab):
-    notebook, annotator, session = start(BUSY.format(go="go-on"))
+def test_work_goes_on_while_a_cell_runs(start, clip, lab, go_on):
+    notebook, annotator, session = start(BUSY.format(go="go-on"), slow=True)
     notebook.run_cell(1)
     busy = notebook.page.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]')
     busy.wait_for()
@@ -72,6 +110,7 @@ def test_work_goes_on_while_a_cell_runs(start, clip, lab):
     annotator.press("job.start")
     assert annotator.phase_when_painted() == "running"
     annotator.press("job.stop")
+    go_on.touch()
     annotator.phase("idle")
     annotator.expect(busy).to_be_visible()
     (lab.work / "go-on").touch()
@@ -99,33 +138,8 @@ def test_a_kernel_that_cannot_listen_is_said_to_be_busy_and_does_it_later(start,
         lab.set_subshells("perCommTarget")
 
 
-#: A propagator that stops after some frames until a file appears, as a slow one would.
-SLOW = """\
-import time
-from pathlib import Path
-from evavos_widget import engines
-from evavos_widget.loop import Propagator
-
-class Slow(Propagator):
-    name = "slow"
-
-    def __init__(self):
-        self.inner = engines.create("propagator", "flow")
-
-    def propagate(self, *args):
-        for i, step in enumerate(self.inner.propagate(*args)):
-            while i == 5 and not Path("pass-on").exists():
-                time.sleep(0.01)
-            yield step
-
-"""
-
-
-def test_a_correction_during_a_running_pass_is_kept_and_taken_in(open_notebook, clip, lab):
-    options = ", propagator=Slow(), predictor='classical'"
-    notebook = open_notebook(SLOW + clip.cell("slow.evavos", options))
-    notebook.run_cell(0)
-    annotator = notebook.annotator().ready()
+def test_a_correction_during_a_running_pass_is_kept_and_taken_in(start, clip, go_on):
+    notebook, annotator, _ = start(slow=True)
     dab(annotator, clip)
     annotator.commit()
     last = len(clip.truth) - 1
@@ -136,18 +150,20 @@ def test_a_correction_during_a_running_pass_is_kept_and_taken_in(open_notebook, 
     annotator.press("commit")
     annotator.expect(annotator.root.locator(".ev-saved")).to_contain_text("saving")
     annotator.phase("running")
-    (lab.work / "pass-on").touch()
+    go_on.touch()
     notebook.after_pass(annotator)
     assert notebook.value("sorted(annotator.session.annotations)") == [0, last]
     annotator.expect(annotator.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(2)
 
 
-def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip):
-    notebook, annotator, _ = start()
+def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip, go_on):
+    notebook, annotator, _ = start(slow=True)
     dab(annotator, clip)
     annotator.commit(propagate=True)
     annotator.phase("running")
     annotator.press("job.stop")
+    notebook.until(f"{JOB}['phase'] == 'cancelling'")
+    go_on.touch()
     annotator.phase("idle")
     n_frames = len(clip.truth)
     waiting = notebook.value("len(annotator.session.stale)")
@@ -157,12 +173,14 @@ def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip):
     notebook.after_pass(annotator)
 
 
-def test_a_paused_pass_takes_in_what_is_corrected_meanwhile(start, clip):
-    notebook, annotator, _ = start()
+def test_a_paused_pass_takes_in_what_is_corrected_meanwhile(start, clip, go_on):
+    notebook, annotator, _ = start(slow=True)
     dab(annotator, clip)
     annotator.commit(propagate=True)
     annotator.phase("running")
     annotator.press("job.pause")
+    notebook.until(f"{JOB}['phase'] == 'paused'")
+    go_on.touch()
     annotator.phase("paused")
     waiting = notebook.value("len(annotator.session.stale)")
     last = len(clip.truth) - 1
@@ -186,8 +204,7 @@ def test_a_part_is_propagated_and_a_frame_is_said_to_be_empty(start, clip):
     first.fill("8")
     annotator.root.get_by_label("Last frame").fill("12")
     annotator.root.get_by_role("button", name="Go", exact=True).click()
-    annotator.phase("running")
-    annotator.phase("idle")
+    notebook.after_pass(annotator, waiting=len(clip.truth) - 5)
     assert notebook.value("sorted(annotator.session.stale)") == [
         f for f in range(len(clip.truth)) if not 8 <= f <= 12
     ]
@@ -357,7 +374,7 @@ def test_a_pass_from_python_shows_how_far_it_is_and_nothing_is_red(open_notebook
     annotator.expect(outputs.filter(has_text="Note: the weights")).to_have_count(1)
     notebook.run_cell(1)
     bar = outputs.filter(has_text="propagating")
-    annotator.expect(bar).to_contain_text("100%", timeout=120_000)
+    annotator.expect(bar).to_contain_text("100%")
     annotator.expect(notebook.page.locator('[data-mime-type$="stderr"]')).to_have_count(0)
     assert not notebook.errors
 
@@ -378,49 +395,29 @@ def test_two_views_of_one_session_agree_and_go_when_their_cell_is_run_again(star
     assert not notebook.errors
 
 
-#: Notes when the page first says that something is wrong with its kernel, and for how long the
-#: machine kept the page from working until then; milliseconds.
-WATCH = """() => {
-    const told = (window.told = { at: null, late: 0 });
-    let last = Date.now();
-    const watching = setInterval(() => {
-        const now = Date.now();
-        told.late += now - last - 20;
-        last = now;
-    }, 20);
-    new MutationObserver((_, observer) => {
-        if (!document.querySelector("[data-notice]")) return;
-        told.at = Date.now();
-        clearInterval(watching);
-        observer.disconnect();
-    }).observe(document.body, { childList: true, subtree: true });
-}"""
-
-
 def seconds_until_told(notebook: Notebook, kernel: psutil.Process) -> float:
     """Kill a kernel; the seconds until the page says so, less what the page could not work in."""
     notebook.forget_kernel()
     notebook.page.evaluate(WATCH)
     killed = time.time()
     kernel.kill()
-    notebook.page.wait_for_function("told.at !== null", timeout=60_000)
+    notebook.page.wait_for_function("told.at !== null")
     told = notebook.page.evaluate("told")
     print(f"killed; told after {told['at'] / 1000 - killed:.2f} s, {told['late']} ms of it waiting")
     return told["at"] / 1000 - killed - told["late"] / 1000
 
 
 #: A pass that holds its kernel busy from the sixth frame on.
-WORKING = SLOW.replace("time.sleep(0.01)", "sum(range(100_000))").replace("pass-on", "never")
+WORKING = SLOW.replace("time.sleep(0.01)", "sum(range(100_000))")
 
 
-@pytest.mark.parametrize("working", [False, True], ids=["flow", "working"])
+@pytest.mark.parametrize("engine", [SLOW, WORKING], ids=["waiting", "working"])
 def test_a_killed_kernel_is_told_within_two_seconds_and_loses_nothing_that_was_acknowledged(
-    open_notebook, clip, lab, working
+    open_notebook, clip, lab, go_on, request, engine
 ):
-    session = f"killed-{working}.evavos"
-    propagator = "Slow()" if working else "'flow'"
-    options = f", propagator={propagator}, predictor='classical'"
-    notebook = open_notebook((WORKING if working else "") + clip.cell(session, options))
+    session = f"{request.node.name}.evavos"
+    options = ", propagator=Slow(), predictor='classical'"
+    notebook = open_notebook(engine + clip.cell(session, options))
     notebook.run_cell(0)
     annotator = notebook.annotator().ready()
     for frame in (0, 7):
@@ -435,7 +432,7 @@ def test_a_killed_kernel_is_told_within_two_seconds_and_loses_nothing_that_was_a
     assert seconds_until_told(notebook, kernel) <= 2
     annotator.expect(notice).to_contain_text("kernel")
     annotator.expect(notice).to_be_in_viewport()
-    kernel.wait(30)
+    kernel.wait(PATIENCE_MS / 1000)
     with Session.open(lab.work / session) as again:
         assert sorted(again.annotations) == [0, 7]
         for frame in (0, 7):

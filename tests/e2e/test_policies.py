@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from harness import axe_violations
-from lab import PATIENCE_MS
 
 RECORD = """
 import tempfile
@@ -47,20 +46,29 @@ recorded = Session.open(path, clip.video, read_only=True)
 explorer = PolicyExplorer(
     recorded, ("uniform", "rule"), ground_truth=truth, propagator="waiting"
 )
+
+# The rounds that the page has asked for, with their maps.
+mapped, inspection = set(), explorer._controller.inspection
+draw = inspection.map
+inspection.map = lambda n, obj: mapped.add(n) or draw(n, obj)
 explorer
 """
 
-#: Goes to a round by a click; milliseconds until the page shows it, with all that it says of it.
+#: Goes to a round by a click and waits until the page shows it, with all that it says of it;
+#: for how many milliseconds, and whether it had to look at the round first.
 REACT = """
 async ([root, n]) => {
   const button = root.querySelectorAll(".evp-rounds button")[n];
   const summary = root.querySelector(".evp-summary");
   const before = summary.textContent;
   const started = performance.now();
+  let looked = false;
   button.click();
-  while (summary.textContent === before || summary.textContent.startsWith("Looking"))
+  do {
     await new Promise(requestAnimationFrame);
-  return performance.now() - started;
+    looked ||= summary.textContent.startsWith("Looking");
+  } while (summary.textContent === before || summary.textContent.startsWith("Looking"));
+  return [performance.now() - started, looked];
 }
 """
 
@@ -75,7 +83,6 @@ root => {
 def expect(locator: Any) -> Any:
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=PATIENCE_MS)
     return expect(locator)
 
 
@@ -91,15 +98,20 @@ def panel(open_notebook):
     assert notebook.errors == []
 
 
-def test_the_panel_of_twenty_rounds_reacts_at_once(panel, picture):
+def test_the_panel_of_twenty_rounds_reacts_at_once(panel, picture, record_property):
     notebook, root = panel
     expect(root.locator(".evp-rounds button")).to_have_count(21)
     expect(root.locator("section[aria-label='Two policies']")).to_contain_text("disagree first")
     notebook.page.wait_for_function(WAITS, arg=root.element_handle())
-    # Every round is heard of before somebody goes there.
-    took = [root.evaluate(f"(root) => ({REACT})([root, {n}])") for n in (*range(20), 7, 19, 3)]
+    # Every round is heard of before somebody goes there, and kept.
+    notebook.until("len(mapped) == 21")
+    reactions = [root.evaluate(f"(root) => ({REACT})([root, {n}])") for n in (*range(20), 7, 19, 3)]
+    # No time is asserted: the machine may do anything else meanwhile. 100 ms are the aim.
+    took = [milliseconds for milliseconds, _ in reactions]
+    record_property("reaction_median_ms", round(statistics.median(took), 1))
     print("reaction, ms:", [round(t) for t in took])
-    assert statistics.median(took) < 100, took
+    assert not any(looked for _, looked in reactions[-3:])
+    assert sum(looked for _, looked in reactions) <= 1, "of the last, the reply may be on its way"
     # By keys too.
     root.locator(".evp-rounds button[tabindex='0']").focus()
     notebook.page.keyboard.press("ArrowRight")

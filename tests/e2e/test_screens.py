@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness import axe_violations, open_page
-from lab import Annotator
+from harness import axe_violations, in_mid_pass, open_page
+from lab import PATIENCE_MS, Annotator
 
 PHONE = (390, 844)
 FOUR_K = (3840, 2160)
@@ -56,7 +56,7 @@ def open_on(browser: Any, address: str, screen: tuple[int, int]) -> Iterator[Cal
         device_scale_factor=1,
         has_touch=screen == PHONE,
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
     yield lambda name="", **options: open_page(context, address, name, **options)
@@ -79,10 +79,8 @@ def test_the_annotator_is_reached_on_every_part_of_the_loop(open_on, screen, the
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     annotator.draft("brush")
     found["draft"] = root.evaluate(UNREACHED) + root.evaluate(CROWDED)
-    annotator.commit(propagate=True)
-    annotator.phase("running")
-    found["pass"] = root.evaluate(UNREACHED) + root.evaluate(CROWDED)
-    annotator.phase("idle")
+    with in_mid_pass(page, lambda: annotator.commit(propagate=True)):
+        found["pass"] = root.evaluate(UNREACHED) + root.evaluate(CROWDED)
     annotator.expect(root.locator(".ev-chart svg")).to_have_count(1)
     found["suggestion"] = root.evaluate(UNREACHED) + root.evaluate(CROWDED)
     found["serious"] = axe_violations(page)

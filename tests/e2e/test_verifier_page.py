@@ -55,10 +55,7 @@ class Verifying:
     def __init__(self, notebook: Notebook) -> None:
         from playwright.sync_api import expect
 
-        self.page = notebook.page
-        # Of its own, so that its patience is nobody else's.
-        self.expect = type(expect)()
-        self.expect.set_options(timeout=PATIENCE_MS)
+        self.page, self.expect = notebook.page, expect
         self.root = notebook.page.locator(".evavos").first
         self.numbers = self.root.locator("[data-answered]")
 
@@ -97,8 +94,8 @@ def test_a_hundred_points_by_keyboard_survive_a_reload_and_a_killed_kernel(
     verifying.root.evaluate(MEASURE)
     verifying.answer(range(60))
     verifying.answered(60)
+    notebook.page.wait_for_function("window.waits.length === 60")
     waits = sorted(notebook.page.evaluate("window.waits"))
-    assert len(waits) == 60
     # No time is asserted: the machine may do anything else meanwhile. 50 ms are the aim.
     p95 = float(np.percentile(waits, 95))
     record_property("answer_to_next_point_p95_ms", round(p95, 1))
@@ -120,7 +117,7 @@ def test_a_hundred_points_by_keyboard_survive_a_reload_and_a_killed_kernel(
     kernel = psutil.Process(notebook.value("__import__('os').getpid()"))
     notebook.forget_kernel()
     kernel.kill()
-    kernel.wait(30)
+    kernel.wait(PATIENCE_MS / 1000)
     with Session.open(lab.work / "hundred.evavos") as again:
         assert sum(map(len, again.points.values())) == 80
     verifying.expect(verifying.root.locator('[data-notice="gone"]')).to_be_visible()
