@@ -274,7 +274,9 @@ def test_an_unreadable_frame_is_named_and_the_others_stay_usable(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         video = Video.open(tmp_path)
-    assert [str(w.message) for w in caught] == list(video.warnings)
+    # What Python says of what another test left open, whenever it is found, is not of these.
+    told = [str(w.message) for w in caught if w.category is not ResourceWarning]
+    assert told == list(video.warnings)
     if keep != 0.6:  # a broken header is noticed at once
         assert "frame 2 cannot be read" in video.warnings[0]
     assert len(video) == 4

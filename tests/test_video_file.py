@@ -260,7 +260,9 @@ def test_a_file_cut_short_opens_up_to_its_last_good_frame(
     if name != "a.ts":
         assert len(video.warnings) == 1
         assert f"is cut short: {len(video)} frames" in video.warnings[0]
-    assert [str(w.message) for w in caught] == list(video.warnings)
+    # What Python says of what another test left open, whenever it is found, is not of this file.
+    told = [str(w.message) for w in caught if w.category is not ResourceWarning]
+    assert told == list(video.warnings)
     assert part * N * 0.5 < len(video) < N
     frames = list(video)
     # All are frames of the whole file, in order, and all but the last few without a gap.

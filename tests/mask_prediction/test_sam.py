@@ -136,7 +136,7 @@ def test_an_image_is_embedded_once_and_ahead_of_the_click(engine, image, monkeyp
 
     def counted(self, image):
         embedded.append(threading.current_thread().name)
-        assert go.wait(20)
+        assert go.wait(120)
         return embed(self, image)
 
     monkeypatch.setattr(SamPredictor, "_embed", counted)

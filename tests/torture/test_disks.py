@@ -119,7 +119,7 @@ def opened(folder: Path) -> tuple[int | str, list[str], int]:
         [sys.executable, "-c", OPEN, str(Path(__file__).parent), str(folder)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
     found, told, grown = json.loads(ran.stdout)

@@ -42,7 +42,7 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
     assert process.stdin is not None
     yield process
     process.stdin.close()
-    process.wait(20)
+    process.wait(120)
 
 
 def killed(nursery: subprocess.Popen[str], folder: Path, log: Path, chance: random.Random) -> None:
@@ -53,13 +53,13 @@ def killed(nursery: subprocess.Popen[str], folder: Path, log: Path, chance: rand
     nursery.stdin.write(json.dumps([str(folder), str(log), chance.randrange(2**32)]) + "\n")
     nursery.stdin.flush()
     child = int(nursery.stdout.readline())
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while log.read_text().count("ready") == ready:
         assert time.monotonic() < deadline, "the process did not begin"
         time.sleep(0.005)
     time.sleep(chance.random() * LONGEST)
     os.kill(child, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
 
