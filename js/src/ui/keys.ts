@@ -35,10 +35,11 @@ export function listenToKeys<C>(
   abort: AbortSignal,
 ): void {
   const held = new Map<string, { action: Action<C>; since: number }>();
-  const release = (code: string) => {
+  // How long it was held is between the two events, however late a busy page hears of them.
+  const release = (code: string, { timeStamp }: Event) => {
     const hold = held.get(code);
     held.delete(code);
-    hold?.action.hold?.end(commands.context, performance.now() - hold.since);
+    hold?.action.hold?.end(commands.context, timeStamp - hold.since);
     return hold !== undefined;
   };
   const take = (event: Event) => {
@@ -64,7 +65,7 @@ export function listenToKeys<C>(
       }
       take(event);
       if (action.hold) {
-        held.set(event.code, { action, since: performance.now() });
+        held.set(event.code, { action, since: event.timeStamp });
         action.hold.start(commands.context);
       } else if (!event.repeat || action.repeats) commands.run(action.id);
     },
@@ -73,7 +74,7 @@ export function listenToKeys<C>(
   root.addEventListener(
     "keyup",
     (event) => {
-      if (release(event.code)) take(event);
+      if (release(event.code, event)) take(event);
     },
     options,
   );
@@ -81,7 +82,7 @@ export function listenToKeys<C>(
     "focusout",
     (event) => {
       if (!root.contains(event.relatedTarget as Node | null)) {
-        for (const code of [...held.keys()]) release(code);
+        for (const code of [...held.keys()]) release(code, event);
       }
     },
     options,
