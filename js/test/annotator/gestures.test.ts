@@ -141,6 +141,22 @@ describe("gestures", () => {
     expect(said.map(([what]) => what)).toEqual(["vertex", "vertex"]);
   });
 
+  it("goes by when the clicks were made, however late a busy page hears of them", () => {
+    const click = (x: number, time: number) => {
+      gestures.down({ x, y: 50 }, false, REACH, time);
+      gestures.up({ x, y: 50 });
+    };
+    vi.useFakeTimers();
+    tool.value = "polygon";
+    click(50, 1000);
+    vi.advanceTimersByTime(5000);
+    click(50, 1200);
+    click(70, 2000);
+    click(70, 2500);
+    vi.useRealTimers();
+    expect(said.map(([what]) => what)).toEqual(["vertex", "finish", "vertex", "vertex"]);
+  });
+
   it("ends an outline by the crosshair at its last vertex again, however late", () => {
     vi.useFakeTimers();
     tool.value = "polygon";

@@ -44,7 +44,14 @@ export type Gesture =
   | { kind: "box"; from: Point; to: Point }
   | { kind: "scribble"; points: Point[]; positive: boolean }
   /** A press with the polygon in hand: a new corner, or a drag of the vertex that is there. */
-  | { kind: "corner"; at: Point; negative: boolean; handle: Handle | null; reach: Reach }
+  | {
+      kind: "corner";
+      at: Point;
+      negative: boolean;
+      handle: Handle | null;
+      reach: Reach;
+      time: number;
+    }
   | { kind: "vertex" };
 
 export class Gestures {
@@ -67,8 +74,9 @@ export class Gestures {
    * The pointer goes down.
    *
    * @param negative the point is not the object's
+   * @param time when it did, in milliseconds, however late a busy page hears of it
    */
-  down(at: Point, negative: boolean, reach: Reach): void {
+  down(at: Point, negative: boolean, reach: Reach, time = performance.now()): void {
     if (this.current) this.cancel();
     const { editor } = this;
     switch (editor.tool.value) {
@@ -92,7 +100,7 @@ export class Gestures {
       case "polygon":
         if (editor.objects.mayEdit()) {
           const handle = editor.vertexAt(at, reach.vertex);
-          this.current = { kind: "corner", at, negative, handle, reach };
+          this.current = { kind: "corner", at, negative, handle, reach, time };
         }
         break;
       case "brush":
@@ -129,7 +137,7 @@ export class Gestures {
     if (gesture?.kind === "box") this.finishBox(gesture.from, at);
     if (gesture?.kind === "scribble") this.finishScribble(gesture.points, gesture.positive);
     if (gesture?.kind === "vertex") this.editor.endMove();
-    if (gesture?.kind === "corner") this.corner(gesture.at, gesture.negative, gesture.reach);
+    if (gesture?.kind === "corner") this.corner(gesture);
   }
 
   /**
@@ -194,12 +202,11 @@ export class Gestures {
   }
 
   /** A corner, or with a second click at the same place the end of the outline. */
-  private corner(at: Point, negative: boolean, reach: Reach): void {
-    const now = performance.now();
+  private corner({ at, negative, reach, time }: Extract<Gesture, { kind: "corner" }>): void {
     const last = this.clicked;
-    const soon = reach === CROSSHAIR || (last && now - last.time <= DOUBLE_CLICK);
+    const soon = reach === CROSSHAIR || (last && time - last.time <= DOUBLE_CLICK);
     const again = last && soon && distance(last.at, at) <= reach.again;
-    this.clicked = again ? null : { at, time: now };
+    this.clicked = again ? null : { at, time };
     if (again) this.run(this.editor.finishPolygon());
     else this.run(this.editor.vertex(this.within(at), negative, reach.first));
   }

@@ -178,7 +178,10 @@ export class Surface {
   private down(at: Point, event: PointerEvent): void {
     const negative = event.button === 2 || event.shiftKey;
     if (event.altKey) this.model.editor.pick(at);
-    else this.gestures.down(at, negative, reachOf(this.canvas.viewport.view.scale));
+    else {
+      const reach = reachOf(this.canvas.viewport.view.scale);
+      this.gestures.down(at, negative, reach, event.timeStamp);
+    }
   }
 
   private drawMarks(context: CanvasRenderingContext2D): void {
