@@ -13,6 +13,7 @@ import shutil
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -228,7 +229,9 @@ def _make_room(folder: Path, own: Path, room: int) -> None:
     """Remove other videos' pictures until they take no more than `room` bytes."""
     others = []
     for other in folder.iterdir():
-        if other != own and other.is_dir():
+        if other == own or not other.is_dir():
+            continue
+        with suppress(FileNotFoundError):  # another process makes room too
             size = sum(entry.stat().st_size for entry in os.scandir(other) if entry.is_file())
             others.append((other.stat().st_mtime, size, other))
     total = sum(size for _, size, _ in others)

@@ -106,6 +106,24 @@ def test_the_store_is_bounded_and_the_oldest_goes_first(tmp_path: Path) -> None:
     assert sum(p.stat().st_size for p in store.rglob("*.jpg")) <= size
 
 
+def test_a_folder_that_another_process_removes_meanwhile_is_no_hindrance(
+    video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, scan = tmp_path / "store", os.scandir
+    Previews(video, folder=store).fill(always)
+    (folder,) = store.iterdir()
+    other = write_video(tmp_path / "b.mp4", options={"g": "30"})
+    previews = Previews(Video.open(other), folder=store)
+
+    def removed_meanwhile(path: Path) -> object:
+        if Path(path) == folder:
+            folder.rename(tmp_path / "removed")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", removed_meanwhile)
+    assert previews.quick(5)[1].endswith(b"\xff\xd9")
+
+
 def test_threads_fill_and_look_at_once(video: Video, tmp_path: Path) -> None:
     previews = Previews(video, folder=tmp_path / "store")
     wrong: list[object] = []
