@@ -562,6 +562,12 @@ def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     seen["pass"] = annotator.page.evaluate(height)
     dab(annotator)
     seen["both"] = annotator.page.evaluate(height)
+    # The longest that it has to say: percents of two digits.
+    annotator.page.evaluate("harness.kernel.pace = 20")
+    annotator.page.wait_for_function(
+        "document.querySelector('.ev-progress').value > 0.5 && (harness.kernel.pace = 400)"
+    )
+    seen["half"] = annotator.page.evaluate(height)
     assert len(set(seen.values())) == 1, seen
     assert annotator.page.evaluate(overflow) <= 0
 
