@@ -135,10 +135,11 @@ class RobotAnnotator:
         elif proposed:
             self._verify(session, frame, obj, proposed)
             return
-        elif kind in ("mask", "absent"):  # asked whether it is absent where it is not
-            kind = "mask"
+        elif kind == "mask":
             mask = self.hand.draw(truth, frame, obj)
-        elif kind in ("clicks", "points"):  # nothing is proposed where nothing was propagated
+        # Nothing is proposed where nothing was propagated; and whoever is asked whether an object
+        # is absent, and sees it, clicks on it.
+        elif kind in ("clicks", "points", "absent"):
             kind = "clicks"
             mask, clicks = self.click(session, frame, obj)
         elif kind == "box":

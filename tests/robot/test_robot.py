@@ -154,6 +154,14 @@ class TestAnswers:
         assert session.rounds[-1].kind == "absent"
         assert session.annotations[1].objects == {1}
 
+    def test_asked_whether_it_is_absent_where_it_is_not_it_clicks(self, session):
+        truth = np.zeros((24, 32), np.uint8)
+        truth[8:14, 10:20] = 1
+        RobotAnnotator({1: truth}).answer(session, self.asked("absent"))
+        made = session.rounds[-1]
+        assert made.kind == "clicks"
+        assert made.seconds == session.costs.seconds("clicks", len(made.clicks))
+
     def test_unknown_type_is_named(self, session):
         truth = np.ones((24, 32), np.uint8)
         with pytest.raises(ValueError, match="song"):
