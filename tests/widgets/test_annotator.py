@@ -187,10 +187,12 @@ def test_errors_reach_the_python_log(annotator, widget_page, caplog):
 def test_closing_ends_the_worker_and_lets_go_of_the_session(session):
     before = set(threading.enumerate())
     annotator = Annotator(session)
+    its_own = set(threading.enumerate()) - before
+    assert its_own
     watcher = weakref.ref(annotator)
     annotator.close()
-    assert set(threading.enumerate()) <= before
-    del annotator
+    assert not any(thread.is_alive() for thread in its_own)
+    del annotator, its_own
     gc.collect()
     assert watcher() is None
 
