@@ -17,7 +17,7 @@ from evavos_widget.loop import Annotation
 from evavos_widget.metrics import score_frame
 from evavos_widget.probabilities import expected_iou, predicted_quality
 
-__all__ = ["calibrate_quality"]
+__all__ = ["calibrate_quality", "mean_error"]
 
 ANNOTATED = (1, 2, 4)
 """There is a pass for each of these numbers of annotated frames."""
@@ -102,7 +102,7 @@ def calibrate_quality(
             "predicted": _rank_correlation(passes, 2),
             "expected_iou": _rank_correlation(passes, 0),
         },
-        "mean_error": _mean_error(list(apart.values())),
+        "mean_error": mean_error(list(apart.values())),
         "fitted_weights": minimize(loss, np.array([0.0, 1.0, 0.0])).x.round(2).tolist(),
     }
 
@@ -117,7 +117,7 @@ def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float | None
     return float(np.mean(values)) if values else None
 
 
-def _mean_error(apart: Sequence[Sequence[float]]) -> dict[str, float | int]:
+def mean_error(apart: Sequence[Sequence[float]]) -> dict[str, float | int]:
     """Bias and standard deviation, 0 to 1, of all passes; passes of one sequence are no others."""
     every = np.concatenate([np.asarray(each) for each in apart])
     bias = float(every.mean())
