@@ -165,7 +165,7 @@ AGENTS: Mapping[str, Checkpoint] = {
     ),
     "agent:policy": Checkpoint(
         "agent-policy.safetensors",
-        "18d8c470a24f0059578a5bc59e50dc83abf6795f0ecc3c00803df02ffb77055d",
+        "5e023b20a1b20d74c129d99b65a5facb57a654cc714c2a173c2df870836df0e0",
         _AGENT_TERMS,
         _AGENT_NOTICE,
     ),

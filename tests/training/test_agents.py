@@ -131,10 +131,34 @@ def test_the_policy_stops_at_the_last_good_weights(tmp_path, monkeypatch):
     load_policy(str(tmp_path / "policy.safetensors"))
 
 
-def test_the_policy_learns_where_clicks_help(tmp_path):
-    about = train_policy(records(), tmp_path, steps=6144)
+def test_the_policy_learns_where_clicks_help(trained, tmp_path):
+    about = train_policy(records(), tmp_path, steps=6144, qnet=str(trained["qnet"]))
     told = about["held_out"]
     assert told["return"] > max(told["return_clicks_only"], told["return_mask_only"])
+
+
+def test_the_policy_has_the_encoders_of_the_qnet_that_it_is_given(trained, tmp_path):
+    for name, weights in (("shipped", ""), ("given", str(trained["qnet"]))):
+        LEARN["policy"](tmp_path / name, qnet=weights)
+        policy = load_policy(str(tmp_path / name / "policy.safetensors"))
+        expected = load_qnet(weights).encoders.state_dict()
+        for key, value in policy.encoders.state_dict().items():
+            torch.testing.assert_close(value, expected[key], atol=2e-3, rtol=2e-3)
+    with pytest.raises(ValueError, match="on other loops than these; give another --out"):
+        LEARN["policy"](tmp_path / "given")  # which went on from other encoders
+    LEARN["policy"](tmp_path / "paper", preset="paper")
+    free = load_policy(str(tmp_path / "paper" / "policy.safetensors")).encoders.state_dict()
+    assert any(not torch.allclose(free[k].float(), expected[k].float(), atol=0.1) for k in free)
+
+
+def test_a_qnet_of_another_preset_has_no_encoders_for_the_policy(tmp_path):
+    from evavos_widget.networks.agent_weights import write_agent
+    from evavos_widget.networks.encoders_of_pairs import as_arrays
+
+    about = {"agent": "qnet", "preset": "paper", "bins": 20}
+    write_agent(tmp_path / "qnet.safetensors", about, as_arrays(QNet("paper")))
+    with pytest.raises(WeightsError, match="preset 'paper'"):
+        LEARN["policy"](tmp_path / "policy", qnet=str(tmp_path / "qnet.safetensors"))
 
 
 def test_joint_begins_with_what_brought_most_per_second(tmp_path):

@@ -69,7 +69,12 @@ def _train(args: argparse.Namespace) -> None:
         from evavos_widget.training.agents.policy import train_policy
 
         about = train_policy(
-            records, args.out, preset=args.preset, seed=args.seed, steps=args.length
+            records,
+            args.out,
+            preset=args.preset,
+            seed=args.seed,
+            steps=args.length,
+            qnet=args.qnet,
         )
     elif args.agent == "ivosw":
         from evavos_widget.training.agents.ivosw import EPOCHS, train_ivosw
@@ -126,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
         if agent in ("qnet", "policy"):
             one.add_argument(
                 "--preset", default="compact", choices=["compact", "paper", "released"]
+            )
+        if agent == "policy":
+            one.add_argument(
+                "--qnet", default="", help="whose encoders it has; those that come with the package"
             )
         if agent == "qnet":
             one.add_argument("--bins", type=int, default=20)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -16,24 +17,27 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
+from evavos_widget.checkpoints import WeightsError
 from evavos_widget.environments.annotation import AnnotationEnv
 from evavos_widget.environments.outcomes import Recorded, joined
 from evavos_widget.networks.agent_weights import write_agent
 from evavos_widget.networks.encoders_of_pairs import TwoEncoders, as_arrays
 from evavos_widget.networks.observation import ENCODER, FRAME_NUMBERS
 from evavos_widget.networks.policy import Policy
+from evavos_widget.networks.qnet import load_qnet
 from evavos_widget.training.agents.fit import Stopped, load_state, save_state
 from evavos_widget.training.agents.records import LoopRecord, fingerprint, held_out
 
 __all__ = ["SETTINGS", "mean_return", "measured_returns", "train_policy"]
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "paper": {"rate": 1e-5, "steps": 50_000, "weight_decay": 0.0},
-    "compact": {"rate": 3e-4, "steps": 40_000, "weight_decay": 0.0},
-    "released": {"rate": 1e-5, "steps": 70_000, "weight_decay": 0.01},
+    "paper": {"rate": 1e-5, "steps": 50_000, "weight_decay": 0.0, "of_qnet": False},
+    "compact": {"rate": 1e-3, "steps": 24_000, "weight_decay": 0.0, "of_qnet": True},
+    "released": {"rate": 1e-5, "steps": 70_000, "weight_decay": 0.01, "of_qnet": False},
 }
 """``paper``: Adam, learning rate 1e-5, 50,000 iterations (EVA-VOS Sec. 3). ``released``: what the
-authors' code does in their place. ``compact``: ours."""
+authors' code does in their place. ``compact``: ours; its encoders are QNet's and stay as they are,
+since those that learn with the policy know the frames that they saw by heart (docs/agent.md)."""
 
 SCALE = 100.0
 """Rewards are multiplied by it, so that the value has numbers near 1 to learn."""
@@ -68,6 +72,7 @@ def train_policy(
     seed: int = 0,
     steps: int | None = None,
     released: bool = False,
+    qnet: str = "",
 ) -> dict[str, Any]:
     """Train, and write ``policy.safetensors`` into `out`; what was measured on held-out videos.
 
@@ -86,11 +91,16 @@ def train_policy(
         Instead of those of the preset.
     released : bool
         Rewards as in the authors' code; always so with that preset.
+    qnet : path
+        Whose encoders ``compact`` takes; by default those of the weights that come with the
+        package. No held-out video may have taught it.
 
     Raises
     ------
     ValueError
         There are no outcomes on either side, or the first round made no numbers.
+    WeightsError
+        There are no such weights of QNet, or they are of another preset or encoder.
     """
     begun = time.process_time()
     out.mkdir(parents=True, exist_ok=True)
@@ -104,10 +114,14 @@ def train_policy(
         )
     tables = [joined([r.outcomes for r in side]) for side in sides]
     learner = _learner(tables[0], settings, seed, released)
-    seeing: Any = learner.policy.features_extractor
-    seeing.encoders.fit(tables[0].frames, tables[0].masks)
+    encoders: Any = learner.policy.features_extractor.encoders
+    if settings["of_qnet"]:
+        encoders.load_state_dict(_of_qnet(qnet))
+        encoders.requires_grad_(False)
+    else:
+        encoders.fit(tables[0].frames, tables[0].masks)
     total = settings["steps"] if steps is None else steps
-    of = fingerprint(records, "policy", preset, released)
+    of = fingerprint(records, "policy", preset, released, _sum_of(encoders))
     look = _Look(learner, tables[1], out / "state.pt", seed, of)
     done = look.restore()
     rounds = max(1, -(-total // ROUND))
@@ -130,6 +144,7 @@ def train_policy(
         "types": list(tables[0].types),
         "encoder": ENCODER,
         "scale": SCALE,
+        "of_qnet": settings["of_qnet"],
         "released": released,
         "seed": seed,
         "round": look.taken,
@@ -140,6 +155,22 @@ def train_policy(
     }
     write_agent(out / "policy.safetensors", about, as_arrays(policy))
     return about
+
+
+def _of_qnet(weights: str) -> dict[str, Tensor]:
+    """The encoders of QNet, as ``compact`` has them."""
+    encoders = load_qnet(weights).encoders
+    if encoders.preset != "compact":
+        raise WeightsError(
+            f"{weights} is a QNet of the preset {encoders.preset!r}, and the policy sees what the "
+            "preset 'compact' does; give one of that."
+        )
+    return encoders.state_dict()
+
+
+def _sum_of(module: torch.nn.Module) -> int:
+    """A number that other weights do not have."""
+    return crc32(b"".join(value.numpy().tobytes() for value in module.state_dict().values()))
 
 
 def _is_finite(learner: MaskablePPO) -> bool:
