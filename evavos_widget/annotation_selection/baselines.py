@@ -96,7 +96,7 @@ class Random(AnnotationSelector):
         n = len(objects_annotated(state.annotations, choice.object))
         # Another stream than that of the frames, which may have the same seed.
         rng = np.random.default_rng(
-            [self.seed, crc32(state.video.name.encode()), choice.object, n, 1]
+            [self.seed, crc32(state.video.name.encode(errors="replace")), choice.object, n, 1]
         )
         return _choice(str(rng.choice(["clicks", "mask"])), state, choice, "drawn at random")
 

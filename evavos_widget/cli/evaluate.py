@@ -107,6 +107,8 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
 
     if args.clicks < 1:
         raise ValueError(f"--clicks is {args.clicks}; give 1 or more.")
+    if args.frames_per_sequence < 1:
+        raise ValueError(f"--frames-per-sequence is {args.frames_per_sequence}; give 1 or more.")
     names = read_sequence_names(args.sequences, args.data)
     if args.together:
         if args.start != "empty" or args.alone:

@@ -46,7 +46,7 @@ def add_parsers(commands: Any) -> None:
     )
     verified.add_argument("--selector", default="random", help="random (default), largest-effect")
     verified.add_argument("--error-rate", type=float, default=0.0, help="of the robot's answers")
-    verified.add_argument("--out", type=Path, help="folder for the points of each sequence")
+    verified.add_argument("--out", type=Path, help="a new folder for the points of each sequence")
     simulated = doing.add_parser("simulate", parents=[data], help="draw points from masks")
     simulated.add_argument("--n", type=int, default=10, help="points on an object per frame (10)")
     simulated.add_argument("--background", type=int, default=10, help="and beside it (10)")
@@ -129,7 +129,10 @@ def _pointvos_pseudo_masks(args: argparse.Namespace) -> None:
 def _pointvos_verify(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.pointvos import evaluate_points
+    from evavos_widget.files import check_empty
 
+    if args.out is not None:
+        check_empty(args.out)
     result = evaluate_points(
         args.data,
         read_sequence_names(args.sequences, args.data),
@@ -141,10 +144,9 @@ def _pointvos_verify(args: argparse.Namespace) -> None:
         seed=args.seed,
         export=args.out,
     )
-    print(
-        f"{result['points']:.0f} points and {result['seconds']:.0f} s per object; a mask on every "
-        f"frame takes {result['masks_over_points']:.0f} times as long"
-    )
+    times = result["masks_over_points"]
+    longer = "" if times is None else f"; a mask on every frame takes {times:.0f} times as long"
+    print(f"{result['points']:.0f} points and {result['seconds']:.0f} s per object{longer}")
     write(result, args.json)
 
 

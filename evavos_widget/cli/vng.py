@@ -63,7 +63,9 @@ def add_parsers(commands: Any) -> None:
     )
     found.add_argument("--narratives", type=Path, help="a .jsonl file of localised narratives")
     found.add_argument("--weights", default="rf-vng", help="a file; those of the package")
-    found.add_argument("--out", type=Path, required=True, help="folder for masks and pictures")
+    found.add_argument(
+        "--out", type=Path, required=True, help="a new folder for masks and pictures"
+    )
     found.set_defaults(run=_ground)
 
 
@@ -120,11 +122,13 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _ground(args: argparse.Namespace) -> None:
+    from evavos_widget.files import check_empty
     from evavos_widget.grounding.pictures import found_picture
     from evavos_widget.grounding.rfvng import RfVngGrounder
     from evavos_widget.masks import write_label_png
     from evavos_widget.video import Video
 
+    check_empty(args.out)
     video = Video.open(args.video)
     nouns = _nouns(args, video)
     grounder = RfVngGrounder(args.weights)

@@ -118,7 +118,7 @@ def with_pseudo_masks(
     for video in read(given):
         found = {}
         for obj in video.masks:
-            of = masks / object_key(video.name, int(obj))
+            of = masks / object_key(video.name, obj)
             drawn = {f: of / f"{name}.png" for f, name in enumerate(video.frames)}
             found[obj] = {
                 f: to_coco(np.asarray(read_label_png(path)) > 0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import ExifTags, Image
 
 from evavos_widget import engines
 from evavos_widget.corrections import as_told
@@ -21,12 +22,13 @@ from evavos_widget.point_selection.simulated import POINTS, simulated_points
 from evavos_widget.prompts import Click, Prompts
 from evavos_widget.video import Video, list_pictures
 
-__all__ = ["frame_files", "object_key", "simulated_set", "write_pseudo_masks"]
+__all__ = ["frame_files", "object_key", "points_told", "simulated_set", "write_pseudo_masks"]
 
 
-def object_key(video: str, obj: int) -> str:
+def object_key(video: str, obj: int | str) -> str:
     """The key of an object that no question decided."""
-    return hashlib.blake2b(f"{video}\n{obj}".encode(), digest_size=16).hexdigest()
+    named = f"{video}\n{obj}".encode(errors="replace")
+    return hashlib.blake2b(named, digest_size=16).hexdigest()
 
 
 def simulated_set(
@@ -56,10 +58,8 @@ def simulated_set(
     """
     for name in names:
         sequence = open_sequence(root, name)
-        truth = {
-            f: np.where(m == VOID, 0, m).astype(np.uint8) for f, m in sequence.ground_truth.items()
-        }
-        objects = sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0})
+        truth = sequence.ground_truth
+        objects = sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0, VOID})
         found = simulated_points(
             truth, objects, n=n, background=background, frames=frames, scaled=scaled, how=how,
             seed=seed,
@@ -81,9 +81,40 @@ def simulated_set(
         sequence.video.close()
 
 
-def frame_files(root: Path, video: str) -> dict[str, Path]:
-    """The files of a video's frames by their stems, as points name them."""
+def frame_files(root: Path, video: str | None) -> dict[str, Path]:
+    """The files of a video's frames by their stems, as points name them; none of no video."""
+    if video is None:
+        return {}
     return {path.stem: path for path in list_pictures(_frames_folder(root, video))}
+
+
+def points_told(root: Path, of: PointObject) -> dict[Path, list[PointRecord]]:
+    """The points of an object that say something, by the file of their frame, in their order.
+
+    Points that nobody could tell are left out, and those on frames that are not there; of an
+    object without a video all are, as by the released loaders.
+
+    Raises
+    ------
+    ValueError
+        A point is outside its picture.
+    """
+    files = frame_files(root, of.video_name)
+    told: dict[Path, list[PointRecord]] = {}
+    for p in of.points:
+        if p.frame_id in files and p.status != STATUSES["unknown"]:
+            told.setdefault(files[p.frame_id], []).append(p)
+    for path, points in told.items():
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+            width, height = picture.size[::-1] if turned else picture.size
+        for p in points:
+            if p.x >= width or p.y >= height:
+                raise ValueError(
+                    f"the point ({p.x}, {p.y}) of {of.question_hash!r} is outside the {width} x "
+                    f"{height} picture {path}; give the frames at their original resolution."
+                )
+    return dict(sorted(told.items()))
 
 
 def _frames_folder(root: Path, video: str) -> Path:
@@ -105,7 +136,8 @@ def write_pseudo_masks(
     root : Path
         Holds ``JPEGImages``.
     points : iterable of PointObject
-        Their ``video_name`` is the name of a sequence, with or without its split.
+        Their ``video_name`` is the name of a sequence, with or without its split; those without
+        one are passed over.
     predictor : str or MaskPredictor
         The paper takes DynaMITe.
     folder : Path
@@ -123,7 +155,7 @@ def write_pseudo_masks(
     FileExistsError
         The folder holds something already.
     ValueError
-        A question hash would lead out of the folder.
+        A question hash would lead out of the folder, or a point is outside its picture.
     """
     check_empty(folder)
     engine: MaskPredictor = engines.create("predictor", predictor)
@@ -133,23 +165,24 @@ def write_pseudo_masks(
             raise ValueError(
                 f"{of.question_hash!r} cannot be the name of a folder; mend the record."
             )
+        told = points_told(root, of)
+        if not told:
+            report(f"{of.question_hash} of {of.video_name}: no point on a frame that is there")
+            continue
         video = Video.open(_frames_folder(root, str(of.video_name)))
         frames = {name: i for i, name in enumerate(video.frame_names)}
-        clicks: dict[str, list[Click]] = {}
-        for p in of.points:
-            if p.frame_id in frames and p.status != STATUSES["unknown"]:
-                click = Click(p.x, p.y, p.status == STATUSES["positive"])
-                clicks.setdefault(str(p.frame_id), []).append(click)
         (folder / of.question_hash).mkdir(parents=True, exist_ok=True)
-        for name, given in sorted(clicks.items()):
+        for name, said in ((path.stem, said) for path, said in told.items()):
+            given = tuple(Click(p.x, p.y, p.status == STATUSES["positive"]) for p in said)
             if any(c.positive for c in given):
-                prompts = Prompts(clicks=tuple(given))
+                prompts = Prompts(clicks=given)
                 key = (video.name, frames[name])
-                told = as_told(engine.predict(video.frame(frames[name]), prompts, key=key), prompts)
+                predicted = engine.predict(video.frame(frames[name]), prompts, key=key)
                 write_label_png(
-                    folder / of.question_hash / f"{name}.png", told.mask.astype(np.uint8)
+                    folder / of.question_hash / f"{name}.png",
+                    as_told(predicted, prompts).mask.astype(np.uint8),
                 )
                 written += 1
-        report(f"{of.video_name}: {len(clicks)} frames")
+        report(f"{of.video_name}: {len(told)} frames")
         video.close()
     return written

@@ -80,7 +80,7 @@ def verified_points(
         One of `LOCALISATIONS`.
     selector : str or PointSelector
     frames : int
-        Points are on so many evenly spaced frames.
+        Points are on so many evenly spaced frames of those with truth.
 
     Returns
     -------
@@ -111,9 +111,10 @@ def verified_points(
     localise(session, frame, obj, **given)
     located = session.seconds
     engine: PointSelector = engines.create("point_selector", selector)
-    chosen = spaced_frames(session.video.n_frames, frames)
+    known = sorted(truth)
+    chosen = [known[i] for i in spaced_frames(len(known), frames)]
     soft = propagated_probabilities(session, obj, chosen)
-    candidates = [c for c in engine.select(session.video, soft) if c.frame in truth]
+    candidates = engine.select(session.video, soft)
     verifier.answer(session, obj, candidates)
     return Chain(candidates, soft, located - before, session.seconds - located)
 
@@ -155,13 +156,13 @@ def evaluate_points(
     dict
         Means over objects: ``points``, ``localisation_seconds``, ``seconds``, and
         ``masks_over_points``, how often the seconds of a mask on every frame contain those of
-        the points. ``regions``, over all points: ``points``, ``inside`` (share that is of the
-        object in truth), ``ambiguous`` (share), ``label_accuracy`` (share of the other answers
-        that are true). ``found``: by number of answers, the mean share of the wrong pixels of
-        the pseudo-masks that are in a connected piece with an answer. ``sequences``: the first
-        four by name; and the options.
+        the points, of objects that have some, else None. ``regions``, over all points:
+        ``points``, ``inside`` (share that is of the object in truth), ``ambiguous`` (share),
+        ``label_accuracy`` (share of the other answers that are true). ``found``: by number of
+        answers, the mean share of the wrong pixels of the pseudo-masks that are in a connected
+        piece with an answer. ``sequences``: the first four by name; and the options.
     """
-    rows: dict[str, dict[str, float]] = {}
+    rows: dict[str, dict[str, float | None]] = {}
     counts = {region: Counter[str]() for region in REGIONS}
     found: list[dict[str, float]] = []
     for name in names:
@@ -182,7 +183,7 @@ def evaluate_points(
                 "points": n,
                 "localisation_seconds": chain.localisation_seconds,
                 "seconds": chain.seconds,
-                "masks_over_points": masks / max(chain.seconds, 1e-9),
+                "masks_over_points": masks / chain.seconds if chain.seconds else None,
             }
             report(f"{name:20s} object {obj}: {n} points, {chain.seconds:.0f} s")
         if export is not None:
@@ -190,7 +191,10 @@ def evaluate_points(
             session.export("pointvos", export / name, overwrite=True)
         session.close()
         sequence.video.close()
-    means = {k: float(np.mean([r[k] for r in rows.values()])) for k in next(iter(rows.values()))}
+    means = {}
+    for measure in next(iter(rows.values())):
+        values = [v for row in rows.values() if (v := row[measure]) is not None]
+        means[measure] = float(np.mean(values)) if values else None
     return {
         "propagator": propagator,
         "predictor": predictor,

@@ -25,7 +25,14 @@ from evavos_widget.evaluation.sequences import (
     standard_error,
 )
 from evavos_widget.evaluation.youtube_vos import categories_of, object_score, youtube_scores
-from evavos_widget.formats.pointvos import NAMESPACE, PointObject, PointRecord, read, write
+from evavos_widget.formats.pointvos import (
+    NAMESPACE,
+    STATUSES,
+    PointObject,
+    PointRecord,
+    read,
+    write,
+)
 from evavos_widget.loop import Annotation, MaskPredictor
 from evavos_widget.metrics import score_sequence
 from evavos_widget.point_selection.simulated import simulated_points
@@ -188,8 +195,9 @@ def evaluate_benchmark(
     Raises
     ------
     ValueError
-        The point sets are not those of these sequences or of this seed, there is no such method,
-        or the propagator does not accept points.
+        The point sets are not those of these sequences or of this seed, or hold points that are
+        not on an object or on several frames of it; there is no such method, or the propagator
+        does not accept points.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose from {list(METHODS)}.")
@@ -285,7 +293,7 @@ def _read_sets(path: Path | None) -> dict[str, list[PointObject]]:
     kept: dict[str, list[PointObject]] = {}
     if path is not None and path.exists():
         for of in read(path, _refuse):
-            kept.setdefault(str(of.video_name), []).append(of)
+            kept.setdefault(str(of.video_name).rpartition("/")[2], []).append(of)
     return kept
 
 
@@ -302,13 +310,13 @@ def _check_set(
     path: Path | None,
     seed: int,
 ) -> None:
-    seeds = {of.extra.get(NAMESPACE, {}).get("seed", seed) for of in drawn}
+    seeds = {_own(of).get("seed", seed) for of in drawn}
     if seeds - {seed}:
         raise ValueError(
             f"{path} has points of {name!r} that were drawn with the seed {min(seeds - {seed})}, "
             f"and the seed is {seed}; give that seed, or another file."
         )
-    listed = sorted(of.extra.get(NAMESPACE, {}).get("object", 0) for of in drawn)
+    listed = sorted(_own(of).get("object", 0) for of in drawn)
     frames = {p.frame_id for of in drawn for p in of.points}
     if listed != list(ids) or not all(of.points for of in drawn):
         raise ValueError(
@@ -317,3 +325,22 @@ def _check_set(
         )
     if not frames <= set(video.frame_names):
         raise ValueError(f"{path} has points on no frame of {name!r}; give another file, or none.")
+    for of in drawn:
+        beside = any(p.status != STATUSES["positive"] for p in of.points)
+        if beside or len({p.frame_id for p in of.points}) > 1:
+            raise ValueError(
+                f"{path} has points of {of.object_name!r} of {name!r} that are not on it, or on "
+                "several frames; give points on each object on one frame, or let them be drawn."
+            )
+        for p in of.points:
+            if p.x >= video.width or p.y >= video.height:
+                raise ValueError(
+                    f"{path} has the point ({p.x}, {p.y}) of {name!r}, which is outside the "
+                    f"{video.width} x {video.height} picture; give another file, or none."
+                )
+
+
+def _own(of: PointObject) -> Mapping[str, Any]:
+    """What this package keeps of an object; files of others may have anything there."""
+    own = of.extra.get(NAMESPACE)
+    return own if isinstance(own, Mapping) else {}

@@ -54,9 +54,9 @@ def evaluate_grounding(
     dict
         By method: ``j``, ``f``, ``jf``, means over expressions; ``interval`` of the last, 95 %
         over videos; ``videos``: J&F by video; ``swap``, of the method alone that reads captions:
-        the share of pairs of nouns of one narrative that mean different objects where each of the
-        two masks is nearer to its own object than to the other's. ``expressions`` and ``frames``
-        count what was scored.
+        the share of pairs of nouns of one narrative that mean different objects, with masks on
+        one frame at least, where each of the two masks is nearer to its own object than to the
+        other's. ``expressions`` and ``frames`` count what was scored.
 
     Raises
     ------
@@ -144,6 +144,8 @@ def _swaps(of: VngVideo, found: Sequence[Grounding]) -> list[bool]:
             if first.actor != second.actor or first.object == second.object:
                 continue
             frames = [f for f in of.annotated(first) if f in set(of.annotated(second))]
+            if not frames:
+                continue
             overlaps = np.zeros((2, 2))
             for frame in frames:
                 truths = [of.mask(e, frame) for e in (first, second)]

@@ -31,7 +31,7 @@ def categories_of(meta: Path) -> dict[tuple[str, int], str]:
         The file is something else.
     """
     try:
-        videos = json.loads(meta.read_text(encoding="utf-8"))["videos"]
+        videos = json.loads(meta.read_text(encoding="utf-8-sig"))["videos"]
         return {
             (str(name), int(obj)): str(of["category"])
             for name, video in videos.items()

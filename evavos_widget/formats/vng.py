@@ -161,18 +161,22 @@ def read(folder: str | Path) -> list[VngVideo]:
     FileNotFoundError
         One of the two files is not there.
     ValueError
-        They are damaged, a name cannot be that of a folder, or an expression means an object
-        without masks.
+        They are damaged, a name cannot be that of a folder, an object is there twice, or an
+        expression means one without masks.
     """
     folder = Path(folder)
     try:
         told, coded = (
-            json.loads((folder / name).read_text(encoding="utf-8")) for name in (EXPRESSIONS, MASKS)
+            json.loads((folder / name).read_text(encoding="utf-8-sig"))
+            for name in (EXPRESSIONS, MASKS)
         )
         masks: dict[str, dict[str, dict[int, Any]]] = {}
         for a in coded["annotations"]:
             segments = {f: s for f, s in enumerate(a["segmentations"]) if s is not None}
-            masks.setdefault(str(a["video_id"]), {})[str(a["id"])] = segments
+            of = masks.setdefault(str(a["video_id"]), {})
+            if str(a["id"]) in of:
+                raise ValueError(f"object {a['id']!r} of {a['video_id']!r} is there twice")
+            of[str(a["id"])] = segments
         return [
             _video(str(name), v, masks.get(str(name), {})) for name, v in told["videos"].items()
         ]

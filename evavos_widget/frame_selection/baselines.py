@@ -116,7 +116,9 @@ class Random(FrameSelector):
         if found is None:
             return None
         obj, annotations, open_frames = found
-        rng = np.random.default_rng([self.seed, crc32(state.video.name.encode()), obj, annotations])
+        rng = np.random.default_rng(
+            [self.seed, crc32(state.video.name.encode(errors="replace")), obj, annotations]
+        )
         return FrameChoice(int(rng.choice(open_frames)), obj, "drawn at random")
 
     def explain(self, state: LoopState) -> FrameExplanation | None:

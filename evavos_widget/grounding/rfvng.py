@@ -80,7 +80,11 @@ class Grounding:
     def best(self) -> int | None:
         """The frame with the most certain mask; None where no frame has one."""
         certainty = self.certainty()
-        return int(certainty.argmax()) if certainty.max() > 0 else None
+        # A small mask may be lost where the picture is enlarged to the video's size.
+        for frame in np.argsort(-certainty, kind="stable").tolist():
+            if certainty[frame] > 0 and self.mask(frame).any():
+                return frame
+        return None
 
 
 class RfVngGrounder:

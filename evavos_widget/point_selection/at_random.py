@@ -53,7 +53,9 @@ class Random(PointSelector):
         """The points, by region and then by frame."""
         found: list[Candidate] = []
         for frame, probability in sorted(probabilities.items()):
-            rng = np.random.default_rng([self.seed, crc32(video.name.encode()), frame])
+            rng = np.random.default_rng(
+                [self.seed, crc32(video.name.encode(errors="replace")), frame]
+            )
             spaced = Spaced(probability.shape, rng, self.distance, self.scaled)
             masks = self.regions.masks(probability)
             for region in sorted(REGIONS, key=lambda r: int(masks[r].sum())):

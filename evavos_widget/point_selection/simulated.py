@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evavos_widget.metrics import VOID
 from evavos_widget.point_selection.sampling import DISTANCE, FRAMES, Sampling, Spaced, spaced_frames
 from evavos_widget.points import Point
 
@@ -32,7 +33,7 @@ def simulated_points(
     Parameters
     ----------
     masks : mapping of frame -> (H, W) uint8 label map
-        Those of all frames that have one.
+        Those of all frames that have one. No point is on pixels of `metrics.VOID`.
     objects : sequence of int
     n : int
         Points on each object per frame; as many as fit where it is small.
@@ -51,6 +52,10 @@ def simulated_points(
     dict of (frame, object) -> tuple of Point
         Where the object has a point.
     """
+    if min(n, background) < 0:
+        raise ValueError(
+            f"there are to be {n} points on an object and {background} beside it; give 0 or more."
+        )
     listed = sorted(masks)
     chosen = listed if frames is None else [listed[i] for i in spaced_frames(len(listed), frames)]
     found: dict[tuple[int, int], tuple[Point, ...]] = {}
@@ -60,7 +65,7 @@ def simulated_points(
             rng = np.random.default_rng([seed, frame, obj])
             spaced = Spaced(labels.shape, rng, distance, scaled)
             points = [Point(x, y, "positive") for x, y in spaced.draw(labels == obj, n, how)]
-            others = spaced.draw(labels != obj, background, how)
+            others = spaced.draw((labels != obj) & (labels != VOID), background, how)
             points += [Point(x, y, "negative") for x, y in others]
             if points:
                 found[frame, obj] = tuple(points)

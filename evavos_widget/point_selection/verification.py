@@ -92,14 +92,15 @@ class Verification:
     frames : int
         Points are on so many evenly spaced frames.
     controls : mapping of (frame, object) -> points, optional
-        Points with a known answer, which are mixed in; nobody who answers can tell them.
+        Points with a known answer, positive or negative, which are mixed in; nobody who answers
+        can tell them.
     seed : int
         Of the places of the control points.
 
     Raises
     ------
     ValueError
-        An object is on no frame yet, or a control point is not in the picture.
+        An object is on no frame yet, or a control point is not in the video or has no answer.
     """
 
     def __init__(
@@ -126,6 +127,18 @@ class Verification:
             (int(frame), int(obj)): as_points(points, height, width)
             for (frame, obj), points in (controls or {}).items()
         }
+        for (frame, obj), points in self._controls.items():
+            if not 0 <= frame < session.video.n_frames:
+                raise ValueError(
+                    f"control points of object {obj} are on frame {frame}; give 0 to "
+                    f"{session.video.n_frames - 1}."
+                )
+            for p in points:
+                if p.label == "unknown":
+                    raise ValueError(
+                        f"the control point ({p.x}, {p.y}) of object {obj} on frame {frame} is "
+                        "unknown; give positive or negative."
+                    )
         self._seed = seed
         self._seconds: deque[float] = deque(maxlen=LATEST)
         self._options = {
@@ -141,7 +154,13 @@ class Verification:
     @property
     def ready(self) -> bool:
         """Whether it is known of every object what is asked."""
-        return all(obj in self.questions for obj in self.objects)
+        return all(obj in self.questions for obj in self._left)
+
+    @property
+    def _left(self) -> list[int]:
+        """The objects that the session still has."""
+        there = {o.id for o in self.session.objects}
+        return [obj for obj in self.objects if obj in there]
 
     def propose(self) -> None:
         """Propose the points of the objects that have none yet."""
@@ -156,7 +175,7 @@ class Verification:
         (int, int)
             Frames that the propagator has been through, and of how many.
         """
-        new = [obj for obj in self.objects if obj not in self.questions]
+        new = [obj for obj in self._left if obj not in self.questions]
         if not new:
             return
         session = self.session
@@ -246,9 +265,7 @@ class Verification:
     def finished(self) -> bool:
         """Whether every point of the objects that are not skipped is answered."""
         return self.ready and all(
-            q.skipped or None not in self.answers(obj)
-            for obj, q in self.questions.items()
-            if obj in self.objects
+            self.questions[obj].skipped or None not in self.answers(obj) for obj in self._left
         )
 
     @property
@@ -256,9 +273,9 @@ class Verification:
         """How the control points were answered so far."""
         pairs = [
             (said, known)
-            for obj, questions in self.questions.items()
-            if questions.known
-            for said, known in self._control_answers(obj, questions.known)
+            for obj in self.objects
+            if obj in self.questions
+            for said, known in self._control_answers(obj, self.questions[obj].known)
         ]
         return Agreement(
             answered=len(pairs),

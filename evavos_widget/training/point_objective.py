@@ -199,4 +199,4 @@ def _right(logits: Tensor, points: Tensor) -> Tensor:
     rows, columns = points[..., 0], points[..., 1]
     at = logits[torch.arange(len(logits), device=logits.device)[:, None], 0, rows, columns]
     right = ((at > 0) == (points[..., 2] > 0)) & said
-    return (right.sum() + 1) / (said.sum() + 1)
+    return torch.where(said.any(), right.sum() / said.sum().clamp(min=1), 1.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evavos_widget.datasets.point_sets import frame_files
+from evavos_widget.datasets.point_sets import frame_files, points_told
 from evavos_widget.formats import pointvos
 from evavos_widget.formats.pointvos import STATUSES
 
@@ -187,16 +187,16 @@ def point_shots(root: Path, points: Path) -> list[PointShot]:
     """
     shots = []
     for of in pointvos.read(points):
-        files = frame_files(root, str(of.video_name))
-        by_frame: dict[str, list[tuple[int, int, int]]] = {}
-        for p in of.points:
-            if p.frame_id in files and p.status != STATUSES["unknown"]:
-                sign = 1 if p.status == STATUSES["positive"] else -1
-                by_frame.setdefault(p.frame_id, []).append((p.y, p.x, sign))
-        told = {f: np.array(by_frame[f], np.float64) for f in sorted(by_frame)}
-        told = {f: p for f, p in told.items() if (p[:, 2] > 0).any()}
+        told = {
+            file: np.array(
+                [(p.y, p.x, 1 if p.status == STATUSES["positive"] else -1) for p in given],
+                np.float64,
+            )
+            for file, given in points_told(root, of).items()
+        }
+        told = {file: p for file, p in told.items() if (p[:, 2] > 0).any()}
         if told:
-            shots.append(PointShot(tuple(files[f] for f in told), tuple(told.values())))
+            shots.append(PointShot(tuple(told), tuple(told.values())))
     if not shots:
         raise ValueError(f"{points} has no point on an object of {root}; give another file.")
     return shots
@@ -213,7 +213,7 @@ def pseudo_mask_shots(root: Path, points: Path, masks: Path) -> list[Shot]:
     """
     shots = []
     for of in pointvos.read(points):
-        files = frame_files(root, str(of.video_name))
+        files = frame_files(root, of.video_name)
         there = sorted(path for path in (masks / of.question_hash).glob("*.png"))
         there = [path for path in there if path.stem in files]
         if there:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from evavos_widget.datasets.narrated import (
 )
 from evavos_widget.datasets.narrated_set import vng_video, with_pseudo_masks, write_narrated
 from evavos_widget.datasets.point_sets import object_key
-from evavos_widget.formats.vng import read
+from evavos_widget.formats.vng import read, write
 from evavos_widget.masks import write_label_png
 
 SIZE = {"height": 96, "width": 160}
@@ -127,6 +128,25 @@ def test_masks_of_points_take_the_place_of_the_true_ones(tmp_path: Path):
         with pytest.raises(FileExistsError, match="not empty"):
             with_pseudo_masks(tmp_path / "set", tmp_path / "masks", tmp_path / taken)
     assert before == {file: file.read_bytes() for file in (tmp_path / "set").glob("*.json")}
+
+
+@pytest.mark.parametrize("names", [{"1": "cat", "2": "dog"}, {"1": "007", "2": "é"}])
+def test_objects_may_have_any_names(tmp_path: Path, names: dict[str, str]):
+    clip = render_narrated(embedded_cast(), 3, n_frames=2, **SIZE)
+    video = vng_video(clip, "one")
+    renamed = replace(
+        video,
+        masks={names[obj]: of for obj, of in video.masks.items() if obj in names},
+        expressions=tuple(
+            replace(e, object=names[e.object]) for e in video.expressions if e.object in names
+        ),
+    )
+    write([renamed], tmp_path / "set")
+    path = tmp_path / "masks" / object_key("one", names["1"]) / "00000.png"
+    path.parent.mkdir(parents=True)
+    write_label_png(path, np.ones((96, 160), np.uint8))
+    (made,) = with_pseudo_masks(tmp_path / "set", tmp_path / "masks", tmp_path / "new")
+    assert {e.object for e in made.expressions} == {names["1"]}
 
 
 def test_seeds_that_are_none_make_no_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -146,12 +146,13 @@ class TestCommand:
         assert len(result["iou_after_clicks"]) == 3
         assert result["ms_per_click"] > 0
 
-    @pytest.mark.parametrize("clicks", ["0", "-1"])
+    @pytest.mark.parametrize("number", ["0", "-1"])
+    @pytest.mark.parametrize("what", ["--clicks", "--frames-per-sequence"])
     @pytest.mark.parametrize("options", [[], ["--together"]])
-    def test_fewer_than_one_click_is_refused(self, data, capsys, clicks, options):
+    def test_fewer_than_one_is_refused(self, data, capsys, what, number, options):
         arguments = ["evaluate", "clicks", "--data", str(data), "--sequences", "still", *options]
-        assert main([*arguments, "--clicks", clicks]) == 1
-        assert f"--clicks is {clicks}; give 1 or more" in capsys.readouterr().err
+        assert main([*arguments, what, number]) == 1
+        assert f"{what} is {number}; give 1 or more" in capsys.readouterr().err
 
     def test_quality_compares_prediction_with_truth(self, data, tmp_path):
         out = tmp_path / "q.json"

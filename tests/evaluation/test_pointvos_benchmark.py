@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from evavos_widget.evaluation.pointvos_benchmark import (
     point_annotations,
     pseudo_masks,
 )
-from evavos_widget.formats.pointvos import NAMESPACE, read
+from evavos_widget.formats.pointvos import NAMESPACE, read, write
 from evavos_widget.testing import Disks
 from evavos_widget.testing.scenes import Scene
 
@@ -98,6 +99,8 @@ def test_the_command_line(root, tmp_path, capsys):
     assert cli.main(["pointvos", "verify", *given]) == 0
     assert "times as long" in capsys.readouterr().out
     assert len(list(read(tmp_path / "points" / "two.json", pytest.fail))) == 2
+    assert cli.main(["pointvos", "verify", *given]) == 1  # they may be answers of people
+    assert "not empty" in capsys.readouterr().err
 
 
 def test_points_go_straight_into_a_propagator_that_accepts_them(root, tmp_path):
@@ -130,3 +133,28 @@ def test_points_as_they_are_given(scene):
     for obj, points in annotation.points.items():
         assert 1 <= len(points) <= 2
         assert all(scene.labels[0][p.y, p.x] == obj for p in points)
+
+
+def test_points_beside_an_object_on_other_frames_or_outside_are_no_point_set(root, scene, tmp_path):
+    truth = dict(enumerate(scene.labels))
+    first, second = draw_points("two", scene.video, truth, [1, 2], 0)
+    file = tmp_path / "points.jsonl"
+
+    def score(*points, **options):
+        write([replace(first, points=points, **options), second], file)
+        return evaluate_benchmark(
+            root, ["two"], propagator=COPY, predictor=DISKS, points=file, counts=(1,), report=quiet
+        )
+
+    point = first.points[0]
+    for status in ("REJECTED", "AMBIGUOUS"):
+        with pytest.raises(ValueError, match=r"'object 1' of 'two' that are not on it"):
+            score(point, replace(first.points[1], status=status))
+    with pytest.raises(ValueError, match="several frames"):
+        score(point, replace(first.points[1], frame_id=scene.video.frame_names[1]))
+    for outside in ({"x": 200}, {"y": 120}):
+        with pytest.raises(ValueError, match="outside the 200 x 120 picture"):
+            score(replace(point, **outside))
+    with pytest.raises(ValueError, match=r"objects \[0, 2\]"):  # of another tool
+        score(point, extra={NAMESPACE: 3})
+    assert score(point, video_name="val/two")["points"] == {"1": 1.0}

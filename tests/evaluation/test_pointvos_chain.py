@@ -9,6 +9,7 @@ from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import write_sequence
 from evavos_widget.evaluation.pointvos import LOCALISATIONS, evaluate_points
 from evavos_widget.formats.pointvos import read
+from evavos_widget.loop import PointSelector
 from evavos_widget.testing.scenes import Scene
 
 
@@ -60,3 +61,33 @@ def test_a_sequence_without_objects_is_named(tmp_path):
     write_sequence(tmp_path, AnnotatedVideo("empty", scene.video, nothing))
     with pytest.raises(ValueError, match="'empty' show no object; leave it out"):
         evaluate_points(tmp_path, ["empty"], report=lambda line: None)
+
+
+@pytest.mark.parametrize("known", [(2, 3), (0, 5, 10)])
+def test_points_are_on_frames_with_truth(tmp_path, known):
+    scene = Scene(12, 120, 200, (1, 2))
+    truth = {f: scene.labels[f] for f in known}
+    write_sequence(tmp_path, AnnotatedVideo("sparse", scene.video, truth))
+    found = evaluate_points(
+        tmp_path, ["sparse"], localisation="mask", export=tmp_path / "out", report=lambda line: None
+    )
+    for obj in read(tmp_path / "out" / "sparse.json", pytest.fail):
+        assert {int(str(p.frame_id)) for p in obj.points} == set(known)
+    assert 1 < found["masks_over_points"] < 1000
+
+
+class Nothing(PointSelector):
+    """Proposes no point."""
+
+    name = "nothing"
+
+    def select(self, video, probabilities):
+        return []
+
+
+def test_objects_without_points_do_not_count_in_the_times(root):
+    found = evaluate_points(
+        root, ["two"], localisation="mask", selector=f"{__name__}:Nothing", report=lambda line: None
+    )
+    assert found["points"] == 0
+    assert found["masks_over_points"] is None

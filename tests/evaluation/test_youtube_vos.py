@@ -75,6 +75,9 @@ def test_the_benchmark_gives_them(tmp_path: Path) -> None:
     assert set(result["youtube_vos"]) == {"1", "2"}
     for five in result["youtube_vos"].values():
         assert five["g"] == pytest.approx(np.mean([five[k] for k in ("js", "fs", "ju", "fu")]))
+    marked = tmp_path / "marked.json"
+    marked.write_text("\ufeff" + (tmp_path / "train.json").read_text(), encoding="utf-8")
+    assert categories_of(marked) == categories_of(tmp_path / "train.json")
     (tmp_path / "bad.json").write_text("[]")
     with pytest.raises(ValueError, match=r"bad\.json is no meta\.json"):
         categories_of(tmp_path / "bad.json")

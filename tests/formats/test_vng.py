@@ -151,3 +151,17 @@ def test_the_command_line(predicted: Path, capsys: pytest.CaptureFixture[str]) -
     assert cli.main(["evaluate", "vng", *given, "--json", str(out)]) == 0
     assert "4 nouns" in capsys.readouterr().out
     assert json.loads(out.read_text())["frames"] == 10
+
+
+def test_a_byte_order_mark_is_read_over_and_an_object_that_is_there_twice_is_named(
+    tmp_path: Path,
+) -> None:
+    write([make("one", 0)[0]], tmp_path)
+    for name in (EXPRESSIONS, MASKS):
+        (tmp_path / name).write_text("\ufeff" + (tmp_path / name).read_text(), encoding="utf-8")
+    assert len(read(tmp_path)[0].expressions) == 2
+    coded = json.loads((tmp_path / MASKS).read_text(encoding="utf-8-sig"))
+    coded["annotations"].append({**coded["annotations"][0], "id": 1})
+    (tmp_path / MASKS).write_text(json.dumps(coded))
+    with pytest.raises(ValueError, match="object 1 of 'one' is there twice"):
+        read(tmp_path)

@@ -15,10 +15,12 @@ from evavos_widget.checkpoints import WeightsError, find
 from evavos_widget.datasets.narrated import embedded_cast, render_narrated
 from evavos_widget.datasets.narrated_set import write_narrated
 from evavos_widget.evaluation.vng import evaluate_vng
-from evavos_widget.evaluation.vng_methods import evaluate_grounding, interval
+from evavos_widget.evaluation.vng_methods import _swaps, evaluate_grounding, interval
+from evavos_widget.formats.vng import Expression, VngVideo
 from evavos_widget.grounding.nouns import as_span
 from evavos_widget.grounding.rfvng import Grounding, RfVngGrounder
 from evavos_widget.grounding.session import ground
+from evavos_widget.masks import to_coco
 from evavos_widget.networks.rfvng import COMPACT, RfVng
 from evavos_widget.networks.rfvng_weights import save_rfvng
 from evavos_widget.session import Session
@@ -79,6 +81,32 @@ def test_the_certainty_of_a_mask_is_its_expected_iou():
     assert found.best == 1
     assert found.mask(2).sum() == 0  # probable, and yet not shown
     assert replace(found, shown=np.zeros(3, np.float32)).best is None
+
+
+def test_the_best_frame_has_a_mask_at_the_size_of_the_video():
+    soft = np.zeros((2, 4, 4), np.float32)
+    soft[0, 1, 1] = 0.55  # gone between pixels, once it is enlarged
+    assert Grounding(soft, np.ones(2, np.float32), (16, 16)).best is None
+    soft[1, 1:3, 1:3] = 0.52
+    found = Grounding(soft, np.array([1, 0.6], np.float32), (16, 16))
+    assert found.certainty().argmax() == 0
+    assert found.best == 1
+
+
+def test_pairs_that_are_never_seen_together_do_not_tell_of_swaps():
+    left, right = np.zeros((2, 6, 8), bool)
+    left[:, :4] = right[:, 4:] = True
+    nouns = (Expression("0", 0, (4, 7), "1"), Expression("1", 0, (12, 15), "2"))
+    found = [Grounding(m[None].repeat(2, 0).astype(np.float32), np.ones(2), (6, 8))
+             for m in (left, right)]  # fmt: skip
+
+    def swaps(first: int, second: int) -> list[bool]:
+        masks = {"1": {first: to_coco(left)}, "2": {second: to_coco(right)}}
+        of = VngVideo("a", ("0", "1"), (("x", "the dog and cat"),), nouns, masks)
+        return _swaps(of, found)
+
+    assert swaps(0, 1) == []
+    assert swaps(1, 1) == [True]
 
 
 def test_intervals_are_over_videos():
@@ -178,7 +206,10 @@ def test_the_command_writes_masks_and_scores_are_those_of_the_benchmark(
     out = tmp_path / "out"
     assert cli.main([*given, "--caption", SAID, "--noun", "dog#1", "--out", str(out)]) == 0
     assert len(list(out.glob("000/*.png"))) == 2
-    assert cli.main([*given, "--caption", SAID, "--noun", "dog", "--out", str(out)]) == 1
+    said = [*given, "--caption", SAID, "--noun", "dog", "--out"]
+    assert cli.main([*said, str(out)]) == 1
+    assert "not empty" in capsys.readouterr().err
+    assert cli.main([*said, str(tmp_path / "other")]) == 1
     assert "mark one" in capsys.readouterr().err
 
 

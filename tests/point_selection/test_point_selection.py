@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from evavos_widget import engines
+from evavos_widget.metrics import VOID
 from evavos_widget.point_selection.at_random import Random
 from evavos_widget.point_selection.largest_effect import LargestEffect
 from evavos_widget.point_selection.proposals import localise, propose
@@ -200,3 +201,30 @@ def test_from_a_localisation_to_proposals(given):
     assert {c.frame for c in found} == set(spaced_frames(12, 4))
     for c in found:
         assert mask[c.y, c.x] == (c.region == "foreground")
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_simulated_point_is_on_void(seed: int) -> None:
+    masks = np.full((60, 60), VOID, np.uint8)
+    masks[:20], masks[20:40, :30] = 1, 0
+    ((_, points),) = simulated_points(
+        {0: masks}, [1], n=5, background=5, distance=4, seed=seed
+    ).items()
+    assert [p.label for p in points] == ["positive"] * 5 + ["negative"] * 5
+    assert all(masks[p.y, p.x] == (p.label == "positive") for p in points)
+
+
+@pytest.mark.parametrize("wrong", [{"n": -1}, {"background": -3}])
+def test_no_negative_number_of_points_is_simulated(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="give 0 or more"):
+        simulated_points({0: np.ones((9, 9), np.uint8)}, [1], **wrong)
+
+
+def test_a_name_that_is_no_unicode_has_points_of_its_own() -> None:
+    """Folders may have such names, as Python hands them over."""
+    frames = np.zeros((1, H, W, 3), np.uint8)
+    found = [
+        Random().select(Video.open(frames, name=name), {0: ramp()})
+        for name in ("caf\udce9", "cafe", "caf\udce9")
+    ]
+    assert found[0] == found[2] != found[1]

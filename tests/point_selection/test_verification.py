@@ -192,3 +192,49 @@ def test_an_object_that_is_nowhere_cannot_be_asked_about():
         Verification(session, [3])
     with pytest.raises(ValueError, match="outside the 120 x 90 picture"):
         Verification(session, [1], controls={(0, 1): [(W, 3, "positive")]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "label", "said"),
+    [
+        (N, "positive", f"frame {N}; give 0 to {N - 1}"),
+        (-1, "negative", "frame -1"),
+        (0, "unknown", r"\(20, 30\).*is unknown; give positive or negative"),
+    ],
+)
+def test_control_points_are_in_the_video_and_have_an_answer(frame, label, said):
+    with pytest.raises(ValueError, match=said):
+        Verification(make(), [1, 2], controls={(frame, 1): [(20, 30, label)]})
+
+
+def test_an_object_that_was_removed_is_not_waited_for_and_counts_again_after_undo():
+    session = make()
+    v = ready(session, frames=1, controls={(0, 2): [(70, 30, "positive")]})
+    for place in range(len(v.questions[1].asked)):
+        v.answer(1, place, "unknown")
+    assert not v.finished
+    session.remove_object(2)
+    assert v.ready
+    assert v.finished
+    session.undo()
+    assert not v.finished
+
+
+def test_nothing_is_proposed_of_an_object_that_goes_before():
+    session = make()
+    v = Verification(session, [1, 2], frames=1)
+    session.remove_object(2)
+    v.propose()
+    assert v.ready
+    assert set(v.questions) == {1}
+
+
+def test_agreement_is_of_the_objects_that_are_asked_about(tmp_path: Path):
+    session = make(tmp_path / "s")
+    controls = {(0, 1): [(20, 30, "positive")], (0, 2): [(70, 30, "positive")]}
+    v = ready(session, frames=1, controls=controls)
+    for obj in (1, 2):
+        v.answer(obj, next(iter(v.questions[obj].known)), "positive")
+    assert v.agreement.answered == 2
+    assert Verification(session, [1], frames=1, controls=controls).agreement.answered == 1
+    session.close()

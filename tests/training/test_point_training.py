@@ -15,13 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 from small_weights import write_small_weights
 
 from evavos_widget import cli
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import write_sequence
-from evavos_widget.datasets.point_sets import frame_files, simulated_set, write_pseudo_masks
+from evavos_widget.datasets.point_sets import (
+    frame_files,
+    points_told,
+    simulated_set,
+    write_pseudo_masks,
+)
 from evavos_widget.formats import pointvos
 from evavos_widget.networks.discs import point_discs
 from evavos_widget.networks.stcn import STCN
@@ -35,6 +41,7 @@ from evavos_widget.training.losses import (
     point_loss,
     pseudo_mask_loss,
 )
+from evavos_widget.training.point_objective import _right
 from evavos_widget.training.point_samples import PointLabelledSamples
 from evavos_widget.training.sources import point_shots, pseudo_mask_shots
 
@@ -229,6 +236,62 @@ def test_a_video_may_be_called_with_its_split_and_no_key_leads_elsewhere(
     with pytest.raises(ValueError, match=r"'\.\./outside' cannot be the name"):
         write_pseudo_masks(root, [strange], Disks(), tmp_path / "b" / "c", lambda line: None)
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(("x", "y"), [(128, 5), (5, 96)])
+def test_a_point_outside_its_picture_is_named(data: Path, tmp_path: Path, x: int, y: int) -> None:
+    root = data / "davis16"
+    first, _ = pointvos.read(data / "points.jsonl")
+    wrong = replace(first, points=(*first.points, replace(first.points[0], x=x, y=y)))
+    said = rf"\({x}, {y}\).*outside the 128 x 96 picture .*00000\.jpg; give the frames"
+    with pytest.raises(ValueError, match=said):
+        write_pseudo_masks(root, [wrong], Disks(), tmp_path / "masks", lambda line: None)
+    assert not (tmp_path / "masks").exists()
+    pointvos.write([wrong], tmp_path / "wrong.jsonl")
+    with pytest.raises(ValueError, match=said):
+        point_shots(root, tmp_path / "wrong.jsonl")
+
+
+def test_of_a_picture_that_is_turned_the_points_are_upright(tmp_path: Path) -> None:
+    (tmp_path / "JPEGImages" / "a").mkdir(parents=True)
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (40, 20)).save(tmp_path / "JPEGImages" / "a" / "0.jpg", exif=turned)
+    point = pointvos.PointRecord(10, 39, "0", "ACCEPTED", True)
+    of = pointvos.PointObject("0" * 32, "", "dog", "a", (point,))
+    assert [*points_told(tmp_path, of).values()] == [[point]]
+    with pytest.raises(ValueError, match="outside the 20 x 40 picture"):
+        points_told(tmp_path, replace(of, points=(replace(point, x=39, y=10),)))
+
+
+def test_objects_without_a_video_or_without_its_frames_are_passed_over(
+    data: Path, tmp_path: Path
+) -> None:
+    root = data / "davis16"
+    first, second = pointvos.read(data / "points.jsonl")
+    nowhere = replace(first, video_name=None)
+    strange = replace(
+        first,
+        question_hash="1" * 32,
+        points=tuple(replace(p, frame_id=f"{p.frame_id}.jpg") for p in first.points),
+    )
+    told: list[str] = []
+    objects = [nowhere, strange, second]
+    assert write_pseudo_masks(root, objects, Disks(), tmp_path / "masks", told.append) == 4
+    assert [path.name for path in (tmp_path / "masks").iterdir()] == [second.question_hash]
+    assert f"{first.question_hash} of None: no point on a frame" in told[0]
+    assert f"{'1' * 32} of two: no point on a frame" in told[1]
+    pointvos.write(objects, tmp_path / "p.jsonl")
+    assert len(point_shots(root, tmp_path / "p.jsonl")) == 1
+    assert len(pseudo_mask_shots(root, tmp_path / "p.jsonl", tmp_path / "masks")) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "share"), [([1, 0, 0], 0.0), ([-1, 0, 0], 1.0), ([1, 1, -1], 1 / 3), ([0, 0, 0], 1)]
+)
+def test_the_logged_share_of_points_is_what_it_says(labels: list[int], share: float) -> None:
+    points = torch.tensor([[[0, 0, label] for label in labels]])
+    assert float(_right(-torch.ones(1, 1, 4, 4), points)) == pytest.approx(share)
 
 
 OPTIONS = ["--side", "64", "--batch", "2", "--frames", "3", "--precision", "32-true"]

@@ -74,8 +74,12 @@ export class View {
   private readonly introduced = signal<ReadonlySet<number>>(new Set());
   private readonly abort = new AbortController();
   private readonly activity = new Activity();
-  /** Work before the point that is shown came on the screen. */
+  /** Work before the point that is shown came on the screen, and while it was paused. */
   private since = 0;
+  /** Work before the pause that is. */
+  private pausedAt = 0;
+  /** What was last on the screen, a reminder or a pause apart. */
+  private timed = "";
 
   constructor(
     model: AnyModel<VerifierTraits>,
@@ -276,8 +280,10 @@ export class View {
   }
 
   togglePause(): void {
+    const { worked } = this.activity;
+    if (this.paused.peek()) this.since += worked - this.pausedAt;
+    else this.pausedAt = worked;
     this.paused.value = !this.paused.value;
-    this.since = this.activity.worked;
   }
 
   enlarge(factor: number): void {
@@ -291,7 +297,11 @@ export class View {
     const at = `${this.object.peek()}:${this.place.peek()}`;
     const shown = stage === "question" && this.picture && !this.reminding.peek() ? at : stage;
     if (shown === this.shown.peek()) return;
-    this.since = this.activity.worked;
+    // After a reminder or a pause, the time of a point goes on.
+    if (stage !== "paused" && !this.reminding.peek() && shown !== this.timed) {
+      this.since = this.activity.worked;
+      this.timed = shown;
+    }
     this.shown.value = shown;
     this.root.dataset.evavosReady = "true";
   }

@@ -77,3 +77,56 @@ describe("questions that did not come", () => {
     expect(asked("questions.get")).toHaveLength(2);
   });
 });
+
+describe("the seconds of an answer", () => {
+  /** Somebody looks at what is on the screen, for so many milliseconds. */
+  const look = (ms: number) => {
+    view.sight.painted();
+    vi.advanceTimersByTime(ms);
+  };
+  const seconds = () => asked("point.answer").map((each) => (each as { seconds?: number }).seconds);
+
+  beforeEach(async () => {
+    Object.defineProperty(view, "picture", { get: () => ({}) });
+    push(object(1));
+    const id = asked("questions.get").at(-1)?.id;
+    const questions = [0, 1].map((x) => [0, x, 0, 0]);
+    const runs = new DataView(Uint32Array.of(24).buffer);
+    view.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
+    await vi.advanceTimersByTimeAsync(0);
+    look(1000);
+    view.begin();
+  });
+
+  it("begin when its point is shown, and go on after a look at the object", () => {
+    look(4000);
+    view.reminding.value = true;
+    look(2000);
+    view.reminding.value = false;
+    look(500);
+    void view.answer("positive");
+    look(700);
+    void view.answer("negative");
+    expect(seconds()).toEqual([6.5, 0.7]);
+  });
+
+  it("leave a pause out, and nothing before it", () => {
+    look(3000);
+    view.togglePause();
+    look(5000);
+    view.togglePause();
+    look(1000);
+    void view.answer("positive");
+    expect(seconds()).toEqual([4]);
+  });
+
+  it("begin anew where somebody comes back to a point", () => {
+    look(1000);
+    void view.answer("positive");
+    look(2000);
+    view.back();
+    look(300);
+    void view.answer("negative");
+    expect(seconds()).toEqual([1, 0.3]);
+  });
+});
