@@ -147,7 +147,9 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
             values = "  ".join(f"{v:.3f}" for v in part["iou_after_clicks"])
             print(f"{label:24s} {values}  (n = {part['n']})")
     noc = "  ".join(f"NoC@{iou} {n:.2f}" for iou, n in result["noc"].items())
-    print(f"{noc}  (at most 20)  {result['ms_per_click']:.0f} ms per click")
+    ms = result["ms_per_click"]
+    took = "nothing to click" if ms is None else f"{ms:.0f} ms per click"
+    print(f"{noc}  (at most 20)  {took}")
     write(result, args.json)
 
 

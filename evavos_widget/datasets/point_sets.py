@@ -155,7 +155,8 @@ def write_pseudo_masks(
     FileExistsError
         The folder holds something already.
     ValueError
-        A question hash would lead out of the folder, or a point is outside its picture.
+        A question hash would lead out of the folder, a point is outside its picture, or none is
+        on an object on a frame that is there.
     """
     check_empty(folder)
     engine: MaskPredictor = engines.create("predictor", predictor)
@@ -185,4 +186,9 @@ def write_pseudo_masks(
                 written += 1
         report(f"{of.video_name}: {len(told)} frames")
         video.close()
+    if not written:
+        raise ValueError(
+            f"none of the points is on an object on a frame of {root}; check their video_name and "
+            "frame_id."
+        )
     return written

@@ -91,7 +91,7 @@ def evaluate_clicks(
         it is not reached;
         ``standard_error`` of each over sequences; the same for starts at or above
         `GOOD_START` (``good_start``) and below (``bad_start``) with their counts;
-        ``ms_per_click`` (median wall clock); and the options.
+        ``ms_per_click`` (median wall clock; None where no mask needs a click); and the options.
     """
     if start not in ("empty", "propagated"):
         raise ValueError(
@@ -161,7 +161,7 @@ def evaluate_clicks(
         "good_start": _part(every[good]),
         "bad_start": _part(every[~good]),
         "sequences": {name: v.mean(axis=0).tolist() for name, v in ious.items()},
-        "ms_per_click": 1000 * float(np.median(times)),
+        "ms_per_click": 1000 * float(np.median(times)) if times else None,
     }
 
 

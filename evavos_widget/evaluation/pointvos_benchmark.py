@@ -22,6 +22,7 @@ from evavos_widget.evaluation.sequences import (
     all_masks,
     ids_of,
     propagated_masks,
+    scored,
     standard_error,
 )
 from evavos_widget.evaluation.youtube_vos import categories_of, object_score, youtube_scores
@@ -34,7 +35,6 @@ from evavos_widget.formats.pointvos import (
     write,
 )
 from evavos_widget.loop import Annotation, MaskPredictor
-from evavos_widget.metrics import score_sequence
 from evavos_widget.point_selection.simulated import simulated_points
 from evavos_widget.points import Point
 from evavos_widget.prompts import Click, Prompts
@@ -231,7 +231,7 @@ def evaluate_benchmark(
                 clicked = engines.create("predictor", predictor)
                 given = pseudo_masks(video, drawn, int(n), clicked)
             masks, _ = propagated_masks(engine, video, given, ids)
-            score = score_sequence(masks, truth, frames=frames, objects=ids)
+            score = scored(masks, truth, ids, frames, name)
             scores[name][str(n)] = ((score.j_per_object + score.f_per_object) / 2).tolist()
             for obj in ids if meta is not None else ():
                 if (found := object_score(masks, truth, obj)) is not None:

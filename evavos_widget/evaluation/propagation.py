@@ -19,12 +19,12 @@ from evavos_widget.evaluation.sequences import (
     ids_of,
     peak_memory_mb,
     propagated_masks,
+    scored,
     spread,
     standard_error,
 )
 from evavos_widget.evaluation.strips import save_strip
 from evavos_widget.loop import Propagator
-from evavos_widget.metrics import score_sequence
 
 __all__ = ["evaluate_propagation"]
 
@@ -87,7 +87,7 @@ def evaluate_propagation(
         first = time.process_time() - cpu_0
         cpu += first
         n_frames += sequence.video.n_frames
-        score = score_sequence(masks, truth, frames=frames, objects=ids)
+        score = scored(masks, truth, ids, frames, name)
         scores[name] = {"j": score.j, "f": score.f, "jf": score.jf}
         report(f"{name:24s} J {score.j:.3f}  F {score.f:.3f}  J&F {score.jf:.3f}")
         if pictures is not None:

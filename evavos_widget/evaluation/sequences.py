@@ -9,7 +9,7 @@ import numpy as np
 
 from evavos_widget.loop import Annotation, Propagator
 from evavos_widget.masks import LabelMaps
-from evavos_widget.metrics import VOID
+from evavos_widget.metrics import VOID, SequenceScore, score_sequence
 from evavos_widget.video import Video
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ids_of",
     "peak_memory_mb",
     "propagated_masks",
+    "scored",
     "spread",
     "standard_error",
 ]
@@ -78,6 +79,16 @@ def all_masks(ground_truth: Mapping[int, np.ndarray], name: str) -> dict[int, np
 def ids_of(truth: Mapping[int, np.ndarray]) -> list[int]:
     """Ids of the objects in ground truth, ascending."""
     return sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0})
+
+
+def scored(
+    masks: LabelMaps, truth: Mapping[int, np.ndarray], ids: Sequence[int], frames: str, name: str
+) -> SequenceScore:
+    """The score of a sequence; what is wrong with it is said with its name."""
+    try:
+        return score_sequence(masks, truth, frames=frames, objects=ids)
+    except ValueError as error:
+        raise ValueError(f"sequence {name!r}: {error}") from error
 
 
 def standard_error(values: Sequence[float]) -> float | None:

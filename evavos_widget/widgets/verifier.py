@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack, get_args
 
 import traitlets
@@ -208,7 +208,9 @@ def _objects(
                 "no object is annotated yet; name one and say where it is, as in "
                 "Verifier(video, 'dog', localisation={'frame': 0, 'clicks': [(420, 200, True)]})."
             )
-    several = [given] if isinstance(given, int | str) else list(given)
+    # An id may be a number of NumPy's.
+    one = isinstance(given, str) or not isinstance(given, Iterable)
+    several = [given] if one else list(given)
     if localisation is None:
         return [_id(session, obj) for obj in several]
     if len(several) != 1:
@@ -216,15 +218,15 @@ def _objects(
             f"one localisation was given for {len(several)} objects; localise them one by one "
             "with evavos_widget.point_selection.proposals.localise."
         )
+    where = dict(localisation)
+    if "frame" not in where:
+        raise ValueError("the localisation names no frame; give {'frame': 0, ...}.")
     (obj,) = several
     known = {o.name for o in session.objects}
     found = (
         session.add_object(obj) if isinstance(obj, str) and obj not in known else _id(session, obj)
     )
     if found not in _annotated(session):
-        where = dict(localisation)
-        if "frame" not in where:
-            raise ValueError("the localisation names no frame; give {'frame': 0, ...}.")
         localise(session, where.pop("frame"), found, **where)
     return [found]
 

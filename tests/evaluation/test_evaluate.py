@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from shutil import copytree
 
 import cv2
 import numpy as np
@@ -145,6 +146,27 @@ class TestCommand:
         result = json.loads(out.read_text())
         assert len(result["iou_after_clicks"]) == 3
         assert result["ms_per_click"] > 0
+
+    def test_where_nothing_is_to_click_no_time_is_told(self, data, tmp_path, capsys):
+        out = tmp_path / "c.json"
+        arguments = ["evaluate", "clicks", "--data", str(data), "--sequences", "still"]
+        arguments += ["--start", "propagated", "--propagator", "evavos_widget.testing:NearestCopy"]
+        assert main([*arguments, "--json", str(out)]) == 0
+        assert "nothing to click" in capsys.readouterr().out
+        result = json.loads(out.read_text())
+        assert result["ms_per_click"] is None
+        assert result["iou_after_clicks"] == [1.0] * 11
+
+    def test_a_sequence_that_cannot_be_scored_is_named(self, data, tmp_path, capsys):
+        copytree(data, tmp_path / "short")
+        for file in (tmp_path / "short/Annotations/480p/still").glob("0000[2-9].png"):
+            file.unlink()
+        given = ["--data", str(tmp_path / "short"), "--sequences", "moving,still"]
+        given += ["--propagator", "evavos_widget.testing:NearestCopy"]
+        points = ["pointvos", "benchmark", "--predictor", "evavos_widget.testing:Disks"]
+        for command in (["evaluate", "propagation"], points):
+            assert main([*command, *given]) == 1
+            assert "sequence 'still': frames='davis' leaves none" in capsys.readouterr().err
 
     @pytest.mark.parametrize("number", ["0", "-1"])
     @pytest.mark.parametrize("what", ["--clicks", "--frames-per-sequence"])

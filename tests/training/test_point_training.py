@@ -283,6 +283,8 @@ def test_objects_without_a_video_or_without_its_frames_are_passed_over(
     assert f"{'1' * 32} of two: no point on a frame" in told[1]
     pointvos.write(objects, tmp_path / "p.jsonl")
     assert len(point_shots(root, tmp_path / "p.jsonl")) == 1
+    with pytest.raises(ValueError, match="none of the points is on an object"):
+        write_pseudo_masks(root, [nowhere, strange], Disks(), tmp_path / "none", told.append)
     assert len(pseudo_mask_shots(root, tmp_path / "p.jsonl", tmp_path / "masks")) == 1
 
 

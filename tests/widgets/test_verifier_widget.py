@@ -201,3 +201,22 @@ def test_the_traits_are_those_of_the_catalogue(no_page, session):
     own = {n for n in verifier.trait_names(sync=True) if not n.startswith("_")}
     assert set(catalogue("verifier").traits) <= own
     verifier.close()
+
+
+@pytest.mark.parametrize("given", [np.uint8(1), np.array([1]), [np.int64(1)], 1, "bird"])
+def test_ids_may_be_numbers_of_numpy(no_page, frames, predictor, propagator, given):
+    session = Session(frames, path=None, predictor=predictor, propagator=propagator)
+    obj = session.add_object("bird")
+    session.annotate(0, square(), objects=[obj])
+    with_it = Verifier(session, given)
+    assert with_it.verification.objects == (1,)
+    with_it.close()
+    session.close()
+
+
+def test_a_localisation_without_a_frame_adds_no_object(no_page, frames, predictor, propagator):
+    session = Session(frames, path=None, predictor=predictor, propagator=propagator)
+    with pytest.raises(ValueError, match="names no frame"):
+        Verifier(session, "bird", localisation={"clicks": [(20, 20, True)]})
+    assert session.objects == ()
+    session.close()
