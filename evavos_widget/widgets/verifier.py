@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack, get_args
 
+import numpy as np
 import traitlets
 
 from evavos_widget.point_selection.proposals import localise
@@ -208,9 +209,9 @@ def _objects(
                 "no object is annotated yet; name one and say where it is, as in "
                 "Verifier(video, 'dog', localisation={'frame': 0, 'clicks': [(420, 200, True)]})."
             )
-    # An id may be a number of NumPy's.
-    one = isinstance(given, str) or not isinstance(given, Iterable)
-    several = [given] if one else list(given)
+    if isinstance(given, np.integer):
+        given = int(given)
+    several = [given] if isinstance(given, int | str) else list(given)
     if localisation is None:
         return [_id(session, obj) for obj in several]
     if len(several) != 1:
