@@ -78,7 +78,7 @@ class Inspection:
         """What the policy asks for in the state before round `n`; None for nothing."""
         key = self._key(n)
         if key not in self._choices:
-            state = self.recording.state(n)
+            state = self.recording.asked_about(n)
             self._choices[key] = suggest(state, self.frame_selector, self.annotation_selector)
         return self._choices[key]
 

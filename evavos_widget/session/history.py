@@ -24,11 +24,15 @@ class Kept:
     label : str
         The change in a few words.
     state : State
+        As it was.
+    since : tuple of callable
+        What happened since then that no step takes back, and holds in the state as well.
     """
 
     line: int
     label: str
     state: State
+    since: tuple[Callable[[State], State], ...] = ()
 
 
 class History:
@@ -70,8 +74,10 @@ class History:
         back = direction == "undo"
         source, target = (self._undo, self._redo) if back else (self._redo, self._undo)
         kept = source.pop()
-        target.append(replace(kept, state=now))
+        target.append(Kept(kept.line, kept.label, now))
         state = kept.state
+        for change in kept.since:
+            state = change(state)
         if state.annotations is not now.annotations:
             return state
         # K is the same: what was propagated in between still holds.
@@ -91,6 +97,11 @@ class History:
     def states(self) -> Iterator[State]:
         """Every state in it: those to undo to, the oldest first, then those to redo to."""
         return (kept.state for kept in (*self._undo, *self._redo))
+
+    def always(self, change: Callable[[State], State]) -> None:
+        """Make a change in every state that a step leads to from now on."""
+        for stack in (self._undo, self._redo):
+            stack[:] = [replace(kept, since=(*kept.since, change)) for kept in stack]
 
     def map(self, change: Callable[[State], State]) -> None:
         """Change every state in it, in the order of `states`."""

@@ -7,6 +7,7 @@ a replay of the journal gives K and the rest, and a pass gives the masks.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 from evavos_widget.loop import LoopState
@@ -47,6 +48,10 @@ class Recording:
             There is no such round.
         """
         return self.session._seen(self.state_of_session(n))
+
+    def asked_about(self, n: int) -> LoopState:
+        """As `state`, of the objects that were not locked: what a suggestion was made of."""
+        return self.session._to_ask_about(self.state_of_session(n))
 
     def state_of_session(self, n: int) -> State:
         """As `state`, with all that the session knows."""
@@ -89,7 +94,8 @@ class Recording:
                     for _ in branch.propagation():
                         pass
                     self._computed[key] = branch._state
-            return self._computed[key]
+            # That pass ended what was put off, and here it still is.
+            return replace(self._computed[key], snoozed=state.snoozed)
 
 
 def _content(state: State) -> int:

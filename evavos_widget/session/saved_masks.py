@@ -144,7 +144,8 @@ class SavedMasks:
             Which of the states that were saved it is.
         state : State
         revision : int
-            Stamped on every frame.
+            Frames are stamped with numbers from it to `last_revision` of it: the same mask with
+            the same one, whatever state it is of, and another with another.
         """
         saved, suffix = self._arrays, "" if self.digest is None else str(number)
         ids, quality = saved[f"ids{suffix}"].tolist(), saved[f"quality{suffix}"]
@@ -154,8 +155,14 @@ class SavedMasks:
             stale=frozenset(saved[f"stale{suffix}"].tolist()),
             curve=tuple(_curve(saved[f"curve{suffix}"])),
         )
-        masks = {frame: self._views[p] for frame, p in enumerate(self._places(number).tolist())}
-        return adopted.with_runs(masks, revision)
+        places = self._places(number).tolist()
+        masks = {frame: self._views[place] for frame, place in enumerate(places)}
+        revisions = tuple(revision + place for place in places)
+        return replace(adopted, masks=adopted.masks.replace_runs(masks), revisions=revisions)
+
+    def last_revision(self, revision: int) -> int:
+        """The largest number that `adopt` gives to a frame."""
+        return revision + len(self._views) - 1
 
     @cached_property
     def _views(self) -> list[np.ndarray]:

@@ -360,7 +360,7 @@ class Session(AnnotatedSession):
         Each is what would be asked if those before it had been accepted as they are, so
         that they lie apart. Locked objects are not asked for.
         """
-        state = self._state_to_ask_about()
+        state = self._to_ask_about(self._state)
         proposals: list[Suggestion] = []
         for _ in range(n):
             if proposals:
@@ -373,9 +373,9 @@ class Session(AnnotatedSession):
             proposals.append(proposal)
         return proposals
 
-    def _state_to_ask_about(self) -> LoopState:
+    def _to_ask_about(self, of: State) -> LoopState:
         """What the selectors see of the objects that are not locked."""
-        state, locked = self.state, checks.locked(self._state)
+        state, locked = self._seen(of), checks.locked(of)
         if not locked:
             return state
         kept = [k for k, o in enumerate(state.objects) if o not in locked]
@@ -433,7 +433,8 @@ def _as_if_accepted(state: LoopState, frame: int, obj: int) -> LoopState:
     shown = state.masks[frame]
     labels = np.where(shown == obj, shown, old.labels if old else 0).astype(np.uint8)
     points = {o: p for o, p in old.points.items() if o != obj} if old else {}
-    annotations = {**state.annotations, frame: Annotation(labels, spoken, points=points)}
+    sources = {o: s for o, s in old.sources.items() if o != obj} if old else {}
+    annotations = {**state.annotations, frame: Annotation(labels, spoken, sources, points)}
     return replace(state, annotations=annotations, snoozed=state.snoozed | {(frame, obj)})
 
 

@@ -99,6 +99,7 @@ class Storage:
         self._journal: Journal | None = None
         self._lines = Lines()
         self._n_changes = 0  # where no journal counts lines
+        self._end = 0  # of what was read, in bytes
         self._version = VERSION
         self._header = header
         self._video = video
@@ -177,6 +178,7 @@ class Storage:
             if line.content.get("kind") in ("session", "version")
         ]
         self._version = max(versions, default=VERSION)
+        self._end = self._lines.end
         self._lines = Lines()  # they are the timeline's now
 
     def write(self, content: Mapping[str, Any]) -> int:
@@ -228,13 +230,15 @@ class Storage:
         if (folder / NAME).exists():
             raise FileExistsError(f"there is a session in {str(folder)!r}; give another path.")
         before = self._journal
-        content = before.content() if before else (self.path / NAME).read_bytes()
+        # Who only looks knows what was there then; another process may have gone on since.
+        content = before.content() if before else (self.path / NAME).read_bytes()[: self._end]
         journal = Journal(folder)
         try:
             journal.fill(content)
             if (self.path / QUESTIONS_FILE).is_file():
                 shutil.copyfile(self.path / QUESTIONS_FILE, folder / QUESTIONS_FILE)
         except BaseException:
+            journal.path.unlink(missing_ok=True)  # half a journal is no session
             journal.close()
             raise
         self.close()

@@ -55,7 +55,7 @@ class Timeline:
             self.history.add(line, describe(group["events"][-1]), self.state)
         else:
             # What no undo takes back holds in the states that it goes back to as well.
-            self.history.map(lambda old: self.after(group["events"], old))
+            self.history.always(lambda old: self.after(group["events"], old))
         self._go_to(state)
 
     def step(self, direction: str) -> None:
@@ -69,10 +69,13 @@ class Timeline:
 
     def adopt(self, saved: SavedMasks) -> None:
         """Take over saved masks, of the present state and of the history."""
-        self.show(saved.adopt(0, self.state, self.revision + 1))
+        first = self.revision + 1
+        state = saved.adopt(0, self.state, first)
         if saved.n_states > 1:
             numbers = iter(range(1, saved.n_states))
-            self.history.map(lambda old: saved.adopt(next(numbers), old, self.revision))
+            self.history.map(lambda old: saved.adopt(next(numbers), old, first))
+        self.revision = saved.last_revision(first)
+        self.show(state)
 
     def states(self) -> list[State]:
         """The present state, then those of the history."""

@@ -240,3 +240,34 @@ def test_the_table_has_a_row_for_each_round(session):
     assert rows[4]["mask_seconds"] == 80
     assert rows[-1]["made_frame"] is None
     assert rows[4]["true_gain"] == pytest.approx(rows[4]["true_after"] - rows[4]["true_before"])
+
+
+def test_a_locked_object_is_not_asked_for_as_it_was_not(session):
+    n = len(session.rounds)
+    asked = session.suggest().object
+    session.update_object(asked, locked=True)
+    inspection = Inspection(session)
+    assert inspection.choice(n) == session.suggest()
+    assert inspection.choice(n).object != asked
+    assert [each["object"] for each in inspection.round(n)["objects"]] == [1, 2]
+    session.update_object(asked, locked=False)
+    assert inspection.choice(n).object == asked
+
+
+@pytest.mark.parametrize("limit", [100, 1])
+def test_what_was_put_off_then_is_put_off_in_the_state_of_then(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(history_module.History.__init__, "__defaults__", (limit,))
+    with recorded(tmp_path / "s.evavos", rounds=1) as session:
+        first = session.suggest()
+        session.snooze(first.frame, first.object)
+        lived = session.suggest()
+        n = len(session.rounds)
+        RobotAnnotator(TRUTH).answer(session, lived)
+        session.propagate()
+        turn(session, RobotAnnotator(TRUTH))
+        assert not session.state.snoozed
+        assert (lived.frame, lived.object) != (first.frame, first.object)
+        assert Inspection(session).choice(n).frame == lived.frame
+        for _ in range(2):
+            session.undo()
+        assert not session.state.snoozed

@@ -592,3 +592,58 @@ class TestWords:
         with pytest.raises(ValueError, match=r"objects=\[\.\.\.\]"):
             session.import_masks({0: np.zeros((H, W), np.uint8)})
         assert not session.annotations
+
+
+class TestOpeningAgain:
+    @pytest.mark.parametrize("steps", [1, 2])
+    def test_undo_after_it_changes_the_number_of_every_mask_that_changes(
+        self, frames, tmp_path, steps
+    ):
+        with make(frames, tmp_path / "s") as session:
+            obj = session.add_object()
+            for frame, x in ((0, 2), (4, 12), (8, 22)):
+                session.annotate(frame, square(x), objects=[obj])
+                session.propagate()
+        with again(tmp_path / "s", frames) as session:
+            before, numbers = session.masks, session.revisions
+            for _ in range(steps):
+                session.undo()
+            after = zip(numbers, session.revisions, strict=True)
+            for frame, (old, new) in enumerate(after):
+                same = np.array_equal(before[frame], session.masks[frame])
+                assert (old == new) == same
+            session.redo()
+            assert len({*numbers, session.revision}) == len({*numbers}) + 1
+
+
+class TestGoingOnElsewhere:
+    def test_who_looked_goes_on_from_what_was_there_then(self, frames, tmp_path):
+        writer = two_objects(frames, tmp_path / "s")
+        reader = again(tmp_path / "s", frames, read_only=True)
+        writer.remove_object(1)
+        reader.save_as(tmp_path / "t")
+        reader.annotate(2, square(4), objects=[1])
+        reader.close()
+        writer.close()
+        with again(tmp_path / "t", frames) as session:
+            assert [o.id for o in session.objects] == [1, 2]
+            assert sorted(session.annotations) == [0, 2, 8]
+        with again(tmp_path / "s", frames) as session:
+            assert [o.id for o in session.objects] == [2]
+
+    def test_a_copy_that_failed_is_not_taken_for_a_session(self, frames, tmp_path, monkeypatch):
+        session = two_objects(frames, tmp_path / "s")
+        with monkeypatch.context() as full:
+
+            def refuse(journal, content):
+                journal._file.write(content[: len(content) // 2])
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            full.setattr("evavos_widget.session.journal.Journal.fill", refuse)
+            with pytest.raises(OSError, match="No space"):
+                session.save_as(tmp_path / "t")
+        session.annotate(3, square(5), objects=[1])
+        session.save_as(tmp_path / "t")
+        session.close()
+        with again(tmp_path / "t", frames) as session:
+            assert sorted(session.annotations) == [0, 3, 8]
