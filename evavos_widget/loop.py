@@ -493,8 +493,12 @@ def in_doubt(state: LoopState, obj: int) -> dict[int, float]:
 
 
 def visits(state: LoopState, obj: int) -> Counter[int]:
-    """How often an object was annotated on each frame."""
-    return Counter(f for r in state.rounds if obj in r.objects for f in r.frames)
+    """How often somebody annotated an object on each frame.
+
+    What is said of single pixels is no annotation, and what was imported nobody made here.
+    """
+    made = (r for r in state.rounds if obj in r.objects and r.kind not in ("points", "import"))
+    return Counter(f for r in made for f in r.frames)
 
 
 def objects_annotated(annotations: Mapping[int, Annotation], obj: int) -> list[int]:

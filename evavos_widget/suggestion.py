@@ -89,14 +89,15 @@ def suggest(
     begun = any(choice.object in a.present for a in state.annotations.values())
     how = annotations.select(state, choice) if begun else _first(state, annotations)
     predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
+    # Selectors may come with NumPy's numbers, which JSON does not take.
     return Suggestion(
-        frame=choice.frame,
-        object=choice.object,
+        frame=int(choice.frame),
+        object=int(choice.object),
         kind=how.kind,
         reason=f"{choice.reason}; {how.reason}",
         predicted=None if np.isnan(predicted) else predicted,
-        expected_gain=how.expected_gain,
-        seconds=how.seconds,
+        expected_gain=float(how.expected_gain),
+        seconds=float(how.seconds),
     )
 
 

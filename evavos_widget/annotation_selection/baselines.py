@@ -124,7 +124,7 @@ class Rule(AnnotationSelector):
                 return _choice("clicks", state, choice, "a pass brings a mask to correct")
         clicks = _choice("clicks", state, choice, "clicks gain most per second")
         mask = _choice("mask", state, choice, "drawing gains most per second")
-        if clicks.expected_gain * mask.seconds >= mask.expected_gain * clicks.seconds:
+        if _per_second(clicks) >= _per_second(mask):
             return clicks
         times = visits(state, choice.object)[choice.frame]
         return replace(mask, reason=f"annotated {times} times: draw it") if times > 1 else mask
@@ -136,9 +136,18 @@ class Rule(AnnotationSelector):
         return _explained(state, choice, kinds)
 
 
+def _per_second(choice: AnnotationChoice) -> float:
+    return choice.expected_gain / max(choice.seconds, 1e-3)
+
+
 def _likely_absent(state: LoopState, choice: FrameChoice) -> bool:
-    """Whether a pass found nothing of the object on the frame, nor on those around it."""
+    """Whether a pass found nothing of the object on the frame, nor on those around it.
+
+    Who annotated the frame and left it in doubt was asked, and saw it there.
+    """
     if _predicted(state, choice) is None or not _is_shown(state, choice.object):
+        return False
+    if visits(state, choice.object)[choice.frame]:
         return False
     first, last = choice.frame - ABSENT_AROUND, choice.frame + ABSENT_AROUND
     around = range(max(first, 0), min(last, state.n_frames - 1) + 1)

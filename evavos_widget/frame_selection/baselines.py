@@ -14,6 +14,7 @@ from evavos_widget.loop import (
     in_doubt,
     nearest_annotated,
     objects_annotated,
+    visits,
 )
 
 __all__ = ["DOUBTED", "REVISIT", "FarthestInTime", "Random", "Uniform"]
@@ -32,7 +33,8 @@ class FarthestInTime(FrameSelector):
     Equation 1 with the frame's index as its embedding. A frame that is annotated counts as the
     farther away from what is known the less it is trusted, so that it is asked for again where
     nothing else is as far. Among objects the one with the farthest frame goes first; ties go to
-    the lower predicted quality, then to the earlier frame.
+    the lower predicted quality, then to the earlier frame. One of which nothing is annotated is
+    asked for where nothing else is left.
     """
 
     name = "farthest-in-time"
@@ -61,9 +63,7 @@ class FarthestInTime(FrameSelector):
                 if frame in annotated:
                     reason = "what is annotated there is in doubt"
                 choice = FrameChoice(frame, obj, reason, float(farthest))
-        if best is None and state.objects and not state.annotations:
-            return FrameChoice(0, state.objects[0], "nothing is annotated yet", 0.0)
-        return choice
+        return choice or _first(state)
 
     def explain(self, state: LoopState) -> FrameExplanation | None:
         """How far every frame is; None while nothing is annotated."""
@@ -75,6 +75,17 @@ class FarthestInTime(FrameSelector):
         if np.isnan(scores).all():
             return None
         return FrameExplanation(scores, "frames from anything annotated or put off")
+
+
+def _first(state: LoopState) -> FrameChoice | None:
+    """The first frame that was not put off, of an object of which nothing is annotated."""
+    for obj in state.objects:
+        if not objects_annotated(state.annotations, obj):
+            for frame in range(state.n_frames):
+                if (frame, obj) not in state.snoozed:
+                    what = "of it " if state.annotations else ""
+                    return FrameChoice(frame, obj, f"nothing {what}is annotated yet")
+    return None
 
 
 def _known(state: LoopState, obj: int) -> tuple[list[int], set[int]]:
@@ -188,8 +199,8 @@ def _least_annotated(state: LoopState) -> tuple[int, int, np.ndarray] | None:
         left = np.array([f for f in range(state.n_frames) if f not in taken])
         if len(left):
             # A frame that was visited again adds to the rounds and not to the frames.
-            visits = [f for r in state.rounds if obj in r.objects for f in r.frames]
-            every.append((len(annotated) + len(visits) - len(set(visits)), obj, left))
+            times = visits(state, obj)
+            every.append((len(annotated) + times.total() - len(times), obj, left))
     if not every:
         return None
     often, obj, left = min(every, key=lambda e: e[:2])

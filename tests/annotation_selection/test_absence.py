@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from evavos_widget.annotation_selection.baselines import Rule
+from evavos_widget.loop import FrameChoice
 from evavos_widget.session import Session
 from evavos_widget.sources import QUALITY_OF_NOTHING
 from evavos_widget.testing import Disks, NearestCopy
@@ -100,3 +102,25 @@ def test_what_was_said_to_be_absent_is_not_asked_again(start):
     session.propagate()
     assert first.frame not in {s.frame for s in asked_for(session, LATE)}
     assert session.masks[APPEARS + 1].max() == LATE
+
+
+def test_who_clicked_where_nothing_is_found_is_not_asked_again_whether_it_is_absent(start):
+    session = start()
+    session.propagate()
+    asked = next(s for s in asked_for(session, LATE) if s.kind == "absent")
+    nothing = np.zeros((H, W), bool)
+    kinds = []
+    for _ in range(4):
+        session.annotate(asked.frame, nothing, objects=[LATE], kind="clicks", trust=0.5)
+        choice = FrameChoice(asked.frame, LATE, "in doubt")
+        kinds.append(Rule().select(session.state, choice).kind)
+    assert kinds == ["clicks", "clicks", "mask", "mask"]
+
+
+def test_an_import_in_which_nothing_is_seen_says_less_than_a_person(start):
+    session = start()
+    session.propagate()
+    asked = next(s for s in asked_for(session, LATE) if s.kind == "absent")
+    session.import_masks({asked.frame: np.zeros((H, W), np.uint8)}, objects=[LATE], trust=0.5)
+    choice = FrameChoice(asked.frame, LATE, "in doubt")
+    assert Rule().select(session.state, choice).kind == "absent"

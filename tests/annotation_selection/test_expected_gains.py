@@ -16,7 +16,7 @@ from evavos_widget.annotation_selection.baselines import (
     Rule,
 )
 from evavos_widget.frame_selection.baselines import FarthestInTime
-from evavos_widget.loop import FrameChoice
+from evavos_widget.loop import FrameChoice, in_doubt
 from evavos_widget.points import VERIFICATIONS
 from evavos_widget.prompts import Costs
 from evavos_widget.robot.annotator import RobotAnnotator
@@ -125,3 +125,20 @@ def test_the_rule_says_how_often_it_was_tried(session: Session) -> None:
     assert (
         Rule().select(session.state, FrameChoice(5, 1, "")).reason == "annotated 3 times: draw it"
     )
+
+
+@pytest.mark.parametrize("n", [1, 10])
+def test_points_that_were_verified_are_no_annotation(session: Session, n: int) -> None:
+    choice = FrameChoice(5, 1, "")
+    before = Rule().select(session.state, choice)
+    for x in range(n):
+        session.label_points(5, 1, [(x, 2, "negative")])
+    assert Rule().select(session.state, choice) == before
+    session.annotate(5, session.masks[5] > 0, objects=[1], kind="clicks", trust=0.5)
+    assert in_doubt(session.state, 1) == {5: 0.5}
+
+
+@pytest.mark.parametrize(("clicks", "drawing", "kind"), [(0, 0, "mask"), (0, 80, "clicks")])
+def test_what_costs_nothing_is_compared_by_what_it_removes(clicks, drawing, kind) -> None:
+    costs = Costs(click=clicks, locate=clicks, mask=drawing)
+    assert Rule().select(begun(costs=costs).state, FrameChoice(5, 1, "")).kind == kind

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import subprocess
 import sys
 import threading
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evavos_widget.loop import MaskPredictor
+from evavos_widget.loop import FrameChoice, FrameSelector, MaskPredictor
 from evavos_widget.prompts import Click, Prediction
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
@@ -846,3 +848,49 @@ def test_listeners_hear_of_changes_until_they_leave(frames):
     n = len(heard)
     session.undo()
     assert len(heard) == n
+
+
+class TestWhatIsAskedNext:
+    def test_an_object_without_annotations_is_asked_for_when_nothing_else_is_left(self, frames):
+        session = make(frames)
+        first, second = session.add_object(), session.add_object()
+        session.annotate(0, square(2), objects=[first])
+        session.propagate()
+        for frame in range(1, N):
+            assert session.suggest().object == first
+            session.accept(frame, [first])
+        asked = session.suggest()
+        assert (asked.frame, asked.object, asked.kind) == (0, second, "mask")
+        session.mark_absent(0, [second])
+        assert session.suggest().object == second
+
+    def test_the_first_frame_can_be_put_off(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        assert session.suggest().frame == 0
+        session.snooze(0, obj)
+        assert session.suggest().frame == 1
+        for frame in range(1, N):
+            session.snooze(frame, obj)
+        assert session.suggest() is None
+
+    def test_an_alternative_may_be_another_object_in_doubt_on_the_same_frame(self, frames):
+        session = make(frames)
+        ids = [session.add_object(), session.add_object()]
+        for frame in range(N):
+            for obj in ids:
+                trust = 0.1 if frame == 3 else 1.0
+                session.annotate(frame, square(10 * obj), objects=[obj], trust=trust)
+        assert [(s.frame, s.object) for s in session.suggestions()] == [(3, ids[0]), (3, ids[1])]
+
+    def test_a_selector_may_count_with_numpy(self, frames):
+        class Third(FrameSelector):
+            name = "third"
+
+            def select(self, state):
+                return FrameChoice(np.int64(2), np.int64(1), "the third frame")
+
+        session = make(frames, frame_selector=Third())
+        session.annotate(0, square(2), objects=[session.add_object()])
+        asked = session.suggest()
+        assert json.loads(json.dumps(asdict(asked)))["frame"] == 2
