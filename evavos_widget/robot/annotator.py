@@ -103,6 +103,8 @@ class RobotAnnotator:
     def begin_all(self, session: Session) -> None:
         """Give all objects of the truth their first annotation, each where it is first seen.
 
+        What somebody who was interrupted has begun already stays.
+
         Raises
         ------
         ValueError
@@ -114,13 +116,15 @@ class RobotAnnotator:
                 first.setdefault(obj, frame)
         for nothing in (0, VOID):
             first.pop(nothing, None)
+        there = {known.id for known in session.objects}
         for obj, frame in sorted(first.items()):
-            if session.add_object() != obj:
+            if obj not in there and session.add_object() != obj:
                 raise ValueError(
                     f"the truth has the objects {sorted(first)}, and a session numbers its own "
                     "from 1 on; number them so."
                 )
-            self.begin(session, frame, obj)
+            if not any(obj in known.objects for known in session.annotations.values()):
+                self.begin(session, frame, obj)
 
     def answer(self, session: Session, suggestion: Suggestion) -> None:
         """Annotate what the suggestion asks for and commit it to the session."""
@@ -142,6 +146,8 @@ class RobotAnnotator:
         elif kind in ("clicks", "points", "absent"):
             kind = "clicks"
             mask, clicks = self.click(session, frame, obj)
+            if not clicks:  # there is nothing to correct
+                kind = "verified"
         elif kind == "box":
             mask = session.predict(frame, obj, box=self.hand.box(truth, frame, obj)).mask
         elif kind == "scribble":
@@ -184,7 +190,8 @@ class RobotAnnotator:
     def _verify(self, session: Session, frame: int, obj: int, proposed: list[Candidate]) -> None:
         """Label the points, and commit the mask that the answers lead to.
 
-        Those that contradict the mask correct it as clicks; where none does, it is accepted.
+        Those that contradict the mask correct it as clicks; where none does, it is accepted, and
+        where there is none to accept the object is clicked on.
         """
         self.verifier.answer(session, obj, proposed)
         mask = session.masks[frame] == obj
@@ -192,6 +199,9 @@ class RobotAnnotator:
         kind = "verified"
         if clicks:
             mask, kind = session.predict(frame, obj, clicks=clicks).mask, "clicks"
+        elif not mask.any():
+            self._annotate(session, frame, obj, "clicks")
+            return
         # The answers were paid for as they were given.
         session.annotate(frame, mask, objects=[obj], kind=kind, clicks=clicks, seconds=0)
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from evavos_widget.metrics import jaccard
 from evavos_widget.point_selection.largest_effect import LargestEffect
-from evavos_widget.points import VERIFICATIONS
+from evavos_widget.points import VERIFICATIONS, Candidate
 from evavos_widget.prompts import Box, Click, Prompts
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.robot.clicks import corrective_click
@@ -223,3 +223,38 @@ class TestHand:
         assert np.ptp(line[:, 0]) >= 40
         middle = 20 + 12 * np.sin((line[:, 0] - 5) / 10)
         assert np.abs(line[3:-3, 1] - middle[3:-3]).max() <= 2.5
+
+
+SQUARE = {f: np.pad(np.ones((6, 6), np.uint8), ((4, 14), (4, 22))) for f in range(4)}
+
+
+class TestNothingToCorrect:
+    @pytest.fixture
+    def session(self) -> Session:
+        frames = np.random.default_rng(0).integers(0, 255, (4, 24, 32, 3), dtype=np.uint8)
+        session = Session(frames, propagator=NearestCopy(), predictor=Disks(), path=None)
+        RobotAnnotator(SQUARE).begin_all(session)
+        session.propagate()
+        return session
+
+    @pytest.mark.parametrize("manner", ["paper", "person"])
+    def test_a_mask_without_error_is_accepted_and_not_asked_for_again(self, session, manner):
+        robot = RobotAnnotator(SQUARE, manner=manner)
+        robot.answer(session, Suggestion(2, 1, "clicks", "", None, 0.1, 5.5))
+        made = session.rounds[-1]
+        assert (made.kind, made.seconds) == ("verified", session.costs.verified)
+        assert session.annotations[2].trust(1) == 1
+
+    def test_what_was_begun_stays_when_it_begins_again(self, session):
+        before = session.rounds
+        RobotAnnotator(SQUARE).begin_all(session)
+        assert session.rounds == before
+
+    def test_points_beside_a_mask_that_is_not_there_end_in_clicks(self, session, monkeypatch):
+        robot = RobotAnnotator(SQUARE)
+        session.mark_absent(3, [1])
+        beside = [Candidate(3, 20, 20, "uncertain")]
+        monkeypatch.setattr(robot, "_proposed", lambda *_: beside)
+        robot.answer(session, Suggestion(3, 1, "points", "", None, 0.1, 9.5))
+        assert [r.kind for r in session.rounds[-2:]] == ["points", "clicks"]
+        assert (session.masks[3] == 1).any()
