@@ -27,6 +27,8 @@ from evavos_widget.campaign.standing import (
 )
 from evavos_widget.prompts import Costs
 from evavos_widget.session import Answerer, Session
+from evavos_widget.suggestion import FIRST_TYPES
+from evavos_widget.version import VERSION
 from evavos_widget.video import Video
 
 __all__ = ["ORDERS", "Campaign", "CampaignAnswerer"]
@@ -122,6 +124,9 @@ class Campaign:
         self.order, self.error, self.open_sessions = order, error, open_sessions
         self._options = options
         self._costs: Costs = options.get("costs") or Costs()
+        # What an agent decides is known once a session is open; the paper's is the mask.
+        first = options.get("first")
+        self._begins_with = first if first in FIRST_TYPES else "mask"
         self._lock = threading.RLock()
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._held: set[str] = set()
@@ -206,8 +211,10 @@ class Campaign:
                 )
                 session.subscribe(lambda event, payload: self._hear(name, event))
             self._open[name] = session
-            self._close_some()
-            return session
+            others = [other for other in self._open if other not in {name, *self._held}]
+            surplus = self._let_go(others[: max(len(self._open) - self.open_sessions, 0)])
+        self._close(surplus)
+        return session
 
     def hold(self, name: str | None) -> None:
         """Keep one video's session open however many are asked for; None: none of them."""
@@ -312,8 +319,9 @@ class Campaign:
         """Keep what is known, and close every session."""
         self._all()
         with self._lock:
-            for name in list(self._open):
-                self._let_go(name)
+            every = self._let_go(list(self._open))
+        self._close(every)
+        with self._lock:
             self._folder.keep(self._known)
 
     def __enter__(self) -> Self:
@@ -341,7 +349,7 @@ class Campaign:
         first = _first(begun.values())
         told = {
             name: judged(
-                begun.get(name) or unbegun(name, self._costs),
+                begun.get(name) or unbegun(name, self._costs, self._begins_with),
                 self.target,
                 self.certainty,
                 self.error,
@@ -373,23 +381,24 @@ class Campaign:
             self._known[name] = StampedStanding(standing, stamp)
         return standing
 
-    def _close_some(self) -> None:
-        """Under the lock: close what was used longest ago."""
-        for name in list(self._open):
-            if len(self._open) <= self.open_sessions:
-                return
-            if name in self._held or name == next(reversed(self._open)):
-                continue
-            self._let_go(name)
+    def _let_go(self, names: list[str]) -> dict[str, Session]:
+        """Under the lock: the sessions that are to be closed; how they stand is kept in mind."""
+        for name in names:
+            if not self._open[name].closed:
+                self._look(name)
+        return {name: self._open.pop(name) for name in names}
 
-    def _let_go(self, name: str) -> None:
-        """Under the lock: close a session, and keep in mind how its video stands."""
-        if not self._open[name].closed:
-            self._look(name)
-            self._open[name].close()
-            if name in self._known:  # of the masks that closing wrote, too
-                self._known[name] = replace(self._known[name], stamp=self._folder.stamp(name))
-        del self._open[name]
+    def _close(self, sessions: Mapping[str, Session]) -> None:
+        """Close sessions that were let go.
+
+        Not under the lock: closing waits for who is changing the session, and whoever hears of
+        that change may ask how the videos stand.
+        """
+        for name, session in sessions.items():
+            session.close()
+            with self._lock:
+                if name in self._known:  # of the masks that closing wrote, too
+                    self._known[name] = replace(self._known[name], stamp=self._folder.stamp(name))
 
     def _hear(self, name: str, event: str) -> None:
         """On whatever thread changed a session, which may hold its lock."""
@@ -430,7 +439,7 @@ def _first(begun: Iterable[Standing]) -> float:
 def _about(options: Mapping[str, Any]) -> str:
     """What standings depend on beside the sessions."""
     named = {k: getattr(v, "name", v) for k, v in options.items() if k != "ground_truth"}
-    return repr(sorted(named.items()))
+    return repr((VERSION, sorted(named.items())))
 
 
 def _source(video: Any) -> str | None:

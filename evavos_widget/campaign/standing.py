@@ -10,6 +10,7 @@ import numpy as np
 
 from evavos_widget.explanation import explained_types
 from evavos_widget.loop import FrameChoice, nearest_annotated, objects_annotated
+from evavos_widget.suggestion import first_seconds
 
 if TYPE_CHECKING:
     from evavos_widget.loop import LoopState
@@ -130,11 +131,11 @@ def promise_of(session: Session, state: LoopState, suggestion: Suggestion) -> Pr
     else:
         annotated = objects_annotated(state.annotations, suggestion.object)
         nearest = nearest_annotated(sorted({*annotated, suggestion.frame}), state.n_frames)
-        gain *= np.count_nonzero(nearest == suggestion.frame) / state.n_frames
+        gain *= float(np.mean(nearest == suggestion.frame))
         basis = "frame"
     if told is not None and told.value is not None:
-        return Promise(gain, told.value, "value")
-    return Promise(gain, gain / max(suggestion.seconds, 1e-3), basis)
+        return Promise(float(gain), float(told.value), "value")
+    return Promise(float(gain), gain / max(suggestion.seconds, 1e-3), basis)
 
 
 def standing_of(name: str, session: Session) -> Standing:
@@ -142,7 +143,7 @@ def standing_of(name: str, session: Session) -> Standing:
     state = session.state
     about = {"seconds": state.seconds, "rounds": len(state.rounds)}
     if not any(annotation.present for annotation in state.annotations.values()):
-        return replace(unbegun(name, session.costs), **about)
+        return replace(unbegun(name, session.costs, session.first_type), **about)
     about["predicted"] = _mean(state.quality)
     suggestion = session.suggest()
     if suggestion is None:
@@ -163,11 +164,11 @@ def standing_of(name: str, session: Session) -> Standing:
     )
 
 
-def unbegun(name: str, costs: Costs) -> Standing:
-    """A video of which nothing is annotated."""
+def unbegun(name: str, costs: Costs, kind: str = "mask") -> Standing:
+    """A video of which nothing is annotated, and whose objects begin with a type."""
     reason = "nothing is annotated yet"
-    cost = costs.seconds("mask")
-    return judged(Standing(name, "new", kind="mask", cost=cost, basis="first", reason=reason))
+    cost = first_seconds(costs, kind)
+    return judged(Standing(name, "new", kind=kind, cost=cost, basis="first", reason=reason))
 
 
 def judged(

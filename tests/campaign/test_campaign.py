@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from evavos_widget.annotation_selection.baselines import Mask
 from evavos_widget.campaign import Campaign, MeanError, Standing
 from evavos_widget.campaign.standing import standing_of
 from evavos_widget.explanation import TypeExplanation
+from evavos_widget.prompts import Costs
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
+from evavos_widget.suggestion import first_seconds
 from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.video import Video
 
@@ -199,6 +202,7 @@ def test_certainty_is_as_often_right_as_it_says():
 
 KILLED = """
 import sys
+import threading
 import numpy as np
 from pathlib import Path
 sys.path.insert(0, {here!r})
@@ -408,3 +412,76 @@ def test_a_campaign_may_be_kept_among_its_videos(tmp_path):
     for _ in range(2):
         with Campaign(tmp_path, tmp_path / "clips.campaign", **options()) as campaign:
             assert campaign.videos == ("one", "two")
+
+
+def test_a_video_that_begins_with_clicks_costs_them(clips, tmp_path):
+    campaign, _ = begun(clips, tmp_path, first="clicks", budget=40.0)
+    with campaign:
+        assert campaign.next().kind == "clicks"
+        assert campaign.next().cost == first_seconds(Costs(), "clicks") < 40
+        campaign.session("still").add_object()
+        assert {(s.kind, s.cost) for s in campaign.standings()} == {("clicks", 16.0)}
+    campaign, _ = begun(clips, tmp_path / "masks", budget=40.0)
+    with campaign:
+        assert campaign.next() is None
+
+
+def test_objects_that_were_added_before_a_restart_are_begun_after_it(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path)
+    with campaign:
+        campaign.session("still").add_object()
+    campaign, robots = begun(clips, tmp_path)
+    with campaign:
+        assert campaign.turn(robots.__getitem__).status == "new"
+        session = campaign.session("still")
+        assert [o.id for o in session.objects] == [1, 2]
+        assert session.annotations[0].objects == {1, 2}
+
+
+def test_who_hears_of_a_change_may_ask_while_another_thread_opens_videos(clips, tmp_path):
+    campaign, _ = begun(clips, tmp_path, open_sessions=1)
+    session = campaign.session("still")
+    changing, closing = threading.Event(), threading.Event()
+    told = []
+
+    def hear() -> None:
+        changing.set()
+        assert closing.wait(60)
+        told.append(campaign.standing("fast").status)
+
+    def close(self: Session) -> None:
+        closing.set()
+        real(self)
+
+    real = Session.close
+    threads = [
+        threading.Thread(target=session.add_object, daemon=True),
+        threading.Thread(target=lambda: campaign.session("slow"), daemon=True),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "close", close)
+        stop = campaign.subscribe(hear)
+        threads[0].start()
+        assert changing.wait(60)
+        threads[1].start()
+        for thread in threads:
+            thread.join(120)
+    assert not any(thread.is_alive() for thread in threads)
+    assert told == ["new"]
+    stop()
+    assert session.closed
+    assert campaign.session("still").objects
+    campaign.close()
+
+
+def test_standings_of_another_version_are_found_out_anew(clips, tmp_path, monkeypatch):
+    campaign, robots = begun(clips, tmp_path)
+    with campaign:
+        campaign.turn(robots.__getitem__)
+    with begun(clips, tmp_path)[0] as campaign:
+        kept = campaign._folder.standings()
+        (name,) = kept
+        assert kept[name].stamp == campaign._folder.stamp(name)
+    monkeypatch.setattr("evavos_widget.campaign.campaign.VERSION", "99")
+    with begun(clips, tmp_path)[0] as campaign:
+        assert kept[name].stamp != campaign._folder.stamp(name)
