@@ -96,7 +96,13 @@ class FeatureStore:
             new = [key for key in dict.fromkeys(keys) if key not in found]
             if new:
                 images = np.stack([video.frame(frame) for *_, frame in new])
-                rows = zip(new, encoder(images), strict=True)
+                encoded = encoder(images)
+                if len(encoded) != len(new):
+                    raise ValueError(
+                        f"the encoder {encoder.name!r} gave {len(encoded)} rows for {len(new)} "
+                        "frames; give one for each, in their order."
+                    )
+                rows = zip(new, encoded, strict=True)
                 # Each a copy, so that one that is kept does not keep the others with it.
                 found |= {key: np.array(row, np.float32) for key, row in rows}
             for key in keys:

@@ -153,3 +153,14 @@ def test_a_state_needs_none_of_what_is_new() -> None:
     )
     assert (state.rounds, state.seconds, state.budget) == ((), 0.0, None)
     assert state.features is not replace(state, features=FeatureStore()).features
+
+
+def test_an_encoder_of_single_pictures_is_told_what_is_wrong() -> None:
+    class OnePicture:
+        name = "one-picture"
+
+        def __call__(self, images):
+            return images.mean(axis=(0, 1))
+
+    with pytest.raises(ValueError, match=r"'one-picture' gave \d+ rows for \d frames"):
+        FeatureStore().frames(clip(), OnePicture())
