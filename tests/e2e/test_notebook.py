@@ -23,7 +23,8 @@ while not Path({go!r}).exists():
 print("done")"""
 
 
-#: A propagator that stops after some frames until a file appears, as a slow one would.
+#: A propagator that stops after some frames until a file appears, as a slow one would, and says by
+#: another file that it does.
 SLOW = """\
 import time
 from pathlib import Path
@@ -38,6 +39,8 @@ class Slow(Propagator):
 
     def propagate(self, *args):
         for i, step in enumerate(self.inner.propagate(*args)):
+            if i == 5:
+                Path("pass-held").touch()
             while i == 5 and not Path("pass-on").exists():
                 time.sleep(0.01)
             yield step
@@ -45,13 +48,31 @@ class Slow(Propagator):
 """
 
 
+class HeldPass:
+    """A pass of `SLOW`, in the middle until it is let go on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._held, self._on = folder / "pass-held", folder / "pass-on"
+        for file in (self._held, self._on):
+            file.unlink(missing_ok=True)
+
+    def reached(self) -> None:
+        """Wait until the pass is there: what is asked for sooner may be done between two steps."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not self._held.exists():
+            assert time.monotonic() < deadline, "no pass came to its sixth frame"
+            time.sleep(0.02)
+
+    def go_on(self) -> None:
+        """Let it go on, and every later one pass."""
+        self._on.touch()
+
+
 @pytest.fixture
-def go_on(lab: Lab) -> Iterator[Path]:
-    """The file that `SLOW` waits for; not there yet."""
-    file = lab.work / "pass-on"
-    file.unlink(missing_ok=True)
-    yield file
-    file.touch()
+def held_pass(lab: Lab) -> Iterator[HeldPass]:
+    held = HeldPass(lab.work)
+    yield held
+    held.go_on()
 
 
 @pytest.fixture
@@ -98,7 +119,7 @@ def dab(annotator: Annotator, clip: Clip, frame: int = 0) -> None:
     annotator.draft("brush")
 
 
-def test_work_goes_on_while_a_cell_runs(start, clip, lab, go_on):
+def test_work_goes_on_while_a_cell_runs(start, clip, lab, held_pass):
     notebook, annotator, session = start(BUSY.format(go="go-on"), slow=True)
     notebook.run_cell(1)
     busy = notebook.page.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]')
@@ -110,7 +131,7 @@ def test_work_goes_on_while_a_cell_runs(start, clip, lab, go_on):
     annotator.press("job.start")
     assert annotator.phase_when_painted() == "running"
     annotator.press("job.stop")
-    go_on.touch()
+    held_pass.go_on()
     annotator.phase("idle")
     annotator.expect(busy).to_be_visible()
     (lab.work / "go-on").touch()
@@ -138,7 +159,7 @@ def test_a_kernel_that_cannot_listen_is_said_to_be_busy_and_does_it_later(start,
         lab.set_subshells("perCommTarget")
 
 
-def test_a_correction_during_a_running_pass_is_kept_and_taken_in(start, clip, go_on):
+def test_a_correction_during_a_running_pass_is_kept_and_taken_in(start, clip, held_pass):
     notebook, annotator, _ = start(slow=True)
     dab(annotator, clip)
     annotator.commit()
@@ -147,23 +168,25 @@ def test_a_correction_during_a_running_pass_is_kept_and_taken_in(start, clip, go
     dab(annotator, clip, last)
     notebook.page.keyboard.press("t")  # a draft has the place of the button
     annotator.phase("running")
+    held_pass.reached()
     annotator.press("commit")
     annotator.expect(annotator.root.locator(".ev-saved")).to_contain_text("saving")
     annotator.phase("running")
-    go_on.touch()
+    held_pass.go_on()
     notebook.after_pass(annotator)
     assert notebook.value("sorted(annotator.session.annotations)") == [0, last]
     annotator.expect(annotator.root.locator(".ev-lane .ev-mark-drawn")).to_have_count(2)
 
 
-def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip, go_on):
+def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip, held_pass):
     notebook, annotator, _ = start(slow=True)
     dab(annotator, clip)
     annotator.commit(propagate=True)
     annotator.phase("running")
+    held_pass.reached()
     annotator.press("job.stop")
     notebook.until(f"{JOB}['phase'] == 'cancelling'")
-    go_on.touch()
+    held_pass.go_on()
     annotator.phase("idle")
     n_frames = len(clip.truth)
     waiting = notebook.value("len(annotator.session.stale)")
@@ -173,14 +196,15 @@ def test_a_pass_is_stopped_half_way_and_taken_up_again(start, clip, go_on):
     notebook.after_pass(annotator)
 
 
-def test_a_paused_pass_takes_in_what_is_corrected_meanwhile(start, clip, go_on):
+def test_a_paused_pass_takes_in_what_is_corrected_meanwhile(start, clip, held_pass):
     notebook, annotator, _ = start(slow=True)
     dab(annotator, clip)
     annotator.commit(propagate=True)
     annotator.phase("running")
+    held_pass.reached()
     annotator.press("job.pause")
     notebook.until(f"{JOB}['phase'] == 'paused'")
-    go_on.touch()
+    held_pass.go_on()
     annotator.phase("paused")
     waiting = notebook.value("len(annotator.session.stale)")
     last = len(clip.truth) - 1
@@ -413,7 +437,7 @@ WORKING = SLOW.replace("time.sleep(0.01)", "sum(range(100_000))")
 
 @pytest.mark.parametrize("engine", [SLOW, WORKING], ids=["waiting", "working"])
 def test_a_killed_kernel_is_told_within_two_seconds_and_loses_nothing_that_was_acknowledged(
-    open_notebook, clip, lab, go_on, request, engine
+    open_notebook, clip, lab, held_pass, request, engine
 ):
     session = f"{request.node.name}.evavos"
     options = ", propagator=Slow(), predictor='classical'"
@@ -427,6 +451,7 @@ def test_a_killed_kernel_is_told_within_two_seconds_and_loses_nothing_that_was_a
     kernel = psutil.Process(notebook.value("__import__('os').getpid()"))
     annotator.press("job.start")
     annotator.phase("running")
+    held_pass.reached()
     notice = annotator.root.locator("[data-notice]")
     annotator.expect(notice).to_have_count(0)
     assert seconds_until_told(notebook, kernel) <= 2
