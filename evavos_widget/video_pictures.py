@@ -27,6 +27,7 @@ __all__ = [
     "natural",
     "one_series",
     "to_uint8",
+    "upright_size",
 ]
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -355,8 +356,8 @@ class PictureReader:
 
     def _look(self, index: int) -> _Picture:
         with self._open(index) as image:
-            width, height = image.size
             orientation, notice = _orientation(image)
+            height, width = _size(image, orientation)
             if self._pages is None and image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
                 notice = "the file holds an animation, of which the first picture is the frame"
             as_is = (
@@ -365,8 +366,6 @@ class PictureReader:
                 and orientation == 1
                 and notice is None
             )
-            if orientation >= 5:  # rows and columns change places
-                width, height = height, width
             return _Picture(height, width, orientation, as_is, notice)
 
     def _fast(self, index: int) -> np.ndarray | None:
@@ -382,6 +381,18 @@ class PictureReader:
         except cv2.error:  # more pixels than it takes, say
             return None
         return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(H, W) of a picture as a video shows it, from its header."""
+    with Image.open(path) as image:
+        return _size(image, _orientation(image)[0])
+
+
+def _size(image: Image.Image, orientation: int) -> tuple[int, int]:
+    width, height = image.size
+    turned = orientation >= 5  # rows and columns change places
+    return (width, height) if turned else (height, width)
 
 
 def _orientation(image: Image.Image) -> tuple[int, str | None]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from evavos_widget import engines
 from evavos_widget.corrections import as_told
@@ -21,6 +20,7 @@ from evavos_widget.point_selection.sampling import FRAMES, Sampling
 from evavos_widget.point_selection.simulated import POINTS, simulated_points
 from evavos_widget.prompts import Click, Prompts
 from evavos_widget.video import Video, list_pictures
+from evavos_widget.video_pictures import upright_size
 
 __all__ = ["frame_files", "object_key", "points_told", "simulated_set", "write_pseudo_masks"]
 
@@ -105,9 +105,7 @@ def points_told(root: Path, of: PointObject) -> dict[Path, list[PointRecord]]:
         if p.frame_id in files and p.status != STATUSES["unknown"]:
             told.setdefault(files[p.frame_id], []).append(p)
     for path, points in told.items():
-        with Image.open(path) as picture:
-            turned = picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-            width, height = picture.size[::-1] if turned else picture.size
+        height, width = upright_size(path)
         for p in points:
             if p.x >= width or p.y >= height:
                 raise ValueError(
@@ -173,14 +171,15 @@ def write_pseudo_masks(
         video = Video.open(_frames_folder(root, str(of.video_name)))
         frames = {name: i for i, name in enumerate(video.frame_names)}
         (folder / of.question_hash).mkdir(parents=True, exist_ok=True)
-        for name, said in ((path.stem, said) for path, said in told.items()):
+        for path, said in told.items():
             given = tuple(Click(p.x, p.y, p.status == STATUSES["positive"]) for p in said)
             if any(c.positive for c in given):
                 prompts = Prompts(clicks=given)
-                key = (video.name, frames[name])
-                predicted = engine.predict(video.frame(frames[name]), prompts, key=key)
+                frame = frames[path.stem]
+                key = (video.name, frame)
+                predicted = engine.predict(video.frame(frame), prompts, key=key)
                 write_label_png(
-                    folder / of.question_hash / f"{name}.png",
+                    folder / of.question_hash / f"{path.stem}.png",
                     as_told(predicted, prompts).mask.astype(np.uint8),
                 )
                 written += 1
