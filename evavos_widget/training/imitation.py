@@ -1,0 +1,238 @@
+"""A lean network learns from a wide one: what it is shown, and what it is to answer.
+
+A decoder that learns from masks alone has to wait until a whole clip was carried, and needs as
+many clips as its teacher did. Here the teacher carries each clip and answers its clicks once;
+what went into its parts and what came out is kept on disk (`TeacherStates`), and the parts of the
+lean network learn to do the same (`Imitation`; Hinton, Vinyals and Dean, "Distilling the
+knowledge in a neural network", 2015), many times as often. Encoder and keys are the teacher's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from evavos_widget.files import replacing
+from evavos_widget.networks.compact import CompactConfig, CompactNet, Features
+from evavos_widget.networks.memory import tokens
+from evavos_widget.training.objective import (
+    ROUNDS,
+    before_last_click,
+    encoded,
+    iou,
+    mask_loss,
+)
+from evavos_widget.training.samples import Samples
+
+__all__ = ["Imitation", "TeacherStates", "lean_copy"]
+
+LEAN = ("value_width", "decoder_width", "deep", "rise")
+"""Sizes of what learns from the teacher."""
+
+
+def lean_copy(teacher: CompactNet, sizes: CompactConfig | None = None) -> CompactNet:
+    """A network with the teacher's encoder and everything else of it that fits.
+
+    Parameters
+    ----------
+    teacher : CompactNet
+    sizes : CompactConfig, optional
+        Of the value encoder and the decoders; the defaults if nothing is given. Of the rest the
+        teacher's are taken.
+    """
+    parts = {name: getattr(sizes or CompactConfig(), name) for name in LEAN}
+    lean = CompactNet(replace(teacher.config, **parts))
+    own, learned = lean.state_dict(), teacher.state_dict()
+    fitting = {name: value for name, value in learned.items() if own[name].shape == value.shape}
+    lean.load_state_dict({**own, **fitting})
+    return lean
+
+
+class TeacherStates(Dataset[dict[str, np.ndarray]]):
+    """What a teacher makes of clips; each is worked out once, kept in a file, and used again.
+
+    Parameters
+    ----------
+    samples : Samples
+    teacher : CompactNet
+        In evaluation mode.
+    folder : Path
+        For the files, about 2.5 MB a clip of three frames of 256 pixels.
+    count : int
+        How many clips there are.
+    """
+
+    def __init__(self, samples: Samples, teacher: CompactNet, folder: Path, count: int) -> None:
+        self.samples, self.teacher, self.folder, self.count = samples, teacher, folder, count
+        self.seed = samples.seed
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __getitem__(self, key: tuple[int, float]) -> dict[str, np.ndarray]:
+        """One clip by its number, counted round `count`, and the progress, which is not heeded.
+
+        Returns
+        -------
+        dict
+            ``frames`` and ``masks`` as of `Samples`; ``cells`` of every frame and ``key`` of the
+            last; of every frame but the last ``before``, the mask that went in, ``others`` and
+            ``value``; of every frame but the first ``everywhere``, ``near`` and ``found``, the log
+            odds that came out; ``clicks``, ``clicked``, ``started`` and ``box`` as
+            `CompactNet.correct` takes them, and ``corrected``, its answer. Numbers in half
+            precision, masks in levels of 255.
+        """
+        from safetensors.numpy import load_file, save_file
+
+        number = key[0] % self.count
+        file = self.folder / f"{number:06d}.safetensors"
+        if not file.exists():
+            state = self._state(number)
+            with replacing(file) as new:
+                save_file(state, new)
+        return load_file(file)
+
+    @torch.inference_mode()
+    def _state(self, number: int) -> dict[str, np.ndarray]:
+        sample = self.samples[number, 1.0]
+        masks, others, worsened = (
+            torch.from_numpy(sample[name]).float() / 255 for name in ("masks", "others", "worsened")
+        )
+        teacher, frames = self.teacher, torch.from_numpy(sample["frames"])
+        each = encoded(teacher, frames[None])
+        mask, keys, values = masks[None, :1], [], []
+        seen: dict[str, list[Tensor]] = {
+            name: [] for name in ("before", "value", "everywhere", "near", "found")
+        }
+        for t in range(len(each) - 1):
+            value = teacher.remember(each[t], mask, others[None, t : t + 1])
+            keys.append(tokens(each[t].key))
+            values.append(tokens(value))
+            everywhere, near = teacher.read(
+                torch.cat(keys, 1), torch.cat(values, 1), each[t].key, value, each[t + 1]
+            )
+            found = teacher.decode(each[t + 1], everywhere, near, mask)
+            for name, one in zip(seen, (mask, value, everywhere, near, found), strict=True):
+                seen[name].append(one[0])
+            mask = found.sigmoid()
+        random = np.random.default_rng([self.seed, number, 2])
+        start = torch.from_numpy(sample["start"])[None]
+        truth = masks[None, -1:]
+        given = before_last_click(
+            teacher, each[-1], truth, start, worsened[None, None], mask, random
+        )
+        corrected = teacher.correct(each[-1], *given)
+        clicks = np.zeros((len(ROUNDS), 3), np.float32)
+        clicks[: given.clicks.shape[1]] = given.clicks[0].numpy()
+        stacked = {name: torch.stack(parts) for name, parts in seen.items()}
+        halves = {
+            **{name: stacked[name] for name in ("value", "everywhere", "near", "found")},
+            "cells": torch.cat([f.cells for f in each]),
+            "key": each[-1].key[0],
+            "corrected": corrected[0],
+        }
+        levels = {"before": stacked["before"], "clicked": given.before[0]}
+        return {
+            "frames": sample["frames"],
+            "masks": sample["masks"],
+            "others": sample["others"][:-1],
+            "clicks": clicks,
+            "started": given.started.numpy(),
+            "box": given.box[0].numpy().astype(np.int8),
+            **{name: np.ascontiguousarray(x.half().numpy()) for name, x in halves.items()},
+            **{
+                name: np.ascontiguousarray((255 * x).round().byte().numpy())
+                for name, x in levels.items()
+            },
+        }
+
+
+class Imitation(nn.Module):
+    """Loss of the lean parts on what `TeacherStates` kept; half of it looks at the truth.
+
+    Parameters
+    ----------
+    network : CompactNet
+        Of `lean_copy`.
+    """
+
+    LOGGED = ("loss", "value_loss", "propagation_loss", "click_loss", "iou", "click_iou")
+
+    def __init__(self, network: CompactNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, batch: dict[str, Tensor], progress: float, random: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Losses and what is logged, all scalars; see `Objective`.
+
+        Parameters
+        ----------
+        batch : dict
+            Of `TeacherStates`, B at a time.
+        progress : float
+        random : Generator
+            Not needed.
+        """
+        network, clips = self.network, len(batch["frames"])
+        levels = {
+            name: batch[name].float() / 255 for name in ("masks", "others", "before", "clicked")
+        }
+        with torch.no_grad():
+            images = batch["frames"].flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+            stems = network.backbone.stem(images.contiguous(memory_format=torch.channels_last))
+        half, quarter = (stem.unflatten(0, (clips, -1)) for stem in stems)
+        cells = batch["cells"].float()
+        # Values and masks are found without a frame's keys, which only clicks are compared by.
+        no_key = cells.new_zeros(0)
+
+        def features(which: slice) -> Features:
+            flat = (_flat(x[:, which]) for x in (half, quarter, cells))
+            return Features(*flat, no_key)
+
+        value = network.remember(
+            features(slice(None, -1)),
+            levels["before"].flatten(0, 1),
+            levels["others"].flatten(0, 1)[:, None],
+        )[:, :-4]
+        wanted = batch["value"].float().flatten(0, 1)[:, :-4]
+        value_loss = (value - wanted).square().mean() / wanted.var()
+        found = network.decode(
+            features(slice(1, None)),
+            _flat(batch["everywhere"].float()),
+            _flat(batch["near"].float()),
+            levels["before"].flatten(0, 1),
+        )
+        truth = levels["masks"][:, 1:].flatten(0, 1)[:, None]
+        propagation = _both(found, batch["found"].flatten(0, 1), truth, progress)
+        last = Features(half[:, -1], quarter[:, -1], cells[:, -1], batch["key"].float())
+        corrected = network.correct(
+            last,
+            batch["clicks"],
+            levels["clicked"],
+            batch["started"][:, 0],
+            batch["box"].float(),
+        )
+        clicks = _both(corrected, batch["corrected"], levels["masks"][:, -1:], progress)
+        return {
+            "loss": value_loss + propagation + clicks,
+            "value_loss": value_loss.detach(),
+            "propagation_loss": propagation.detach(),
+            "click_loss": clicks.detach(),
+            "iou": iou(found.detach().sigmoid(), truth),
+            "click_iou": iou(corrected.detach().sigmoid(), levels["masks"][:, -1:]),
+        }
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def _both(logits: Tensor, teacher: Tensor, truth: Tensor, progress: float) -> Tensor:
+    """Half of the loss by the teacher's answer, half by the truth."""
+    taught = mask_loss(logits, teacher.float().sigmoid(), progress)
+    return (taught + mask_loss(logits, truth, progress)).mean() / 2

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_weights import TINY
+from test_training import Discs
+
+from evavos_widget.networks.compact import CompactConfig, CompactNet
+from evavos_widget.networks.weights import load_weights, save_weights
+from evavos_widget.training.compact import compact_run
+from evavos_widget.training.imitation import Imitation, TeacherStates, lean_copy
+from evavos_widget.training.run import train
+from evavos_widget.training.schedule import Budget
+
+LEAN = replace(TINY, value_width=8, decoder_width=8, deep=12, rise=(16, 8))
+ENCODER = ("backbone.", "pyramid.", "to_key.")
+
+
+@pytest.fixture
+def teacher() -> CompactNet:
+    torch.manual_seed(1)
+    return CompactNet(TINY).eval()
+
+
+def states(teacher: CompactNet, folder: Path, count: int = 6) -> TeacherStates:
+    return TeacherStates(Discs(), teacher, folder, count)  # type: ignore[arg-type]
+
+
+def batch_of(kept: TeacherStates, numbers: range) -> dict[str, torch.Tensor]:
+    each = [kept[number, 0.0] for number in numbers]
+    return {name: torch.from_numpy(np.stack([one[name] for one in each])) for name in each[0]}
+
+
+def test_a_lean_copy_sees_as_its_teacher_does(teacher: CompactNet) -> None:
+    lean = lean_copy(teacher, LEAN).eval()
+    image = torch.rand(1, 3, 64, 64)
+    for mine, theirs in zip(lean.encode(image), teacher.encode(image), strict=True):
+        assert torch.equal(mine, theirs)
+    assert lean.config == LEAN
+    assert sum(p.numel() for p in lean.decoder.parameters()) < 0.6 * sum(
+        p.numel() for p in teacher.decoder.parameters()
+    )
+
+
+def test_a_copy_of_the_same_sizes_has_nothing_to_learn_from_its_teacher(
+    teacher: CompactNet, tmp_path: Path
+) -> None:
+    # What was kept is what the network is asked for: the same network answers the same.
+    same = lean_copy(teacher, TINY).eval()
+    batch = batch_of(states(teacher, tmp_path), range(4))
+    own = Imitation(same)
+    result = own(batch, 0.0, np.random.default_rng(0))
+    assert float(result["value_loss"]) < 1e-4
+    with torch.no_grad():
+        for x in same.parameters():
+            x.add_(0.05 * torch.randn_like(x))
+    worse = own(batch, 0.0, np.random.default_rng(0))
+    assert float(worse["value_loss"]) > 100 * float(result["value_loss"])
+
+
+def test_a_clip_is_worked_out_once_and_counted_round(teacher: CompactNet, tmp_path: Path) -> None:
+    kept = states(teacher, tmp_path, count=3)
+    first = kept[1, 0.0]
+    files = list(tmp_path.iterdir())
+    changed = states(CompactNet(LEAN).eval(), tmp_path, count=3)  # another would say other things
+    for again in (kept[4, 0.9], changed[1, 0.0]):
+        assert again.keys() == first.keys()
+        for name, value in first.items():
+            assert np.array_equal(value, again[name]), name
+    assert list(tmp_path.iterdir()) == files
+    other = states(teacher, tmp_path / "other", count=3)[1, 0.5]
+    assert all(np.array_equal(value, other[name]) for name, value in first.items())
+
+
+def test_what_is_kept_is_what_the_teacher_said(teacher: CompactNet, tmp_path: Path) -> None:
+    kept = states(teacher, tmp_path)[2, 0.0]
+    sample = Discs()[2, 0.0]
+    frames = torch.from_numpy(sample["frames"]).permute(0, 3, 1, 2).float() / 255
+    mask = torch.from_numpy(sample["masks"][:1])[None].float() / 255
+    with torch.inference_mode():
+        features = teacher.encode(frames[:1])
+        others = torch.from_numpy(sample["others"][:1])[None].float() / 255
+        value = teacher.remember(features, mask, others)
+    assert np.allclose(kept["value"][0], value[0].numpy(), atol=2e-3, rtol=2e-3)
+    assert np.allclose(kept["cells"][0], features.cells[0].numpy(), atol=2e-3, rtol=2e-3)
+    assert np.array_equal(kept["before"][0, 0], sample["masks"][0])
+    assert kept["found"].shape == (2, 1, 32, 32)
+
+
+def test_only_the_lean_parts_learn_and_do_so(teacher: CompactNet, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    lean = lean_copy(teacher, LEAN)
+    before = {name: value.clone() for name, value in lean.state_dict().items()}
+    run = compact_run(lean, 3e-3, objective=Imitation(lean), keep_encoder=True)
+    train(
+        run, states(teacher, tmp_path / "states"), Budget(steps=30), tmp_path, batch=3,
+        accelerator="cpu", devices=1, precision="32-true",
+    )  # fmt: skip
+    for name, value in run.network.state_dict().items():
+        if name.startswith(ENCODER):
+            assert torch.equal(value, before[name]), name
+    moved = {
+        name.split(".")[0]
+        for name, value in run.network.named_parameters()
+        if not torch.equal(value, before[name])
+    }
+    assert moved == {"value", "decoder", "clicks"}
+    rows = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
+    assert rows["loss"][-5:].mean() < 0.8 * rows["loss"][:5].mean()
+
+
+def test_files_from_before_parts_could_be_lean_are_as_wide_as_their_map(tmp_path: Path) -> None:
+    import json
+
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    wide = CompactNet(replace(TINY, value_width=16, decoder_width=16, rise=(64, 32)))
+    save_weights(wide, tmp_path / "new.safetensors")
+    with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
+        about = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    config = json.loads(about["config"])
+    for name in ("value_width", "decoder_width", "rise"):
+        del config[name]
+    save_file(tensors, tmp_path / "old.safetensors", {**about, "config": json.dumps(config)})
+    assert load_weights(tmp_path / "old.safetensors").config == wide.config
+
+
+def test_what_is_shipped_by_default_is_lean() -> None:
+    count = sum(p.numel() for p in CompactNet(CompactConfig()).decoder.parameters())
+    assert count < 0.6e6
