@@ -82,6 +82,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_of(args: argparse.Namespace) -> tuple[Run, float]:
     """The run, and where in a training it begins."""
     if args.teacher is not None:
+        if args.supervision is not None or args.init != "scratch":
+            raise ValueError(
+                "with --teacher, lean parts begin beside the teacher's encoder and learn from its "
+                "answers; leave --init and --supervision out."
+            )
         lean = lean_copy(_trained(args.teacher))
         return compact_run(lean, args.rate, objective=Imitation(lean), keep_encoder=True), 0.0
     network, begin = _initial(args.init)
@@ -102,6 +107,8 @@ def _samples(args: argparse.Namespace) -> Samples | PointSamples | TeacherStates
             return samples
         teacher = _trained(args.teacher)
         fold_normalisation(teacher)
+        if args.states < 1:
+            raise ValueError(f"--states is {args.states}; give at least one clip.")
         return TeacherStates(samples, teacher, args.out / "states", args.states)
     return point_samples(args, POINT_RADIUS)
 

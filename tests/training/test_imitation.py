@@ -11,7 +11,7 @@ from test_training import Discs
 
 from evavos_widget.networks.compact import CompactConfig, CompactNet
 from evavos_widget.networks.weights import load_weights, save_weights
-from evavos_widget.training.compact import compact_run
+from evavos_widget.training.compact import compact_run, main
 from evavos_widget.training.imitation import Imitation, TeacherStates, lean_copy
 from evavos_widget.training.run import train
 from evavos_widget.training.schedule import Budget
@@ -134,3 +134,19 @@ def test_files_from_before_parts_could_be_lean_are_as_wide_as_their_map(tmp_path
 def test_what_is_shipped_by_default_is_lean() -> None:
     count = sum(p.numel() for p in CompactNet(CompactConfig()).decoder.parameters())
     assert count < 0.6e6
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (["--init", "davis"], "leave --init and --supervision out"),
+        (["--supervision", "masks"], "leave --init and --supervision out"),
+        (["--teacher", "nothing.safetensors"], "nothing.safetensors"),
+    ],
+)
+def test_the_command_says_what_does_not_go_together(
+    more: list[str], what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--data", str(tmp_path), "--out", str(tmp_path / "run"), "--teacher", "free", *more]
+    assert main(given) == 1
+    assert what in capsys.readouterr().err
