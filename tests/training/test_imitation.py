@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from small_weights import TINY
+from small_weights import TINY, write_small_weights
 from test_training import Discs
 
 from evavos_widget.networks.compact import CompactConfig, CompactNet
@@ -150,3 +151,36 @@ def test_the_command_says_what_does_not_go_together(
     given = ["--data", str(tmp_path), "--out", str(tmp_path / "run"), "--teacher", "free", *more]
     assert main(given) == 1
     assert what in capsys.readouterr().err
+
+
+def test_the_command_writes_lean_weights_that_see_as_the_teacher_does(tmp_path: Path) -> None:
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for kind in ("ccp", "coco128seg", "pets"):
+        for folder in ("images", "masks"):
+            (tmp_path / "stills" / kind / folder).mkdir(parents=True)
+        for number in range(2):
+            picture = random.integers(0, 255, (96, 96, 3), dtype=np.uint8)
+            mask = np.zeros((96, 96), np.uint8)
+            mask[20:70, 25:75] = 1
+            Image.fromarray(picture).save(tmp_path / f"stills/{kind}/images/{number}.png")
+            Image.fromarray(mask).save(tmp_path / f"stills/{kind}/masks/{number}.png")
+    teacher = write_small_weights(tmp_path)
+    run = tmp_path / "run"
+    given = ["--data", str(tmp_path), "--out", str(run), "--teacher", str(teacher)]
+    given += ["--free-data-only", "--frames", "2", "--side", "64", "--batch", "2"]
+    given += ["--states", "3", "--workers", "0", "--precision", "32-true"]
+    assert main([*given, "--steps", "2"]) == 0
+    assert len(list((run / "states").iterdir())) == 3
+    assert main([*given, "--steps", "3", "--resume"]) == 0
+    lean, wide = load_weights(next(run.glob("compact-*.safetensors"))), load_weights(teacher)
+    assert lean.config == replace(CompactConfig(), **_encoder_sizes(wide.config))
+    image = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        for mine, theirs in zip(lean.encode(image), wide.encode(image), strict=True):
+            assert torch.equal(mine, theirs)
+
+
+def _encoder_sizes(config: CompactConfig) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in ("stem", "stages", "width", "key", "value")}
