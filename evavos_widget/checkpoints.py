@@ -129,13 +129,13 @@ _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
         "compact-free.safetensors",
-        "5e6e4fb3815c06276a64d022dfb084d2ae1a47b1835e79e71eeb2de4f9dfa6ae",
+        "aee4617afb3e0da007146d33e071ca31fa2e3caae52b97ad5400d2fe03d7a4b0",
         "MIT; trained on Clothing Co-Parsing (Apache-2.0), COCO photographs and Oxford-IIIT Pet "
         "(CC BY-SA 4.0)",
     ),
     "davis": Checkpoint(
         "compact-davis.safetensors",
-        "73713853101f7fd7ad601e8dd4073ce8864edd28233a2f598436c17a02ef1b67",
+        "03ffdf819e32a2a8f68ece1fd6a2449498862aaaec990ab8b7647d2db7a7ee9b",
         "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free` and "
         "photographs for research",
         "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
