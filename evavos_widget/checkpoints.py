@@ -135,7 +135,7 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
     ),
     "davis": Checkpoint(
         "compact-davis.safetensors",
-        "03ffdf819e32a2a8f68ece1fd6a2449498862aaaec990ab8b7647d2db7a7ee9b",
+        "73713853101f7fd7ad601e8dd4073ce8864edd28233a2f598436c17a02ef1b67",
         "CC BY-NC 4.0, as DAVIS-2016, on which they were trained beside the data of `free` and "
         "photographs for research",
         "the weights 'davis' were trained on DAVIS videos, whose terms are non-commercial; "
