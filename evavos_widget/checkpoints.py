@@ -129,7 +129,7 @@ _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
         "compact-free.safetensors",
-        "aee4617afb3e0da007146d33e071ca31fa2e3caae52b97ad5400d2fe03d7a4b0",
+        "6afbb86fb6642a6448876f8b0c14e1c608b39a3039c3b3528dcaac5f2e4c0cbf",
         "MIT; trained on Clothing Co-Parsing (Apache-2.0), COCO photographs and Oxford-IIIT Pet "
         "(CC BY-SA 4.0)",
     ),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 
-from evavos_widget.networks.compact import CompactConfig, CompactNet
+from evavos_widget.networks.compact import CompactConfig, CompactNet, DecoderSizes
 from evavos_widget.networks.weights import save_weights
+
+SMALL_DECODER = DecoderSizes(16, 16, (64, 32))
 
 TINY = CompactConfig(
     stem=8,
@@ -16,9 +18,8 @@ TINY = CompactConfig(
     key=8,
     value=8,
     value_width=16,
-    decoder_width=16,
-    deep=16,
-    rise=(64, 32),
+    decoder=SMALL_DECODER,
+    click_decoder=SMALL_DECODER,
 )
 
 

@@ -25,10 +25,13 @@ from evavos_widget.networks.memory import readout, tokens
 __all__ = [
     "CELL",
     "CERTAIN",
+    "LEAN",
     "POINT_RADIUS",
     "SIDE",
+    "WIDE",
     "CompactConfig",
     "CompactNet",
+    "DecoderSizes",
     "Features",
 ]
 
@@ -54,6 +57,32 @@ choice."""
 
 
 @dataclass(frozen=True)
+class DecoderSizes:
+    """Channels of a decoder.
+
+    Parameters
+    ----------
+    width : int
+        At the resolution of the encoder's map.
+    deep : int
+        At half that resolution.
+    rise : two ints
+        At two and at four times that resolution.
+    """
+
+    width: int
+    deep: int
+    rise: tuple[int, int]
+
+
+WIDE = DecoderSizes(128, 160, (64, 32))
+"""As wide as the encoder's map."""
+
+LEAN = DecoderSizes(64, 96, (32, 16))
+"""Half as wide, in about a quarter of the time."""
+
+
+@dataclass(frozen=True)
 class CompactConfig:
     """Sizes of the network.
 
@@ -71,12 +100,8 @@ class CompactConfig:
         Learned channels of the values, beside the four of the mask itself.
     value_width : int
         Channels of the value encoder within.
-    decoder_width : int
-        Channels of the decoders at the map's resolution.
-    deep : int
-        Those at half that resolution.
-    rise : two ints
-        Those at two and at four times that resolution.
+    decoder, click_decoder : DecoderSizes
+        Of propagation and of clicks.
     """
 
     stem: int = LITE0_STEM
@@ -85,9 +110,8 @@ class CompactConfig:
     key: int = 64
     value: int = 64
     value_width: int = 64
-    decoder_width: int = 64
-    deep: int = 96
-    rise: tuple[int, int] = (32, 16)
+    decoder: DecoderSizes = LEAN
+    click_decoder: DecoderSizes = WIDE
 
 
 class Features(NamedTuple):
@@ -142,7 +166,7 @@ class CompactNet(nn.Module):
         skips = self.backbone.channels[:2]
         self.value = _ValueEncoder(skips[0], config)
         read = config.value + 4
-        self.decoder = _Decoder(2 * read + 4 + config.width, skips, config)
+        self.decoder = _Decoder(2 * read + 4 + config.width, skips, config.decoder)
         # Log of the penalty on a squared distance of one cell, a prototype's 0.02 to start with.
         self.log_nearness = nn.Parameter(torch.tensor(-3.9))
         self.clicks = _ClickHead(skips, config)
@@ -378,10 +402,10 @@ class _ValueEncoder(nn.Module):
 class _Decoder(nn.Module):
     """From cells to log odds at half resolution, with one step to coarser cells and back."""
 
-    def __init__(self, channels: int, skips: Sequence[int], config: CompactConfig) -> None:
+    def __init__(self, channels: int, skips: Sequence[int], sizes: DecoderSizes) -> None:
         super().__init__()
         half, quarter = skips
-        width, deep, (above, top) = config.decoder_width, config.deep, config.rise
+        width, deep, (above, top) = sizes.width, sizes.deep, sizes.rise
         self.enter = nn.Sequential(_conv(channels, width, side=1), _Residual(width))
         self.context = nn.Sequential(
             _conv(width, deep, stride=2), _Residual(deep), _Residual(deep, dilation=2)
@@ -423,7 +447,9 @@ class _ClickHead(nn.Module):
         half, quarter = skips
         self.fine = _conv(self.MAPS, 16, stride=2)
         self.coarse = _conv(16, 32, stride=2)
-        self.decoder = _Decoder(config.width + 32 + 2, (half + self.MAPS, quarter + 16), config)
+        self.decoder = _Decoder(
+            config.width + 32 + 2, (half + self.MAPS, quarter + 16), config.click_decoder
+        )
 
     def forward(
         self,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from evavos_widget.checkpoints import WeightsError
 from evavos_widget.files import replacing
-from evavos_widget.networks.compact import CompactConfig, CompactNet
+from evavos_widget.networks.compact import WIDE, CompactConfig, CompactNet, DecoderSizes
 
 __all__ = [
     "fold_normalisation",
@@ -60,10 +60,15 @@ def load_weights(path: Path) -> CompactNet:
 
 
 def _config(written: Mapping[str, Any]) -> CompactConfig:
-    """Sizes as they are written down; files had fewer when parts were as wide as the map."""
-    wide = {"value_width": written["width"], "decoder_width": written["width"], "rise": (64, 32)}
-    sizes = {**wide, **written}
-    return CompactConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+    """Sizes as a file has them; of older files all parts are as wide as the map."""
+    sizes = dict(written)
+    if "deep" in sizes:
+        width = sizes["width"]
+        decoder = {"width": width, "deep": sizes.pop("deep"), "rise": WIDE.rise}
+        sizes |= {"value_width": width, "decoder": decoder, "click_decoder": decoder}
+    for name in ("decoder", "click_decoder"):
+        sizes[name] = DecoderSizes(**{**sizes[name], "rise": tuple(sizes[name]["rise"])})
+    return CompactConfig(**{**sizes, "stages": tuple(sizes["stages"])})
 
 
 def write_state(network: nn.Module, path: Path, about: Mapping[str, str], form: str) -> None:

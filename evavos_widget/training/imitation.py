@@ -1,10 +1,10 @@
 """A lean network learns from a wide one: what it is shown, and what it is to answer.
 
 A decoder that learns from masks alone has to wait until a whole clip was carried, and needs as
-many clips as its teacher did. Here the teacher carries each clip and answers its clicks once;
-what went into its parts and what came out is kept on disk (`TeacherStates`), and the parts of the
-lean network learn to do the same (`Imitation`; Hinton, Vinyals and Dean, "Distilling the
-knowledge in a neural network", 2015), many times as often. Encoder and keys are the teacher's.
+many clips as its teacher did. Here the teacher carries each clip once; what went into its parts
+and what came out is kept on disk (`TeacherStates`), and the parts of the lean network learn to do
+the same (`Imitation`; Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network",
+2015), many times as often. Encoder, keys and the click head are the teacher's.
 """
 
 from __future__ import annotations
@@ -20,18 +20,12 @@ from torch.utils.data import Dataset
 from evavos_widget.files import replacing
 from evavos_widget.networks.compact import CompactConfig, CompactNet, Features
 from evavos_widget.networks.memory import tokens
-from evavos_widget.training.objective import (
-    ROUNDS,
-    before_last_click,
-    encoded,
-    iou,
-    mask_loss,
-)
+from evavos_widget.training.objective import encoded, iou, mask_loss
 from evavos_widget.training.samples import Samples
 
 __all__ = ["Imitation", "TeacherStates", "lean_copy"]
 
-LEAN = ("value_width", "decoder_width", "deep", "rise")
+LEARNING = ("value_width", "decoder")
 """Sizes of what learns from the teacher."""
 
 
@@ -42,10 +36,10 @@ def lean_copy(teacher: CompactNet, sizes: CompactConfig | None = None) -> Compac
     ----------
     teacher : CompactNet
     sizes : CompactConfig, optional
-        Of the value encoder and the decoders; the defaults if nothing is given. Of the rest the
+        Of the value encoder and the decoder; the defaults if nothing is given. Of the rest the
         teacher's are taken.
     """
-    parts = {name: getattr(sizes or CompactConfig(), name) for name in LEAN}
+    parts = {name: getattr(sizes or CompactConfig(), name) for name in LEARNING}
     lean = CompactNet(replace(teacher.config, **parts))
     own, learned = lean.state_dict(), teacher.state_dict()
     fitting = {name: value for name, value in learned.items() if own[name].shape == value.shape}
@@ -62,7 +56,7 @@ class TeacherStates(Dataset[dict[str, np.ndarray]]):
     teacher : CompactNet
         In evaluation mode.
     folder : Path
-        For the files, about 2.5 MB a clip of three frames of 256 pixels.
+        For the files, about 2.4 MB a clip of three frames of 256 pixels.
     count : int
         How many clips there are.
     """
@@ -78,12 +72,10 @@ class TeacherStates(Dataset[dict[str, np.ndarray]]):
         Returns
         -------
         dict
-            ``frames`` and ``masks`` as of `Samples`; ``cells`` of every frame and ``key`` of the
-            last; of every frame but the last ``before``, the mask that went in, ``others`` and
-            ``value``; of every frame but the first ``everywhere``, ``near`` and ``found``, the log
-            odds that came out; ``clicks``, ``clicked``, ``started`` and ``box`` as
-            `CompactNet.correct` takes them, and ``corrected``, its answer. Numbers in half
-            precision, masks in levels of 255.
+            ``frames`` and ``masks`` as of `Samples`; ``cells`` of every frame; of every frame but
+            the last ``before``, the mask that went in, ``others`` and ``value``; of every frame
+            but the first ``everywhere``, ``near`` and ``found``, the log odds that came out.
+            Numbers in half precision, masks in levels of 255.
         """
         from safetensors.numpy import load_file, save_file
 
@@ -98,9 +90,7 @@ class TeacherStates(Dataset[dict[str, np.ndarray]]):
     @torch.inference_mode()
     def _state(self, number: int) -> dict[str, np.ndarray]:
         sample = self.samples[number, 1.0]
-        masks, others, worsened = (
-            torch.from_numpy(sample[name]).float() / 255 for name in ("masks", "others", "worsened")
-        )
+        masks, others = (torch.from_numpy(sample[x]).float() / 255 for x in ("masks", "others"))
         teacher, frames = self.teacher, torch.from_numpy(sample["frames"])
         each = encoded(teacher, frames[None])
         mask, keys, values = masks[None, :1], [], []
@@ -118,35 +108,15 @@ class TeacherStates(Dataset[dict[str, np.ndarray]]):
             for name, one in zip(seen, (mask, value, everywhere, near, found), strict=True):
                 seen[name].append(one[0])
             mask = found.sigmoid()
-        random = np.random.default_rng([self.seed, number, 2])
-        start = torch.from_numpy(sample["start"])[None]
-        truth = masks[None, -1:]
-        given = before_last_click(
-            teacher, each[-1], truth, start, worsened[None, None], mask, random
-        )
-        corrected = teacher.correct(each[-1], *given)
-        clicks = np.zeros((len(ROUNDS), 3), np.float32)
-        clicks[: given.clicks.shape[1]] = given.clicks[0].numpy()
-        stacked = {name: torch.stack(parts) for name, parts in seen.items()}
-        halves = {
-            **{name: stacked[name] for name in ("value", "everywhere", "near", "found")},
-            "cells": torch.cat([f.cells for f in each]),
-            "key": each[-1].key[0],
-            "corrected": corrected[0],
-        }
-        levels = {"before": stacked["before"], "clicked": given.before[0]}
+        halves = {name: torch.stack(parts) for name, parts in seen.items()}
+        before = (255 * halves.pop("before")).round().byte()
+        halves["cells"] = torch.cat([features.cells for features in each])
         return {
             "frames": sample["frames"],
             "masks": sample["masks"],
             "others": sample["others"][:-1],
-            "clicks": clicks,
-            "started": given.started.numpy(),
-            "box": given.box[0].numpy().astype(np.int8),
+            "before": before.numpy(),
             **{name: np.ascontiguousarray(x.half().numpy()) for name, x in halves.items()},
-            **{
-                name: np.ascontiguousarray((255 * x).round().byte().numpy())
-                for name, x in levels.items()
-            },
         }
 
 
@@ -159,11 +129,12 @@ class Imitation(nn.Module):
         Of `lean_copy`.
     """
 
-    LOGGED = ("loss", "value_loss", "propagation_loss", "click_loss", "iou", "click_iou")
+    LOGGED = ("loss", "value_loss", "propagation_loss", "iou")
 
     def __init__(self, network: CompactNet) -> None:
         super().__init__()
         self.network = network
+        network.clicks.requires_grad_(False)
 
     def forward(
         self, batch: dict[str, Tensor], progress: float, random: np.random.Generator
@@ -179,20 +150,18 @@ class Imitation(nn.Module):
             Not needed.
         """
         network, clips = self.network, len(batch["frames"])
-        levels = {
-            name: batch[name].float() / 255 for name in ("masks", "others", "before", "clicked")
-        }
+        levels = {name: batch[name].float() / 255 for name in ("masks", "others", "before")}
         with torch.no_grad():
             images = batch["frames"].flatten(0, 1).permute(0, 3, 1, 2).float() / 255
             stems = network.backbone.stem(images.contiguous(memory_format=torch.channels_last))
         half, quarter = (stem.unflatten(0, (clips, -1)) for stem in stems)
         cells = batch["cells"].float()
-        # Values and masks are found without a frame's keys, which only clicks are compared by.
+        # Values and masks are found without a frame's keys.
         no_key = cells.new_zeros(0)
 
         def features(which: slice) -> Features:
-            flat = (_flat(x[:, which]) for x in (half, quarter, cells))
-            return Features(*flat, no_key)
+            fine, middle, coarse = (_flat(x[:, which]) for x in (half, quarter, cells))
+            return Features(fine, middle, coarse, no_key)
 
         value = network.remember(
             features(slice(None, -1)),
@@ -209,22 +178,11 @@ class Imitation(nn.Module):
         )
         truth = levels["masks"][:, 1:].flatten(0, 1)[:, None]
         propagation = _both(found, batch["found"].flatten(0, 1), truth, progress)
-        last = Features(half[:, -1], quarter[:, -1], cells[:, -1], batch["key"].float())
-        corrected = network.correct(
-            last,
-            batch["clicks"],
-            levels["clicked"],
-            batch["started"][:, 0],
-            batch["box"].float(),
-        )
-        clicks = _both(corrected, batch["corrected"], levels["masks"][:, -1:], progress)
         return {
-            "loss": value_loss + propagation + clicks,
+            "loss": value_loss + propagation,
             "value_loss": value_loss.detach(),
             "propagation_loss": propagation.detach(),
-            "click_loss": clicks.detach(),
             "iou": iou(found.detach().sigmoid(), truth),
-            "click_iou": iou(corrected.detach().sigmoid(), levels["masks"][:, -1:]),
         }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,16 +14,7 @@ from evavos_widget.networks.compact import CompactNet, Features
 from evavos_widget.networks.memory import tokens
 from evavos_widget.training.samples import Start
 
-__all__ = [
-    "Clicked",
-    "Objective",
-    "before_last_click",
-    "carried",
-    "encoded",
-    "iou",
-    "mask_loss",
-    "next_clicks",
-]
+__all__ = ["Objective", "carried", "encoded", "iou", "mask_loss", "next_clicks"]
 
 HARDEST = 0.15
 """Fraction of the pixels, the worst ones, that count in the end (STCN: 0.15)."""
@@ -40,23 +30,6 @@ BOX_SHARE = 0.15
 
 HAND = 1.5
 """Standard deviation of a click around the point meant, in pixels of the mask."""
-
-
-class Clicked(NamedTuple):
-    """What `CompactNet.correct` is given beside features.
-
-    Parameters
-    ----------
-    clicks : (B, n, 3) tensor
-    before : (B, 1, h, w) tensor in [0, 1]
-    started : (B,) bool tensor
-    box : (B, 1, h, w) tensor
-    """
-
-    clicks: Tensor
-    before: Tensor
-    started: Tensor
-    box: Tensor
 
 
 def mask_loss(logits: Tensor, truth: Tensor, progress: float) -> Tensor:
@@ -192,51 +165,25 @@ class Objective(nn.Module):
         progress: float,
         random: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
-        given = before_last_click(self.network, features, truth, start, worsened, predicted, random)
-        logits = self.network.correct(features, *given)
+        mask = torch.where((start == Start.PREDICTED)[:, None, None, None], predicted, worsened)
+        started = start != Start.NOTHING
+        rounds = 1 + int(random.choice(len(ROUNDS), p=ROUNDS))
+        box = _boxes(truth, started, random)
+        boxed = box.flatten(1).any(1)
+        clicks = truth.new_zeros(len(truth), 0, 3)
+        logits = mask  # there is at least one round
+        for number in range(1, rounds + 1):
+            shown = torch.where(started[:, None, None, None], mask, 0)
+            new = next_clicks(shown, truth, random)
+            if number == 1:  # some boxes are given without a click
+                alone = torch.from_numpy(random.random(len(new)) < 0.5).to(boxed.device)
+                new[boxed & alone, 2] = 0
+            clicks = torch.cat([clicks, new[:, None]], 1)
+            with torch.set_grad_enabled(number == rounds and torch.is_grad_enabled()):
+                logits = self.network.correct(features, clicks, mask, started, box)
+            if number < rounds:
+                mask, started = logits.float().sigmoid(), torch.ones_like(started)
         return mask_loss(logits, truth, progress).mean(), logits.float().sigmoid()
-
-
-@torch.no_grad()
-def before_last_click(
-    network: CompactNet,
-    features: Features,
-    truth: Tensor,
-    start: Tensor,
-    worsened: Tensor,
-    predicted: Tensor,
-    random: np.random.Generator,
-) -> Clicked:
-    """An annotator's work on a frame up to a click that is yet to be answered.
-
-    Parameters
-    ----------
-    network : CompactNet
-        What answers the clicks before.
-    features : Features
-    truth, worsened, predicted : (B, 1, h, w) tensors in [0, 1]
-        What the annotator wants, and the masks that may be started from.
-    start : (B,) int tensor
-        Of `Start`.
-    random : Generator
-    """
-    mask = torch.where((start == Start.PREDICTED)[:, None, None, None], predicted, worsened)
-    started = start != Start.NOTHING
-    rounds = 1 + int(random.choice(len(ROUNDS), p=ROUNDS))
-    box = _boxes(truth, started, random)
-    boxed = box.flatten(1).any(1)
-    clicks = truth.new_zeros(len(truth), 0, 3)
-    for number in range(rounds):
-        if number:
-            mask = network.correct(features, clicks, mask, started, box).float().sigmoid()
-            started = torch.ones_like(started)
-        shown = torch.where(started[:, None, None, None], mask, 0)
-        new = next_clicks(shown, truth, random)
-        if not number:  # some boxes are given without a click
-            alone = torch.from_numpy(random.random(len(new)) < 0.5).to(boxed.device)
-            new[boxed & alone, 2] = 0
-        clicks = torch.cat([clicks, new[:, None]], 1)
-    return Clicked(clicks, mask, started, box)
 
 
 def _raw_loss(read: Tensor, truth: Tensor) -> Tensor:

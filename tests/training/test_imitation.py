@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,18 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_weights import TINY, write_small_weights
+from safetensors import safe_open
+from safetensors.torch import save_file
+from small_weights import SMALL_DECODER, TINY, write_small_weights
 from test_training import Discs
 
-from evavos_widget.networks.compact import CompactConfig, CompactNet
+from evavos_widget.networks.compact import CompactConfig, CompactNet, DecoderSizes
 from evavos_widget.networks.weights import load_weights, save_weights
 from evavos_widget.training.compact import compact_run, main
 from evavos_widget.training.imitation import Imitation, TeacherStates, lean_copy
 from evavos_widget.training.run import train
 from evavos_widget.training.schedule import Budget
 
-LEAN = replace(TINY, value_width=8, decoder_width=8, deep=12, rise=(16, 8))
-ENCODER = ("backbone.", "pyramid.", "to_key.")
+LEAN = replace(TINY, value_width=8, decoder=DecoderSizes(8, 12, (16, 8)))
+KEPT = ("backbone.", "pyramid.", "to_key.", "clicks.")
 
 
 @pytest.fixture
@@ -102,37 +105,35 @@ def test_only_the_lean_parts_learn_and_do_so(teacher: CompactNet, tmp_path: Path
         accelerator="cpu", devices=1, precision="32-true",
     )  # fmt: skip
     for name, value in run.network.state_dict().items():
-        if name.startswith(ENCODER):
+        if name.startswith(KEPT):
             assert torch.equal(value, before[name]), name
     moved = {
         name.split(".")[0]
         for name, value in run.network.named_parameters()
         if not torch.equal(value, before[name])
     }
-    assert moved == {"value", "decoder", "clicks"}
+    assert moved == {"value", "decoder"}
     rows = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)
     assert rows["loss"][-5:].mean() < 0.8 * rows["loss"][:5].mean()
 
 
 def test_files_from_before_parts_could_be_lean_are_as_wide_as_their_map(tmp_path: Path) -> None:
-    import json
-
-    from safetensors import safe_open
-    from safetensors.torch import save_file
-
-    wide = CompactNet(replace(TINY, value_width=16, decoder_width=16, rise=(64, 32)))
+    decoder = replace(SMALL_DECODER, width=TINY.width)
+    wide = CompactNet(replace(TINY, decoder=decoder, click_decoder=decoder))
     save_weights(wide, tmp_path / "new.safetensors")
     with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
         about = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     config = json.loads(about["config"])
-    for name in ("value_width", "decoder_width", "rise"):
+    config["deep"] = config.pop("decoder")["deep"]
+    for name in ("value_width", "click_decoder"):
         del config[name]
     save_file(tensors, tmp_path / "old.safetensors", {**about, "config": json.dumps(config)})
     assert load_weights(tmp_path / "old.safetensors").config == wide.config
+    assert load_weights(tmp_path / "new.safetensors").config == wide.config
 
 
-def test_what_is_shipped_by_default_is_lean() -> None:
+def test_a_new_network_is_lean_where_it_propagates() -> None:
     count = sum(p.numel() for p in CompactNet(CompactConfig()).decoder.parameters())
     assert count < 0.6e6
 
@@ -182,5 +183,8 @@ def test_the_command_writes_lean_weights_that_see_as_the_teacher_does(tmp_path: 
             assert torch.equal(mine, theirs)
 
 
+ENCODER_SIZES = ("stem", "stages", "width", "key", "value", "click_decoder")
+
+
 def _encoder_sizes(config: CompactConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in ("stem", "stages", "width", "key", "value")}
+    return {name: getattr(config, name) for name in ENCODER_SIZES}
