@@ -8,6 +8,7 @@ had not been stopped.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,7 +98,9 @@ def _run_of(args: argparse.Namespace) -> tuple[Run, float]:
         return compact_run(network, args.rate, backbone_rate, keep_encoder=args.keep_encoder), begin
     network.clicks.requires_grad_(False)  # nothing here says anything about clicks
     objective = PointObjective(CompactCarrier(network), args.supervision, args.tau)
-    return compact_run(network, args.rate, backbone_rate, objective), begin
+    return compact_run(
+        network, args.rate, backbone_rate, objective, keep_encoder=args.keep_encoder
+    ), begin
 
 
 def _samples(args: argparse.Namespace) -> Samples | PointSamples | TeacherStates:
@@ -105,11 +108,11 @@ def _samples(args: argparse.Namespace) -> Samples | PointSamples | TeacherStates
         samples = Samples(args.data, args.frames, args.side, args.seed, args.free_data_only)
         if args.teacher is None:
             return samples
-        teacher = _trained(args.teacher)
-        fold_normalisation(teacher)
         if args.states < 1:
             raise ValueError(f"--states is {args.states}; give at least one clip.")
-        return TeacherStates(samples, teacher, args.out / "states", args.states)
+        teacher = _trained(args.teacher)
+        fold_normalisation(teacher)
+        return TeacherStates(samples, teacher, _states_folder(args), args.states)
     return point_samples(args, POINT_RADIUS)
 
 
@@ -128,9 +131,20 @@ def _initial(name: str) -> tuple[CompactNet, float]:
     return network, 0.0
 
 
+def _states_folder(args: argparse.Namespace) -> Path:
+    """Where a teacher's answers are kept: another folder for everything that would change them."""
+    clips = args.data.resolve(), args.frames, args.side, args.seed, args.free_data_only
+    asked = hashlib.sha256(_file(args.teacher).read_bytes() + repr(clips).encode())
+    return args.out / f"states-{asked.hexdigest()[:12]}"
+
+
 def _trained(name: str) -> CompactNet:
     """That of weights of the package, or of a file."""
-    return load_weights(find(name) if name in CHECKPOINTS else Path(name))
+    return load_weights(_file(name))
+
+
+def _file(name: str) -> Path:
+    return find(name) if name in CHECKPOINTS else Path(name)
 
 
 def _parser() -> argparse.ArgumentParser:

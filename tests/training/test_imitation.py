@@ -15,7 +15,7 @@ from test_training import Discs
 
 from evavos_widget.networks.compact import CompactConfig, CompactNet, DecoderSizes
 from evavos_widget.networks.weights import load_weights, save_weights
-from evavos_widget.training.compact import compact_run, main
+from evavos_widget.training.compact import _parser, _states_folder, compact_run, main
 from evavos_widget.training.imitation import Imitation, TeacherStates, lean_copy
 from evavos_widget.training.run import train
 from evavos_widget.training.schedule import Budget
@@ -173,8 +173,10 @@ def test_the_command_writes_lean_weights_that_see_as_the_teacher_does(tmp_path: 
     given += ["--free-data-only", "--frames", "2", "--side", "64", "--batch", "2"]
     given += ["--states", "3", "--workers", "0", "--precision", "32-true"]
     assert main([*given, "--steps", "2"]) == 0
-    assert len(list((run / "states").iterdir())) == 3
+    (states_of_this,) = run.glob("states-*")
+    assert len(list(states_of_this.iterdir())) == 3
     assert main([*given, "--steps", "3", "--resume"]) == 0
+    assert list(run.glob("states-*")) == [states_of_this]
     lean, wide = load_weights(next(run.glob("compact-*.safetensors"))), load_weights(teacher)
     assert lean.config == replace(CompactConfig(), **_encoder_sizes(wide.config))
     image = torch.rand(1, 3, 64, 64)
@@ -188,3 +190,15 @@ ENCODER_SIZES = ("stem", "stages", "width", "key", "value", "click_decoder")
 
 def _encoder_sizes(config: CompactConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in ENCODER_SIZES}
+
+
+def test_answers_about_other_clips_are_kept_apart(tmp_path: Path) -> None:
+    teacher, other = write_small_weights(tmp_path), tmp_path / "other.safetensors"
+    save_weights(CompactNet(TINY), other)
+    base = ["--data", str(tmp_path), "--out", str(tmp_path), "--teacher"]
+    folders = [
+        _states_folder(_parser().parse_args([*base, *more]))
+        for more in ([str(teacher)], [str(other)], [str(teacher), "--seed", "1"])
+    ]
+    assert len(set(folders)) == 3
+    assert _states_folder(_parser().parse_args([*base, str(teacher)])) == folders[0]
