@@ -14,13 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["affinity", "condensed", "readout", "tokens"]
+__all__ = ["affinity", "readout", "tokens"]
 
 NORM_PARTS = 3
 """Into how many numbers of the keys' type ``|k|^2`` is split; three bfloat16 make a float32."""
-
-CERTAIN = 0.05
-"""How far from 0 or 1 a mask may be at most where `condensed` takes it for certain."""
 
 CHUNK_ELEMENTS = 2**23
 """How many affinities are held at once where they have to be: 32 MiB of float32."""
@@ -29,39 +26,6 @@ CHUNK_ELEMENTS = 2**23
 def tokens(cells: Tensor) -> Tensor:
     """Cells in rows: ``(B, C, ..., H, W)`` to ``(B, N, C)``; a view of channels-last memory."""
     return cells.flatten(2).transpose(1, 2)
-
-
-def condensed(key: Tensor, value: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """A frame to be remembered, in fewer cells where its mask is certain.
-
-    Blocks of 2 x 2 cells that lie, with one more block around them, all in the object or all
-    outside of it become one cell, their mean. It counts once: if it counted four times, what is
-    far from the outline would speak as loudly as before (docs/compact.md).
-
-    Parameters
-    ----------
-    key : (1, C, h, w) tensor
-        h and w are even.
-    value : (1, V, h, w) tensor
-    mask : (1, M, h, w) tensor in [0, 1]
-        M parts of each cell.
-
-    Returns
-    -------
-    keys : (1, N, C) tensor
-    values : (1, N, V) tensor
-    """
-    outside = functional.max_pool2d(mask.amax(1, keepdim=True), 6, 2, 2) < CERTAIN
-    inside = functional.max_pool2d(1 - mask.amin(1, keepdim=True), 6, 2, 2) < CERTAIN
-    certain = (outside | inside)[0, 0]
-    fine = (~certain).repeat_interleave(2, 0).repeat_interleave(2, 1)
-    coarse, single = certain.flatten(), fine.flatten()
-
-    def joined(x: Tensor) -> Tensor:
-        pooled = tokens(functional.avg_pool2d(x, 2))
-        return torch.cat([tokens(x)[:, single], pooled[:, coarse]], 1)
-
-    return joined(key), joined(value)
 
 
 def affinity(memory_key: Tensor, query_key: Tensor, scale: float | None = None) -> Tensor:

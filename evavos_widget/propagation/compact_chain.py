@@ -20,7 +20,7 @@ from evavos_widget.networks.compact import (
     crop_cells,
 )
 from evavos_widget.networks.discs import on_grid, point_discs
-from evavos_widget.networks.memory import condensed
+from evavos_widget.networks.memory import tokens
 from evavos_widget.networks.ready import image_tensor, mask_tensor, resized, work_size
 from evavos_widget.propagation.chained import MaskChain
 
@@ -161,21 +161,6 @@ class _Kept(NamedTuple):
         return sum(part.nbytes for part in self.parts)
 
 
-class _Remembered(NamedTuple):
-    """Keys and values of cells, (1, N, key) and (1, N, value + 4); see `condensed`."""
-
-    keys: Tensor
-    values: Tensor
-
-
-def _condensed(features: Features, value: Tensor) -> _Remembered:
-    return _Remembered(*condensed(features.key, value, value[:, -4:]))
-
-
-def _together(parts: Sequence[_Remembered]) -> _Remembered:
-    return _Remembered(*(torch.cat(columns, 1) for columns in zip(*parts, strict=True)))
-
-
 class CompactFrames:
     """One video's frames as the network sees them; objects and passes share them."""
 
@@ -251,7 +236,7 @@ class CompactChain(MaskChain):
         grid = _fitting(grids, max(np.ptp(rows), np.ptp(columns)) * pixels)
         super().__init__(source, direction, mask, grid.mask_size)
         self._grids, self._levels = grids, [grid.level]
-        self._remembered: dict[tuple[int, int], _Remembered] = {}
+        self._remembered: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def rest(self) -> None:
         """Drop what can be computed again from the masks."""
@@ -271,13 +256,13 @@ class CompactChain(MaskChain):
         whole = mask_tensor(mask, frames.like)
         value = network.remember(seen, seen_in.of_mask(whole))
         if last and last % MEMORY_STRIDE == 0:
-            self._remembered[last, grid.level] = _condensed(seen, value)
-        remembered = self._memory(frames, grid, last)
+            self._remembered[last, grid.level] = tokens(seen.key), tokens(value)
+        keys, values = self._memory(frames, grid, last)
         offset = (
             window.rows.start - seen_in.rows.start,
             window.columns.start - seen_in.columns.start,
         )
-        everywhere, near = network.read(*remembered, seen.key, value, query, offset)
+        everywhere, near = network.read(keys, values, seen.key, value, query, offset)
         logits = network.decode(query, everywhere, near, window.of_mask(whole))
         result = np.zeros(grid.mask_size, np.float32)
         window.of_mask(torch.from_numpy(result))[:] = logits[0, 0].float().sigmoid().cpu()
@@ -308,8 +293,8 @@ class CompactChain(MaskChain):
             return mask
         return cv2.resize(mask, grid.mask_size[::-1], interpolation=cv2.INTER_LINEAR)
 
-    def _memory(self, frames: CompactFrames, grid: _Grid, last: int) -> _Remembered:
-        """What is remembered of all frames."""
+    def _memory(self, frames: CompactFrames, grid: _Grid, last: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of what is remembered, (1, N, key) and (1, N, value + 4)."""
         latest = last - last % MEMORY_STRIDE
         distances = {0, *range(latest, 0, -MEMORY_STRIDE)[:MEMORY_FRAMES]}
         wanted = {(distance, grid.level) for distance in distances}
@@ -317,9 +302,10 @@ class CompactChain(MaskChain):
             del self._remembered[gone]
         for distance, level in wanted - set(self._remembered):
             self._remembered[distance, level] = self._remember(frames, grid, distance)
-        return _together([self._remembered[w] for w in sorted(wanted)])
+        keys, values = zip(*(self._remembered[w] for w in sorted(wanted)), strict=True)
+        return torch.cat(keys, 1), torch.cat(values, 1)
 
-    def _remember(self, frames: CompactFrames, grid: _Grid, distance: int) -> _Remembered:
+    def _remember(self, frames: CompactFrames, grid: _Grid, distance: int) -> tuple[Tensor, Tensor]:
         if distance:
             return self._tokens(frames, grid, distance, self._found_in(distance, grid))
         if not grid.level:
@@ -328,16 +314,16 @@ class CompactChain(MaskChain):
         # Of what is far from the object, a coarse look is enough; there the mask is sure.
         whole = self._grids[0]
         far = self._tokens(frames, whole, 0, whole.everywhere)
-        return _together([near, far])
+        return torch.cat([near[0], far[0]], 1), torch.cat([near[1], far[1]], 1)
 
     def _tokens(
         self, frames: CompactFrames, grid: _Grid, distance: int, window: _Window
-    ) -> _Remembered:
-        """What is remembered of a window."""
+    ) -> tuple[Tensor, Tensor]:
+        """Keys and values of a window, (1, N, key) and (1, N, value + 4)."""
         mask = mask_tensor(self._mask_on(distance, grid), frames.like)
         features = frames.features(self.source + self.direction * distance, grid, window)
         value = frames.network.remember(features, window.of_mask(mask))
-        return _condensed(features, value)
+        return tokens(features.key), tokens(value)
 
 
 def _fitting(grids: Sequence[_Grid], length: float) -> _Grid:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from evavos_widget.networks import memory
-from evavos_widget.networks.memory import condensed, readout, tokens
+from evavos_widget.networks.memory import readout, tokens
 
 
 def made(seed: int, *shape: int) -> torch.Tensor:
@@ -93,41 +93,3 @@ def test_tokens_are_rows_of_cells() -> None:
     rows = tokens(cells)
     assert rows.shape == (2, 20, 3)
     assert torch.equal(rows[1, 7], cells[1, :, 1, 2])
-
-
-def disc(side: int, radius: float) -> torch.Tensor:
-    """A mask of (1, 4, side, side): the four parts of each cell."""
-    rows, columns = torch.meshgrid(torch.arange(2 * side), torch.arange(2 * side), indexing="ij")
-    inside = (rows - side) ** 2 + (columns - side) ** 2 < (2 * radius) ** 2
-    return torch.nn.functional.pixel_unshuffle(inside.float()[None, None], 2)
-
-
-def test_condensed_keeps_the_outline_and_pools_what_is_certain() -> None:
-    mask = disc(32, 10)
-    key, value = made(0, 1, 8, 32, 32), torch.cat([made(1, 1, 6, 32, 32), mask], 1)
-    keys, values = condensed(key, value, mask)
-    assert keys.shape[1] == values.shape[1] < 0.6 * 32 * 32
-    # Every cell on the outline, and each next to one, is there as it was.
-    mixed = (mask.amax(1) != mask.amin(1)).float()[None]
-    near = torch.nn.functional.max_pool2d(mixed, 3, 1, 1)[0, 0].bool()
-    there = {tuple(row.tolist()) for row in keys[0]}
-    assert all(tuple(cell.tolist()) in there for cell in key[0][:, near].T)
-    # And what is not has the mean of four that agree: wholly in the object, or wholly outside.
-    assert set(values[0, :, -4:].unique().tolist()) == {0.0, 1.0}
-    total = key.mean((2, 3))[0]
-    single = {tuple(cell.tolist()) for cell in tokens(key)[0]}
-    weight = torch.tensor([1.0 if tuple(k.tolist()) in single else 4.0 for k in keys[0]])
-    assert weight.sum() == 32 * 32
-    assert torch.allclose((weight[:, None] * keys[0]).sum(0) / weight.sum(), total, atol=1e-5)
-
-
-def test_condensed_leaves_what_is_uncertain_alone() -> None:
-    key, value = made(0, 1, 8, 12, 16), made(1, 1, 6, 12, 16)
-    keys, values = condensed(key, value, torch.full((1, 4, 12, 16), 0.3))
-    assert torch.equal(keys, tokens(key))
-    assert torch.equal(values, tokens(value))
-
-
-def test_condensed_of_a_frame_without_the_object_is_a_quarter() -> None:
-    keys, _ = condensed(made(0, 1, 8, 12, 16), made(1, 1, 6, 12, 16), torch.zeros(1, 4, 12, 16))
-    assert keys.shape[1] == 12 * 16 // 4

@@ -16,7 +16,6 @@ from small_weights import write_small_weights
 from evavos_widget import checkpoints, engines
 from evavos_widget.checkpoints import Checkpoint, WeightsError
 from evavos_widget.loop import Propagator
-from evavos_widget.networks import memory
 from evavos_widget.propagation import compact_chain
 from evavos_widget.session import Session
 
@@ -141,7 +140,6 @@ def test_small_objects_remember_the_whole_annotated_picture_beside_their_window(
     make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compact_chain, "LENGTH", 60)  # the clip is small
-    monkeypatch.setattr(memory, "CERTAIN", -1)  # every cell by itself
     frames = compact_chain.CompactFrames(clip, make()._network.get())
     for length, levels in ((10, True), (70, False)):
         mask = np.zeros((clip.height, clip.width), bool)
