@@ -15,7 +15,6 @@ from evavos_widget.networks.compact import SIDE, CompactNet
 from evavos_widget.networks.deferred import DEFAULT, compact_file, compact_notice, tell
 from evavos_widget.networks.devices import chosen_device, fastest_type
 from evavos_widget.networks.weights import fold_normalisation, load_weights
-from evavos_widget.networks.winograd import replace_convolutions
 
 __all__ = [
     "compact_network",
@@ -60,10 +59,7 @@ def _load(path: Path, changed: int, device: str) -> CompactNet:
     network = load_weights(path)
     fold_normalisation(network)
     network.requires_grad_(False)
-    kind = fastest_type(device)
-    network.to(device, kind)
-    if device == "cpu" and kind is torch.float32:
-        replace_convolutions(network.pyramid)  # the only wide ones there are
+    network.to(device, fastest_type(device))
     return network.to(memory_format=torch.channels_last)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["WinogradConv", "replace_convolutions"]
+__all__ = ["WinogradConv"]
 
 TILE, STEP = 6, 4
 """Sides of the tiles that are read and written."""
@@ -49,22 +49,6 @@ def _both_axes(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
     return torch.kron(one, one)
 
 
-def replace_convolutions(part: nn.Module) -> None:
-    """Put a `WinogradConv` in the place of every convolution in a module that it can replace.
-
-    Worth it from about a hundred channels on; below, the transforms take what is saved.
-    """
-    for module in list(part.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.Conv2d) and _plain(child):
-                setattr(module, name, WinogradConv(child))
-
-
-def _plain(conv: nn.Conv2d) -> bool:
-    unusual = conv.stride, conv.dilation, conv.groups
-    return (conv.kernel_size, conv.padding) == ((3, 3), (1, 1)) and unusual == ((1, 1), (1, 1), 1)
-
-
 class WinogradConv(nn.Module):
     """Does what a convolution does, for inference in single precision.
 
@@ -81,7 +65,9 @@ class WinogradConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        if not _plain(conv):
+        if (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups) != (
+            (3, 3), (1, 1), (1, 1), (1, 1), 1
+        ):  # fmt: skip
             raise ValueError(f"only plain convolutions of 3 x 3 can be replaced, not {conv}.")
         weight = conv.weight.detach().double()
         after, before = weight.shape[:2]
