@@ -129,7 +129,7 @@ _SAV = "SA-1B, SA-V and videos of Meta's own (Ravi et al. 2024)"
 CHECKPOINTS: Mapping[str, Checkpoint] = {
     "free": Checkpoint(
         "compact-free.safetensors",
-        "6afbb86fb6642a6448876f8b0c14e1c608b39a3039c3b3528dcaac5f2e4c0cbf",
+        "5e6e4fb3815c06276a64d022dfb084d2ae1a47b1835e79e71eeb2de4f9dfa6ae",
         "MIT; trained on Clothing Co-Parsing (Apache-2.0), COCO photographs and Oxford-IIIT Pet "
         "(CC BY-SA 4.0)",
     ),

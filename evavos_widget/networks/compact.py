@@ -109,8 +109,8 @@ class CompactConfig:
     width: int = 128
     key: int = 64
     value: int = 64
-    value_width: int = 64
-    decoder: DecoderSizes = LEAN
+    value_width: int = 128
+    decoder: DecoderSizes = WIDE
     click_decoder: DecoderSizes = WIDE
 
 

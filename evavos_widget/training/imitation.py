@@ -18,29 +18,30 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from evavos_widget.files import replacing
-from evavos_widget.networks.compact import CompactConfig, CompactNet, Features
+from evavos_widget.networks.compact import LEAN, CompactNet, DecoderSizes, Features
 from evavos_widget.networks.memory import tokens
 from evavos_widget.training.objective import encoded, iou, mask_loss
 from evavos_widget.training.samples import Samples
 
 __all__ = ["Imitation", "TeacherStates", "lean_copy"]
 
-LEARNING = ("value_width", "decoder")
-"""Sizes of what learns from the teacher."""
+LEAN_VALUES = 64
+"""Channels within a lean value encoder, half of a wide one's."""
 
 
-def lean_copy(teacher: CompactNet, sizes: CompactConfig | None = None) -> CompactNet:
-    """A network with the teacher's encoder and everything else of it that fits.
+def lean_copy(
+    teacher: CompactNet, value_width: int = LEAN_VALUES, decoder: DecoderSizes = LEAN
+) -> CompactNet:
+    """A network with other sizes, and everything of the teacher's that fits.
 
     Parameters
     ----------
     teacher : CompactNet
-    sizes : CompactConfig, optional
-        Of the value encoder and the decoder; the defaults if nothing is given. Of the rest the
-        teacher's are taken.
+    value_width : int
+    decoder : DecoderSizes
+        See `CompactConfig`; all other sizes are the teacher's.
     """
-    parts = {name: getattr(sizes or CompactConfig(), name) for name in LEARNING}
-    lean = CompactNet(replace(teacher.config, **parts))
+    lean = CompactNet(replace(teacher.config, value_width=value_width, decoder=decoder))
     own, learned = lean.state_dict(), teacher.state_dict()
     fitting = {name: value for name, value in learned.items() if own[name].shape == value.shape}
     lean.load_state_dict({**own, **fitting})
