@@ -79,7 +79,7 @@ WIDE = DecoderSizes(128, 160, (64, 32))
 """As wide as the encoder's map."""
 
 LEAN = DecoderSizes(64, 96, (32, 16))
-"""Half as wide, in about a quarter of the time."""
+"""Half as wide, in about a third of the time."""
 
 
 @dataclass(frozen=True)

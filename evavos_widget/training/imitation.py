@@ -19,8 +19,7 @@ from torch.utils.data import Dataset
 
 from evavos_widget.files import replacing
 from evavos_widget.networks.compact import LEAN, CompactNet, DecoderSizes, Features
-from evavos_widget.networks.memory import tokens
-from evavos_widget.training.objective import encoded, iou, mask_loss
+from evavos_widget.training.objective import carried, encoded, iou, mask_loss
 from evavos_widget.training.samples import Samples
 
 __all__ = ["Imitation", "TeacherStates", "lean_copy"]
@@ -94,29 +93,20 @@ class TeacherStates(Dataset[dict[str, np.ndarray]]):
         masks, others = (torch.from_numpy(sample[x]).float() / 255 for x in ("masks", "others"))
         teacher, frames = self.teacher, torch.from_numpy(sample["frames"])
         each = encoded(teacher, frames[None])
-        mask, keys, values = masks[None, :1], [], []
-        seen: dict[str, list[Tensor]] = {
-            name: [] for name in ("before", "value", "everywhere", "near", "found")
+        steps = list(carried(teacher, each, masks[None, :1], others[None, :, None]))
+        halves = {
+            "cells": torch.cat([features.cells for features in each]),
+            "value": torch.cat([step.value for step in steps]),
+            "everywhere": torch.cat([step.everywhere for step in steps]),
+            "near": torch.cat([step.near for step in steps]),
+            "found": torch.cat([step.logits for step in steps]),
         }
-        for t in range(len(each) - 1):
-            value = teacher.remember(each[t], mask, others[None, t : t + 1])
-            keys.append(tokens(each[t].key))
-            values.append(tokens(value))
-            everywhere, near = teacher.read(
-                torch.cat(keys, 1), torch.cat(values, 1), each[t].key, value, each[t + 1]
-            )
-            found = teacher.decode(each[t + 1], everywhere, near, mask)
-            for name, one in zip(seen, (mask, value, everywhere, near, found), strict=True):
-                seen[name].append(one[0])
-            mask = found.sigmoid()
-        halves = {name: torch.stack(parts) for name, parts in seen.items()}
-        before = (255 * halves.pop("before")).round().byte()
-        halves["cells"] = torch.cat([features.cells for features in each])
+        before = torch.cat([step.before for step in steps])
         return {
             "frames": sample["frames"],
             "masks": sample["masks"],
             "others": sample["others"][:-1],
-            "before": before.numpy(),
+            "before": (255 * before).round().byte().numpy(),
             **{name: np.ascontiguousarray(x.half().numpy()) for name, x in halves.items()},
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from evavos_widget.networks.compact import CompactNet, Features
 from evavos_widget.networks.memory import tokens
 from evavos_widget.training.samples import Start
 
-__all__ = ["Objective", "carried", "encoded", "iou", "mask_loss", "next_clicks"]
+__all__ = ["CarriedFrame", "Objective", "carried", "encoded", "iou", "mask_loss", "next_clicks"]
 
 HARDEST = 0.15
 """Fraction of the pixels, the worst ones, that count in the end (STCN: 0.15)."""
@@ -63,9 +64,31 @@ def encoded(network: CompactNet, frames: Tensor) -> list[Features]:
     return [Features(*(level.unflatten(0, (n, t))[:, i] for level in features)) for i in range(t)]
 
 
+class CarriedFrame(NamedTuple):
+    """One frame of a clip through which a mask is carried.
+
+    Parameters
+    ----------
+    logits : (B, 1, h, w) tensor
+        Log odds found in it.
+    everywhere, near : tensors
+        What was read out for them.
+    value : tensor
+        What was remembered of the frame before, with
+    before : (B, 1, h, w) tensor in [0, 1]
+        its mask.
+    """
+
+    logits: Tensor
+    everywhere: Tensor
+    near: Tensor
+    value: Tensor
+    before: Tensor
+
+
 def carried(
     network: CompactNet, frames: Sequence[Features], mask: Tensor, others: Tensor | None = None
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+) -> Iterator[CarriedFrame]:
     """A mask carried from the first frame of a clip to the others.
 
     Parameters
@@ -79,8 +102,8 @@ def carried(
 
     Yields
     ------
-    logits, everywhere, near : tensors
-        Of each further frame: its log odds, and what was read out for them.
+    CarriedFrame
+        Of each further frame.
     """
     keys, values = [], []
     for t, (before, now) in enumerate(pairwise(frames)):
@@ -91,7 +114,7 @@ def carried(
             torch.cat(keys, 1), torch.cat(values, 1), before.key, value, now
         )
         logits = network.decode(now, everywhere, near, mask)
-        yield logits, everywhere, near
+        yield CarriedFrame(logits, everywhere, near, value, mask)
         mask = logits.float().sigmoid()
 
 
@@ -149,10 +172,11 @@ class Objective(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         loss, mask = masks.new_zeros(()), masks[:, 0]
         steps = carried(self.network, frames, mask, others)
-        for (logits, *read), truth in zip(steps, masks.unbind(1)[1:], strict=True):
-            loss = loss + mask_loss(logits, truth, progress).mean()
-            loss = loss + RAW_WEIGHT * sum(_raw_loss(r, truth) for r in read) / 2
-            mask = logits.float().sigmoid()
+        for step, truth in zip(steps, masks.unbind(1)[1:], strict=True):
+            loss = loss + mask_loss(step.logits, truth, progress).mean()
+            read = _raw_loss(step.everywhere, truth) + _raw_loss(step.near, truth)
+            loss = loss + RAW_WEIGHT * read / 2
+            mask = step.logits.float().sigmoid()
         return loss / (len(frames) - 1), mask
 
     def _click(

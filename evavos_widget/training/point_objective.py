@@ -60,8 +60,8 @@ class CompactCarrier(nn.Module):
         first = self.network.locate(each[0], given)
         yield first
         mask = torch.where(pointed[:, None, None, None], first.float().sigmoid(), given)
-        for logits, _, _ in carried(self.network, each, mask):
-            yield logits
+        for found in carried(self.network, each, mask):
+            yield found.logits
 
 
 class StcnCarrier(nn.Module):

@@ -71,9 +71,8 @@ def test_a_clip_is_worked_out_once_and_counted_round(teacher: CompactNet, tmp_pa
     kept = states(teacher, tmp_path, count=3)
     first = kept[1, 0.0]
     files = list(tmp_path.iterdir())
-    changed = states(
-        CompactNet(SMALLER).eval(), tmp_path, count=3
-    )  # another would say other things
+    # Another network would say other things.
+    changed = states(CompactNet(SMALLER).eval(), tmp_path, count=3)
     for again in (kept[4, 0.9], changed[1, 0.0]):
         assert again.keys() == first.keys()
         for name, value in first.items():
@@ -95,7 +94,13 @@ def test_what_is_kept_is_what_the_teacher_said(teacher: CompactNet, tmp_path: Pa
     assert np.allclose(kept["value"][0], value[0].numpy(), atol=2e-3, rtol=2e-3)
     assert np.allclose(kept["cells"][0], features.cells[0].numpy(), atol=2e-3, rtol=2e-3)
     assert np.array_equal(kept["before"][0, 0], sample["masks"][0])
-    assert kept["found"].shape == (2, 1, 32, 32)
+    # The last frame was found from the mask that was found in the one before it.
+    told = {name: torch.from_numpy(kept[name][1:]).float() for name in ("everywhere", "near")}
+    carried = torch.from_numpy(kept["before"][1:]).float() / 255
+    with torch.inference_mode():
+        again = teacher.decode(teacher.encode(frames[2:]), **told, previous=carried)
+    assert np.allclose(kept["found"][1], again[0].numpy(), atol=2e-2, rtol=2e-2)
+    assert np.allclose(carried[0, 0], 1 / (1 + np.exp(-kept["found"][0, 0])), atol=5e-3)
 
 
 def test_only_the_lean_parts_learn_and_do_so(teacher: CompactNet, tmp_path: Path) -> None:
