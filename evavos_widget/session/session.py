@@ -245,7 +245,7 @@ class Session(AnnotatedSession):
 
         Close the iterator to cancel: what was stored stays, the rest stays stale. The
         pass also ends when an annotation is committed meanwhile; start it again for
-        what is stale then.
+        what is stale then. Where the session is closed meanwhile, it ends too.
 
         Parameters
         ----------
@@ -261,8 +261,11 @@ class Session(AnnotatedSession):
         ------
         ValueError
             Masks are to begin from points, which the session's propagator does not take.
+        RuntimeError
+            The session was closed before.
         """
         with self._lock:
+            self._check_open()
             checks.check_accepted(self._state, self.propagator)
             state, generation = self._state, self._timeline.generation
             waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
