@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from evavos_widget import engines
 from evavos_widget.campaign.folder import CampaignFolder, StampedStanding, sources_of
 from evavos_widget.campaign.standing import (
     FIRST_QUALITY,
@@ -438,8 +439,12 @@ def _first(begun: Iterable[Standing]) -> float:
 
 def _about(options: Mapping[str, Any]) -> str:
     """What standings depend on beside the sessions."""
-    named = {k: getattr(v, "name", v) for k, v in options.items() if k != "ground_truth"}
-    return repr((VERSION, sorted(named.items())))
+    told = {
+        k: engines.identity(v) if k in engines.STAGES else v
+        for k, v in options.items()
+        if k != "ground_truth"
+    }
+    return repr((VERSION, sorted(told.items())))
 
 
 def _source(video: Any) -> str | None:

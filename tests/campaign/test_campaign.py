@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from PIL import Image
 from evavos_widget.annotation_selection.baselines import Mask
 from evavos_widget.campaign import Campaign, MeanError, Standing
 from evavos_widget.campaign.standing import standing_of
+from evavos_widget.engines import identity
 from evavos_widget.explanation import TypeExplanation
+from evavos_widget.loop import AnnotationChoice, AnnotationSelector
 from evavos_widget.prompts import Costs
+from evavos_widget.propagation.compact import CompactPropagator
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.suggestion import first_seconds
@@ -402,6 +406,52 @@ def test_what_other_selectors_would_do_is_asked_of_them(clips, tmp_path):
                 campaign.session("slow").propagate()
             assert campaign.standing("slow").kind == kind
             assert campaign.session("slow").suggest().kind == kind
+
+
+class Always(AnnotationSelector):
+    """Asks for one type, whichever it was made with."""
+
+    name = "always"
+
+    def __init__(self, kind: str, hear=None) -> None:
+        self.kind, self.hear = kind, hear
+
+    def select(self, state, choice):
+        return AnnotationChoice(self.kind, state.costs.seconds(self.kind), 0.1, "always")
+
+
+class AlsoAlways(Always):
+    """Another engine that is called as the first."""
+
+    def select(self, state, choice):
+        return replace(super().select(state, choice), kind="box")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        (lambda: Always("mask"), lambda: Always("clicks"), "clicks"),
+        (lambda: Always("mask"), lambda: AlsoAlways("mask"), "box"),
+        # What cannot be written down may be anything.
+        (lambda: Always("mask", lambda: 0), lambda: Always("scribble", lambda: 0), "scribble"),
+    ],
+    ids=["made otherwise", "another class", "with a function"],
+)
+def test_engines_of_one_name_are_not_taken_for_each_other(clips, tmp_path, one, other, kind):
+    for selector, asked in ((one, "mask"), (other, kind), (one, "mask")):
+        campaign, robots = begun(clips, tmp_path, annotation_selector=selector())
+        with campaign:
+            if not campaign.session("slow").rounds:
+                robots["slow"].begin_all(campaign.session("slow"))
+                campaign.session("slow").propagate()
+            assert campaign.standing("slow").kind == asked
+
+
+def test_weights_tell_engines_of_one_name_apart():
+    free, davis = CompactPropagator("free"), CompactPropagator("davis")
+    assert free.name == davis.name
+    assert identity(free) != identity(davis)
+    assert identity("compact:free") == "compact:free"
 
 
 def test_a_campaign_may_be_kept_among_its_videos(tmp_path):
