@@ -10,11 +10,13 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from evavos_widget import engines
 from evavos_widget.annotation_selection.baselines import Mask
 from evavos_widget.campaign import Campaign, MeanError, Standing
 from evavos_widget.campaign.standing import standing_of
@@ -413,7 +415,7 @@ class Always(AnnotationSelector):
 
     name = "always"
 
-    def __init__(self, kind: str, hear=None) -> None:
+    def __init__(self, kind: str = "mask", hear=None) -> None:
         self.kind, self.hear = kind, hear
 
     def select(self, state, choice):
@@ -424,16 +426,16 @@ class AlsoAlways(Always):
     """Another engine that is called as the first."""
 
     def select(self, state, choice):
-        return replace(super().select(state, choice), kind="box")
+        return replace(super().select(state, choice), kind="points")
 
 
 @pytest.mark.parametrize(
     ("one", "other", "kind"),
     [
         (lambda: Always("mask"), lambda: Always("clicks"), "clicks"),
-        (lambda: Always("mask"), lambda: AlsoAlways("mask"), "box"),
+        (lambda: Always("mask"), lambda: AlsoAlways("mask"), "points"),
         # What cannot be written down may be anything.
-        (lambda: Always("mask", lambda: 0), lambda: Always("scribble", lambda: 0), "scribble"),
+        (lambda: Always("mask", lambda: 0), lambda: Always("clicks", lambda: 0), "clicks"),
     ],
     ids=["made otherwise", "another class", "with a function"],
 )
@@ -474,6 +476,53 @@ def test_a_video_that_begins_with_clicks_costs_them(clips, tmp_path):
     campaign, _ = begun(clips, tmp_path / "masks", budget=40.0)
     with campaign:
         assert campaign.next() is None
+
+
+class BeginsShortOnesWithClicks(Always):
+    """An agent that begins with what the video says."""
+
+    name = "short"
+
+    def first_type(self, state) -> str:
+        return "clicks" if state.n_frames < N else "mask"
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_an_agent_prices_a_video_that_was_not_opened(clips, tmp_path, monkeypatch, registered):
+    given: Any = BeginsShortOnesWithClicks()
+    if registered:
+        monkeypatch.setitem(engines._registered, ("annotation_selector", "short"), type(given))
+        given = "short"
+    videos = {"long": clips["still"][0], "short": clips["fast"][0][:-2]}
+    there = {**options(), "annotation_selector": given, "first": "agent", "budget": 40.0}
+    for _ in range(2):  # and after a restart, from what was kept
+        with Campaign(videos, tmp_path / "c", **there) as campaign:
+            assert not (campaign.path / "short.evavos").exists()
+            known = {s.video: (s.kind, s.cost) for s in campaign.standings()}
+            assert known == {"short": ("clicks", 16.0), "long": ("mask", 80.0)}
+            assert campaign.next().video == "short"
+    campaign.session("short").add_object()
+    assert campaign.standing("short").kind == campaign.session("short").suggest().kind == "clicks"
+    campaign.close()
+
+
+def test_a_video_that_cannot_be_opened_keeps_no_agent_from_the_others(clips, tmp_path):
+    videos = {"lost": tmp_path / "none.mp4", "short": clips["fast"][0][:-2]}
+    selector = BeginsShortOnesWithClicks()
+    there = {**options(), "annotation_selector": selector, "first": "agent"}
+    with Campaign(videos, tmp_path / "c", **there) as campaign:
+        assert campaign.next().video == "short"
+        assert campaign.standing("lost").kind == "mask"
+        with pytest.raises(FileNotFoundError):
+            campaign.session("lost")
+
+
+def test_the_agent_that_ships_prices_clicks(clips, tmp_path):
+    there = {"annotation_selector": "joint", "first": "agent"}
+    campaign, _ = begun(clips, tmp_path, **there)
+    with campaign:
+        assert {s.kind for s in campaign.standings()} == {"clicks"}
+        assert campaign.session("slow").first_type == "clicks"
 
 
 def test_objects_that_were_added_before_a_restart_are_begun_after_it(clips, tmp_path):
