@@ -125,7 +125,8 @@ class SessionCore:
         """Write the masks, and close the journal, so that others can open the session.
 
         What is there can still be looked at and exported; a pass that runs ends after its frame,
-        and whatever else would do something raises a RuntimeError. What engines keep goes with them, since other sessions may use the same ones.
+        and whatever else would do something raises a RuntimeError. What engines keep goes with
+        them, since other sessions may use the same ones.
         """
         with self._lock:
             if self._closed:

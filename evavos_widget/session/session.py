@@ -28,6 +28,7 @@ from evavos_widget.loop import (
     MaskPredictor,
     PropagationStep,
     Propagator,
+    types_taken,
 )
 from evavos_widget.notebook import in_notebook
 from evavos_widget.prompts import Costs
@@ -169,6 +170,8 @@ class Session(AnnotatedSession):
         )
         self.notices: tuple[str, ...] = tuple(dict.fromkeys(s.notice for s in stages if s.notice))
         self.budget, self.first = budget, first
+        if first == "clicks":
+            checks.check_prompted(self.predictor, frozenset({"clicks"}))
         self._features = FeatureStore()
         self._scores, self._latest = {}, None
         self._true_quality: TrueQuality | None = None
@@ -228,6 +231,7 @@ class Session(AnnotatedSession):
             budget=self.budget,
             features=self._features,
             first=self.first,
+            types=types_taken(self.predictor),
         )
 
     @property
