@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from evavos_widget.downloads import fetch
-from evavos_widget.files import cache_folder, replacing
+from evavos_widget.files import cache_folder, exclusive, replacing
 
 __all__ = [
     "AGENTS",
@@ -472,10 +473,8 @@ def _enforce(path: Path, expected: str | None, key: str) -> str:
     """The SHA-256 of a file, which must be the expected one; else it is recorded under `key`."""
     digest = _sha256(path)
     if expected is None:
-        records = {**_recorded(), key: digest}
-        with replacing(_records()) as new:
-            new.write_text(json.dumps(records, indent=2) + "\n")
-    elif digest != expected:
+        expected = _first_recorded(key, digest)
+    if digest != expected:
         raise WeightsError(
             f"the weights {path} are damaged or not the ones that were published (SHA-256 "
             f"{digest[:12]}..., not {expected[:12]}...); remove the file and get it again, or, "
@@ -495,4 +494,26 @@ def _records() -> Path:
 
 
 def _recorded() -> dict[str, str]:
-    return json.loads(_records().read_text()) if _records().is_file() else {}
+    """What is recorded; of a file that is torn, nothing."""
+    if not _records().is_file():
+        return {}
+    try:
+        return {str(key): str(digest) for key, digest in json.loads(_records().read_text()).items()}
+    except (ValueError, AttributeError) as error:
+        warnings.warn(
+            f"{_records()} cannot be read ({error}); the hashes of weights that nobody published "
+            "are recorded anew.",
+            stacklevel=2,
+        )
+        return {}
+
+
+def _first_recorded(key: str, digest: str) -> str:
+    """Record a hash, unless another process has done so meanwhile; the one that holds."""
+    with exclusive(_records()):  # who reads and then writes would lose what others write between
+        records = _recorded()
+        if key not in records:
+            records[key] = digest
+            with replacing(_records()) as new:
+                new.write_text(json.dumps(records, indent=2) + "\n")
+    return records[key]

@@ -11,9 +11,12 @@ Rooms and modules are imported when a name is asked for, so that they stay above
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import os
+import pickle
 import sys
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +42,7 @@ __all__ = [
     "create",
     "create_or_fall_back",
     "engine_class",
+    "identity",
     "names",
     "register",
     "share",
@@ -311,6 +315,38 @@ def accepts(stage: str, engine: str, option: str) -> bool:
     """Whether the class of a name has an option, which the name itself does not give already."""
     parameters = list(signature(engine_class(stage, engine)).parameters)
     return option in parameters[1 if argument(stage, engine) else 0 :]
+
+
+def identity(engine: Any) -> str:
+    """What tells an engine from others in what is kept on disk, where a name does not suffice.
+
+    Parameters
+    ----------
+    engine : str or object
+        A name, or an engine of any stage.
+
+    Returns
+    -------
+    str
+        A name as it is. Of an object its name and a digest of its class and all that it holds:
+        two that were made alike have the same. One that cannot be written down, since it holds a
+        lock or a function, shares what was found with it with none, not even in a later process.
+
+    Examples
+    --------
+    >>> from evavos_widget.point_selection.at_random import Random
+    >>> identity(Random(seed=1)) == identity(Random(seed=1))
+    True
+    >>> identity(Random(seed=1)) == identity(Random(seed=2))
+    False
+    """
+    if isinstance(engine, str):
+        return engine
+    try:
+        held = pickle.dumps(engine, protocol=5)
+    except Exception:  # whatever the engine's own parts raise
+        held = uuid.uuid4().bytes
+    return f"{engine.name} {hashlib.blake2b(held, digest_size=16).hexdigest()}"
 
 
 def source(stage: str, engine: str) -> Path | None:

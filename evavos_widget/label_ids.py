@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,6 +71,19 @@ def davis_palette() -> np.ndarray:
 
 _DAVIS = _packed(davis_palette())
 """The colours of `davis_palette`, by id."""
+
+
+def _of_davis_2017() -> np.ndarray:
+    """(256,) int64: the palette in files of DAVIS-2017, which is another from id 9 on.
+
+    191 stands for 192, and from 22 on there are greys. Some sequences of the data set have files of
+    both palettes.
+    """
+    early = davis_palette()[:22]
+    return np.append(_packed(np.where(early == 192, 191, early)), np.arange(22, 256) * 0x010101)
+
+
+_DAVIS_2017 = _of_davis_2017()
 
 
 class RawMask(NamedTuple):
@@ -303,6 +316,8 @@ def _from_palette(image: Any) -> RawMask:
         colours[0] = 0
     if (colours == np.arange(len(colours)) * 0x010101).all():
         return RawMask("grey", values, alpha=alpha)
+    if np.array_equal(colours, _DAVIS_2017[: len(colours)]):
+        colours = _DAVIS[: len(colours)]
     return RawMask("palette", values, palette=colours, alpha=alpha)
 
 
@@ -423,10 +438,11 @@ def decide(masks: Iterable[tuple[str, RawMask]], ids: str = "auto") -> Conventio
     lossy = name = ""
     fulls: dict[int, set[int]] = {}
     entries: dict[int, set[int]] = {}  # palette index -> its colours
+    longest, odd = _DAVIS[:0], ""  # the longest palette, and the first mask with another one
     black_first = True
     colours: set[int] = set()
     values, shown, alphas = _Survey(), _Survey(), _Survey()
-    alpha_agrees = davis = True
+    alpha_agrees = True
     for name, raw in masks:
         if raw.alpha is not None:
             alphas.add(raw.alpha)
@@ -436,23 +452,29 @@ def decide(masks: Iterable[tuple[str, RawMask]], ids: str = "auto") -> Conventio
             continue
         kinds.setdefault(raw.kind, name)
         lossy = lossy or (name if raw.lossy else "")
-        found = np.unique(raw.values).tolist()
-        davis &= palette is not None and np.array_equal(palette, _DAVIS[: len(palette)])
-        if davis and palette is not None and len(palette) == len(_DAVIS):
-            # The whole palette is that of the set; a part of it may be what one file uses.
-            return _by_davis(ids, found)
-        values.add(raw.values)
-        colours.update(np.unique(_channel(raw, "colours")).tolist())
+        found = _unique(raw.values)[0].tolist()
+        if palette is None or not np.array_equal(palette, _DAVIS):  # whose indices nobody doubts
+            values.add(raw.values)
+        if palette is not None and raw.alpha is None:
+            colours.update(palette[np.minimum(found, len(palette) - 1)].tolist())
+        else:
+            colours.update(np.unique(_channel(raw, "colours")).tolist())
         if raw.kind == "grey":
             fulls.setdefault(raw.full, set()).update(found)
             shown.add(_channel(raw, "shown"))
         if palette is not None:
             black_first &= palette[0] == 0
+            n = min(len(palette), len(longest))
+            if not np.array_equal(palette[:n], longest[:n]):
+                odd = odd or name
+            longest = max(longest, palette, key=len)
             for index in found:
                 entries.setdefault(index, set()).add(int(palette[min(index, len(palette) - 1)]))
 
-    if davis and kinds:
-        return _by_davis(ids)
+    # Programs that make files small leave out what a file does not use, from the end on or with new
+    # indices for the rest, so that a palette may be a part of that of the set.
+    if set(kinds) == {"palette"} and not odd and np.array_equal(longest, _DAVIS[: len(longest)]):
+        return _by_davis(ids, entries)
     if len(alphas.pixels) > 1 and not (alpha_agrees and len(alphas.pixels) == 2):
         return _by_alpha(alphas, colours, ids, name)
     if ids == "binary":
@@ -471,11 +493,11 @@ def decide(masks: Iterable[tuple[str, RawMask]], ids: str = "auto") -> Conventio
     if len(kinds) > 1 or "colour" in kinds:
         return _by_colour(colours, kinds)
     if "palette" in kinds:
-        return _by_palette(entries, black_first, colours, values, kinds)
+        return _by_palette(entries, black_first, odd, colours, values, kinds)
     return _by_grey(fulls, values, shown, kinds.get("grey", name))
 
 
-def _by_davis(ids: str, found: Sequence[int] = ()) -> Convention:
+def _by_davis(ids: str, found: Collection[int]) -> Convention:
     """Indices are ids, whatever they look like."""
     if ids == "binary":
         return Convention(above=0)
@@ -510,9 +532,10 @@ def _by_colour(colours: set[int], kinds: Mapping[str, str]) -> Convention:
         return Convention("colours", ids=dict.fromkeys(objects, 1))
     if len(kinds) > 1:
         (one, first), (other, second) = list(kinds.items())[:2]
+        or_else = "" if "colour" in kinds else ", or take the values as they are: ids='values'"
         raise ValueError(
             f"the masks are of several kinds, {first} of {one} and {second} of {other}, so their "
-            "ids are not known; save all of them as palette PNG."
+            f"ids are not known; save all of them as palette PNG{or_else}."
         )
     raise ValueError(
         f"{next(iter(kinds.values()))} is a colour picture, so its ids are not known; save it as "
@@ -523,12 +546,16 @@ def _by_colour(colours: set[int], kinds: Mapping[str, str]) -> Convention:
 def _by_palette(
     entries: Mapping[int, set[int]],
     black_first: bool,
+    odd: str,
     colours: set[int],
     values: _Survey,
     kinds: Mapping[str, str],
 ) -> Convention:
     (name,) = kinds.values()
     same = all(len(found) == 1 for found in entries.values())
+    if odd:  # then a colour with two indices is one object, and one of DAVIS says which
+        same &= colours.isdisjoint(_DAVIS[1:].tolist())
+        same &= len(entries) == len(set().union(*entries.values()))
     if same and black_first:
         if values.values == [255]:
             return Convention(ids={255: 1}, notice=_WHITE)
@@ -540,9 +567,9 @@ def _by_palette(
     except ValueError:
         problem = "do not begin with black" if same else "differ from file to file"
         raise ValueError(
-            f"the palettes of masks such as {name} {problem}, so it is not known which index is "
-            "which object; save them with one palette, black first, or take the indices as they "
-            "are: ids='values'."
+            f"the palettes of masks such as {odd or name} {problem}, so it is not known which "
+            "index is which object; save them with one palette, black first, or take the indices "
+            "as they are: ids='values'."
         ) from None
 
 

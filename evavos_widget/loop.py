@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -50,6 +50,8 @@ __all__ = [
     "in_doubt",
     "nearest_annotated",
     "objects_annotated",
+    "possible",
+    "types_taken",
     "visits",
 ]
 
@@ -382,6 +384,8 @@ class LoopState:
         next turn and the other stages.
     first : str
         What an object begins with, one of `suggestion.FIRSTS`.
+    types : frozenset of str
+        The types of annotation that can be asked for, see `types_taken`.
     """
 
     video: Video
@@ -396,6 +400,7 @@ class LoopState:
     budget: float | None = None
     features: FeatureStore = field(default_factory=FeatureStore)
     first: str = "mask"
+    types: frozenset[str] = frozenset({"mask", "clicks", "box", "scribble", "points"})
 
     @property
     def n_frames(self) -> int:
@@ -473,6 +478,33 @@ class PointSelector(Stage, Protocol):
             comes from a seed.
         """
         ...
+
+
+def types_taken(predictor: MaskPredictor) -> frozenset[str]:
+    """The types of annotation that can be asked for where a predictor makes the masks.
+
+    A mask is drawn by hand, whatever the predictor takes; verified points become clicks.
+    """
+    prompts = predictor.accepts & {"clicks", "box", "scribble"}
+    return prompts | {"mask"} | ({"points"} if "clicks" in prompts else set())
+
+
+def possible(kinds: Iterable[str], state: LoopState) -> list[str]:
+    """Those of some types of annotation that can be asked for, in their order.
+
+    Raises
+    ------
+    ValueError
+        None of them can.
+    """
+    known = list(kinds)
+    left = [kind for kind in known if kind in state.types]
+    if not left:
+        raise ValueError(
+            f"nothing is left to ask for: the annotation selector chooses among {known}, and the "
+            f"predictor leaves {sorted(state.types)}; give another of the two."
+        )
+    return left
 
 
 def in_doubt(state: LoopState, obj: int) -> dict[int, float]:

@@ -100,6 +100,12 @@ class Prompts:
     previous_probabilities: np.ndarray | None = None
     held: np.ndarray | None = None
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Which of ``'clicks'``, ``'box'`` and ``'scribble'`` there are."""
+        given = {"clicks": self.clicks, "box": self.box, "scribble": self.scribbles}
+        return frozenset(kind for kind, prompts in given.items() if prompts)
+
     def validate(self, height: int, width: int) -> None:
         """Raise `ValueError` naming the first prompt that does not fit an H x W picture."""
         for i, click in enumerate(self.clicks):

@@ -12,7 +12,9 @@ from evavos_widget.loop import (
     AnnotationSelector,
     FrameSelector,
     LoopState,
+    possible,
 )
+from evavos_widget.prompts import STATEMENTS
 
 if TYPE_CHECKING:
     from evavos_widget.prompts import Costs
@@ -88,6 +90,8 @@ def suggest(
         return None
     begun = any(choice.object in a.present for a in state.annotations.values())
     how = annotations.select(state, choice) if begun else _first(state, annotations)
+    if how.kind not in STATEMENTS:  # which need no predictor
+        possible([how.kind], state)
     predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
     # Selectors may come with NumPy's numbers, which JSON does not take.
     return Suggestion(
@@ -102,10 +106,18 @@ def suggest(
 
 
 def first_type(state: LoopState, annotations: AnnotationSelector) -> str:
-    """What an object begins with, one of `FIRST_TYPES`."""
+    """What an object begins with, one of `FIRST_TYPES`.
+
+    Raises
+    ------
+    ValueError
+        It cannot be asked for, see `loop.possible`.
+    """
     if state.first != "agent":
-        return state.first
-    return annotations.first_type(state) if isinstance(annotations, DecidesFirst) else "mask"
+        kind = state.first
+    else:
+        kind = annotations.first_type(state) if isinstance(annotations, DecidesFirst) else "mask"
+    return possible([kind], state)[0]
 
 
 def first_seconds(costs: Costs, kind: str) -> float:

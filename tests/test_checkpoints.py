@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,7 @@ from evavos_widget.checkpoints import (
     weights_file,
 )
 from evavos_widget.cli import main
+from evavos_widget.files import replacing
 
 
 @pytest.fixture
@@ -182,6 +186,59 @@ def test_two_processes_that_want_the_same_file_download_it_once(server: Server) 
     assert [process.wait(60) for process in both] == [0, 0]
     assert place("small").read_bytes() == server.content
     assert server.asked == [None]
+
+
+def test_two_that_record_a_hash_at_once_lose_none(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = {
+        name: Download(f"{name}.pth", server.url, len(server.content), None, "MIT", "nothing")
+        for name in ("one", "two")
+    }
+    monkeypatch.setattr(checkpoints, "DOWNLOADS", entries)
+    place("one").parent.mkdir(parents=True)
+    for name in entries:
+        place(name).write_bytes(server.content)
+    other = threading.Thread(target=checkpoints.verify, args=["two"])
+
+    @contextmanager
+    def slowly(path: Path) -> Iterator[Path]:
+        monkeypatch.setattr(checkpoints, "replacing", replacing)
+        other.start()
+        other.join(2)  # enough to write, if it did; otherwise it decides nothing
+        with replacing(path) as new:
+            yield new
+
+    monkeypatch.setattr(checkpoints, "replacing", slowly)
+    digest = checkpoints.verify("one")
+    other.join()
+    assert [expected_sha256(name) for name in entries] == [digest] * 2
+
+
+def test_of_two_that_record_another_hash_of_a_file_one_is_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights_file("small")
+    first = expected_sha256("small")
+    place("small").write_bytes(server.content[::-1])
+    with monkeypatch.context() as patch:  # as where it was not yet recorded when this one asked
+        patch.setattr(checkpoints, "expected_sha256", lambda name: None)
+        with pytest.raises(WeightsError, match="damaged or not the ones"):
+            checkpoints.verify("small")
+    assert json.loads(checkpoints._records().read_text()) == {"small.pth": first}
+
+
+@pytest.mark.parametrize("torn", ["", '{"small.pth": "ab', "[1]", "\0" * 80], ids=range(4))
+def test_a_torn_record_of_hashes_is_made_anew(server: Server, torn: str) -> None:
+    weights_file("small")
+    digest = expected_sha256("small")
+    checkpoints._records().write_text(torn)
+    with pytest.warns(UserWarning, match=r"sha256\.json cannot be read"):
+        assert weights_file("small").read_bytes() == server.content
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert expected_sha256("small") == digest
+        weights_file("small")
 
 
 def test_a_page_in_place_of_a_file_is_not_taken_for_weights(server: Server) -> None:

@@ -262,6 +262,105 @@ def test_one_palette_that_begins_like_that_of_davis_says_nothing_of_the_others(t
         assert [tuple(ids(m)) for m in maps] == list(order)
 
 
+THREE = box(20, 21, 40, 41)
+"""One pixel."""
+
+ALL = np.select([THREE > 0, TWO > 0, ONE > 0], [3, 2, 1], 0).astype(np.uint8)
+
+DAVIS = davis_palette()
+
+
+def whole(labels: np.ndarray) -> Image.Image:
+    return with_palette(labels, *DAVIS.tolist())
+
+
+def of_davis_2017(labels: np.ndarray) -> Image.Image:
+    """As the files of the data set are: 191 for 192, and greys from 22 on."""
+    early = np.where(DAVIS[:22] == 192, 191, DAVIS[:22]).tolist()
+    return with_palette(labels, *early, *([i] * 3 for i in range(22, 256)))
+
+
+def cut(labels: np.ndarray) -> Image.Image:
+    return with_palette(labels, *DAVIS[: labels.max() + 1].tolist())
+
+
+def sorted_anew(labels: np.ndarray, unused: int = 0, backwards: bool = False) -> Image.Image:
+    """Only the entries that are used, and perhaps black ones behind them."""
+    used, indices = np.unique(labels, return_inverse=True)
+    used, indices = (used[::-1], len(used) - 1 - indices) if backwards else (used, indices)
+    indices = indices.reshape(labels.shape).astype(np.uint8)
+    return with_palette(indices, *DAVIS[used].tolist(), *[BLACK] * unused)
+
+
+def quantized(labels: np.ndarray) -> Image.Image:
+    return whole(labels).convert("RGB").quantize(8)
+
+
+WAYS = {
+    "whole": whole,
+    "davis 2017": of_davis_2017,
+    "cut": cut,
+    "sorted anew": sorted_anew,
+    "backwards": lambda labels: sorted_anew(labels, backwards=True),
+    "filled up": lambda labels: sorted_anew(labels, unused=250),
+    "quantized": quantized,
+    "colours": lambda labels: whole(labels).convert("RGB"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*colours of DAVIS")
+@pytest.mark.parametrize("other", WAYS)
+@pytest.mark.parametrize("first", WAYS)
+def test_an_object_has_one_id_in_a_folder_of_several_palettes(tmp_path, video, first, other):
+    """Also where each file by itself could be read by its indices."""
+    parts = [ALL, np.where(ALL == 2, ALL, 0), np.where(ALL == 3, ALL, 0), 0 * ALL]
+    for order in permutations(parts[:3]):
+        masks = [*order, parts[3]]
+        ways = [WAYS[first], *[WAYS[other]] * 3]
+        maps = read(tmp_path, video, *(way(mask) for way, mask in zip(ways, masks, strict=True)))
+        for got, mask in zip(maps, masks, strict=False):
+            assert np.array_equal(got, mask)
+
+
+def test_many_objects_of_davis_2017_in_both_its_palettes(tmp_path, video):
+    labels = sum(box(2 * i, 2 * i + 1, i, i + 3, i) for i in range(1, 22)).astype(np.uint8)
+    for ways in permutations((whole, of_davis_2017, cut)):
+        for got in read(tmp_path, video, *(way(labels) for way in ways)):
+            assert np.array_equal(got, labels)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_file_that_does_not_go_with_the_palette_of_davis_is_named(tmp_path, video, first):
+    """Whether it is the first or a later one, and whatever its indices are."""
+    for strange in (
+        whole(ALL).convert("RGB").convert("P", palette=Image.Palette.WEB),
+        with_palette((TWO > 0).astype(np.uint8), BLACK, (9, 200, 7)),
+        whole(ALL).convert("L"),
+        Image.fromarray(ALL),
+    ):
+        files = [strange, whole(ALL)] if first else [whole(ALL), strange]
+        with pytest.raises(ValueError, match=r"0000\d\.png.*ids='values'"):
+            read(tmp_path, video, *files)
+        read(tmp_path, video, *files, ids="values")
+
+
+def test_one_colour_under_two_indices_is_not_two_objects(tmp_path, video):
+    """Of palettes that nobody knows, each file consistent with itself and with the indices."""
+    green, blue = (9, 200, 7), (20, 10, 250)
+    files = [
+        with_palette(TWO, BLACK, blue, green),
+        with_palette((TWO > 0).astype(np.uint8), BLACK, green),
+    ]
+    assert [ids(m) for m in read(tmp_path, video, *files)] == [[1], [1]]
+    files[0] = with_palette(3 * ONE + TWO, BLACK, blue, green, blue)
+    for order in permutations(files):
+        with pytest.raises(ValueError, match=r"00001\.png differ from file to file"):
+            read(tmp_path, video, *order)
+    # In one palette they may look alike.
+    files = [with_palette(ONE + TWO, BLACK, green, green), with_palette(ONE, BLACK, green)]
+    assert [ids(m) for m in read(tmp_path, video, *files)] == [[1, 2], [1]]
+
+
 def test_void_in_the_palette_of_davis_is_told(tmp_path, video):
     write_label_png(tmp_path / "00000.png", ONE + box(0, 2, 0, WIDTH, 255))
     with pytest.warns(UserWarning, match="255 was read as object 255; where it means void"):

@@ -15,6 +15,7 @@ from evavos_widget.loop import (
     FrameChoice,
     LoopState,
     objects_annotated,
+    possible,
     visits,
 )
 from evavos_widget.points import VERIFICATIONS
@@ -98,11 +99,13 @@ class Random(AnnotationSelector):
         rng = np.random.default_rng(
             [self.seed, crc32(state.video.name.encode(errors="replace")), choice.object, n, 1]
         )
-        return _choice(str(rng.choice(["clicks", "mask"])), state, choice, "drawn at random")
+        kinds = possible(["clicks", "mask"], state)
+        return _choice(str(rng.choice(kinds)), state, choice, "drawn at random")
 
     def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
         """Either type, as likely; their expected gains and costs."""
-        return _explained(state, choice, {"clicks": 0.5, "mask": 0.5})
+        kinds = possible(["clicks", "mask"], state)
+        return _explained(state, choice, dict.fromkeys(kinds, 1 / len(kinds)))
 
 
 class Rule(AnnotationSelector):
@@ -110,7 +113,8 @@ class Rule(AnnotationSelector):
 
     At the paper's costs these are clicks, also where there is no mask yet, until they were tried
     three times on a frame that is still in doubt; then it is to be drawn. Where a pass found
-    nothing on the frame nor around it, absence is asked about first.
+    nothing on the frame nor around it, absence is asked about first. With a predictor that takes no
+    clicks a mask is drawn in their place.
     """
 
     name = "rule"
@@ -120,8 +124,10 @@ class Rule(AnnotationSelector):
         if choice.object not in state.masks.ids(choice.frame):
             if _likely_absent(state, choice):
                 return _choice("absent", state, choice, "nothing was found around here")
-            if _waits_for_a_pass(state, choice):
+            if _waits_for_a_pass(state, choice) and "clicks" in state.types:
                 return _choice("clicks", state, choice, "a pass brings a mask to correct")
+        if "clicks" not in state.types:
+            return _choice("mask", state, choice, "the predictor takes no clicks")
         clicks = _choice("clicks", state, choice, "clicks gain most per second")
         mask = _choice("mask", state, choice, "drawing gains most per second")
         if _per_second(clicks) >= _per_second(mask):
@@ -132,7 +138,7 @@ class Rule(AnnotationSelector):
     def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
         """What the rule chooses, beside what each type is expected to gain and cost."""
         chosen = self.select(state, choice).kind
-        kinds = {"clicks": 0.0, "mask": 0.0, chosen: 1.0}
+        kinds = {**dict.fromkeys(possible(["clicks", "mask"], state), 0.0), chosen: 1.0}
         return _explained(state, choice, kinds)
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from evavos_widget.explanation import TypeExplanation
-from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
+from evavos_widget.loop import (
+    AnnotationChoice,
+    AnnotationSelector,
+    FrameChoice,
+    LoopState,
+    possible,
+)
 from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.joint import JointModel
 from evavos_widget.suggestion import first_seconds
@@ -33,9 +39,10 @@ class JointType(AnnotationSelector):
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """The best type; the first of equals."""
         gains = self._model.gains(state, choice.object)[choice.frame]
+        known = dict(zip(self._model.types, map(float, gains), strict=True))
         pairs = [
-            (float(gain), state.costs.seconds(kind), kind)
-            for gain, kind in zip(gains, self._model.types, strict=True)
+            (known[kind], state.costs.seconds(kind), kind)
+            for kind in possible(self._model.types, state)
         ]
         gain, seconds, kind = max(pairs, key=lambda pair: pair[0] / max(pair[1], 1e-3))
         return AnnotationChoice(
@@ -45,18 +52,19 @@ class JointType(AnnotationSelector):
     def first_type(self, state: LoopState) -> str:
         """What brought a video most per second in the loops that it learned from."""
         per_second = {
-            kind: quality / max(first_seconds(state.costs, kind), 1e-3)
-            for kind, quality in self._model.first.items()
+            kind: self._model.first[kind] / max(first_seconds(state.costs, kind), 1e-3)
+            for kind in possible(self._model.first, state)
         }
         return max(per_second, key=lambda kind: per_second[kind])
 
     def explain(self, state: LoopState, choice: FrameChoice) -> TypeExplanation:
         """What each type is predicted to bring the video, and its cost."""
         gains = self._model.gains(state, choice.object)[choice.frame]
-        chosen = self.select(state, choice).kind
+        chosen, kinds = self.select(state, choice).kind, possible(self._model.types, state)
+        known = dict(zip(self._model.types, map(float, gains), strict=True))
         return TypeExplanation(
-            {kind: float(kind == chosen) for kind in self._model.types},
-            gains=dict(zip(self._model.types, map(float, gains), strict=True)),
-            seconds={kind: state.costs.seconds(kind) for kind in self._model.types},
+            {kind: float(kind == chosen) for kind in kinds},
+            gains={kind: known[kind] for kind in kinds},
+            seconds={kind: state.costs.seconds(kind) for kind in kinds},
             gain_of="video",
         )

@@ -6,7 +6,13 @@ import numpy as np
 import torch
 
 from evavos_widget.explanation import TypeExplanation
-from evavos_widget.loop import AnnotationChoice, AnnotationSelector, FrameChoice, LoopState
+from evavos_widget.loop import (
+    AnnotationChoice,
+    AnnotationSelector,
+    FrameChoice,
+    LoopState,
+    possible,
+)
 from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.observation import observation
 from evavos_widget.networks.policy import load_policy
@@ -38,12 +44,13 @@ class PolicySelector(AnnotationSelector):
     def probabilities(
         self, state: LoopState, choice: FrameChoice
     ) -> tuple[dict[str, float], float]:
-        """How likely each type is, and the value in J&F per second."""
+        """How likely each type is that can be asked for, and the value in J&F per second."""
         seen = observation(state, choice.frame, choice.object)[None]
         with torch.inference_mode():
             logits, value = self._policy(torch.from_numpy(seen))
-        likely = logits[0].softmax(0).tolist()
-        return dict(zip(self._policy.types, likely, strict=True)), float(value[0])
+        kinds = possible(self._policy.types, state)
+        likely = logits[0, [self._policy.types.index(kind) for kind in kinds]].softmax(0).tolist()
+        return dict(zip(kinds, likely, strict=True)), float(value[0])
 
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """The most likely type, the first of equals."""

@@ -11,10 +11,12 @@ import statistics
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from evavos_widget import engines
 from evavos_widget.campaign.folder import CampaignFolder, StampedStanding, sources_of
 from evavos_widget.campaign.standing import (
     FIRST_QUALITY,
@@ -27,7 +29,7 @@ from evavos_widget.campaign.standing import (
 )
 from evavos_widget.prompts import Costs
 from evavos_widget.session import Answerer, Session
-from evavos_widget.suggestion import FIRST_TYPES
+from evavos_widget.suggestion import FIRST_TYPES, DecidesFirst
 from evavos_widget.version import VERSION
 from evavos_widget.video import Video
 
@@ -124,9 +126,9 @@ class Campaign:
         self.order, self.error, self.open_sessions = order, error, open_sessions
         self._options = options
         self._costs: Costs = options.get("costs") or Costs()
-        # What an agent decides is known once a session is open; the paper's is the mask.
         first = options.get("first")
         self._begins_with = first if first in FIRST_TYPES else "mask"
+        self._agent_begins = first == "agent" and _decides_first(options)
         self._lock = threading.RLock()
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._held: set[str] = set()
@@ -343,6 +345,8 @@ class Campaign:
                 for name in self._videos
                 if name in self._open or self._folder.has_session(name)
             }
+            if self._agent_begins:
+                begun |= self._agents_word(self._videos.keys() - begun.keys())
             after = dict(self._known)
             if after != before:
                 self._folder.keep(after)
@@ -361,8 +365,16 @@ class Campaign:
             told[name] = replace(told[name], status="finished", reason="you finished it")
         return told
 
+    def _agents_word(self, names: Iterable[str]) -> dict[str, Standing]:
+        """Under the lock: videos that are not begun, by what the agent begins each of them with."""
+        told: dict[str, Standing] = {}
+        for name in names:
+            with suppress(OSError, ValueError):  # which whoever opens the video hears of
+                told[name] = self._look(name)
+        return told
+
     def _look(self, name: str) -> Standing:
-        """Under the lock: how a begun video stands, known until somebody changes its session.
+        """Under the lock: how a video stands, known until somebody changes its session.
 
         A session of the campaign's tells of its changes; of another one's, the folder shows them.
         """
@@ -374,7 +386,7 @@ class Campaign:
         if session is not None and not session.closed:
             standing = standing_of(name, session)
         else:  # which somebody else may have open, and keeps
-            path = self._folder.session(name)
+            path = self._folder.session(name) if self._folder.has_session(name) else None
             with Session(self._videos[name], path=path, read_only=True, **self._options) as other:
                 standing = standing_of(name, other)
         if self._changes[name] == changes:
@@ -436,10 +448,22 @@ def _first(begun: Iterable[Standing]) -> float:
     return statistics.median(predicted) if predicted else FIRST_QUALITY
 
 
+def _decides_first(options: Mapping[str, Any]) -> bool:
+    """Whether the annotation selector of the sessions says what an object begins with."""
+    selector = options.get("annotation_selector", "rule")
+    if not isinstance(selector, str):
+        return isinstance(selector, DecidesFirst)
+    return issubclass(engines.engine_class("annotation_selector", selector), DecidesFirst)
+
+
 def _about(options: Mapping[str, Any]) -> str:
     """What standings depend on beside the sessions."""
-    named = {k: getattr(v, "name", v) for k, v in options.items() if k != "ground_truth"}
-    return repr((VERSION, sorted(named.items())))
+    told = {
+        k: engines.identity(v) if k in engines.STAGES else v
+        for k, v in options.items()
+        if k != "ground_truth"
+    }
+    return repr((VERSION, sorted(told.items())))
 
 
 def _source(video: Any) -> str | None:

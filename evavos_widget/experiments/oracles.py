@@ -245,10 +245,11 @@ class BestTypeForVideo(Oracle, AnnotationSelector):
 def _tries(
     oracle: Oracle, state: LoopState, frame: int, obj: int
 ) -> Iterator[tuple[str, np.ndarray, float]]:
-    """Clicks and a drawn mask on a frame: the type, what becomes of it, and its seconds."""
+    """Clicks, where they are taken, and a drawn mask: the type, the mask, and its seconds."""
     assert oracle.session is not None  # bound by the experiment
-    clicked, clicks = oracle.robot.click(oracle.session, frame, obj)
-    yield "clicks", clicked, state.costs.seconds("clicks", len(clicks) or None)
+    if "clicks" in state.types:
+        clicked, clicks = oracle.robot.click(oracle.session, frame, obj)
+        yield "clicks", clicked, state.costs.seconds("clicks", len(clicks) or None)
     truth = oracle.robot.ground_truth[frame] == obj
     yield "mask", oracle.robot.hand.draw(truth, frame, obj), state.costs.seconds("mask")
 

@@ -142,7 +142,7 @@ class Verification:
         self._seed = seed
         self._seconds: deque[float] = deque(maxlen=LATEST)
         self._options = {
-            "selector": selector if isinstance(selector, str) else self._selector.name,
+            "selector": engines.identity(selector),
             "frames": self._frames,
             "controls": sorted(
                 [f, o, [[p.x, p.y, p.label] for p in told]]

@@ -139,10 +139,11 @@ class RobotAnnotator:
         elif proposed:
             self._verify(session, frame, obj, proposed)
             return
-        elif kind == "mask":
+        elif kind == "mask" or (kind == "absent" and "clicks" not in session.predictor.accepts):
+            kind = "mask"
             mask = self.hand.draw(truth, frame, obj)
         # Nothing is proposed where nothing was propagated; and whoever is asked whether an object
-        # is absent, and sees it, clicks on it.
+        # is absent, and sees it, clicks on it; or draws it, where no predictor takes clicks.
         elif kind in ("clicks", "points", "absent"):
             kind = "clicks"
             mask, clicks = self.click(session, frame, obj)

@@ -129,9 +129,15 @@ class AnnotatedSession(SessionView):
         Prediction
             What the predictor made of them, and `corrections.as_told`: it sees what other
             objects hold by hand on this frame as not this object.
+
+        Raises
+        ------
+        ValueError
+            A prompt does not fit the picture, or is of a kind that the predictor does not take.
         """
         frame, obj = self._as_frame(frame), self._as_object(obj)
         with self._lock:
+            self._check_open()
             state = self._state
             soft = self._probabilities.get(frame, state.revisions[frame], obj)
         current = state.masks[frame] == obj
@@ -144,6 +150,7 @@ class AnnotatedSession(SessionView):
             held=self._held_by_others(frame, obj),
         )
         prompts.validate(self.video.height, self.video.width)
+        checks.check_prompted(self.predictor, prompts.kinds)
         image, key = self.video.frame(frame), (self.video.token, frame)
         others = self._others(state, frame, obj) if self.predictor.together and not alone else {}
         if others:

@@ -14,7 +14,7 @@ from evavos_widget.prompts import ANNOTATION_TYPES, STATEMENTS
 from evavos_widget.session.state import State
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import Propagator
+    from evavos_widget.loop import MaskPredictor, Propagator
 
 __all__ = [
     "as_changes",
@@ -100,6 +100,16 @@ def check_type(kind: str) -> None:
     if kind not in ANNOTATION_TYPES and kind not in STATEMENTS:
         known = [*(t for t in ANNOTATION_TYPES if t != "points"), *STATEMENTS]
         raise ValueError(f"unknown annotation type {kind!r}; choose from {known}.")
+
+
+def check_prompted(predictor: MaskPredictor, kinds: frozenset[str]) -> None:
+    """`ValueError` where a predictor does not take prompts of one of the kinds."""
+    if refused := kinds - predictor.accepts:
+        raise ValueError(
+            f"the predictor {predictor.name!r} takes no {min(refused)}, only "
+            f"{sorted(predictor.accepts)}; draw the mask, or open the session with one that does, "
+            "such as predictor='compact'."
+        )
 
 
 def check_takes_points(propagator: Propagator) -> None:

@@ -124,7 +124,9 @@ class SessionCore:
     def close(self) -> None:
         """Write the masks, and close the journal, so that others can open the session.
 
-        What engines keep goes with them, since other sessions may use the same ones.
+        What is there can still be looked at and exported; a pass that runs ends after its frame,
+        and whatever else would do something raises a RuntimeError. What engines keep goes with
+        them, since other sessions may use the same ones.
         """
         with self._lock:
             if self._closed:
@@ -199,7 +201,12 @@ class SessionCore:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("this session is closed; open it again with Session.open(path).")
+            how = (
+                "begin a new one with Session(video), since this one kept nothing on disk"
+                if self.path is None
+                else f"open it again with Session.open({str(self.path)!r})"
+            )
+            raise RuntimeError(f"this session is closed; {how}.")
 
     def _as_frame(self, frame: int) -> int:
         return check_frame(frame, self.video.n_frames)

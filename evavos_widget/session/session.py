@@ -28,6 +28,7 @@ from evavos_widget.loop import (
     MaskPredictor,
     PropagationStep,
     Propagator,
+    types_taken,
 )
 from evavos_widget.notebook import in_notebook
 from evavos_widget.prompts import Costs
@@ -169,6 +170,8 @@ class Session(AnnotatedSession):
         )
         self.notices: tuple[str, ...] = tuple(dict.fromkeys(s.notice for s in stages if s.notice))
         self.budget, self.first = budget, first
+        if first == "clicks":
+            checks.check_prompted(self.predictor, frozenset({"clicks"}))
         self._features = FeatureStore()
         self._scores, self._latest = {}, None
         self._true_quality: TrueQuality | None = None
@@ -228,6 +231,7 @@ class Session(AnnotatedSession):
             budget=self.budget,
             features=self._features,
             first=self.first,
+            types=types_taken(self.predictor),
         )
 
     @property
@@ -245,7 +249,7 @@ class Session(AnnotatedSession):
 
         Close the iterator to cancel: what was stored stays, the rest stays stale. The
         pass also ends when an annotation is committed meanwhile; start it again for
-        what is stale then.
+        what is stale then. Where the session is closed meanwhile, it ends too.
 
         Parameters
         ----------
@@ -261,8 +265,11 @@ class Session(AnnotatedSession):
         ------
         ValueError
             Masks are to begin from points, which the session's propagator does not take.
+        RuntimeError
+            The session was closed before.
         """
         with self._lock:
+            self._check_open()
             checks.check_accepted(self._state, self.propagator)
             state, generation = self._state, self._timeline.generation
             waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))

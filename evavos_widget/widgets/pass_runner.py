@@ -175,6 +175,9 @@ class PassRunner:
             if step is None and not self._outdated:
                 self._finish(self._outcome())
         except Exception as error:
+            if self._session.closed:  # on another thread, before the first step: nothing failed
+                self.drop()
+                return
             _log.exception("propagation failed")
             said = f"propagation stopped: {sentence(error)}"
             self._host.write_log("error", said)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evavos_widget.inspection import Branch, Inspection, compared, what_if
+from evavos_widget.loop import types_taken
 from evavos_widget.prompts import ANNOTATION_TYPES
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host, Pushed, Send
@@ -138,6 +139,7 @@ class PolicyController:
 
     def _state(self) -> dict[str, Any]:
         inspection, session = self.inspection, self.inspection.session
+        taken = types_taken(session.predictor)
         comparison = None
         if self.second is not None:
             comparison = {"names": list(self.names), "rows": self._rows or []}
@@ -156,7 +158,7 @@ class PolicyController:
             "policy": [inspection.frame_selector.name, inspection.annotation_selector.name],
             "truth": inspection.truth is not None,
             "branches": [asdict(branch) for branch in self.branches],
-            "kinds": [kind for kind in ANNOTATION_TYPES if kind != "points"],
+            "kinds": [k for k in ANNOTATION_TYPES if k in taken - {"points"}],
             "comparison": comparison,
             "job": self._job,
         }

@@ -8,17 +8,23 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from evavos_widget import engines
 from evavos_widget.annotation_selection.baselines import Mask
 from evavos_widget.campaign import Campaign, MeanError, Standing
 from evavos_widget.campaign.standing import standing_of
+from evavos_widget.engines import identity
 from evavos_widget.explanation import TypeExplanation
+from evavos_widget.loop import AnnotationChoice, AnnotationSelector
 from evavos_widget.prompts import Costs
+from evavos_widget.propagation.compact import CompactPropagator
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.suggestion import first_seconds
@@ -404,6 +410,52 @@ def test_what_other_selectors_would_do_is_asked_of_them(clips, tmp_path):
             assert campaign.session("slow").suggest().kind == kind
 
 
+class Always(AnnotationSelector):
+    """Asks for one type, whichever it was made with."""
+
+    name = "always"
+
+    def __init__(self, kind: str = "mask", hear=None) -> None:
+        self.kind, self.hear = kind, hear
+
+    def select(self, state, choice):
+        return AnnotationChoice(self.kind, state.costs.seconds(self.kind), 0.1, "always")
+
+
+class AlsoAlways(Always):
+    """Another engine that is called as the first."""
+
+    def select(self, state, choice):
+        return replace(super().select(state, choice), kind="points")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        (lambda: Always("mask"), lambda: Always("clicks"), "clicks"),
+        (lambda: Always("mask"), lambda: AlsoAlways("mask"), "points"),
+        # What cannot be written down may be anything.
+        (lambda: Always("mask", lambda: 0), lambda: Always("clicks", lambda: 0), "clicks"),
+    ],
+    ids=["made otherwise", "another class", "with a function"],
+)
+def test_engines_of_one_name_are_not_taken_for_each_other(clips, tmp_path, one, other, kind):
+    for selector, asked in ((one, "mask"), (other, kind), (one, "mask")):
+        campaign, robots = begun(clips, tmp_path, annotation_selector=selector())
+        with campaign:
+            if not campaign.session("slow").rounds:
+                robots["slow"].begin_all(campaign.session("slow"))
+                campaign.session("slow").propagate()
+            assert campaign.standing("slow").kind == asked
+
+
+def test_weights_tell_engines_of_one_name_apart():
+    free, davis = CompactPropagator("free"), CompactPropagator("davis")
+    assert free.name == davis.name
+    assert identity(free) != identity(davis)
+    assert identity("compact:free") == "compact:free"
+
+
 def test_a_campaign_may_be_kept_among_its_videos(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -424,6 +476,53 @@ def test_a_video_that_begins_with_clicks_costs_them(clips, tmp_path):
     campaign, _ = begun(clips, tmp_path / "masks", budget=40.0)
     with campaign:
         assert campaign.next() is None
+
+
+class BeginsShortOnesWithClicks(Always):
+    """An agent that begins with what the video says."""
+
+    name = "short"
+
+    def first_type(self, state) -> str:
+        return "clicks" if state.n_frames < N else "mask"
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_an_agent_prices_a_video_that_was_not_opened(clips, tmp_path, monkeypatch, registered):
+    given: Any = BeginsShortOnesWithClicks()
+    if registered:
+        monkeypatch.setitem(engines._registered, ("annotation_selector", "short"), type(given))
+        given = "short"
+    videos = {"long": clips["still"][0], "short": clips["fast"][0][:-2]}
+    there = {**options(), "annotation_selector": given, "first": "agent", "budget": 40.0}
+    for _ in range(2):  # and after a restart, from what was kept
+        with Campaign(videos, tmp_path / "c", **there) as campaign:
+            assert not (campaign.path / "short.evavos").exists()
+            known = {s.video: (s.kind, s.cost) for s in campaign.standings()}
+            assert known == {"short": ("clicks", 16.0), "long": ("mask", 80.0)}
+            assert campaign.next().video == "short"
+    campaign.session("short").add_object()
+    assert campaign.standing("short").kind == campaign.session("short").suggest().kind == "clicks"
+    campaign.close()
+
+
+def test_a_video_that_cannot_be_opened_keeps_no_agent_from_the_others(clips, tmp_path):
+    videos = {"lost": tmp_path / "none.mp4", "short": clips["fast"][0][:-2]}
+    selector = BeginsShortOnesWithClicks()
+    there = {**options(), "annotation_selector": selector, "first": "agent"}
+    with Campaign(videos, tmp_path / "c", **there) as campaign:
+        assert campaign.next().video == "short"
+        assert campaign.standing("lost").kind == "mask"
+        with pytest.raises(FileNotFoundError):
+            campaign.session("lost")
+
+
+def test_the_agent_that_ships_prices_clicks(clips, tmp_path):
+    there = {"annotation_selector": "joint", "first": "agent"}
+    campaign, _ = begun(clips, tmp_path, **there)
+    with campaign:
+        assert {s.kind for s in campaign.standings()} == {"clicks"}
+        assert campaign.session("slow").first_type == "clicks"
 
 
 def test_objects_that_were_added_before_a_restart_are_begun_after_it(clips, tmp_path):

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evavos_widget.point_selection.at_random import Random
+from evavos_widget.point_selection.largest_effect import LargestEffect
+from evavos_widget.point_selection.regions import Regions
 from evavos_widget.point_selection.simulated import simulated_points
 from evavos_widget.point_selection.verification import Verification
 from evavos_widget.points import Point
@@ -85,6 +88,33 @@ def test_a_session_that_is_opened_again_asks_the_same_whatever_was_annotated(tmp
             damaged = Verification(again, [1, 2])
         damaged.propose()
         assert Verification(again, [1, 2]).ready
+
+
+class Told(Random):
+    """One that cannot be written down."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.tell = lambda: None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        (Random(seed=1), Random(seed=1), True),
+        (Random(seed=1), Random(seed=2), False),
+        (Random(1, regions=Regions(foreground=3)), Random(1, regions=Regions(foreground=4)), False),
+        (LargestEffect(per_frame=4), LargestEffect(per_frame=5), False),
+        (Told(1), Told(1), False),  # whether it is the same cannot be told
+    ],
+    ids=range(5),
+)
+def test_a_selector_that_is_made_otherwise_is_asked_anew(tmp_path: Path, before, after, same):
+    with make(tmp_path / "s") as session:
+        asked = ready(session, selector=before).questions
+        v = Verification(session, [1, 2], selector=after)
+        assert v.ready is same
+        assert v.questions == (asked if same else {})
 
 
 def test_what_is_proposed_does_not_depend_on_the_objects_asked_for_together():

@@ -372,6 +372,66 @@ BAD = [
 ]
 
 
+ACTS = [
+    lambda s: s.propagate(),
+    lambda s: s.propagate(frames=[8]),
+    lambda s: next(s.propagation()),
+    lambda s: s.predict(0, 1, clicks=[(4, 9, 1)]),
+    lambda s: s.annotate(0, square(3), objects=[1]),
+    lambda s: s.accept(0),
+    lambda s: s.mark_absent(0, [1]),
+    lambda s: s.import_masks({0: square(3).astype(np.uint8)}),
+    lambda s: s.remove_annotation(0, 1),
+    lambda s: s.label_points(0, 2, [(1, 1, "positive")]),
+    lambda s: s.remove_points(0, 1),
+    lambda s: s.snooze(1, 1),
+    lambda s: s.add_object(),
+    lambda s: s.update_object(1, name="horse"),
+    lambda s: s.merge_objects(1, 2),
+    lambda s: s.remove_object(1),
+    lambda s: s.undo(),
+    lambda s: s.redo(),
+    lambda s: s.save_as("elsewhere"),
+]
+
+
+class TestClosed:
+    @pytest.mark.parametrize("act", ACTS, ids=range(len(ACTS)))
+    @pytest.mark.parametrize("kept", [True, False])
+    @pytest.mark.parametrize("waiting", [True, False])
+    def test_nothing_is_done_and_the_way_back_is_told(self, frames, tmp_path, act, kept, waiting):
+        path = tmp_path / "s" if kept else None
+        session = make(frames, path)
+        one, _ = session.add_object(), session.add_object()
+        session.label_points(0, one, [(4, 9, "positive")])
+        session.annotate(0, square(3), objects=[one])
+        if not waiting:
+            session.propagate()
+        session.close()
+        before = picture(session)
+        with pytest.raises(RuntimeError, match="this session is closed") as told:
+            act(session)
+        assert (repr(str(path)) if kept else "Session(video)") in str(told.value)
+        assert picture(session) == before
+
+    def test_what_is_there_can_still_be_looked_at(self, frames, tmp_path):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        session.propagate()
+        session.close()
+        assert session.suggest().frame == N - 1
+        assert session.snapshot(0).width == W
+        assert session.export("numpy").exists()
+
+    def test_a_pass_that_runs_ends_quietly(self, frames):
+        session = make(frames)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        assert session.propagate(lambda step: session.close() if step.frame == 3 else None) == 3
+        assert session.stale == set(range(4, N))
+
+
 class TestBadInput:
     @pytest.mark.parametrize(("act", "error", "says"), BAD)
     def test_is_refused_with_a_sentence_and_costs_nothing(self, frames, tmp_path, act, error, says):

@@ -171,3 +171,12 @@ def test_renaming_an_object_does_not_disturb_a_pass(outlined, propagator, sessio
     outlined.reply(rename)
     outlined.wait_for_job("idle", message="every mask is up to date")
     assert len(propagator.started) == 1
+
+
+def test_a_pass_that_finds_its_session_closed_ends_without_an_error(outlined, controller, session):
+    # As where another thread closes it, and the worker has not heard of it yet.
+    controller._let_go()
+    session.close()
+    assert outlined.ask("job.start", job="propagate")["started"] is True
+    outlined.wait_for_job("idle", message="stopped; run the cell again to go on")
+    assert not [line for line in outlined.of_kind("log") if line["level"] == "error"]
