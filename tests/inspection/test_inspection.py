@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from evavos_widget.engines import register
 from evavos_widget.inspection import Inspection, compared, what_if
 from evavos_widget.inspection.rounds import principal_components
 from evavos_widget.metrics import score_frame
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 from evavos_widget.session import history as history_module
+from evavos_widget.testing import Disks
 
 N = 16
 ENGINES = {
@@ -164,6 +166,38 @@ def test_the_branch_that_was_taken_ends_as_the_recording_did(session):
         assert found.gain == pytest.approx(reward["true_gain"], abs=1e-6)
         assert found.predicted_after == pytest.approx(reward["predicted_after"], abs=1e-6)
         assert found.seconds == made["seconds"]
+
+
+class Leaning(Disks):
+    """Disks that are wide where it is told how sure the pass was, as real predictors are led."""
+
+    name = "leaning"
+
+    def predict(self, image, prompts, *, key=None):
+        self.radius = 1.0 if prompts.previous_probabilities is None else 4.0
+        return super().predict(image, prompts, key=key)
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_the_branch_that_was_taken_begins_from_what_the_pass_said(tmp_path, reopened):
+    register("predictor", "leaning", Leaning)
+    engines = {"predictor": "leaning", "annotation_selector": "clicks"}
+    session = recorded(tmp_path / "s.evavos", 4, **engines)
+    if reopened:
+        session.close()
+        session = Session.open(tmp_path / "s.evavos", FRAMES, read_only=True)
+    inspection = Inspection(session, ground_truth=TRUTH)
+    tried = 0
+    for n in range(2, len(inspection)):
+        made, reward = inspection.round(n)["made"], inspection.round(n)["reward"]
+        found = what_if(inspection, n, made["frame"], made["object"], made["kind"])
+        tried += found.kind == "clicks"
+        assert found.frame_after - found.frame_before == pytest.approx(
+            reward["frame_gain"], abs=2e-4
+        )
+        assert found.true_after == pytest.approx(reward["true_after"], abs=1e-6)
+    assert tried
+    session.close()
 
 
 def test_another_branch_leaves_the_session_alone(session):
