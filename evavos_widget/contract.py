@@ -11,7 +11,8 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from textwrap import shorten
 from typing import Any
@@ -32,7 +33,15 @@ from evavos_widget.loop import (
 from evavos_widget.prompts import ANNOTATION_TYPES
 from evavos_widget.sources import MERGES
 
-__all__ = ["BASES", "frame_fault", "require", "type_fault"]
+__all__ = [
+    "BASES",
+    "SelectorError",
+    "frame_fault",
+    "naming",
+    "refuse",
+    "require",
+    "type_fault",
+]
 
 BASES: Mapping[str, type] = {
     "propagator": Propagator,
@@ -80,6 +89,41 @@ def require(stage: str, engine: object) -> None:
             f"{base.__module__}.{base.__name__}, which has a default for everything but "
             f"{_and(needed)}."
         )
+
+
+class SelectorError(ValueError):
+    """A selector of somebody's own failed, or said what cannot be followed."""
+
+
+@contextmanager
+def naming(selector: Stage, stage: str) -> Iterator[None]:
+    """Say which selector failed; those of the package say themselves what is wrong.
+
+    Parameters
+    ----------
+    selector : Stage
+    stage : str
+        A key of `BASES`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if type(selector).__module__.partition(".")[0] == __name__.partition(".")[0]:
+            raise
+        raise _error(selector, stage, f"it raised {type(error).__name__}: {error}") from error
+
+
+def refuse(selector: Stage, stage: str, fault: tuple[str, str] | None) -> None:
+    """Raise a `SelectorError` where there is a fault, such as `frame_fault` finds."""
+    if fault is not None:
+        raise _error(selector, stage, fault[1])
+
+
+def _error(selector: Stage, stage: str, detail: str) -> SelectorError:
+    return SelectorError(
+        f"the {stage.replace('_', ' ')} {selector.name!r} cannot be followed: {detail}; mend it "
+        f"(evavos_widget.testing.check_{stage} finds the rest) or give another {stage}."
+    )
 
 
 def frame_fault(choice: object, state: LoopState) -> tuple[str, str] | None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from evavos_widget.contract import frame_fault, type_fault
+from evavos_widget.contract import frame_fault, naming, refuse, type_fault
 from evavos_widget.loop import (
     AnnotationChoice,
     AnnotationSelector,
     FrameSelector,
     LoopState,
-    Stage,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ __all__ = [
     "FIRST_CLICKS",
     "FIRST_TYPES",
     "DecidesFirst",
-    "SelectorError",
     "Suggestion",
     "check_first",
     "first_seconds",
@@ -84,10 +80,6 @@ class DecidesFirst(Protocol):
         ...
 
 
-class SelectorError(ValueError):
-    """A selector of somebody's own failed, or chose what cannot be done."""
-
-
 def suggest(
     state: LoopState, frames: FrameSelector, annotations: AnnotationSelector
 ) -> Suggestion | None:
@@ -95,19 +87,19 @@ def suggest(
 
     Raises
     ------
-    SelectorError
+    contract.SelectorError
         Names the selector, what it chose or raised, and what to do.
     """
-    with _told_of(frames, "frame_selector"):
+    with naming(frames, "frame_selector"):
         choice = frames.select(state)
-    _refuse(frames, "frame_selector", frame_fault(choice, state))
+    refuse(frames, "frame_selector", frame_fault(choice, state))
     if choice is None:
         return None
     begun = any(choice.object in a.present for a in state.annotations.values())
     if begun:
-        with _told_of(annotations, "annotation_selector"):
+        with naming(annotations, "annotation_selector"):
             how = annotations.select(state, choice)
-        _refuse(annotations, "annotation_selector", type_fault(how))
+        refuse(annotations, "annotation_selector", type_fault(how))
     else:
         how = _first(state, annotations)
     predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
@@ -120,29 +112,6 @@ def suggest(
         predicted=None if np.isnan(predicted) else predicted,
         expected_gain=float(how.expected_gain),
         seconds=float(how.seconds),
-    )
-
-
-@contextmanager
-def _told_of(selector: Stage, stage: str) -> Iterator[None]:
-    """Say which selector failed; those of the package say themselves what is wrong."""
-    try:
-        yield
-    except Exception as error:
-        if type(selector).__module__.partition(".")[0] == __name__.partition(".")[0]:
-            raise
-        raise _error(selector, stage, f"it raised {type(error).__name__}: {error}") from error
-
-
-def _refuse(selector: Stage, stage: str, fault: tuple[str, str] | None) -> None:
-    if fault is not None:
-        raise _error(selector, stage, fault[1])
-
-
-def _error(selector: Stage, stage: str, detail: str) -> SelectorError:
-    return SelectorError(
-        f"the {stage.replace('_', ' ')} {selector.name!r} cannot be followed: {detail}; mend it "
-        f"(evavos_widget.testing.check_{stage} finds the rest) or give another {stage}."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.contract import frame_fault, type_fault
-from evavos_widget.explanation import explained_frames, explained_types
+from evavos_widget.explanation import ExplainsFrames, ExplainsTypes
 from evavos_widget.loop import (
     Annotation,
     AnnotationChoice,
@@ -276,7 +276,7 @@ def _explained_frame(make: Make) -> None:
     engine = make()
     for where, state in _states():
         before = _photograph(state)
-        told = explained_frames(engine, state)
+        told = engine.explain(state) if isinstance(engine, ExplainsFrames) else None
         if _photograph(state) != before:
             fail("leaves-input-alone", f"explaining made another state of {where}.")
         choice = engine.select(state)
@@ -358,7 +358,7 @@ def _explained_type(make: Make) -> None:
     engine = make()
     for where, state, choice in _choices():
         before = _photograph(state)
-        told = explained_types(engine, state, choice)
+        told = engine.explain(state, choice) if isinstance(engine, ExplainsTypes) else None
         if _photograph(state) != before:
             fail("leaves-input-alone", f"explaining made another state of {where}.")
         if told is None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evavos_widget.contract import SelectorError
 from evavos_widget.loop import (
     AnnotationChoice,
     AnnotationSelector,
@@ -24,7 +25,6 @@ from evavos_widget.loop import (
 from evavos_widget.prompts import Click, Prediction
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
-from evavos_widget.suggestion import SelectorError
 from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 9, 24, 32
