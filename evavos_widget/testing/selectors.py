@@ -197,6 +197,11 @@ _IN_PLACE = ("annotations", "masks", "quality")
 """Fields of a state whose contents, not identities, are compared."""
 
 
+def _told(engine: Any, explains: type, *about: Any) -> Any:
+    """What an engine says of itself, as it says it; None where it says nothing."""
+    return engine.explain(*about) if isinstance(engine, explains) else None
+
+
 def _select(engine: FrameSelector, state: LoopState, where: str) -> FrameChoice | None:
     """A choice, after what holds for every one was checked."""
     before = _photograph(state)
@@ -276,7 +281,7 @@ def _explained_frame(make: Make) -> None:
     engine = make()
     for where, state in _states():
         before = _photograph(state)
-        told = engine.explain(state) if isinstance(engine, ExplainsFrames) else None
+        told = _told(engine, ExplainsFrames, state)
         if _photograph(state) != before:
             fail("leaves-input-alone", f"explaining made another state of {where}.")
         choice = engine.select(state)
@@ -358,7 +363,7 @@ def _explained_type(make: Make) -> None:
     engine = make()
     for where, state, choice in _choices():
         before = _photograph(state)
-        told = engine.explain(state, choice) if isinstance(engine, ExplainsTypes) else None
+        told = _told(engine, ExplainsTypes, state, choice)
         if _photograph(state) != before:
             fail("leaves-input-alone", f"explaining made another state of {where}.")
         if told is None:
