@@ -2,20 +2,29 @@
 
 The members, their defaults and their signatures are read from the protocols of
 `evavos_widget.loop`, so that they stand in one place. What an engine then does is checked by
-`evavos_widget.testing`.
+`evavos_widget.testing`; of that, whether a selector's choice can be followed is said here, for
+who follows it.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from textwrap import shorten
 from typing import Any
 
+import numpy as np
+
 from evavos_widget.loop import (
+    AnnotationChoice,
     AnnotationSelector,
+    FrameChoice,
     FrameSelector,
+    LoopState,
     MaskPredictor,
     PointSelector,
     Propagator,
@@ -24,7 +33,15 @@ from evavos_widget.loop import (
 from evavos_widget.prompts import ANNOTATION_TYPES
 from evavos_widget.sources import MERGES
 
-__all__ = ["BASES", "require"]
+__all__ = [
+    "BASES",
+    "SelectorError",
+    "frame_fault",
+    "naming",
+    "refuse",
+    "require",
+    "type_fault",
+]
 
 BASES: Mapping[str, type] = {
     "propagator": Propagator,
@@ -72,6 +89,124 @@ def require(stage: str, engine: object) -> None:
             f"{base.__module__}.{base.__name__}, which has a default for everything but "
             f"{_and(needed)}."
         )
+
+
+class SelectorError(ValueError):
+    """A selector of somebody's own failed, or said what cannot be followed."""
+
+
+@contextmanager
+def naming(selector: Stage, stage: str) -> Iterator[None]:
+    """Say which selector failed; those of the package say themselves what is wrong.
+
+    Parameters
+    ----------
+    selector : Stage
+    stage : str
+        A key of `BASES`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if type(selector).__module__.partition(".")[0] == __name__.partition(".")[0]:
+            raise
+        raise _error(selector, stage, f"it raised {type(error).__name__}: {error}") from error
+
+
+def refuse(selector: Stage, stage: str, fault: tuple[str, str] | None) -> None:
+    """Raise a `SelectorError` where there is a fault, such as `frame_fault` finds."""
+    if fault is not None:
+        raise _error(selector, stage, fault[1])
+
+
+def _error(selector: Stage, stage: str, detail: str) -> SelectorError:
+    return SelectorError(
+        f"the {stage.replace('_', ' ')} {selector.name!r} cannot be followed: {detail}; mend it "
+        f"(evavos_widget.testing.check_{stage} finds the rest) or give another {stage}."
+    )
+
+
+def frame_fault(choice: object, state: LoopState) -> tuple[str, str] | None:
+    """Why a frame selector's choice cannot be followed.
+
+    Parameters
+    ----------
+    choice : object
+        What ``select`` returned.
+    state : LoopState
+        In which it was asked.
+
+    Returns
+    -------
+    (promise, detail) or None
+        The promise of ``docs/contract.md`` that is broken, and what was chosen; None for a choice
+        that can be followed.
+    """
+    if choice is None:
+        return None
+    if not isinstance(choice, FrameChoice):
+        return (
+            "gives-a-choice",
+            f"it returned {_shown(choice)} ({type(choice).__name__}), which is no FrameChoice",
+        )
+    if fault := _reason_fault(choice.reason):
+        return fault
+    try:
+        frame = operator.index(choice.frame)
+    except TypeError:
+        return "frame-of-the-video", f"it chose frame {_shown(choice.frame)}, no whole number"
+    if not 0 <= frame < state.n_frames:
+        return (
+            "frame-of-the-video",
+            f"it chose frame {frame} of {state.n_frames}, which are 0 to {state.n_frames - 1}",
+        )
+    if not any(choice.object is obj or choice.object == obj for obj in state.objects):
+        return (
+            "object-to-ask-for",
+            f"it chose object {_shown(choice.object)}, and there are {state.objects} to ask for",
+        )
+    return None
+
+
+def type_fault(choice: object) -> tuple[str, str] | None:
+    """Why an annotation selector's choice cannot be followed; see `frame_fault`."""
+    if not isinstance(choice, AnnotationChoice):
+        return (
+            "gives-a-choice",
+            f"it returned {_shown(choice)} ({type(choice).__name__}), which is no AnnotationChoice",
+        )
+    if fault := _reason_fault(choice.reason):
+        return fault
+    kinds = [*ANNOTATION_TYPES, "absent"]
+    if not isinstance(choice.kind, str) or choice.kind not in kinds:
+        return "known-type", f"it chose {_shown(choice.kind)}, and the types are {', '.join(kinds)}"
+    if not _is_finite(choice.seconds) or choice.seconds < 0:
+        return (
+            "costs-time",
+            f"its seconds are {_shown(choice.seconds)}; they are finite, 0 or more",
+        )
+    if not _is_finite(choice.expected_gain) or abs(choice.expected_gain) > 1:
+        return (
+            "gain-is-a-difference",
+            f"its expected gain is {_shown(choice.expected_gain)}; a difference of J&F is from "
+            "-1 to 1",
+        )
+    return None
+
+
+def _reason_fault(reason: object) -> tuple[str, str] | None:
+    if isinstance(reason, str) and reason and "\n" not in reason:
+        return None
+    return "gives-a-choice", f"its reason is {_shown(reason)}, and one line of text is needed"
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))
+
+
+def _shown(value: object) -> str:
+    """A value as a sentence can have it, however long it is."""
+    return shorten(repr(value), 60, placeholder=" ...")
 
 
 def _members(base: type) -> list[str]:

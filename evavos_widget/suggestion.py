@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
+from evavos_widget.contract import frame_fault, naming, refuse, type_fault
 from evavos_widget.loop import (
     AnnotationChoice,
     AnnotationSelector,
@@ -84,20 +85,33 @@ class DecidesFirst(Protocol):
 def suggest(
     state: LoopState, frames: FrameSelector, annotations: AnnotationSelector
 ) -> Suggestion | None:
-    """Choose the frame, then the annotation type (Sec. 2.2 and 2.3)."""
-    choice = frames.select(state)
+    """Choose the frame, then the annotation type (Sec. 2.2 and 2.3).
+
+    Raises
+    ------
+    contract.SelectorError
+        Names the selector, what it chose or raised, and what to do.
+    """
+    with naming(frames, "frame_selector"):
+        choice = frames.select(state)
+    refuse(frames, "frame_selector", frame_fault(choice, state))
     if choice is None:
         return None
     begun = any(choice.object in a.present for a in state.annotations.values())
-    how = annotations.select(state, choice) if begun else _first(state, annotations)
+    if begun:
+        with naming(annotations, "annotation_selector"):
+            how = annotations.select(state, choice)
+        refuse(annotations, "annotation_selector", type_fault(how))
+    else:
+        how = _first(state, annotations)
     if how.kind not in STATEMENTS:  # which need no predictor
         possible([how.kind], state)
     predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
-    # Selectors may come with NumPy's numbers, which JSON does not take.
+    # Selectors may come with NumPy's numbers and texts, which JSON does not take.
     return Suggestion(
         frame=int(choice.frame),
         object=int(choice.object),
-        kind=how.kind,
+        kind=str(how.kind),
         reason=f"{choice.reason}; {how.reason}",
         predicted=None if np.isnan(predicted) else predicted,
         expected_gain=float(how.expected_gain),

@@ -11,7 +11,6 @@ import statistics
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -116,6 +115,8 @@ class Campaign:
         for what, value in (("target", target), ("certainty", certainty)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{what} is {value}; give 0 to 1.")
+        if budget is not None and not budget >= 0:
+            raise ValueError(f"budget is {budget}; give seconds, 0 or more, or None.")
         if open_sessions < 1:
             raise ValueError(f"open_sessions is {open_sessions}; give 1 or more.")
         if taken := options.keys() & {"path", "read_only"}:
@@ -136,6 +137,7 @@ class Campaign:
         there = self._folder.begin(self._content([]))
         self._finished: set[str] = set(there.get("finished", ())) & self._videos.keys()
         self._known: dict[str, StampedStanding] = self._folder.standings()
+        self._failed: dict[str, str] = {}  # video -> why it could not be opened
         self._changes: Counter[str] = Counter()
         self._turns: list[dict[str, Any]] = []
 
@@ -203,15 +205,23 @@ class Campaign:
         ------
         KeyError
             There is no such video.
+        OSError, ValueError
+            It cannot be opened; `next` passes it over from then on, until it is opened here.
         """
         with self._lock:
             self._check(name)
             session = self._open.pop(name, None)
             if session is None or session.closed:
-                session = Session(
-                    self._videos[name], path=self._folder.session(name), **self._options
-                )
+                try:
+                    session = Session(
+                        self._videos[name], path=self._folder.session(name), **self._options
+                    )
+                except Exception as error:
+                    self._failed[name] = _told(error)
+                    self._tell()
+                    raise
                 session.subscribe(lambda event, payload: self._hear(name, event))
+            self._failed.pop(name, None)
             self._open[name] = session
             others = [other for other in self._open if other not in {name, *self._held}]
             surplus = self._let_go(others[: max(len(self._open) - self.open_sessions, 0)])
@@ -231,11 +241,11 @@ class Campaign:
     def standings(self) -> list[Standing]:
         """How all videos stand, in the order in which to go on with them.
 
-        First those that are new or open, then those that are predicted to have reached their
-        target, then the finished ones. A policy's value cannot be compared with a gain per second:
-        where there are values, new videos go first, as in the paper.
+        First those that are new or open, then those that failed, then those that are predicted to
+        have reached their target, then the finished ones. A policy's value cannot be compared with
+        a gain per second: where there are values, new videos go first, as in the paper.
         """
-        rank = {"new": 0, "open": 0, "reached": 1, "finished": 2}
+        rank = {"new": 0, "open": 0, "failed": 1, "reached": 2, "finished": 3}
         known = self._all()
         place = {name: n for n, name in enumerate(self._videos)}
 
@@ -252,8 +262,8 @@ class Campaign:
     def next(self) -> Standing | None:
         """What to do next.
 
-        None where every video has reached its target or is finished, or the budget does not
-        suffice for anything.
+        None where every video has reached its target, is finished or failed, or the budget does
+        not suffice for anything.
         """
         left = float("inf") if self.budget is None else self.budget - self.seconds
         return next(
@@ -308,6 +318,9 @@ class Campaign:
         """Say that a video needs no more annotation, or that it does."""
         with self._lock:
             self._check(name)
+            # Somebody else may have said it of other videos meanwhile.
+            there = self._folder.begin(self._content(sorted(self._finished)))
+            self._finished = set(there.get("finished", ())) & self._videos.keys()
             (self._finished.add if finished else self._finished.discard)(name)
             self._folder.write(self._content(sorted(self._finished)))
         self._tell()
@@ -340,20 +353,19 @@ class Campaign:
         """By video; what is not known is found out by looking at its session."""
         with self._lock:
             before = dict(self._known)
+            # What an agent would begin a video with is known once it was looked at.
             begun = {
                 name: self._look(name)
                 for name in self._videos
-                if name in self._open or self._folder.has_session(name)
+                if self._agent_begins or name in self._open or self._folder.has_session(name)
             }
-            if self._agent_begins:
-                begun |= self._agents_word(self._videos.keys() - begun.keys())
             after = dict(self._known)
             if after != before:
                 self._folder.keep(after)
         first = _first(begun.values())
         told = {
             name: judged(
-                begun.get(name) or unbegun(name, self._costs, self._begins_with),
+                begun.get(name) or self._unbegun(name),
                 self.target,
                 self.certainty,
                 self.error,
@@ -363,14 +375,6 @@ class Campaign:
         }
         for name in self._finished:
             told[name] = replace(told[name], status="finished", reason="you finished it")
-        return told
-
-    def _agents_word(self, names: Iterable[str]) -> dict[str, Standing]:
-        """Under the lock: videos that are not begun, by what the agent begins each of them with."""
-        told: dict[str, Standing] = {}
-        for name in names:
-            with suppress(OSError, ValueError):  # which whoever opens the video hears of
-                told[name] = self._look(name)
         return told
 
     def _look(self, name: str) -> Standing:
@@ -383,15 +387,25 @@ class Campaign:
         if known is not None and known.stamp == stamp:
             return known.standing
         session = self._open.get(name)
-        if session is not None and not session.closed:
-            standing = standing_of(name, session)
-        else:  # which somebody else may have open, and keeps
-            path = self._folder.session(name) if self._folder.has_session(name) else None
-            with Session(self._videos[name], path=path, read_only=True, **self._options) as other:
-                standing = standing_of(name, other)
+        try:
+            if session is not None and not session.closed:
+                standing = standing_of(name, session)
+            else:  # which somebody else may have open, and keeps
+                path = self._folder.session(name) if self._folder.has_session(name) else None
+                about = {"path": path, "read_only": True, **self._options}
+                with Session(self._videos[name], **about) as other:
+                    standing = standing_of(name, other)
+        except Exception as error:  # one video that cannot be looked at keeps no other from work
+            spent = known.standing.seconds if known else 0.0
+            return Standing(name, "failed", seconds=spent, reason=_told(error))
         if self._changes[name] == changes:
             self._known[name] = StampedStanding(standing, stamp)
         return standing
+
+    def _unbegun(self, name: str) -> Standing:
+        if name in self._failed:
+            return Standing(name, "failed", reason=self._failed[name])
+        return unbegun(name, self._costs, self._begins_with)
 
     def _let_go(self, names: list[str]) -> dict[str, Session]:
         """Under the lock: the sessions that are to be closed; how they stand is kept in mind."""
@@ -454,6 +468,12 @@ def _decides_first(options: Mapping[str, Any]) -> bool:
     if not isinstance(selector, str):
         return isinstance(selector, DecidesFirst)
     return issubclass(engines.engine_class("annotation_selector", selector), DecidesFirst)
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}"
 
 
 def _about(options: Mapping[str, Any]) -> str:

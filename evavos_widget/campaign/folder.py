@@ -72,8 +72,9 @@ class CampaignFolder:
         there = self.read()
         if list(there["videos"]) != list(content["videos"]):
             raise ValueError(
-                f"{str(self.path)!r} holds a campaign of {len(there['videos'])} other videos; give "
-                "another path, or go on with that one: Campaign.open(path)."
+                f"{str(self.path)!r} holds a campaign of "
+                f"{_other_videos(list(there['videos']), list(content['videos']))}; give another "
+                "path, or go on with that one: Campaign.open(path)."
             )
         return there
 
@@ -147,6 +148,22 @@ class CampaignFolder:
             json.dump(content, file, indent=1, allow_nan=False)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _other_videos(there: list[str], given: list[str]) -> str:
+    """What of the videos of a campaign is not as given."""
+    gone = [name for name in there if name not in given]
+    new = [name for name in given if name not in there]
+    if not gone and not new:
+        return "the same videos in another order"
+    if len(gone) == len(there):
+        return f"{len(there)} other videos"
+    told = [
+        f"{what} {', '.join(map(repr, names[:3]))}{' ...' if len(names) > 3 else ''}"
+        for what, names in (("is without", new), ("has also", gone))
+        if names
+    ]
+    return f"other videos, which {' and '.join(told)}"
 
 
 def sources_of(videos: Any) -> dict[str, Any]:

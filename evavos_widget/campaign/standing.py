@@ -67,11 +67,12 @@ class Standing:
     Parameters
     ----------
     video : str
-    status : {'new', 'open', 'reached', 'finished'}
+    status : {'new', 'open', 'reached', 'finished', 'failed'}
         New: no object has a mask. Reached: predicted to have its target, with the certainty that
-        the campaign asks for. Finished: the annotator said so, or nothing is left to ask.
+        the campaign asks for. Finished: the annotator said so, or nothing is left to ask. Failed:
+        the video is not there, its session cannot be opened, or a selector failed; see `reason`.
     seconds : float
-        Spent on it.
+        Spent on it; of one that failed, as far as it is known.
     rounds : int
         Annotations.
     predicted : float or None

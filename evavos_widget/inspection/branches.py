@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evavos_widget.robot.annotator import RobotAnnotator
-from evavos_widget.session.recording import branched
+from evavos_widget.session.recording import branched, probabilities_again
 from evavos_widget.suggestion import Suggestion
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ def what_if(
     robot = robot or RobotAnnotator(truth.ground_truth)
     before = truth.of(state.masks, obj)
     with branched(inspection.session, state, **engines) as branch:
+        for step in probabilities_again(branch, frame):
+            if on_step is not None and not on_step(step.done, step.total):
+                return None
         robot.answer(branch, Suggestion(frame, obj, kind, "what if", None, 0.0, 0.0))
         for step in branch.propagation():
             if on_step is not None and not on_step(step.done, step.total):

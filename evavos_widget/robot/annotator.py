@@ -131,6 +131,12 @@ class RobotAnnotator:
         self._annotate(session, suggestion.frame, suggestion.object, suggestion.kind)
 
     def _annotate(self, session: Session, frame: int, obj: int, kind: str) -> None:
+        if frame not in self.ground_truth:
+            raise ValueError(
+                f"the robot was asked to annotate frame {frame}, and its ground truth has "
+                f"{len(self.ground_truth)} other frames; give it the truth of every frame, or a "
+                "video of those that have one."
+            )
         truth = self.ground_truth[frame] == obj
         clicks: list[Click] = []
         proposed = self._proposed(session, frame, obj) if kind == "points" else []

@@ -7,17 +7,20 @@ a replay of the journal gives K and the rest, and a pass gives the masks.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from evavos_widget.loop import LoopState
+import numpy as np
+
+from evavos_widget.loop import LoopState, PropagationStep
 from evavos_widget.session.history import History
 from evavos_widget.session.journal import NAME, read_journal
 from evavos_widget.session.session import Session
 from evavos_widget.session.state import State
 from evavos_widget.session.timeline import Timeline, replay
 
-__all__ = ["Recording", "branched"]
+__all__ = ["Recording", "branched", "probabilities_again"]
 
 
 class Recording:
@@ -148,3 +151,34 @@ def branched(session: Session, state: State, **engines: Any) -> Session:
     for frame, revision in enumerate(state.revisions):
         branch._probabilities.take(session._probabilities, frame, revision)
     return branch
+
+
+def probabilities_again(branch: Session, frame: int) -> Iterator[PropagationStep]:
+    """Find again what the last pass said of a frame, pixel by pixel; a pass to that frame alone.
+
+    Predictors begin from it, and only masks are on disk: without it, what is made in a session that
+    was opened again would differ from what was made in it then.
+
+    Parameters
+    ----------
+    branch : Session
+        Of `branched`.
+    frame : int
+
+    Yields
+    ------
+    PropagationStep
+        Nothing where it is known, or no pass came to the frame.
+    """
+    state = branch._state
+    revision = state.revisions[frame]
+    known = [branch._probabilities.get(frame, revision, obj) is not None for obj in state.ids]
+    if frame in state.stale or all(known):
+        return
+    steps = branch.propagator.propagate(branch.video, state.annotations, state.ids, [frame])
+    for step in steps:
+        if step.frame == frame and step.probabilities is not None:
+            labels = np.array([0, *state.ids], np.uint8)[step.probabilities.argmax(axis=0)]
+            if np.array_equal(labels, state.masks[frame]):  # else the mask was made otherwise
+                branch._probabilities.put(frame, revision, state.ids, step.probabilities)
+        yield step

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from evavos_widget.explanation import explained_frames, explained_types
+from evavos_widget.contract import frame_fault, type_fault
+from evavos_widget.explanation import ExplainsFrames, ExplainsTypes
 from evavos_widget.loop import (
     Annotation,
     AnnotationChoice,
@@ -197,13 +197,9 @@ _IN_PLACE = ("annotations", "masks", "quality")
 """Fields of a state whose contents, not identities, are compared."""
 
 
-def _check_reason(reason: object) -> None:
-    if not isinstance(reason, str) or not reason or "\n" in reason:
-        fail("gives-a-choice", f"the reason is {reason!r}.")
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))
+def _told(engine: Any, explains: type, *about: Any) -> Any:
+    """What an engine says of itself, as it says it; None where it says nothing."""
+    return engine.explain(*about) if isinstance(engine, explains) else None
 
 
 def _select(engine: FrameSelector, state: LoopState, where: str) -> FrameChoice | None:
@@ -212,24 +208,13 @@ def _select(engine: FrameSelector, state: LoopState, where: str) -> FrameChoice 
     choice = engine.select(state)
     if _photograph(state) != before:
         fail("leaves-input-alone", f"the state with {where} is another now.")
+    if fault := frame_fault(choice, state):
+        fail(fault[0], f"{fault[1]} ({where}).")
     if choice is None:
         return None
-    if not isinstance(choice, FrameChoice):
-        fail("gives-a-choice", f"it returned a {type(choice).__name__}.")
-    _check_reason(choice.reason)
-    if not _is_finite(choice.score):
+    if not np.isfinite(choice.score):
         fail("gives-a-choice", f"the score is {choice.score!r}.")
-    try:
-        frame = operator.index(choice.frame)
-    except TypeError:
-        fail("frame-of-the-video", f"it chose frame {choice.frame!r}, which is no whole number.")
-    if not 0 <= frame < state.n_frames:
-        fail("frame-of-the-video", f"it chose frame {frame} of {state.n_frames} ({where}).")
-    if choice.object not in state.objects:
-        fail(
-            "object-to-ask-for",
-            f"it chose object {choice.object!r}, and there are {state.objects} ({where}).",
-        )
+    frame = int(choice.frame)
     known = objects_annotated(state.annotations, choice.object)
     if frame in known and state.annotations[frame].trust(choice.object) == 1:
         fail(
@@ -296,7 +281,7 @@ def _explained_frame(make: Make) -> None:
     engine = make()
     for where, state in _states():
         before = _photograph(state)
-        told = explained_frames(engine, state)
+        told = _told(engine, ExplainsFrames, state)
         if _photograph(state) != before:
             fail("leaves-input-alone", f"explaining made another state of {where}.")
         choice = engine.select(state)
@@ -334,15 +319,8 @@ def _ask(engine: Any, state: LoopState, choice: FrameChoice, where: str) -> Anno
     how = engine.select(state, choice)
     if _photograph(state) != before:
         fail("leaves-input-alone", f"the state with {where} is another now.")
-    if not isinstance(how, AnnotationChoice):
-        fail("gives-a-choice", f"it returned a {type(how).__name__}.")
-    _check_reason(how.reason)
-    if how.kind not in (*ANNOTATION_TYPES, "absent"):
-        fail("known-type", f"it chose {how.kind!r} ({where}).")
-    if not _is_finite(how.seconds) or how.seconds < 0:
-        fail("costs-time", f"{how.kind!r} is said to take {how.seconds!r} s ({where}).")
-    if not _is_finite(how.expected_gain) or abs(how.expected_gain) > 1:
-        fail("gain-is-a-difference", f"the gain is {how.expected_gain!r} ({where}).")
+    if fault := type_fault(how):
+        fail(fault[0], f"{fault[1]} ({where}).")
     return how
 
 
@@ -385,7 +363,7 @@ def _explained_type(make: Make) -> None:
     engine = make()
     for where, state, choice in _choices():
         before = _photograph(state)
-        told = explained_types(engine, state, choice)
+        told = _told(engine, ExplainsTypes, state, choice)
         if _photograph(state) != before:
             fail("leaves-input-alone", f"explaining made another state of {where}.")
         if told is None:

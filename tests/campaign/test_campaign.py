@@ -286,6 +286,8 @@ def test_a_copy_of_what_is_known_is_only_a_copy(clips, tmp_path):
     [
         ({"order": "best"}, "there is no order 'best'"),
         ({"target": 85}, "target is 85"),
+        ({"budget": -5}, "budget is -5; give seconds, 0 or more"),
+        ({"budget": float("nan")}, "budget is nan"),
         ({"open_sessions": 0}, "open_sessions is 0"),
         ({"path": "x"}, "multiple values|campaign's to say"),
     ],
@@ -299,6 +301,10 @@ def test_other_videos_do_not_take_a_campaign_over(clips, tmp_path):
     begun(clips, tmp_path)[0].close()
     with pytest.raises(ValueError, match="3 other videos"):
         begun({"other": clips["slow"]}, tmp_path)
+    one_more = {**clips, "other": clips["slow"]}
+    one_more.pop("fast")
+    with pytest.raises(ValueError, match="which is without 'other' and has also 'fast'; give"):
+        begun(one_more, tmp_path)
     with pytest.raises(ValueError, match="two videos are called"):
         Campaign(["a/clip.mp4", "b/clip.mp4"], tmp_path / "d")
     with pytest.raises(KeyError, match="no video 'none'"):
@@ -512,7 +518,7 @@ def test_a_video_that_cannot_be_opened_keeps_no_agent_from_the_others(clips, tmp
     there = {**options(), "annotation_selector": selector, "first": "agent"}
     with Campaign(videos, tmp_path / "c", **there) as campaign:
         assert campaign.next().video == "short"
-        assert campaign.standing("lost").kind == "mask"
+        assert campaign.standing("lost").status == "failed"
         with pytest.raises(FileNotFoundError):
             campaign.session("lost")
 
@@ -584,3 +590,94 @@ def test_standings_of_another_version_are_found_out_anew(clips, tmp_path, monkey
     monkeypatch.setattr("evavos_widget.campaign.campaign.VERSION", "99")
     with begun(clips, tmp_path)[0] as campaign:
         assert kept[name].stamp != campaign._folder.stamp(name)
+
+
+def files(clips, folder: Path) -> dict[str, Path]:
+    """The clips as folders of frames, and one of a single frame."""
+    for name, (frames, _) in {**clips, "single": (clips["slow"][0][:1], {})}.items():
+        (folder / name).mkdir(parents=True)
+        for f, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / name / f"{f:03d}.png")
+    return {path.name: path for path in sorted(folder.iterdir())}
+
+
+def test_a_video_that_is_gone_keeps_no_other_from_work(clips, tmp_path):
+    videos = files(clips, tmp_path / "videos")
+    robots = {name: RobotAnnotator(truth) for name, (_, truth) in clips.items()}
+    robots["single"] = RobotAnnotator({0: clips["slow"][1][0]})
+    with Campaign(videos, tmp_path / "c", target=1.0, **options()) as campaign:
+        for _ in range(6):
+            campaign.turn(robots.__getitem__)
+        spent = campaign.seconds
+        assert campaign.standing("single").rounds == 2
+    for name in ("fast", "single"):
+        videos[name].rename(tmp_path / name)
+    (tmp_path / "c" / "standings.json").unlink()  # a copy only, which a crash leaves behind
+    with Campaign.open(tmp_path / "c", **options()) as campaign:
+        told = {standing.video: standing for standing in campaign.standings()}
+        assert {n: s.status for n, s in told.items() if n in ("fast", "single")} == {
+            "fast": "failed",
+            "single": "failed",
+        }
+        assert "no file or folder" in told["fast"].reason
+        assert str(videos["fast"]) in told["fast"].reason
+        assert campaign.turn(robots.__getitem__).video in ("still", "slow")
+        with pytest.raises(FileNotFoundError):
+            campaign.session("fast")
+        for name in ("fast", "single"):
+            (tmp_path / name).rename(videos[name])
+        assert campaign.standing("fast").status == "open"  # looked at again
+        assert campaign.seconds > spent
+    with Session.open(tmp_path / "c" / "slow.evavos", **options()):
+        pass  # and closing let go of every session
+
+
+def test_a_new_video_that_cannot_be_opened_is_passed_over(clips, tmp_path):
+    videos = files(clips, tmp_path / "videos")
+    (tmp_path / "videos" / "broken.mp4").write_bytes(b"nothing of a video")
+    videos = {"broken": tmp_path / "videos" / "broken.mp4", **videos}
+    robots = {name: RobotAnnotator(truth) for name, (_, truth) in clips.items()}
+    with Campaign(videos, tmp_path / "c", **options()) as campaign:
+        heard = []
+        campaign.subscribe(lambda: heard.append(1))
+        assert campaign.next().video == "broken"
+        with pytest.raises((OSError, ValueError), match=r"broken\.mp4"):
+            campaign.turn(robots.__getitem__)
+        assert heard
+        assert campaign.standing("broken").status == "failed"
+        assert campaign.turn(robots.__getitem__).video != "broken"
+
+
+def test_a_selector_that_fails_stops_its_campaign_from_nothing_else(clips, tmp_path):
+    class Falls(Mask):
+        name = "falls"
+
+        def select(self, state, choice):
+            if state.video.name == "slow":
+                raise ZeroDivisionError("no area")
+            return super().select(state, choice)
+
+    robots = {name: RobotAnnotator(truth) for name, (_, truth) in clips.items()}
+    videos = {name: Video.open(frames, name=name) for name, (frames, _) in clips.items()}
+    given = {**options(), "annotation_selector": Falls(), "target": 1.0}
+    with Campaign(videos, tmp_path / "c", **given) as campaign:
+        for _ in range(5):
+            assert campaign.turn(robots.__getitem__) is not None
+        standing = campaign.standing("slow")
+        assert standing.status == "failed"
+        assert "annotation selector 'falls'" in standing.reason
+        assert "ZeroDivisionError: no area" in standing.reason
+        assert {s.status for s in campaign.standings()} == {"open", "failed"}
+
+
+def test_what_two_of_a_folder_finish_is_finished(clips, tmp_path):
+    one, other = begun(clips, tmp_path)[0], begun(clips, tmp_path)[0]
+    one.finish("still")
+    other.finish("fast")
+    other.finish("slow")
+    other.finish("slow", False)
+    one.close()
+    other.close()
+    with begun(clips, tmp_path)[0] as campaign:
+        finished = {s.video for s in campaign.standings() if s.status == "finished"}
+    assert finished == {"still", "fast"}

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+from evavos_widget.annotation_selection.baselines import Mask
+from evavos_widget.contract import SelectorError
+from evavos_widget.engines import register
+from evavos_widget.explanation import FrameExplanation, TypeExplanation
+from evavos_widget.frame_selection.baselines import FarthestInTime
 from evavos_widget.inspection import Inspection, compared, what_if
 from evavos_widget.inspection.rounds import principal_components
 from evavos_widget.metrics import score_frame
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 from evavos_widget.session import history as history_module
+from evavos_widget.testing import Disks
 
 N = 16
 ENGINES = {
@@ -166,6 +174,38 @@ def test_the_branch_that_was_taken_ends_as_the_recording_did(session):
         assert found.seconds == made["seconds"]
 
 
+class Leaning(Disks):
+    """Disks that are wide where it is told how sure the pass was, as real predictors are led."""
+
+    name = "leaning"
+
+    def predict(self, image, prompts, *, key=None):
+        self.radius = 1.0 if prompts.previous_probabilities is None else 4.0
+        return super().predict(image, prompts, key=key)
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_the_branch_that_was_taken_begins_from_what_the_pass_said(tmp_path, reopened):
+    register("predictor", "leaning", Leaning)
+    engines = {"predictor": "leaning", "annotation_selector": "clicks"}
+    session = recorded(tmp_path / "s.evavos", 4, **engines)
+    if reopened:
+        session.close()
+        session = Session.open(tmp_path / "s.evavos", FRAMES, read_only=True)
+    inspection = Inspection(session, ground_truth=TRUTH)
+    tried = 0
+    for n in range(2, len(inspection)):
+        made, reward = inspection.round(n)["made"], inspection.round(n)["reward"]
+        found = what_if(inspection, n, made["frame"], made["object"], made["kind"])
+        tried += found.kind == "clicks"
+        assert found.frame_after - found.frame_before == pytest.approx(
+            reward["frame_gain"], abs=2e-4
+        )
+        assert found.true_after == pytest.approx(reward["true_after"], abs=1e-6)
+    assert tried
+    session.close()
+
+
 def test_another_branch_leaves_the_session_alone(session):
     inspection = Inspection(session, ground_truth=TRUTH)
     journal = (session.path / "journal.jsonl").read_bytes()
@@ -271,3 +311,74 @@ def test_what_was_put_off_then_is_put_off_in_the_state_of_then(tmp_path, monkeyp
         for _ in range(2):
             session.undo()
         assert not session.state.snoozed
+
+
+class Says(FarthestInTime):
+    """Explains itself in some way."""
+
+    name = "says"
+
+    def __init__(self, scores=None, **more) -> None:
+        self.told = FrameExplanation(np.zeros((N, 2)) if scores is None else scores, "x", **more)
+
+    def explain(self, state):
+        return self.told
+
+
+class Thinks(Mask):
+    name = "thinks"
+
+    def __init__(self, told) -> None:
+        self.told = told
+
+    def explain(self, state, choice):
+        return self.told
+
+
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        (
+            Says(np.zeros((2, N))),
+            rf"scores of explain are float64 of shape \(2, {N}\), not numbers",
+        ),
+        (Says(np.zeros(N)), rf"of shape \({N},\), not numbers of \({N}, 2\), frames by objects"),
+        (Says(np.full((N, 2), np.inf)), "scores of explain are infinite"),
+        (Says(quality=np.zeros((N, 3))), "quality of explain are"),
+        (Says(embeddings={2: np.zeros((3, 4))}), r"embeddings of object 2 are of shape \(3, 4\)"),
+        (Says(embeddings={1: np.full((N, 4), np.nan)}), "embeddings of object 1"),
+    ],
+)
+def test_scores_that_cannot_be_shown_are_refused(session, selector, said):
+    inspection = Inspection(session, frame_selector=selector)
+    with pytest.raises(SelectorError, match=f"frame selector 'says' .*{said}"):
+        inspection.round(3)
+    assert inspection.choice(3) is not None  # explaining changes no choice
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (TypeExplanation({"mask": 1.0}, gains={"mask": np.nan}), "gains of mask is nan"),
+        (TypeExplanation({"mask": 1.0}, seconds={"mask": None}), "seconds of mask is None"),
+        (TypeExplanation({"mask": 1.0}, value=np.inf), "value of the state is inf"),
+        (TypeExplanation({"mask": 5.0, "clicks": -4.0}), "do not sum to 1"),
+        (("mask", 1.0), "explain returned a tuple"),
+    ],
+)
+def test_types_that_cannot_be_shown_are_refused(session, told, said):
+    inspection = Inspection(session, annotation_selector=Thinks(told))
+    with pytest.raises(SelectorError, match=f"annotation selector 'thinks' .*{said}"):
+        inspection.round(3)
+
+
+def test_explanations_may_count_with_numpy(session):
+    one, half = np.float32(1), np.float32(0.5)
+    told = TypeExplanation({"mask": one}, {"mask": half}, {"mask": np.int64(80)}, value=half)
+    inspection = Inspection(
+        session,
+        frame_selector=Says(np.zeros((N, 2), np.int16).tolist()),
+        annotation_selector=Thinks(told),
+    )
+    [mask] = json.loads(json.dumps(inspection.round(3), allow_nan=False))["types"]
+    assert (mask["probability"], mask["gain"], mask["seconds"]) == (1, 0.5, 80)

@@ -245,6 +245,14 @@ class TestNothingToCorrect:
         assert (made.kind, made.seconds) == ("verified", session.costs.verified)
         assert session.annotations[2].trust(1) == 1
 
+    @pytest.mark.parametrize("kind", ["mask", "clicks", "points", "scribble"])
+    def test_a_frame_without_truth_is_named(self, session, kind):
+        robot = RobotAnnotator({0: SQUARE[0], 3: SQUARE[3]})
+        before = session.rounds
+        with pytest.raises(ValueError, match="annotate frame 2, and its ground truth has 2 other"):
+            robot.answer(session, Suggestion(2, 1, kind, "", None, 0.1, 5.5))
+        assert session.rounds == before
+
     def test_what_was_begun_stays_when_it_begins_again(self, session):
         before = session.rounds
         RobotAnnotator(SQUARE).begin_all(session)

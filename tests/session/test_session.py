@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evavos_widget.loop import FrameChoice, FrameSelector, MaskPredictor
+from evavos_widget.contract import SelectorError
+from evavos_widget.loop import (
+    AnnotationChoice,
+    AnnotationSelector,
+    FrameChoice,
+    FrameSelector,
+    MaskPredictor,
+)
 from evavos_widget.prompts import Click, Prediction
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
@@ -954,3 +961,68 @@ class TestWhatIsAskedNext:
         session.annotate(0, square(2), objects=[session.add_object()])
         asked = session.suggest()
         assert json.loads(json.dumps(asdict(asked)))["frame"] == 2
+
+    @pytest.mark.parametrize(
+        ("chosen", "said"),
+        [
+            (FrameChoice(N, 1, "behind the end"), f"it chose frame {N} of {N}, which are 0 to"),
+            (FrameChoice(-1, 1, "the last one"), "it chose frame -1 of"),
+            (FrameChoice(float("nan"), 1, "an arg min"), "it chose frame nan, no whole number"),
+            (FrameChoice(np.array([3]), 1, "an array"), r"it chose frame array\(\[3\]\)"),
+            (FrameChoice(3, 77, "a stranger"), r"it chose object 77, and there are \(1, 2\)"),
+            (FrameChoice(3, None, "nobody"), "it chose object None"),
+            (FrameChoice(3, 1, None), "its reason is None"),
+            ((3, 1), r"it returned \(3, 1\) \(tuple\), which is no FrameChoice"),
+            (KeyError("quality"), "it raised KeyError: 'quality'"),
+        ],
+    )
+    def test_a_frame_that_cannot_be_annotated_is_refused(self, frames, tmp_path, chosen, said):
+        class Mine(FrameSelector):
+            name = "mine"
+
+            def select(self, state):
+                if isinstance(chosen, Exception):
+                    raise chosen
+                return chosen
+
+        with make(frames, tmp_path / "s", frame_selector=Mine()) as session:
+            for x in (2, 20):
+                session.annotate(0, square(x), objects=[session.add_object()])
+            session.propagate()
+            before = picture(session)
+            with pytest.raises(SelectorError, match=f"frame selector 'mine' .*{said}.*; mend it"):
+                session.suggest()
+            assert picture(session) == before
+            session.annotate(4, square(5), objects=[1])  # the work goes on without it
+
+    @pytest.mark.parametrize(
+        ("chosen", "said"),
+        [
+            (
+                AnnotationChoice("lasso", 3.0, 0.1, "new"),
+                "it chose 'lasso', and the types are mask",
+            ),
+            (AnnotationChoice(1, 3.0, 0.1, "an action"), "it chose 1, and the types are mask"),
+            (AnnotationChoice("mask", np.nan, 0.1, "nan"), "its seconds are nan"),
+            (AnnotationChoice("mask", -4, 0.1, "less"), "its seconds are -4"),
+            (AnnotationChoice("mask", None, 0.1, "none"), "its seconds are None"),
+            (AnnotationChoice("mask", 3.0, np.nan, "nan"), "its expected gain is nan"),
+            (AnnotationChoice("mask", 3.0, 35.0, "per cent"), "its expected gain is 35.0"),
+            ("clicks", r"it returned 'clicks' \(str\), which is no AnnotationChoice"),
+            (RuntimeError("shapes (7,) and (9, 2)"), r"it raised RuntimeError: shapes \(7,\)"),
+        ],
+    )
+    def test_a_type_that_cannot_be_asked_for_is_refused(self, frames, chosen, said):
+        class Mine(AnnotationSelector):
+            name = "mine"
+
+            def select(self, state, choice):
+                if isinstance(chosen, Exception):
+                    raise chosen
+                return chosen
+
+        session = make(frames, annotation_selector=Mine())
+        session.annotate(0, square(2), objects=[session.add_object()])
+        session.propagate()
+        with pytest.raises(SelectorError, match=f"annotation selector 'mine' .*{said}"):
+            session.suggest()

@@ -8,7 +8,7 @@ import type { Catalogue } from "../wire/catalogue";
 
 export interface Entry {
   video: string;
-  status: "new" | "open" | "reached" | "finished";
+  status: "new" | "open" | "reached" | "finished" | "failed";
   seconds: number;
   rounds: number;
   predicted: number | null;

@@ -19,6 +19,7 @@ export function proposal({ status, kind, frame, reason }: Entry): string {
 /** How good it is, and how sure that is. */
 export function standing({ predicted, sure, status }: Entry, target: number): string {
   if (status === "new") return "not begun";
+  if (status === "failed") return "left out, since this went wrong:";
   if (predicted === null) return "waits for a pass";
   const chance = sure === null ? "" : `, ${Math.round(sure * 100)} % sure of ${quality(target)}`;
   return `predicted J&F ${quality(predicted)}${chance}`;

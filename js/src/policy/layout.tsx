@@ -25,7 +25,7 @@ export function Layout({ view }: { view: View }) {
       <Head view={view} state={state} />
       <Rounds view={view} state={state} />
       <p class="evp-summary" role="status">
-        {told ? summary(told) : "Looking at this round …"}
+        {told ? summary(told, state.objects) : "Looking at this round …"}
         {told?.asked && <span class="evp-soft"> {reason(told.asked)}</span>}
       </p>
       <Strip view={view} />
@@ -98,8 +98,8 @@ function Rounds({ view, state }: { view: View; state: State }) {
           class="ev-button ev-small"
           tabIndex={n === here ? 0 : -1}
           aria-pressed={n === here}
-          aria-label={made ? `Round ${n}: ${what(made)}` : `Round ${n}, to come`}
-          title={made ? what(made) : "to come"}
+          aria-label={`Round ${n}${made ? `: ${what(made, state.objects)}` : ", to come"}`}
+          title={`${made ? what(made, state.objects) : "to come"}${apart.has(n) ? "; the policies disagree" : ""}`}
           data-kind={made?.kind}
           data-apart={apart.has(n) ? "" : undefined}
           onClick={() => view.goTo(n)}

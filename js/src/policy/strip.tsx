@@ -102,9 +102,11 @@ export function Key({ view }: { view: View }) {
   const { meaning } = view.told.value ?? {};
   const truth = view.kernel.state.value?.truth;
   const lines: [string, string][] = [
-    ["predicted", "predicted J&F"],
+    ["predicted", "predicted J&F, 0 to 1; the line in the middle is 0.5"],
     ...(truth ? [["true", "true J&F"] as [string, string]] : []),
-    ...(meaning ? [["score", `score: ${meaning}`] as [string, string]] : []),
+    ...(meaning
+      ? [["score", `score, from its lowest to its highest: ${meaning}`] as [string, string]]
+      : []),
     ...(view.apart.value ? [["apart", "disagreement of the two sides"] as [string, string]] : []),
   ];
   return (
@@ -123,6 +125,12 @@ export function Key({ view }: { view: View }) {
       <span>
         <i class="evp-dashed" /> asked for
       </span>
+      <span>
+        <i class="evp-dashed evp-solid" /> made
+      </span>
+      {view.apart.value === null && (
+        <span>no two sides: fewer than two frames of this object are annotated</span>
+      )}
       {view.apart.value === undefined && (
         <button
           type="button"

@@ -1,9 +1,9 @@
 /** What the policy thought of each type, what followed, what was tried, and where two disagree. */
 
 import { seconds } from "../ui/format";
-import type { ComparedRow } from "./messages";
+import type { ComparedRow, State } from "./messages";
 import type { View } from "./view";
-import { number, perSecond, rise, what } from "./words";
+import { inThousand, nameOf, number, rise, THOUSAND, what } from "./words";
 
 export function Types({ view }: { view: View }) {
   const told = view.told.value;
@@ -20,9 +20,7 @@ export function Types({ view }: { view: View }) {
           <th scope="col">probability</th>
           <th scope="col">gain of the {told.gain_of}</th>
           <th scope="col">cost</th>
-          <th scope="col" title="in a thousand seconds">
-            gain per second
-          </th>
+          <th scope="col">gain {THOUSAND}</th>
         </tr>
       </thead>
       <tbody>
@@ -35,7 +33,7 @@ export function Types({ view }: { view: View }) {
             </td>
             <td>{rise(gain)}</td>
             <td>{cost === null ? "–" : seconds(cost)}</td>
-            <td>{perSecond(per_second)}</td>
+            <td>{inThousand(per_second)}</td>
           </tr>
         ))}
       </tbody>
@@ -45,7 +43,8 @@ export function Types({ view }: { view: View }) {
 
 export function RewardTable({ view }: { view: View }) {
   const told = view.told.value;
-  const reward = told?.reward;
+  const { reward, made } = told ?? {};
+  const objects = view.kernel.state.value?.objects ?? [];
   if (!reward) return null;
   const rows: [string, string, string, string][] = [
     [
@@ -69,13 +68,13 @@ export function RewardTable({ view }: { view: View }) {
         {reward.reward !== null && (
           <>
             ; reward {rise(reward.frame_gain)} of the frame / {seconds(reward.spent)} ={" "}
-            {perSecond(reward.reward)}
+            {inThousand(reward.reward)} {THOUSAND}
           </>
         )}
       </caption>
       <thead>
         <tr>
-          <th scope="col">object {told?.made?.object}</th>
+          <th scope="col">{made && nameOf(made.object, objects)}</th>
           <th scope="col">before</th>
           <th scope="col">after</th>
           <th scope="col">rise</th>
@@ -153,7 +152,12 @@ export function WhatIf({ view }: { view: View }) {
           PolicyExplorer(session, ground_truth=…).
         </p>
       )}
-      {tried.length > 0 && <Branches view={view} />}
+      {tried.length > 0 && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it by keys
+        <div class="evp-scroll" tabIndex={0} role="region" aria-label="What was tried">
+          <Branches view={view} />
+        </div>
+      )}
     </section>
   );
 }
@@ -163,6 +167,7 @@ function Branches({ view }: { view: View }) {
   const told = view.told.value;
   const tried = state?.branches.filter(({ round }) => round === view.round.value) ?? [];
   const { reward, made } = told ?? {};
+  const objects = state?.objects ?? [];
   return (
     <table class="evp-table">
       <caption>Tried by the robot beside what was made, true J&amp;F</caption>
@@ -172,26 +177,24 @@ function Branches({ view }: { view: View }) {
           <th scope="col">cost</th>
           <th scope="col">rise of the frame</th>
           <th scope="col">rise of the video</th>
-          <th scope="col" title="in a thousand seconds">
-            video, per second
-          </th>
+          <th scope="col">video, {THOUSAND}</th>
         </tr>
       </thead>
       <tbody>
         {made && reward && (
           <tr data-chosen="">
-            <th scope="row">{what(made)} (made)</th>
+            <th scope="row">{what(made, objects)} (made)</th>
             <td>{seconds(made.seconds)}</td>
             <td>{rise(reward.frame_gain)}</td>
             <td>{rise(reward.true_gain)}</td>
-            <td>{perSecond(reward.true_gain === null ? null : reward.true_gain / made.seconds)}</td>
+            <td>
+              {inThousand(reward.true_gain === null ? null : reward.true_gain / made.seconds)}
+            </td>
           </tr>
         )}
         {tried.map((branch, i) => (
           <tr key={i}>
-            <th scope="row">
-              {what(branch)}, object {branch.object}
-            </th>
+            <th scope="row">{what(branch, objects)}</th>
             <td>{seconds(branch.seconds)}</td>
             <td>
               {branch.frame_before === null || branch.frame_after === null
@@ -199,7 +202,7 @@ function Branches({ view }: { view: View }) {
                 : rise(branch.frame_after - branch.frame_before)}
             </td>
             <td>{rise(branch.gain)}</td>
-            <td>{perSecond(branch.per_second)}</td>
+            <td>{inThousand(branch.per_second)}</td>
           </tr>
         ))}
       </tbody>
@@ -208,17 +211,18 @@ function Branches({ view }: { view: View }) {
 }
 
 export function Comparison({ view }: { view: View }) {
-  const comparison = view.kernel.state.value?.comparison;
-  if (!comparison) return null;
+  const state = view.kernel.state.value;
+  if (!state?.comparison) return null;
+  const { objects, comparison } = state;
   const { names, rows } = comparison;
   const first = rows.find((row) => row.first_disagreement);
   return (
-    <section aria-label="Two policies">
+    <section class="evp-two" aria-label="Two policies">
       <p class="evp-line-of">
         {rows.length === 0
           ? "The second policy is being asked …"
           : first
-            ? `They disagree first in round ${first.round}.`
+            ? `They disagree first in round ${first.round}; rounds in which they do are outlined above.`
             : "They agree in every round."}
         {first && (
           <button
@@ -251,8 +255,8 @@ export function Comparison({ view }: { view: View }) {
                 aria-current={row.round === view.round.value ? "true" : undefined}
               >
                 <th scope="row">{row.round}</th>
-                <td>{said(row.first)}</td>
-                <td>{said(row.second)}</td>
+                <td>{said(row.first, objects)}</td>
+                <td>{said(row.second, objects)}</td>
               </tr>
             ))}
           </tbody>
@@ -262,5 +266,5 @@ export function Comparison({ view }: { view: View }) {
   );
 }
 
-const said = (choice: ComparedRow["first"]) =>
-  choice ? `${what(choice)}, object ${choice.object}` : "nothing";
+const said = (choice: ComparedRow["first"], objects: State["objects"]) =>
+  choice ? what(choice, objects) : "nothing";
