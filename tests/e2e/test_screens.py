@@ -132,7 +132,11 @@ def test_the_row_under_the_picture_is_read_at_every_width(open_on, screen):
 
     dab(0)
     narrower("draft")
-    annotator.commit()
+    with in_mid_pass(page, lambda: annotator.commit(propagate=True)):
+        annotator.expect(root.locator(".ev-left")).to_have_text(re.compile(r"\d s left$"))
+        narrower("pass")
+        page.set_viewport_size({"width": 900, "height": screen[1]})
+        annotator.expect(root.locator(".ev-left")).to_be_visible()
     narrower("committed")
     dab(1)
     annotator.press("commit")
