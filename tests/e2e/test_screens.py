@@ -113,13 +113,16 @@ def test_the_row_under_the_picture_is_read_at_every_width(open_on, screen):
     annotator = Annotator(open_on(objects=2), 0).ready()
     page, root = annotator.page, annotator.root
     names = root.locator(".ev-object")
-    crowded = {}
+    crowded: dict[tuple[str, int], list[str]] = {}
+    heights: dict[int, set[float]] = {}
 
     def narrower(part: str) -> None:
         for width in range(screen[0], 560, -20):
             page.set_viewport_size({"width": width, "height": screen[1]})
             page.wait_for_function("width => innerWidth === width", arg=width)
             crowded[part, width] = root.evaluate(CROWDED)
+            row = root.locator(".ev-transport").bounding_box()
+            heights.setdefault(width, set()).add(round(row["height"]))
         page.set_viewport_size({"width": screen[0], "height": screen[1]})
 
     def dab(obj: int) -> None:
@@ -147,6 +150,8 @@ def test_the_row_under_the_picture_is_read_at_every_width(open_on, screen):
     page.set_viewport_size({"width": 900, "height": screen[1]})
     assert asked.evaluate("e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight")
     assert crowded == {key: [] for key in crowded}
+    # The timeline stays where it is.
+    assert {width for width, seen in heights.items() if len(seen) > 1} == set()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
