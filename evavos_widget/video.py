@@ -96,7 +96,8 @@ class Video:
         Parameters
         ----------
         source : str, path, list of paths, array or Video
-            - a folder of JPEG or PNG files, in natural order (``f2`` before ``f10``), hidden
+            - a folder of JPEG or PNG files, or of TIFF files where there are none of these, in
+              natural order (``f2`` before ``f10``), hidden
               files left out; or a pattern such as ``clip/*.jpg``. Masks that lie among the
               frames are left out, or it is refused where they cannot be told apart.
             - any file FFmpeg reads; frame i is the i-th one it decodes. Of several streams of

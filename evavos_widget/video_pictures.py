@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,13 +25,22 @@ __all__ = [
     "is_picture",
     "list_pictures",
     "natural",
+    "nearly_black",
     "one_series",
+    "pictures_among",
     "to_uint8",
     "upright_size",
 ]
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 """File names that count as frames when a folder is opened."""
+
+_TIFF_SUFFIXES = (".tif", ".tiff")
+"""File names that count as frames where no others do; beside frames they may be anything."""
+
+_DARK = 2**12
+"""Pixels of 16 bits that stay below this, as a camera of 12 bits leaves them, are shown in less
+than a sixteenth of the range."""
 
 DEFAULT_FPS = 24.0
 """Frames per second where the source does not say; the rate of DAVIS."""
@@ -80,11 +89,23 @@ formats let through whatever their parsing came upon."""
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the JPEG and PNG files in `folder`, in natural order, hidden files left out."""
-    return sorted(
-        (path for path in Path(folder).iterdir() if is_picture(path.name)),
-        key=lambda path: natural(path.name),
-    )
+    """List the frames in `folder`, in natural order; see `pictures_among`."""
+    return [Path(folder, name) for name in pictures_among(os.listdir(folder))]
+
+
+def pictures_among(paths: Iterable[str]) -> list[str]:
+    """Those of some files that count as frames, in natural order.
+
+    JPEG and PNG files, or TIFF files where there are none of these; hidden files never.
+    """
+    shown = [path for path in paths if not _name(path).startswith(".")]
+    found = [path for path in shown if is_picture(_name(path))]
+    tiffs = [path for path in shown if path.lower().endswith(_TIFF_SUFFIXES)]
+    return sorted(found or tiffs, key=natural)
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
 
 
 def is_picture(name: str) -> bool:
@@ -159,7 +180,7 @@ def _pattern(path: Path) -> str:
 
 
 def _suffix(path: Path) -> str:
-    return path.suffix.lower().replace(".jpeg", ".jpg")
+    return path.suffix.lower().replace(".jpeg", ".jpg").replace(".tiff", ".tif")
 
 
 def _glob(path: Path) -> str:
@@ -295,7 +316,7 @@ class PictureReader:
             + f": {notice}."
             for notice, frames in notices.items()
         )
-        self.warnings = (*unreadable, *told)
+        self.warnings = (*unreadable, *told, *self._dark(first))
 
     def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:
         """Frame `index`; nothing else comes up on the way."""
@@ -354,12 +375,28 @@ class PictureReader:
             image.seek(self._pages[index])
         return image
 
+    def _dark(self, index: int) -> list[str]:
+        """What is to be said of grey of 16 bits; the whole series is like one of its frames."""
+        try:
+            with self._open(index) as image:
+                if not image.mode.startswith("I;16"):
+                    return []
+                return nearly_black(np.asarray(image), self._names[index])
+        except UNREADABLE:  # said when it is looked at
+            return []
+
     def _look(self, index: int) -> _Picture:
         with self._open(index) as image:
             orientation, notice = _orientation(image)
             height, width = _size(image, orientation)
-            if self._pages is None and image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
+            several = self._pages is None and getattr(image, "n_frames", 1) > 1
+            if several and image.format == "PNG":
                 notice = "the file holds an animation, of which the first picture is the frame"
+            elif several and image.format == "TIFF":
+                notice = (
+                    "the file holds several pages, of which the first is the frame; opened by "
+                    "itself, it is a video of all of them"
+                )
             as_is = (
                 image.format in ("JPEG", "MPO")
                 and image.mode in ("L", "RGB")
@@ -433,6 +470,17 @@ def to_uint8(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype.kind == "f":
         return np.rint(pixels * 255).astype(np.uint8)
     return (pixels >> 8).astype(np.uint8)
+
+
+def nearly_black(pixels: np.ndarray, name: str) -> list[str]:
+    """A sentence where `to_uint8` leaves little of uint16 pixels, or nothing."""
+    brightest = int(pixels.max()) if pixels.dtype == np.uint16 else 0
+    if not 0 < brightest < _DARK:
+        return []
+    return [
+        f"{name} is nearly black: its brightest value is {brightest:,} of the 65,535 that 16 bits "
+        "hold; scale frames to the whole range, or to 8 bits."
+    ]
 
 
 def _one_line(error: BaseException) -> str:

@@ -20,7 +20,9 @@ from evavos_widget.video_pictures import (
     is_picture,
     list_pictures,
     natural,
+    nearly_black,
     one_series,
+    pictures_among,
     to_uint8,
 )
 
@@ -121,7 +123,7 @@ def _open_path(path: Path, names: list[str] | None) -> Source:
         pictures = list_pictures(path)
         if not pictures:
             raise ValueError(
-                f"the folder {path} holds no frames; give one with JPEG or PNG files in it."
+                f"the folder {path} holds no frames; give one with JPEG, PNG or TIFF files in it."
             )
         return _pictures(pictures, None, str(path), path.name, names)
     if is_regular(path):
@@ -197,9 +199,9 @@ def _open_url(url: str, names: list[str] | None) -> Source:
         return _open_file(_local_copies([url])[0], url, Path(last).stem, names)
     else:
         raise FileNotFoundError(f"there is nothing at {url}; check the address of the video.")
-    found = sorted((f for f in found if is_picture(f.rsplit("/", 1)[-1])), key=natural)
+    found = pictures_among(found)
     if not found:
-        raise ValueError(f"there are no frames at {url}; give a folder of JPEG or PNG files.")
+        raise ValueError(f"there are no frames at {url}; give a folder of JPEG, PNG or TIFF files.")
     # In a chain such as zip://frames::s3://bucket/clip.zip only the first link is listed.
     rest = url.partition("::")[2]
     places = [fs.unstrip_protocol(f) + (f"::{rest}" if rest else "") for f in found]
@@ -304,13 +306,17 @@ class ArrayReader:
     """Frames of an array in memory."""
 
     fps = DEFAULT_FPS
-    warnings = ()
     paths = ()
 
     def __init__(self, array: np.ndarray) -> None:
         if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] != 3):
             raise ValueError(
                 f"the video array has shape {array.shape}; give (N, H, W, 3) RGB or (N, H, W) grey."
+            )
+        if array.ndim == 3 and array.shape[2] in (3, 4):
+            raise ValueError(
+                f"the video array has shape {array.shape}, which is one picture; for a video of "
+                "one frame give array[None]."
             )
         if 0 in array.shape:
             raise ValueError(
@@ -335,6 +341,7 @@ class ArrayReader:
                         "scale floats to between 0 and 1, or convert to uint8."
                     )
         self.array = array
+        self.warnings = tuple(nearly_black(array, "the video array"))
         self.n_frames, self.height, self.width = array.shape[:3]
 
     def read(self, index: int, room: int, keep: Callable[[int, np.ndarray], None]) -> np.ndarray:

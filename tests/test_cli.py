@@ -50,3 +50,23 @@ def test_lab_without_the_notebook_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["lab"]) == 1
     assert "examples/01_annotate.ipynb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "compact",
+        "compact --free-data-only",
+        "compact --supervision masks --clips stills --init free",
+        "dynamite",
+    ],
+)
+def test_training_on_a_folder_without_photographs_says_what_it_has_to_hold(
+    command, tmp_path, capsys
+):
+    (tmp_path / "data").mkdir()
+    folders = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    assert main(["train", *command.split(), *folders, "--steps", "1"]) == 1
+    said = capsys.readouterr().err
+    assert f"there are no photographs in {tmp_path / 'data' / 'stills'}; " in said
+    assert "ccp, coco128seg or pets" in said

@@ -307,6 +307,7 @@ def test_a_frame_that_changed_size_after_opening_is_named(tmp_path: Path) -> Non
     [
         (np.zeros((4, 5), np.uint8), r"shape \(4, 5\); give"),
         (np.zeros((2, 3, 4, 5), np.uint8), r"shape \(2, 3, 4, 5\); give"),
+        (np.zeros((24, 32, 3), np.uint8), r"which is one picture; .* give array\[None\]"),
         (np.zeros((2, 4, 5, 3), np.int64), "dtype int64; give"),
         (np.zeros((2, 4, 5), bool), "dtype bool; give"),
         (np.array([[[0.0]], [[np.nan]]]), "frame 1 of the video array is not finite"),

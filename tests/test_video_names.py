@@ -7,6 +7,7 @@ import shutil
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -241,6 +242,61 @@ def test_pages_of_16_bits_and_of_other_sizes(tmp_path: Path) -> None:
     pages[0].save(tmp_path / "b.tif", save_all=True, append_images=pages[1:])
     with pytest.raises(ValueError, match=r"page 2 of .*b\.tif is 9 x 7, page 1 of .*b\.tif is 64"):
         Video.open(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("suffix", ["tif", "TIFF"])
+def test_a_folder_of_tiff_is_a_video(tmp_path: Path, suffix: str) -> None:
+    """What microscopes and ImageJ write, by whatever it is opened."""
+    clip = frame_folder(tmp_path / "clip", "t{}." + suffix, 11)
+    (clip / "._t3.tif").write_bytes(b"left by a file manager")
+    for source in (clip, f"{clip}/*.{suffix}", f"file://{clip}", f"simplecache::file://{clip}"):
+        video = Video.open(source)
+        assert video.frame_names == tuple(f"t{i}" for i in range(11))
+        assert np.array_equal(video.frame(10), picture(10))
+
+
+def test_tiff_beside_frames_is_none(tmp_path: Path) -> None:
+    """Masks, or the same frames as the camera gave them."""
+    clip = frame_folder(tmp_path / "clip", "{:05d}.png")
+    for i in range(5):
+        Image.fromarray(255 - picture(i)).save(clip / f"{i:05d}.tif")
+    video = Video.open(clip)
+    assert len(video) == 5
+    assert np.array_equal(video.frame(2), picture(2))
+
+
+def test_stacks_in_a_folder_are_said(tmp_path: Path) -> None:
+    clip = frame_folder(tmp_path / "clip", "{}.tif", 3)
+    images = [Image.fromarray(picture(i)) for i in range(2)]
+    images[0].save(clip / "1.tif", save_all=True, append_images=images[1:])
+    with pytest.warns(
+        UserWarning, match=r"1\.tif: the file holds several pages, of which the first"
+    ):
+        assert len(Video.open(clip)) == 3
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+@pytest.mark.parametrize("kind", ["tif", "png", "pages", "array"])
+def test_16_bits_that_are_hardly_used_are_said(tmp_path: Path, bits: int, kind: str) -> None:
+    """A camera of 12 bits leaves the upper 4 empty, and its frames look black."""
+    top = 2**bits - 1
+    frames = [np.linspace(0, top, 24 * 32).reshape(24, 32).astype(np.uint16) for _ in range(3)]
+    source: Any = tmp_path / "clip"
+    if kind == "array":
+        source = np.stack(frames)
+    elif kind == "pages":
+        source = tmp_path / "clip.tif"
+        images = [Image.fromarray(frame) for frame in frames]
+        images[0].save(source, save_all=True, append_images=images[1:])
+    else:
+        source.mkdir()
+        for i, frame in enumerate(frames):
+            Image.fromarray(frame).save(source / f"{i}.{kind}")
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        told = Video.open(source).warnings
+    assert len(told) == (bits < 16)
+    assert all(f"its brightest value is {top:,} of the 65,535" in sentence for sentence in told)
 
 
 def test_an_animation_among_frames_is_said(tmp_path: Path) -> None:

@@ -14,7 +14,14 @@ from evavos_widget.probabilities import ProbabilityCache
 from evavos_widget.session import checks
 from evavos_widget.session.events import VERSION, Event, Group, Step
 from evavos_widget.session.state import Affected, State
-from evavos_widget.session.storage import Storage, default_folder, folder_of, let_go, take_over
+from evavos_widget.session.storage import (
+    Storage,
+    default_folder,
+    folder_of,
+    let_go,
+    make_way,
+    take_over,
+)
 from evavos_widget.session.timeline import Timeline
 from evavos_widget.video import Video, check_frame
 
@@ -61,7 +68,7 @@ class SessionCore:
             return Storage(None, self.video, {})
         folder = default_folder(self.video) if path == "auto" else folder_of(path)
         if not read_only:
-            take_over(folder)
+            make_way(folder, self.video)
         storage = Storage(folder, self.video, self._header(), read_only=read_only)
         try:
             storage.load(self._timeline)

@@ -31,6 +31,7 @@ __all__ = [
     "default_folder",
     "folder_of",
     "let_go",
+    "make_way",
     "read_header",
     "take_over",
 ]
@@ -111,7 +112,7 @@ class Storage:
         if self.read_only:
             self._lines = read_journal(folder / NAME)
         try:
-            self._check_same_video(folder)
+            check_same_video(folder, self._lines.header, self._video)
             if self._journal is not None and not self._lines.digests:
                 self.write(self._header)
         except BaseException:
@@ -140,23 +141,6 @@ class Storage:
         self._lines = self._journal.lines
         remove_leftovers(folder)
         tidy(folder)
-
-    def _check_same_video(self, folder: Path) -> None:
-        header = self._lines.header
-        if header is None:
-            return
-        check_version(header, repr(str(folder)))
-        made, video = header.get("video", {}), self._video
-        known = made.get("fingerprint")
-        same = known == video.fingerprint() or (
-            header.get("version", 1) == 1 and known == video.first_fingerprint()
-        )
-        if not same:
-            raise ValueError(
-                f"{str(folder)!r} holds the session of another video "
-                f"({made.get('name')!r}, {made.get('n_frames')} frames of "
-                f"{made.get('width')} x {made.get('height')}); give another path."
-            )
 
     def load(self, timeline: Timeline) -> None:
         """Do again what the journal says; masks come from the last saved pass."""
@@ -290,6 +274,48 @@ def read_header(folder: Path) -> dict[str, Any] | None:
     if header is not None:
         check_version(header, repr(str(folder)))
     return header
+
+
+def check_same_video(folder: Path, header: Mapping[str, Any] | None, video: Video) -> None:
+    """Check that a session whose journal begins with `header` is one of `video`.
+
+    Raises
+    ------
+    ValueError
+        It is one of another video, or of a later version.
+    """
+    if header is None:
+        return
+    check_version(header, repr(str(folder)))
+    made = header.get("video", {})
+    known = made.get("fingerprint")
+    same = known == video.fingerprint() or (
+        header.get("version", 1) == 1 and known == video.first_fingerprint()
+    )
+    if not same:
+        source = made.get("source")
+        which = source if isinstance(source, str) else made.get("name")
+        raise ValueError(
+            f"{str(folder)!r} holds the session of another video "
+            f"({which!r}, {made.get('n_frames')} frames of "
+            f"{made.get('width')} x {made.get('height')}); give another path."
+        )
+
+
+def make_way(folder: Path, video: Video) -> None:
+    """Close a session of this process on the same folder, which a new one is to take over.
+
+    One of another video stays as it is: `video` cannot be opened there, and who asked for it by
+    mistake, as two videos of one name ask for one folder, loses nothing.
+
+    Raises
+    ------
+    ValueError
+        There is a session of another video.
+    """
+    if _open_sessions.get(folder.resolve()) is not None:
+        check_same_video(folder, read_journal(folder / NAME).header, video)
+        take_over(folder)
 
 
 def let_go(folder: Path, session: _Session) -> None:

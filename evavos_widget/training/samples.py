@@ -23,6 +23,7 @@ from evavos_widget.training.sources import (
     all_stills,
     davis_shots,
     free_stills,
+    no_stills,
 )
 
 __all__ = [
@@ -104,6 +105,11 @@ class Samples(Dataset):
         Leave DAVIS out, whose terms are non-commercial.
     shots : sequence of Shot, optional
         Videos alone, and no photographs.
+
+    Raises
+    ------
+    FileNotFoundError
+        There are no photographs, or no DAVIS, where they are needed.
     """
 
     def __init__(
@@ -121,6 +127,8 @@ class Samples(Dataset):
             return
         self.shares = FREE_SHARES if free_only else SHARES
         self.pools = free_stills(root) if free_only else all_stills(root)
+        if not self.pools:
+            raise no_stills(root)
         self.shots = [] if free_only else davis_shots(root)
 
     def __getitem__(self, key: tuple[int, float]) -> dict[str, np.ndarray]:

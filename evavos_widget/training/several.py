@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from evavos_widget.datasets.compositing import Actor, Backdrop, Layer, Pose, expose
 from evavos_widget.datasets.photographs import Photograph, read_photographs
 from evavos_widget.training.clips import recoloured
+from evavos_widget.training.sources import no_stills
 
 __all__ = ["MOST", "SeveralSamples", "free_photographs"]
 
@@ -51,6 +52,11 @@ def free_photographs(root: Path, side: str) -> list[Photograph]:
     root : Path
         Holds ``stills`` with ``ccp``, ``coco128seg`` and ``pets``, those that are there.
     side : {'train', 'test'}
+
+    Raises
+    ------
+    FileNotFoundError
+        None of them is there.
     """
     folders = {"ccp": ":whole", "coco128seg": "", "pets": ":whole"}
     there = [
@@ -58,6 +64,8 @@ def free_photographs(root: Path, side: str) -> list[Photograph]:
         for name, how in folders.items()
         if (root / "stills" / name).is_dir()
     ]
+    if not there:
+        raise no_stills(root)
     return [photograph for photograph in read_photographs(there) if photograph.side == side]
 
 

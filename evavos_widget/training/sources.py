@@ -20,6 +20,7 @@ __all__ = [
     "all_stills",
     "davis_shots",
     "free_stills",
+    "no_stills",
     "point_shots",
     "pseudo_mask_shots",
 ]
@@ -162,6 +163,14 @@ def _single(folder: Path) -> list[Still]:
 
 def _pools(*pools: tuple[list[Still], float]) -> list[Pool]:
     return [Pool(tuple(stills), weight) for stills, weight in pools if stills]
+
+
+def no_stills(root: Path) -> FileNotFoundError:
+    """What is wrong with a folder of data in which none of the sets of photographs is."""
+    return FileNotFoundError(
+        f"there are no photographs in {root / 'stills'}; give a folder of data whose stills/ holds "
+        "ccp, coco128seg or pets, each with images/ and masks/."
+    )
 
 
 def davis_shots(root: Path, list_name: str = "train.txt") -> list[Shot]:

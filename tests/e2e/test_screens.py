@@ -1,7 +1,8 @@
-"""The annotator and the curves on a phone and on a 4K screen: nothing overflows, all is reached."""
+"""The annotator and the curves on screens of every size: nothing overflows, all is reached."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from harness import axe_violations, in_mid_pass, open_page
 from lab import PATIENCE_MS, Annotator
 
 PHONE = (390, 844)
+LAPTOP = (1366, 768)
 FOUR_K = (3840, 2160)
 
 #: Names of the controls that lie beside the widget, or on whose centre something else lies once
@@ -30,14 +32,19 @@ UNREACHED = """root => {
     }).map((control) => control.dataset.action ?? control.title ?? control.className);
 }"""
 
-#: What is written or pressed in the row under the picture, two and two that lie on each other.
+#: What is written or pressed in the row under the picture, two and two that lie on each other, and
+#: buttons that are too small for what is on them.
 CROWDED = """root => {
-    const parts = [...root.querySelectorAll(".ev-transport :is(button, input, .ev-quiet)")]
+    const row = ".ev-transport :is(button, input, .ev-quiet, .ev-asked)";
+    const parts = [...root.querySelectorAll(row)]
         .map((part) => [part, part.getBoundingClientRect()])
         .filter(([, box]) => box.width > 1);
-    return parts.flatMap(([a, left], i) => parts.slice(i + 1)
+    const small = parts.filter(([part]) => part.matches("button"))
+        .filter(([part]) => part.scrollWidth > part.clientWidth)
+        .map(([part]) => `${part.textContent} is cut`);
+    return small.concat(parts.flatMap(([a, left], i) => parts.slice(i + 1)
         .filter(([, right]) => left.right > right.left + 1 && right.right > left.left + 1)
-        .map(([b]) => `${a.textContent || a.className} on ${b.textContent || b.className}`));
+        .map(([b]) => `${a.textContent || a.className} on ${b.textContent || b.className}`)));
 }"""
 
 
@@ -98,6 +105,53 @@ def test_the_annotator_is_reached_on_every_part_of_the_loop(open_on, screen, the
         annotator.expect(root.locator(opened)).to_have_count(0)
         annotator.stage.focus()
     assert found == {where: [] for where in found}
+
+
+@pytest.mark.parametrize("screen", [LAPTOP], ids=["laptop"])
+def test_the_row_under_the_picture_is_read_at_every_width(open_on, screen):
+    """Beside the folders of JupyterLab say, where a laptop leaves a cell 900 px or fewer."""
+    annotator = Annotator(open_on(objects=2), 0).ready()
+    page, root = annotator.page, annotator.root
+    names = root.locator(".ev-object")
+    crowded: dict[tuple[str, int], list[str]] = {}
+    heights: dict[int, set[float]] = {}
+
+    def narrower(part: str) -> None:
+        for width in range(screen[0], 560, -20):
+            page.set_viewport_size({"width": width, "height": screen[1]})
+            page.wait_for_function("width => innerWidth === width", arg=width)
+            crowded[part, width] = root.evaluate(CROWDED)
+            row = root.locator(".ev-transport").bounding_box()
+            heights.setdefault(width, set()).add(round(row["height"]))
+        page.set_viewport_size({"width": screen[0], "height": screen[1]})
+
+    def dab(obj: int) -> None:
+        names.nth(obj).click()
+        annotator.press("tool.brush")
+        annotator.stage.scroll_into_view_if_needed()
+        box = annotator.stage.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        annotator.draft("brush")
+
+    dab(0)
+    narrower("draft")
+    with in_mid_pass(page, lambda: annotator.commit(propagate=True)):
+        annotator.expect(root.locator(".ev-left")).to_have_text(re.compile(r"\d s left$"))
+        narrower("pass")
+        page.set_viewport_size({"width": 900, "height": screen[1]})
+        annotator.expect(root.locator(".ev-left")).to_be_visible()
+    narrower("committed")
+    dab(1)
+    annotator.press("commit")
+    asked = root.locator(".ev-asked")
+    annotator.expect(asked).to_have_text(re.compile(r"^Takes [\d,]+ pixels from "))
+    narrower("question")
+    # From whom is what the answer depends on.
+    page.set_viewport_size({"width": 900, "height": screen[1]})
+    assert asked.evaluate("e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight")
+    assert crowded == {key: [] for key in crowded}
+    # The timeline stays where it is.
+    assert {width for width, seen in heights.items() if len(seen) > 1} == set()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -112,6 +112,24 @@ class TestPlace:
         assert len(set(paths[:3])) == 3
         assert paths[3] == paths[0]
 
+    @pytest.mark.parametrize("path", ["auto", "mine"])
+    def test_another_video_of_the_name_ends_no_session(self, frames, tmp_path, monkeypatch, path):
+        """Of `a/clip` and `b/clip` the second is refused, and the first goes on."""
+        monkeypatch.chdir(tmp_path)
+        for folder, video in (("a", frames), ("b", 255 - frames)):
+            (tmp_path / folder / "clip").mkdir(parents=True)
+            for i, frame in enumerate(video):
+                Image.fromarray(frame).save(tmp_path / folder / f"clip/{i}.png")
+        first = make("a/clip", path)
+        obj = first.add_object()
+        with pytest.raises(ValueError, match=r"another video \(.*a.clip', .* give another path"):
+            make("b/clip", path)
+        first.annotate(0, square(0), objects=[obj])
+        second = make("a/clip", path)
+        assert first.closed
+        assert list(second.annotations) == [0]
+        second.close()
+
     @pytest.mark.parametrize("name", ["../../x", "/tmp/outside", "a/b", "..", "nul\x00", "C:\\x"])
     def test_a_name_leads_nowhere(self, frames, tmp_path, monkeypatch, name):
         inner = tmp_path / "a/b/c"

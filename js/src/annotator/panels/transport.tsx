@@ -93,14 +93,15 @@ function Unfinished({ app }: { app: App }) {
   const score = editor.drafts.score.value;
   const takes = editor.drafts.takes.value;
   const also = takes.length > 0 ? `, takes ${taken(app, takes)}` : "";
+  const words = editor.drafts.predicting.value
+    ? "looking …"
+    : score !== null
+      ? `looks ${Math.round(score * 100)} % right${also}`
+      : "not saved yet";
   return (
     <div class="ev-group ev-unfinished" role="group" aria-label="Work in progress">
-      <span class="ev-quiet ev-wide-only">
-        {editor.drafts.predicting.value
-          ? "looking …"
-          : score !== null
-            ? `looks ${Math.round(score * 100)} % right${also}`
-            : "not saved yet"}
+      <span class="ev-quiet ev-wide-only" title={words}>
+        {words}
       </span>
       <ActionButton app={app} id="discard" text="Discard" showKey />
       <ActionButton app={app} id="commit.propagate" icon="propagate" text="Commit and propagate" />
@@ -119,7 +120,7 @@ function Finished({ app }: { app: App }) {
   return (
     <div class="ev-group" role="group" aria-label="This frame, and the next pass">
       {phase === "idle" && app.commands.isEnabled("annotation.remove") && (
-        <ActionButton app={app} id="annotation.remove" text="Take back" />
+        <ActionButton app={app} id="annotation.remove" icon="remove" text="Take back" />
       )}
       {app.editor.objects.active.value && (
         <>
