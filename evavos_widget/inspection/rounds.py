@@ -201,6 +201,25 @@ class Inspection:
             embeddings = state.features.frames(state.video, self._encoder)
         return principal_components(np.asarray(embeddings).reshape(len(embeddings), -1))
 
+    def mask(self, n: int, frame: int, obj: int) -> np.ndarray:
+        """The mask of an object that the policy saw on a frame, in the state before round `n`.
+
+        Parameters
+        ----------
+        n, frame, obj : int
+
+        Returns
+        -------
+        (H, W) bool array
+            False everywhere where the object had no mask there yet.
+
+        Raises
+        ------
+        IndexError
+            There is no such round or frame.
+        """
+        return self.recording.state(n).masks[frame] == obj
+
     def disagreement(self, n: int, obj: int, **engines: Any) -> np.ndarray | None:
         """How much the masks that reach a frame from its two sides differ; takes two passes.
 

@@ -37,6 +37,7 @@ class Recording:
         self.session = session
         self._lock = threading.Lock()
         self._computed: dict[tuple[int, int], State] = {}
+        self._replay: tuple[int, dict[int, State]] | None = None
 
     def __len__(self) -> int:
         """How many rounds there are; the state before one more is the present one."""
@@ -74,8 +75,12 @@ class Recording:
         return self._with_masks(n, state or self._replayed(n))
 
     def _replayed(self, n: int) -> State:
-        """From the journal, without masks but the annotated ones."""
+        """From the journal, without masks but the annotated ones; read once after each change."""
         session = self.session
+        revision = session.revision  # before the journal, which may be newer but never older
+        with self._lock:
+            if self._replay is not None and self._replay[0] == revision:
+                return self._replay[1][n]
         folder, video = session.path, session.video
         if folder is None:
             raise IndexError(
@@ -86,7 +91,10 @@ class Recording:
         timeline = Timeline(empty, session.propagator.affected, History(limit=10**9))
         replay(timeline, read_journal(folder / NAME), None, str(folder / NAME))
         past = [*timeline.history.past(), timeline.state]
-        return {len(state.rounds): state for state in past}[n]
+        states = {len(state.rounds): state for state in past}
+        with self._lock:
+            self._replay = revision, states
+        return states[n]
 
     def _with_masks(self, n: int, state: State) -> State:
         """As it would be after a pass; computed once."""

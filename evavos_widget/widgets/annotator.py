@@ -60,7 +60,8 @@ class Annotator(HostedWidget):
     active_object : int
         Id of the object being outlined; 0 while there is none.
     tool : {'auto', 'clicks', 'scribble', 'box', 'brush', 'eraser', 'polygon', 'fill', 'pick'}
-        ``'auto'``: the brush where no learned predictor is loaded, clicks otherwise.
+        ``'auto'``: the brush where no learned predictor is loaded, clicks otherwise. In place
+        of clicks, scribbles and boxes that the predictor does not take, the page has the brush.
     display : dict
         ``opacity`` of the masks (0 to 1), whether they have a ``contour``, ``onion`` skin of
         the neighbouring frames, ``difference`` to the mask before, and the ``palette``:

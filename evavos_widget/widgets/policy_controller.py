@@ -12,6 +12,7 @@ import numpy as np
 
 from evavos_widget.inspection import Branch, Inspection, compared, what_if
 from evavos_widget.loop import types_taken
+from evavos_widget.masks import encode_runs
 from evavos_widget.prompts import ANNOTATION_TYPES
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host, Pushed, Send
@@ -97,6 +98,7 @@ class PolicyController:
             {
                 "round.get": Handler(self._round, Urgency.FETCH),
                 "map.get": Handler(self._map, Urgency.FETCH),
+                "mask.get": Handler(self._mask, Urgency.FETCH),
                 "disagreement.get": Handler(self._disagreement, runs=Runs.ASIDE),
                 "whatif.start": Handler(self._start, runs=Runs.AT_ONCE),
                 "whatif.cancel": Handler(self._cancel, runs=Runs.AT_ONCE),
@@ -203,6 +205,12 @@ class PolicyController:
         n, obj = self._asked(request), request.fields.integer("object")
         places = self.inspection.map(n, obj)
         return {"places": np.round(places.astype(float), 5).tolist()}, []
+
+    def _mask(self, request: Request) -> Reply:
+        fields = request.fields
+        frame = fields.frame("frame", self.inspection.session.video.n_frames)
+        mask = self.inspection.mask(self._asked(request), frame, fields.integer("object"))
+        return {}, [encode_runs(mask.astype(np.uint8)).astype("<u4").tobytes()]
 
     def _disagreement(self, request: Request) -> Reply:
         n, obj = self._asked(request), request.fields.integer("object")

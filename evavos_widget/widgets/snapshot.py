@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evavos_widget.loop import types_taken
+from evavos_widget.prompts import ANNOTATION_TYPES
+
 if TYPE_CHECKING:
     from evavos_widget.session import Session
     from evavos_widget.suggestion import Suggestion
@@ -72,14 +75,14 @@ def capabilities(session: Session) -> dict[str, Any]:
     """Say what the session's engines can do."""
     from evavos_widget.formats import FORMATS
 
+    taken = types_taken(session.predictor)
     return {
         "predictor": session.predictor.name,
         "predictor_learned": session.predictor.learned,
         "together": session.predictor.together,
         "propagator": session.propagator.name,
         "exports": list(FORMATS),
-        "clicks": True,
-        "box": True,
+        "types": [kind for kind in ANNOTATION_TYPES if kind in taken],
         "ground_truth": session.ground_truth is not None,
         "session": _name(session),
     }

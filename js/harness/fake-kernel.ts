@@ -40,6 +40,8 @@ export interface FakeOptions {
   /** Address that takes the prompts of a preview and gives runs back; discs without it. */
   predictor: string | null;
   learned: boolean;
+  /** The annotation types that can be given. */
+  types: string[];
   /** How many objects there are from the beginning. */
   objects: number;
   /** A frame that has a mask of the first from the beginning; -1 for none. */
@@ -324,8 +326,7 @@ export class FakeKernel {
       together: false,
       propagator: "flow",
       exports: ["davis", "youtube-vos", "coco", "youtube-vis", "overlay", "numpy"],
-      clicks: true,
-      box: true,
+      types: this.options.types,
       ground_truth: true,
       session: "/clips/clip.evavos",
     };

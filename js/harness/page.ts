@@ -3,8 +3,8 @@
  *
  * `?theme=dark`, `?width=480`, `?w=1920&h=1080` (of the picture), `?learned=1`, `?readonly=1`,
  * `?frames=/clip/{}.jpg&count=60` (numbers padded to five digits), `?predictor=/predict`,
- * `?objects=2`, `?drawn=1` (a frame that has a mask already). Tests
- * reach the parts through `window.harness`.
+ * `?types=mask,box` (that can be given), `?objects=2`, `?drawn=1` (a frame that has a mask
+ * already). Tests reach the parts through `window.harness`.
  */
 
 import widget from "../src/annotator/widget";
@@ -24,6 +24,7 @@ const kernel = new FakeKernel({
   frames: options.get("frames"),
   predictor: options.get("predictor"),
   learned: options.has("learned"),
+  types: options.get("types")?.split(",") ?? ["mask", "clicks", "box", "scribble", "points"],
   objects: Number(options.get("objects") ?? 0),
   drawn: Number(options.get("drawn") ?? -1),
 });

@@ -872,6 +872,36 @@ def test_a_box_asks_for_a_mask(open_annotator):
     wait_for_mask(annotator, 0.22, 0.22, covered=False)
 
 
+def test_prompts_that_the_predictor_does_not_take_are_told_before_they_are_tried(open_annotator):
+    annotator = open_annotator(objects=1, drawn=0, types="mask,box", learned=1)
+    page = annotator.page
+    refusals = {
+        "clicks": "The predictor 'sam' takes no clicks",
+        "scribble": "The predictor 'sam' takes no scribbles",
+    }
+    for tool, words in refusals.items():
+        button = annotator.action(f"tool.{tool}")
+        annotator.expect(button).to_have_attribute("aria-disabled", "true")
+        annotator.expect(button).to_have_attribute("title", words)
+    assert axe_violations(page) == []
+    # A learned predictor begins with clicks; this one takes none.
+    annotator.expect(annotator.root).to_have_attribute("data-tool", "brush")
+    press(annotator, "r", "c")
+    says(annotator, refusals["clicks"])
+    press(annotator, "i")
+    says(annotator, refusals["scribble"])
+    annotator.action("tool.clicks").click(force=True)
+    says(annotator, refusals["clicks"])
+    annotator.expect(annotator.root).to_have_attribute("data-tool", "box")
+    # An answer that contradicts the mask would be a click.
+    press(annotator, "Shift+C")
+    says(annotator, "which correct the mask where an answer contradicts it")
+    assert page.evaluate("harness.kernel.received.includes('points.propose')") is False
+    for key, tool in {"b": "brush", "e": "eraser", "p": "polygon", "g": "fill"}.items():
+        press(annotator, key)
+        annotator.expect(annotator.root).to_have_attribute("data-tool", tool)
+
+
 def test_the_timeline_shows_the_frame_under_the_pointer(open_annotator):
     annotator = open_annotator()
     dab_and_commit(annotator)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+import numpy as np
 import pytest
 from harness import axe_violations
+from lab import iou
 
 RECORD = """
 import tempfile
@@ -131,6 +133,52 @@ def test_the_panel_of_twenty_rounds_reacts_at_once(panel, picture, record_proper
     notebook.python("explorer.theme = 'dark'")
     expect(root).to_have_attribute("data-theme", "dark")
     assert axe_violations(notebook.page) == []
+
+
+#: A mask in the size of a picture that is 320 pixels wide, as text of 0 and 1.
+SMALL = """
+import cv2
+def small(n, frame, obj):
+    mask = inspection.mask(n, frame, obj).astype("float32")
+    height, width = mask.shape
+    size = 320, round(320 * height / width)
+    return "".join(str(int(v > 0.5)) for v in cv2.resize(mask, size, interpolation=3).ravel())
+"""
+
+PIXELS = """
+canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]
+"""
+
+
+def test_the_mask_that_the_policy_saw_lies_over_the_picture(panel):
+    notebook, root = panel
+    notebook.python(SMALL)
+    canvas = root.locator(".evp-picture canvas")
+    toggle = root.get_by_role("button", name="Mask", exact=True)
+
+    def pixels(frame: int, masked: bool) -> np.ndarray:
+        expect(canvas).to_have_attribute("data-frame", str(frame))
+        expect(canvas).to_have_attribute("data-masked", str(masked).lower())
+        return np.array(canvas.evaluate(PIXELS), float).reshape(-1, 4)[:, :3]
+
+    for n in (4, 9):
+        root.locator(".evp-rounds button").nth(n).click()
+        notebook.until(f"explorer.round == {n}")
+        frame, obj = notebook.value("[explorer.frame, explorer.object]")
+        with_mask = pixels(frame, True)
+        toggle.click()
+        expect(toggle).to_have_attribute("aria-pressed", "false")
+        without = pixels(frame, False)
+        toggle.click()
+        seen = np.abs(with_mask - without).max(axis=1) > 8
+        before, after = (
+            np.array(list(notebook.value(f"small({m}, {frame}, {obj})"))) == "1" for m in (n, n + 1)
+        )
+        assert iou(seen, before) > 0.9, "the mask of the state before the round"
+        assert iou(seen, after) < iou(seen, before), "which the annotation of the round changed"
+        color = notebook.value(f"[o.color for o in recorded.objects if o.id == {obj}][0]")
+        mixed = (without + [int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 2
+        assert np.median(np.abs(with_mask - mixed)[before]) < 3, "in the colour of the object"
 
 
 def test_what_if_runs_beside_everything_else(panel):

@@ -18,6 +18,7 @@ from evavos_widget.metrics import score_frame
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 from evavos_widget.session import history as history_module
+from evavos_widget.session import recording as recording_module
 from evavos_widget.testing import Disks
 
 N = 16
@@ -123,6 +124,25 @@ def test_a_round_of_long_ago_takes_one_pass_however_often_it_is_looked_at(sessio
         assert same(looks[0], looks[2])
         inspection.recording.state(4)
         assert len(passes) == 2
+
+
+def test_the_journal_is_read_once_for_all_rounds_of_long_ago(session, monkeypatch):
+    monkeypatch.setattr(history_module, "HISTORY_LIMIT", 2)
+    monkeypatch.setattr(history_module.History.__init__, "__defaults__", (2,))
+    path = session.path
+    session.close()
+    read, read_journal = [], recording_module.read_journal
+    monkeypatch.setattr(
+        recording_module, "read_journal", lambda path: read.append(path) or read_journal(path)
+    )
+    with Session.open(path, FRAMES) as again:
+        inspection = Inspection(again)
+        masks = [inspection.mask(n, 5, 1) for n in (2, 3, 4, 3)]
+        assert len(read) == 1
+        assert np.array_equal(masks[1], masks[3])
+        again.annotate(5, TRUTH[5] == 1, objects=[1])
+        assert np.array_equal(inspection.mask(3, 5, 1), masks[1])
+        assert len(read) == 2
 
 
 def test_what_was_undone_is_no_round(session):

@@ -42,6 +42,26 @@ def test_hello_gives_the_whole_state(page, connect):
     json.dumps(reply, allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("accepts", "types"),
+    [
+        ({"mask", "clicks"}, ["mask", "clicks", "points"]),
+        ({"box"}, ["mask", "box"]),
+        ({"mask"}, ["mask"]),
+    ],
+)
+def test_the_page_hears_which_types_the_predictor_leaves(page, session, predictor, accepts, types):
+    predictor.accepts = frozenset(accepts)
+    session.add_object()
+    told = page.hello()["capabilities"]["types"]
+    assert sorted(told) == sorted(types)
+    for kind, prompt in {"clicks": {"clicks": [[9, 9, 1]]}, "box": {"box": [1, 1, 9, 9]}}.items():
+        asked = {"frame": 0, "object": 1, "clicks": [], "box": None, **prompt}
+        if kind not in told:
+            refused = page.error("prompt.preview", **asked)["message"]
+            assert f"the predictor 'disc' takes no {kind}" in refused
+
+
 def test_the_predictor_is_made_ready_behind_the_first_picture(session, monkeypatch):
     prepared, asked = [], threading.Event()
 

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fake_page import Page
 from small_engines import PATIENCE
 
 from evavos_widget.inspection import Inspection
+from evavos_widget.masks import decode_runs
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 from evavos_widget.widgets import bundle
@@ -103,6 +105,32 @@ def test_every_round_is_told_and_is_what_the_table_says(session, truth, shown):
     apart = page.ask("disagreement.get", round=6, object=1)["apart"]
     assert max(v for v in apart if v is not None) > 0.5
     assert page.error("round.get", round=8)["message"] == "there is no round 8; give 0 to 6."
+
+
+def test_the_mask_that_is_sent_is_the_one_of_the_rounds_state(truth, shown, tmp_path):
+    frames = np.random.default_rng(2).integers(0, 255, (N, 32, 80, 3), np.uint8)
+    path, robot, seen = tmp_path / "s.evavos", RobotAnnotator(truth), []
+    with Session(frames, path=path, annotation_selector="mask", **ENGINES) as session:
+        robot.begin_all(session)
+        session.propagate()
+        begun = len(session.rounds)
+        for _ in range(4):
+            seen.append(session.masks.array())
+            turn(session, robot)
+        seen.append(session.masks.array())
+    assert any((a != b).any() for a, b in pairwise(seen))
+    with Session.open(path, frames, read_only=True) as session:
+        _, page = shown(session)
+        for n, masks in enumerate(seen, start=begun):
+            for frame in range(N):
+                for obj in (1, 2):
+                    asked = page.post("mask.get", round=n, frame=frame, object=obj)
+                    _, [runs] = page.reply(asked)
+                    mask = decode_runs(np.frombuffer(runs, "<u4"), (32, 80))
+                    assert np.array_equal(mask == 1, masks[frame] == obj)
+        assert (
+            "there is no round 99" in page.error("mask.get", round=99, frame=0, object=1)["message"]
+        )
 
 
 def test_a_round_is_told_at_once_when_it_was_looked_at_before(session, truth, shown, monkeypatch):

@@ -134,6 +134,9 @@ export class App {
       this,
       "evavos-widget.keys",
       (error) => this.kernel.fail(error),
+      (words) => {
+        this.store.announcement.value = words;
+      },
       this.signal,
     );
     const screen = () => {

@@ -91,8 +91,8 @@ export interface Capabilities {
   together: boolean;
   propagator: string;
   exports: string[];
-  clicks: boolean;
-  box: boolean;
+  /** The annotation types that can be given. */
+  types: string[];
   ground_truth: boolean;
   /** Which session it is, the same when it is opened again. */
   session: string;

@@ -127,6 +127,7 @@ export interface PolicyCatalogue extends Catalogue {
 interface Requests extends Record<keyof typeof policy.requests, object> {
   "round.get": { round: number };
   "map.get": { round: number; object: number };
+  "mask.get": { round: number; frame: number; object: number };
   "disagreement.get": { round: number; object: number };
   "whatif.start": { round: number; frame: number; object: number; annotation_type: string };
   "whatif.cancel": Record<never, never>;

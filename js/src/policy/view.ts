@@ -6,6 +6,7 @@ import { hostTheme, type Theme } from "../ui/theme";
 import type { Incoming } from "../wire/channel";
 import { Kernel } from "../wire/kernel";
 import { KnownRounds, key } from "./known";
+import { KnownMasks, keyOf, type Look } from "./known-masks";
 import type { Job, ObjectRound, PolicyCatalogue, Round } from "./messages";
 import { type PolicyTraits, syncPolicy } from "./traits";
 
@@ -16,9 +17,12 @@ export class View {
   readonly theme: ReadonlySignal<Theme>;
   readonly kernel: Kernel<PolicyCatalogue>;
   readonly known: KnownRounds;
+  private readonly masks: KnownMasks;
   readonly job = signal<Job>(IDLE);
   /** Type of what is tried next. */
   readonly kind = signal("mask");
+  /** Whether the mask lies over the picture. */
+  readonly masked = signal(true);
   /** Whether the two sides are being compared. */
   readonly comparing = signal(false);
   readonly round: ReadonlySignal<number>;
@@ -27,15 +31,18 @@ export class View {
   readonly shown: ReadonlySignal<ObjectRound | null>;
   readonly places: ReadonlySignal<[number, number][]>;
   readonly apart: ReadonlySignal<(number | null)[] | null | undefined>;
+  /** Runs of the mask over the picture; null while it is switched off or has not come. */
+  readonly mask: ReadonlySignal<Uint32Array | null>;
   private readonly abort = new AbortController();
 
   constructor(model: AnyModel<PolicyTraits>, root: HTMLElement, name: string) {
     this.kernel = new Kernel(name, (content, buffers) => model.send(content, undefined, buffers));
     this.known = new KnownRounds(this.kernel);
+    this.masks = new KnownMasks(this.kernel);
     this.kernel.on("whatif", ({ job }) => {
       this.job.value = job;
     });
-    const { kernel, known } = this;
+    const { kernel, known, masks } = this;
     const synced = syncPolicy(model);
     this.synced = synced;
     const host = hostTheme(this.abort.signal);
@@ -58,6 +65,9 @@ export class View {
       () => known.maps.value.get(key(this.round.value, this.object.value)) ?? [],
     );
     this.apart = computed(() => known.apart.value.get(key(this.round.value, this.object.value)));
+    this.mask = computed(
+      () => (this.masked.value && masks.runs.value.get(keyOf(this.looked()))) || null,
+    );
     const stops = [
       effect(() => {
         root.dataset.theme = this.theme.value;
@@ -71,6 +81,11 @@ export class View {
         const state = kernel.state.value;
         if (!state) return;
         known.want(state, this.round.value, this.object.value);
+      }),
+      effect(() => {
+        const state = kernel.state.value;
+        if (!state || !this.masked.value || !this.object.value) return;
+        masks.want(state.revision, [this.looked(), ...this.questions(state.rounds.length)]);
       }),
       effect(() => {
         if (this.told.value) root.dataset.evavosReady = "true";
@@ -92,11 +107,32 @@ export class View {
     const last = this.kernel.state.value?.rounds.length ?? 0;
     const next = Math.min(Math.max(round, 0), last);
     this.synced.round.set(next);
-    const told = this.known.rounds.peek().get(next);
-    const where = told?.made ?? told?.asked ?? this.kernel.state.peek()?.rounds[next];
+    const where = this.question(next);
     if (!where) return;
     this.synced.object.set(where.object);
     this.look(where.frame);
+  }
+
+  /** What is in question in a round: what was made in it, or is asked for next. */
+  private question(round: number): { frame: number; object: number } | null {
+    const made = this.kernel.state.value?.rounds[round];
+    return made ?? this.known.rounds.value.get(round)?.asked ?? null;
+  }
+
+  /** What is in question in all rounds, the nearest to the shown one first. */
+  private questions(last: number): Look[] {
+    const apart = (round: number) => Math.abs(round - this.round.value);
+    return Array.from({ length: last + 1 }, (_, round) => round)
+      .sort((a, b) => apart(a) - apart(b))
+      .flatMap((round) => {
+        const where = this.question(round);
+        return where ? [{ round, frame: where.frame, object: where.object }] : [];
+      });
+  }
+
+  private looked(): Look {
+    const { round, object, synced } = this;
+    return { round: round.value, frame: synced.frame.value, object: object.value };
   }
 
   look(frame: number): void {

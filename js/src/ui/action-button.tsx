@@ -29,6 +29,7 @@ export function ActionButton<C>({
   const wanted = commands.table.get(id);
   const key = commands.keyFor(id);
   const written = key ? display(key) : "";
+  const refusal = commands.refusal(id);
   const name = detail ? `${wanted.label}: ${detail}` : wanted.label;
   return (
     <button
@@ -38,8 +39,10 @@ export function ActionButton<C>({
       aria-label={text === undefined || detail ? name : undefined}
       aria-pressed={wanted.pressed?.(commands.context)}
       aria-keyshortcuts={key ? key.replace("Mod", "Control") : undefined}
-      title={commands.withKey(name, id)}
+      title={refusal ?? commands.withKey(name, id)}
       disabled={!commands.isEnabled(id)}
+      // Not disabled: it can be come to by keys, and says why.
+      aria-disabled={refusal !== null || undefined}
       onClick={() => commands.run(id)}
     >
       {icon && <Icon name={icon} />}

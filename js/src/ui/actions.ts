@@ -19,6 +19,8 @@ export interface Action<Context> {
   keys: readonly string[];
   run(context: Context): unknown;
   enabled?(context: Context): boolean;
+  /** Why it cannot be had here, in a sentence that is said in its place; null where it can. */
+  refused?(context: Context): string | null;
   /** For switches: whether it is on. */
   pressed?(context: Context): boolean;
   /** What its key does instead while it is held, and for how many milliseconds it was. */

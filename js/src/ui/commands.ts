@@ -22,12 +22,14 @@ export class Commands<Context> {
    * @param context the view, as the actions see it
    * @param place where the browser keeps the changes of keys
    * @param failed called with what an action fails with
+   * @param say called with why an action cannot be had here
    */
   constructor(
     readonly table: ActionTable<Context>,
     readonly context: Context,
     place: string,
     private readonly failed: (error: unknown) => void,
+    private readonly say: (words: string) => void,
     abort: AbortSignal,
   ) {
     this.keys = new Keys(table, place, abort);
@@ -37,10 +39,20 @@ export class Commands<Context> {
     return this.able(this.table.get(id));
   }
 
-  /** Runs an action if it can be run now. */
+  /** Why an action cannot be had here; null where it can. */
+  refusal(id: string): string | null {
+    return this.table.get(id).refused?.(this.context) ?? null;
+  }
+
+  /** Runs an action if it can be run now, or says why it cannot be had. */
   run(id: string): void {
     const wanted = this.table.get(id);
     if (!this.able(wanted)) return;
+    const refusal = this.refusal(id);
+    if (refusal !== null) {
+      this.say(refusal);
+      return;
+    }
     Promise.resolve()
       .then(() => wanted.run(this.context))
       .catch((error) => this.failed(error));

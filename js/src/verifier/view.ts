@@ -103,6 +103,9 @@ export class View {
       this,
       "evavos-widget.verifier-keys",
       (error) => this.kernel.fail(error),
+      (words) => {
+        this.announcement.value = words;
+      },
       this.signal,
     );
     this.kernel.follow(model, this.signal);

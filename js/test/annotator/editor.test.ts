@@ -3,7 +3,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
 import { Editor } from "../../src/annotator/editing/editor";
 import { Gestures, type Reach } from "../../src/annotator/editing/gestures";
-import type { AnnotatorCatalogue, ObjectInfo, State } from "../../src/annotator/messages";
+import type {
+  AnnotatorCatalogue,
+  Capabilities,
+  ObjectInfo,
+  State,
+} from "../../src/annotator/messages";
 import { createStore, type Store } from "../../src/annotator/store";
 import { type SyncedTraits, syncAnnotator } from "../../src/annotator/traits";
 import { whole } from "../../src/masks/geometry";
@@ -35,6 +40,7 @@ let objects: ReturnType<typeof signal<ObjectInfo[]>>;
 let state: ReturnType<typeof signal<Pick<State, "revision" | "undo"> | null>>;
 let synced: SyncedTraits;
 let store: Store;
+let capabilities: ReturnType<typeof signal<Capabilities | null>>;
 let masks: Masks;
 let editor: Editor;
 let activity: Activity;
@@ -61,7 +67,6 @@ function patientKernel(): AnnotatorKernel {
     failures.push(error);
     gone.value ||= isGone(error);
   };
-  const capabilities = signal(null);
   return { objects, state, capabilities, gone, request, ask: request, fail } as never;
 }
 
@@ -71,6 +76,7 @@ beforeEach(() => {
   objects = signal<ObjectInfo[]>([object(1)]);
   state = signal({ revision: 0, undo: null });
   store = createStore();
+  capabilities = signal<Capabilities | null>(null);
   store.shown.value = 2;
   masks = new Masks(
     () => -1,
@@ -769,5 +775,30 @@ describe("an answer that cannot be read", () => {
     last("prompt.preview").answer({ score: 0.87 }, Uint32Array.of(3));
     await settle();
     expect(failures).toEqual([expect.any(RangeError)]);
+  });
+});
+
+describe("the tool in hand", () => {
+  const able = (learned: boolean, ...types: string[]) => {
+    capabilities.value = { predictor_learned: learned, types } as unknown as Capabilities;
+  };
+
+  it("is the brush where the predictor does not take what the chosen one gives", () => {
+    for (const tool of ["clicks", "scribble", "box", "polygon"] as const) {
+      synced.tool.set(tool);
+      able(true, "mask", tool);
+      expect(editor.tool.value).toBe(tool);
+      able(true, "mask");
+      expect(editor.tool.value).toBe(tool === "polygon" ? tool : "brush");
+    }
+  });
+
+  it("is by itself what a learned predictor is good at, where it takes that", () => {
+    able(true, "mask", "clicks");
+    expect(editor.tool.value).toBe("clicks");
+    able(true, "mask", "box");
+    expect(editor.tool.value).toBe("brush");
+    able(false, "mask", "clicks");
+    expect(editor.tool.value).toBe("brush");
   });
 });

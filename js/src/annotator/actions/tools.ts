@@ -3,17 +3,20 @@
 import type { Action } from "../../ui/actions";
 import type { App } from "../app";
 import type { Tool } from "../messages";
+import { refusal } from "../prompts";
+import { editable } from "./conditions";
 
 const BRUSH_STEP = 1.25;
 const MAX_BRUSH = 400;
 
-const tool = (id: Tool, label: string, key: string, able: (app: App) => boolean): Action<App> => ({
+const tool = (id: Tool, label: string, key: string): Action<App> => ({
   id: `tool.${id}`,
   group: "Tools",
   label,
   keys: [key],
   run: (app) => app.synced.tool.set(id),
-  enabled: (app) => !app.synced.readOnly.value && able(app),
+  enabled: editable,
+  refused: (app) => refusal(app.kernel.capabilities.value, id),
   pressed: (app) => app.editor.tool.value === id,
 });
 
@@ -27,14 +30,14 @@ const scaleBrush = (app: App, factor: number) => {
 };
 
 export const TOOL_ACTIONS: readonly Action<App>[] = [
-  tool("clicks", "Points", "c", (app) => app.kernel.capabilities.value?.clicks ?? true),
-  tool("scribble", "Scribble", "i", (app) => app.kernel.capabilities.value?.clicks ?? true),
-  tool("box", "Box", "r", (app) => app.kernel.capabilities.value?.box ?? true),
-  tool("brush", "Brush", "b", () => true),
-  tool("eraser", "Eraser", "e", () => true),
-  tool("polygon", "Polygon", "p", () => true),
-  tool("fill", "Fill", "g", () => true),
-  tool("pick", "Pick", "v", () => true),
+  tool("clicks", "Points", "c"),
+  tool("scribble", "Scribble", "i"),
+  tool("box", "Box", "r"),
+  tool("brush", "Brush", "b"),
+  tool("eraser", "Eraser", "e"),
+  tool("polygon", "Polygon", "p"),
+  tool("fill", "Fill", "g"),
+  tool("pick", "Pick", "v"),
   {
     id: "together",
     group: "Tools",

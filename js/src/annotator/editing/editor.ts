@@ -11,6 +11,7 @@ import { closesAt, vertexNear } from "../../masks/polygon";
 import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { Box, ObjectInfo, Tool } from "../messages";
+import { refusal } from "../prompts";
 import type { Store } from "../store";
 import type { SyncedTraits } from "../traits";
 import { Annotations, TOO_FEW_VERTICES } from "./annotations";
@@ -71,11 +72,9 @@ export class Editor {
   readonly tool = computed<Tool>(() => {
     const chosen = this.synced.tool.value;
     const able = this.kernel.capabilities.value;
-    if (chosen === "box" && able?.box === false) return "brush";
-    if (chosen === "clicks" && able?.clicks === false) return "brush";
-    if (chosen === "scribble" && able?.clicks === false) return "brush";
-    if (chosen !== "auto") return chosen;
-    return able?.predictor_learned && able.clicks ? "clicks" : "brush";
+    const first = able?.predictor_learned ? "clicks" : "brush";
+    const tool = chosen === "auto" ? first : chosen;
+    return refusal(able, tool) === null ? tool : "brush";
   });
 
   /** Whether the brush or the eraser can be used: then its ring takes the pointer's place. */
