@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+
+from evavos_widget.quantities import as_quantity
 
 __all__ = [
     "ANNOTATION_TYPES",
@@ -16,6 +18,7 @@ __all__ = [
     "Costs",
     "Prompts",
     "Scribble",
+    "as_costs",
 ]
 
 
@@ -221,6 +224,11 @@ class Costs:
     absent: float = 3.0
     verified: float = 3.0
 
+    def __post_init__(self) -> None:
+        for kind in fields(self):
+            name, given = f"the cost of {kind.name}", getattr(self, kind.name)
+            object.__setattr__(self, kind.name, as_quantity(name, given, "seconds, 0 or more"))
+
     def seconds(self, kind: str, n: int | None = None) -> float:
         """Seconds for one annotation of type `kind`.
 
@@ -239,6 +247,13 @@ class Costs:
         raise ValueError(
             f"unknown annotation type {kind!r}; choose from {[*ANNOTATION_TYPES, *STATEMENTS]}."
         )
+
+
+def as_costs(costs: Costs | None) -> Costs:
+    """The costs that were given, or those of the paper; refuses with a ValueError what is none."""
+    if not isinstance(costs, Costs | None):
+        raise ValueError(f"costs is {costs!r}; give Costs(mask=80, click=1.5), say, or none.")
+    return costs or Costs()
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,8 @@ from evavos_widget.campaign.standing import (
     standing_of,
     unbegun,
 )
-from evavos_widget.prompts import Costs
+from evavos_widget.prompts import Costs, as_costs
+from evavos_widget.quantities import as_count, as_quantity, as_share
 from evavos_widget.session import Answerer, Session
 from evavos_widget.suggestion import FIRST_TYPES, DecidesFirst
 from evavos_widget.version import VERSION
@@ -84,7 +85,8 @@ class Campaign:
     Raises
     ------
     ValueError
-        There is no such order, two videos have one name, or another campaign is at `path`.
+        There is no such order, a number is none or out of range, two videos have one name, or
+        another campaign is at `path`.
 
     Examples
     --------
@@ -112,21 +114,21 @@ class Campaign:
     ) -> None:
         if order not in ORDERS:
             raise ValueError(f"there is no order {order!r}; choose from {sorted(ORDERS)}.")
-        for what, value in (("target", target), ("certainty", certainty)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{what} is {value}; give 0 to 1.")
-        if budget is not None and not budget >= 0:
-            raise ValueError(f"budget is {budget}; give seconds, 0 or more, or None.")
-        if open_sessions < 1:
-            raise ValueError(f"open_sessions is {open_sessions}; give 1 or more.")
         if taken := options.keys() & {"path", "read_only"}:
             raise ValueError(f"{min(taken)!r} is the campaign's to say; leave it out.")
+        if not isinstance(error, MeanError):
+            raise ValueError(f"error is {error!r}; give MeanError(bias, deviation, n).")
+        target, certainty = as_share("target", target), as_share("certainty", certainty)
+        if budget is not None:
+            budget = as_quantity("budget", budget, "seconds, 0 or more, or None")
+        open_sessions = as_count("open_sessions", open_sessions)
         self._videos = sources_of(videos)
         self._folder = CampaignFolder(path, _about(options))
-        self.target, self.certainty, self.budget = target, certainty, budget
-        self.order, self.error, self.open_sessions = order, error, open_sessions
+        self.target, self.certainty = target, certainty
+        self.budget, self.open_sessions = budget, open_sessions
+        self.order, self.error = order, error
         self._options = options
-        self._costs: Costs = options.get("costs") or Costs()
+        self._costs: Costs = as_costs(options.get("costs"))
         first = options.get("first")
         self._begins_with = first if first in FIRST_TYPES else "mask"
         self._agent_begins = first == "agent" and _decides_first(options)

@@ -22,7 +22,8 @@ from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
 from evavos_widget.loop import MaskPredictor, PropagationStep, Propagator
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer, scored_frames
-from evavos_widget.prompts import Costs
+from evavos_widget.prompts import Costs, as_costs
+from evavos_widget.quantities import as_count, as_quantity
 from evavos_widget.robot.annotator import MANNERS, Manner, RobotAnnotator
 from evavos_widget.robot.clicks import PLACEMENTS, Placement
 from evavos_widget.robot.costs import costs_from, per_second, read_costs
@@ -120,10 +121,11 @@ class Experiment:
             value = getattr(self, what)
             if value is None and what == "rounds":
                 continue
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{what} is {value!r}; give a whole number, {least} or more.")
-        if self.budget is not None and not 0 < self.budget < float("inf"):
-            raise ValueError(f"budget is {self.budget!r}; give seconds, more than 0.")
+            object.__setattr__(self, what, as_count(what, value, least))
+        if self.budget is not None:
+            budget = as_quantity("budget", self.budget, "seconds, more than 0", above=True)
+            object.__setattr__(self, "budget", budget)
+        as_costs(self.costs)
         twice = [name for name, n in Counter(self.sequences).items() if n > 1]
         if twice:
             raise ValueError(f"the sequence {twice[0]!r} is given twice; give it once.")

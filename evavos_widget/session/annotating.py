@@ -18,6 +18,7 @@ from evavos_widget.metrics import jaccard
 from evavos_widget.points import Point, as_points
 from evavos_widget.probabilities import TRUST_OF_POINTS, predicted_trust
 from evavos_widget.prompts import Box, Click, Costs, Prediction, Prompts, Scribble
+from evavos_widget.quantities import as_share
 from evavos_widget.session import checks
 from evavos_widget.session.events import Annotate, Event, pack_label_map
 from evavos_widget.session.state import State, merged_frames
@@ -533,9 +534,7 @@ class AnnotatedSession(SessionView):
 
 
 def _as_trust(given: float) -> float:
-    if not 0 <= given <= 1:
-        raise ValueError(f"trust is {given}; give 0 (none) to 1 (the truth).")
-    return float(given)
+    return as_share("trust", given, "0 (none) to 1 (the truth)")
 
 
 def _as_clicks(clicks: Iterable[Click | tuple[float, float, Any]]) -> tuple[Click, ...]:

@@ -31,7 +31,8 @@ from evavos_widget.loop import (
     types_taken,
 )
 from evavos_widget.notebook import in_notebook
-from evavos_widget.prompts import Costs
+from evavos_widget.prompts import Costs, as_costs
+from evavos_widget.quantities import as_quantity
 from evavos_widget.session import checks
 from evavos_widget.session.annotating import AnnotatedSession
 from evavos_widget.session.quality import TrueQuality, curve_point, quality_of_frame
@@ -133,8 +134,10 @@ class Session(AnnotatedSession):
     ) -> None:
         check_merge(merge)
         check_first(first)
+        if budget is not None:
+            budget = as_quantity("budget", budget, "seconds, 0 or more, or None")
         opened = video if isinstance(video, Video) else Video.open(video)
-        self.costs = costs or Costs()
+        self.costs = as_costs(costs)
         self.ground_truth = ground_truth
         given = {
             "propagator": propagator,

@@ -332,6 +332,9 @@ def test_a_scheduler_that_is_lost_while_the_data_is_read_is_told(
     [
         ({"rounds": 2.5}, "rounds is 2.5; give a whole number"),
         ({"seeds": "3"}, "seeds is '3'"),
+        ({"budget": "3600"}, "budget is '3600'; give seconds"),
+        ({"agreement": "0.85"}, "agreement is '0.85'"),
+        ({"costs": {"mask": 25}}, "costs is .*; give Costs"),
         ({"sequences": ("left", "right", "left")}, "'left' is given twice"),
     ],
 )
