@@ -138,7 +138,7 @@ class AnnotatedSession(SessionView):
         """
         frame, obj = self._as_frame(frame), self._as_object(obj)
         with self._lock:
-            self._check_open()
+            self.check_open()
             state = self._state
             soft = self._probabilities.get(frame, state.revisions[frame], obj)
         current = state.masks[frame] == obj

@@ -272,7 +272,7 @@ class Session(AnnotatedSession):
             The session was closed before.
         """
         with self._lock:
-            self._check_open()
+            self.check_open()
             checks.check_accepted(self._state, self.propagator)
             state, generation = self._state, self._timeline.generation
             waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
