@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.files import exclusive, is_regular, plain_name, replacing, tidy
-from evavos_widget.formats import coco, davis, numpy, overlay, pointvos, youtube_vis, youtube_vos
+from evavos_widget.formats import (
+    coco,
+    davis,
+    numpy,
+    overlay,
+    pages,
+    pointvos,
+    youtube_vis,
+    youtube_vos,
+)
 from evavos_widget.formats.base import Format, Job, MaskSource
 from evavos_widget.formats.protection import check_target, remember_given
 from evavos_widget.label_ids import IDS
@@ -130,6 +139,7 @@ def import_masks(source: Any, video: Video, *, ids: str = "auto") -> Mapping[int
     source : path, array, LabelMaps or mapping
         - a folder of pictures named as the frames of `video`, or numbered as they are;
           frames may be missing; a YouTube-VOS folder too
+        - a TIFF with a page for each frame, as a video may be one
         - a ``.json`` file of COCO or YouTube-VIS
         - an ``.npz`` file with ``masks``, or an ``.npy`` file: as an array
         - an ``(N, H, W)`` array or `LabelMaps` with all N frames
@@ -167,6 +177,8 @@ def import_masks(source: Any, video: Video, *, ids: str = "auto") -> Mapping[int
         raise ValueError(f"{path} is no file; give a folder of PNG files, or a file with masks.")
     elif path.suffix.lower() == ".json":
         found = coco.read(path, wanted)
+    elif path.suffix.lower() in pages.SUFFIXES:
+        found = pages.read(path, wanted)
     else:
         found = numpy.read_file(path, wanted)
     for notice in wanted.notices:
