@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _collect(args: argparse.Namespace) -> None:
-    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.datasets.davis import read_sequence_names, sequence_names
     from evavos_widget.training.agents.collect import Simulation, collect
 
     options = (
@@ -41,7 +41,7 @@ def _collect(args: argparse.Namespace) -> None:
         "pictures",
     )  # fmt: skip
     if args.sequences is None:
-        names = sorted(p.name for p in (args.data / "Annotations").iterdir() if p.is_dir())
+        names = sequence_names(args.data)
     else:
         names = read_sequence_names(args.sequences, args.data)
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
