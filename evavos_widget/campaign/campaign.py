@@ -10,7 +10,7 @@ import os
 import statistics
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -133,6 +133,7 @@ class Campaign:
         self._begins_with = first if first in FIRST_TYPES else "mask"
         self._agent_begins = first == "agent" and _decides_first(options)
         self._lock = threading.RLock()
+        self._pricing = threading.Lock()  # never waited for under the other
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._held: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -191,7 +192,7 @@ class Campaign:
     @property
     def seconds(self) -> float:
         """What the annotator has spent in all."""
-        return sum(standing.seconds for standing in self._all().values())
+        return sum(standing.seconds for standing in self._begun().values())
 
     def video(self, name: str) -> Video:
         """The video of a name, opened without its session."""
@@ -238,15 +239,39 @@ class Campaign:
     def standing(self, name: str) -> Standing:
         """How a video stands."""
         self._check(name)
+        self._price(name)
         return self._all()[name]
 
-    def standings(self) -> list[Standing]:
+    def pricing(self) -> Iterator[str]:
+        """Find out what the agent begins new videos with, where it decides; a video a step.
+
+        Each is opened for it once, without its session, and nothing else has to wait meanwhile.
+        What it costs is kept with the campaign at once.
+
+        Yields
+        ------
+        str
+            The name of a video that was opened.
+        """
+        for name in self._videos:
+            if self._price(name):
+                yield name
+
+    def standings(self, *, wait: bool = True) -> list[Standing]:
         """How all videos stand, in the order in which to go on with them.
 
         First those that are new or open, then those that failed, then those that are predicted to
         have reached their target, then the finished ones. A policy's value cannot be compared with
         a gain per second: where there are values, new videos go first, as in the paper.
+
+        Parameters
+        ----------
+        wait : bool
+            Where the agent decides what videos begin with, wait until it has (`pricing`); else
+            those of which it is not known yet begin with a mask.
         """
+        for _ in self.pricing() if wait else ():
+            pass
         rank = {"new": 0, "open": 0, "failed": 1, "reached": 2, "finished": 3}
         known = self._all()
         place = {name: n for n, name in enumerate(self._videos)}
@@ -261,15 +286,25 @@ class Campaign:
 
         return sorted(known.values(), key=key)
 
-    def next(self) -> Standing | None:
+    def next(self, *, wait: bool = True) -> Standing | None:
         """What to do next.
 
         None where every video has reached its target, is finished or failed, or the budget does
         not suffice for anything.
+
+        Parameters
+        ----------
+        wait : bool
+            As for `standings`.
         """
         left = float("inf") if self.budget is None else self.budget - self.seconds
         return next(
-            (s for s in self.standings() if s.status in ("new", "open") and s.cost <= left), None
+            (
+                s
+                for s in self.standings(wait=wait)
+                if s.status in ("new", "open") and s.cost <= left
+            ),
+            None,
         )
 
     def turn(self, annotators: Callable[[str], CampaignAnswerer]) -> Standing | None:
@@ -334,7 +369,7 @@ class Campaign:
 
     def close(self) -> None:
         """Keep what is known, and close every session."""
-        self._all()
+        self._begun()
         with self._lock:
             every = self._let_go(list(self._open))
         self._close(every)
@@ -351,19 +386,19 @@ class Campaign:
         begun = sum(self._folder.has_session(name) for name in self._videos)
         return f"<Campaign of {len(self._videos)} videos, {begun} begun, in {str(self.path)!r}>"
 
-    def _all(self) -> dict[str, Standing]:
-        """By video; what is not known is found out by looking at its session."""
+    def _begun(self) -> dict[str, Standing]:
+        """By video that has a session; what is not known is found out by looking at that."""
         with self._lock:
             before = dict(self._known)
-            # What an agent would begin a video with is known once it was looked at.
-            begun = {
-                name: self._look(name)
-                for name in self._videos
-                if self._agent_begins or name in self._open or self._folder.has_session(name)
-            }
+            begun = {name: self._look(name) for name in self._videos if self._has_session(name)}
             after = dict(self._known)
             if after != before:
                 self._folder.keep(after)
+        return begun
+
+    def _all(self) -> dict[str, Standing]:
+        """By video; of new ones, as far as it is known what they begin with."""
+        begun = self._begun()
         first = _first(begun.values())
         told = {
             name: judged(
@@ -379,8 +414,31 @@ class Campaign:
             told[name] = replace(told[name], status="finished", reason="you finished it")
         return told
 
+    def _price(self, name: str) -> bool:
+        """Find out what the agent begins a new video with; False where that is known already."""
+        if not self._agent_begins:
+            return False
+        with self._pricing:
+            with self._lock:
+                stamp, changes = self._folder.stamp(name), self._changes[name]
+                known = self._known.get(name)
+                done = self._has_session(name) or (known is not None and known.stamp == stamp)
+                if done or name in self._failed or name in self._finished:
+                    return False
+            try:
+                with Session(self._videos[name], path=None, **self._options) as session:
+                    standing = standing_of(name, session)
+            except Exception as error:  # one video that cannot be opened keeps no other from work
+                self._failed[name] = _told(error)
+                return True
+            with self._lock:
+                if self._changes[name] == changes:
+                    self._known[name] = StampedStanding(standing, stamp)
+                    self._folder.keep(self._known)
+        return True
+
     def _look(self, name: str) -> Standing:
-        """Under the lock: how a video stands, known until somebody changes its session.
+        """Under the lock: how a begun video stands, known until somebody changes its session.
 
         A session of the campaign's tells of its changes; of another one's, the folder shows them.
         """
@@ -393,8 +451,7 @@ class Campaign:
             if session is not None and not session.closed:
                 standing = standing_of(name, session)
             else:  # which somebody else may have open, and keeps
-                path = self._folder.session(name) if self._folder.has_session(name) else None
-                about = {"path": path, "read_only": True, **self._options}
+                about = {"path": self._folder.session(name), "read_only": True, **self._options}
                 with Session(self._videos[name], **about) as other:
                     standing = standing_of(name, other)
         except Exception as error:  # one video that cannot be looked at keeps no other from work
@@ -404,9 +461,16 @@ class Campaign:
             self._known[name] = StampedStanding(standing, stamp)
         return standing
 
+    def _has_session(self, name: str) -> bool:
+        """Under the lock: whether anything was said of a video, or may be at any moment."""
+        return name in self._open or self._folder.has_session(name)
+
     def _unbegun(self, name: str) -> Standing:
         if name in self._failed:
             return Standing(name, "failed", reason=self._failed[name])
+        known = self._known.get(name) if self._agent_begins else None
+        if known is not None and known.stamp == self._folder.stamp(name):
+            return known.standing
         return unbegun(name, self._costs, self._begins_with)
 
     def _let_go(self, names: list[str]) -> dict[str, Session]:

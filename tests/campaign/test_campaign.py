@@ -519,6 +519,90 @@ def test_an_agent_prices_a_video_that_was_not_opened(clips, tmp_path, monkeypatc
     campaign.close()
 
 
+class SlowToBegin(BeginsShortOnesWithClicks):
+    """One that is asked, and waits."""
+
+    name = "slow-to-begin"
+
+    def __init__(self, asked: list[str], gate: threading.Event | None = None) -> None:
+        super().__init__()
+        self.asked, self.gate, self.waits = asked, gate, threading.Event()
+
+    def first_type(self, state) -> str:
+        self.asked.append(state.video.name)
+        self.waits.set()
+        assert self.gate is None or self.gate.wait(120)
+        return super().first_type(state)
+
+
+def agents_campaign(clips, tmp_path: Path, asked: list[str], **more) -> Campaign:
+    videos = {name: Video.open(frames, name=name) for name, (frames, _) in clips.items()}
+    chosen = {**options(), "annotation_selector": SlowToBegin(asked, **more), "first": "agent"}
+    return Campaign(videos, tmp_path / "c", **chosen)
+
+
+def test_nobody_waits_while_an_agent_prices_videos(clips, tmp_path):
+    asked: list[str] = []
+    gate = threading.Event()
+    campaign = agents_campaign(clips, tmp_path, asked, gate=gate)
+    selector = campaign._options["annotation_selector"]
+    told: list[list[Standing]] = []
+    threads = [
+        threading.Thread(target=lambda: told.append(campaign.standings()), daemon=True)
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    assert selector.waits.wait(60)
+    # Each of these is done before the first video has its price.
+    assert [s.kind for s in campaign.standings(wait=False)] == ["mask"] * 3
+    assert campaign.next(wait=False).kind == "mask"
+    assert campaign.video("slow").name == "slow"
+    campaign.hold("slow")
+    session = campaign.session("slow")
+    session.add_object()
+    campaign.finish("fast")
+    assert campaign.seconds == 0
+    assert not told
+    gate.set()
+    for thread in threads:
+        thread.join(120)
+    assert len(told) == 2
+    assert asked.count("still") == 1  # the second waited for the first
+    assert "fast" not in asked  # finished meanwhile
+    campaign.close()
+
+
+def test_what_an_agent_begins_with_is_asked_once_and_kept_at_once(clips, tmp_path, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setitem(
+        engines._registered,
+        ("annotation_selector", "slow-to-begin"),
+        type("Named", (SlowToBegin,), {"__init__": lambda self: SlowToBegin.__init__(self, asked)}),
+    )
+    videos = {name: Video.open(frames, name=name) for name, (frames, _) in clips.items()}
+    there = {**options(), "annotation_selector": "slow-to-begin", "first": "agent"}
+    campaign = Campaign(videos, tmp_path / "c", **there)
+    pricing = campaign.pricing()
+    assert next(pricing) == "still" == asked[-1]
+    pricing.close()  # as a kill would
+    with Campaign(videos, tmp_path / "c", **there) as again:
+        assert again.standing("slow").kind == "mask"
+        assert asked == ["still", "slow"]  # one is asked for, and one is priced
+        assert len(again.standings()) == 3
+        again.next()
+        assert again.seconds == 0
+    with Campaign(videos, tmp_path / "c", **there) as third:
+        third.standings()
+    assert asked == ["still", "slow", "fast"]
+
+
+def test_to_close_a_campaign_opens_no_video(clips, tmp_path):
+    asked: list[str] = []
+    agents_campaign(clips, tmp_path, asked).close()
+    assert not asked
+
+
 def test_a_video_that_cannot_be_opened_keeps_no_agent_from_the_others(clips, tmp_path):
     videos = {"lost": tmp_path / "none.mp4", "short": clips["fast"][0][:-2]}
     selector = BeginsShortOnesWithClicks()
