@@ -6,6 +6,7 @@ ranked by whatever the selectors can say of the next annotation's gain per secon
 
 from __future__ import annotations
 
+import inspect
 import os
 import statistics
 import threading
@@ -29,7 +30,8 @@ from evavos_widget.campaign.standing import (
 from evavos_widget.prompts import Costs, as_costs
 from evavos_widget.quantities import as_count, as_quantity, as_share
 from evavos_widget.session import Answerer, Session
-from evavos_widget.suggestion import FIRST_TYPES, DecidesFirst
+from evavos_widget.sources import check_merge
+from evavos_widget.suggestion import FIRST_TYPES, DecidesFirst, check_first
 from evavos_widget.version import VERSION
 from evavos_widget.video import Video
 
@@ -84,9 +86,11 @@ class Campaign:
 
     Raises
     ------
+    TypeError
+        A session has no such option.
     ValueError
-        There is no such order, a number is none or out of range, two videos have one name, or
-        another campaign is at `path`.
+        There is no such order or engine, a number is none or out of range, two videos have one
+        name, or another campaign is at `path`.
 
     Examples
     --------
@@ -116,6 +120,7 @@ class Campaign:
             raise ValueError(f"there is no order {order!r}; choose from {sorted(ORDERS)}.")
         if taken := options.keys() & {"path", "read_only"}:
             raise ValueError(f"{min(taken)!r} is the campaign's to say; leave it out.")
+        _check_options(options)
         if not isinstance(error, MeanError):
             raise ValueError(f"error is {error!r}; give MeanError(bias, deviation, n).")
         target, certainty = as_share("target", target), as_share("certainty", certainty)
@@ -233,6 +238,8 @@ class Campaign:
 
     def hold(self, name: str | None) -> None:
         """Keep one video's session open however many are asked for; None: none of them."""
+        if name is not None:
+            self._check(name)
         with self._lock:
             self._held = set() if name is None else {name}
 
@@ -520,6 +527,21 @@ class Campaign:
         }
         sources = {k: v if isinstance(v, str) else _source(v) for k, v in self._videos.items()}
         return {"videos": sources, "options": kept, "finished": finished}
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what no session of any video could be opened with, before it is kept.
+
+    Of engines by name only the name is looked up; what they need is imported when they are.
+    """
+    known = [*inspect.signature(Session).parameters.keys() - {"video", "path", "read_only"}]
+    if unknown := sorted(options.keys() - set(known)):
+        raise TypeError(f"a session has no option {unknown[0]!r}; choose from {sorted(known)}.")
+    check_first(options.get("first", "mask"))
+    check_merge(options.get("merge", "trust"))
+    for stage in options.keys() & engines.STAGES.keys():
+        if isinstance(options[stage], str):
+            engines.argument(stage, options[stage])
 
 
 def _first(begun: Iterable[Standing]) -> float:

@@ -187,6 +187,8 @@ class Experiment:
         of seconds, or the name of a file beside it that has them. ``sequences`` are a list, or
         what `evavos_widget.datasets.davis.read_sequence_names` takes.
         """
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}; give a TOML file with [[methods]].")
         try:
             told = tomllib.loads(path.read_text())
             if not told.get("methods"):

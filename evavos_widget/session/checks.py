@@ -46,6 +46,8 @@ def as_id(obj: Any) -> int:
 
 def as_ids(objects: Iterable[Any]) -> set[int]:
     """Ids of objects, given in any collection or array."""
+    if isinstance(objects, str) or not isinstance(objects, Iterable):
+        raise ValueError(f"objects is {objects!r}; give a list of ids, as in objects=[1].")
     return {as_id(o) for o in objects}
 
 

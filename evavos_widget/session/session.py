@@ -324,6 +324,8 @@ class Session(AnnotatedSession):
         int
             How many frames were propagated.
         """
+        if on_step is not None and not callable(on_step):
+            raise TypeError(f"on_step is {on_step!r}; give a function, and frames as frames=[...].")
         n = 0
         shown = on_step is None and in_notebook() if progress is None else progress
         steps = self.propagation(frames)

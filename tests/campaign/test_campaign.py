@@ -296,12 +296,38 @@ def test_a_copy_of_what_is_known_is_only_a_copy(clips, tmp_path):
         ({"open_sessions": 0}, "open_sessions is 0"),
         ({"costs": {"mask": 25}}, "costs is {'mask': 25}; give Costs"),
         ({"error": (0.0, 0.1, 3)}, "error is .*; give MeanError"),
+        ({"propogator": "flow"}, "a session has no option 'propogator'; choose from"),
+        ({"propagator": "flo"}, "there is no propagator 'flo'; choose from"),
+        ({"annotation_selector": "mine"}, "there is no annotation selector 'mine'; choose"),
+        ({"first": "box"}, "first is 'box'; choose from"),
+        ({"merge": "best"}, "'best'"),
         ({"path": "x"}, "multiple values|campaign's to say"),
     ],
 )
 def test_what_is_wrong_is_told(clips, tmp_path, change, said):
     with pytest.raises((ValueError, TypeError), match=said):
         begun(clips, tmp_path, **change)
+    assert not (tmp_path / "c").exists()  # so that nothing wrong is opened again
+
+
+@pytest.mark.parametrize(
+    ("videos", "path", "said"),
+    [
+        (None, "c", "videos is NoneType; give a folder of videos, a list, or"),
+        (np.zeros((2, 8, 8, 3), np.uint8), "c", "videos is ndarray; give a folder"),
+        (Video.open(np.zeros((2, 8, 8, 3), np.uint8)), "c", "videos is Video; give a folder"),
+        ([], "c", "there are no videos; give"),
+        ({"a": "a.mp4"}, "file", "file' is a file, or lies in one, and a campaign is a folder"),
+        ({"a": "a.mp4"}, "file/c", "file/c' is a file, or lies in one"),
+        ({"a": "a.mp4"}, None, "path is None; give the folder of the campaign"),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_campaign_is_told(tmp_path, videos, path, said):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises((ValueError, TypeError, OSError), match=said):
+        Campaign(videos, path and tmp_path / path, **options())
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_other_videos_do_not_take_a_campaign_over(clips, tmp_path):
@@ -316,6 +342,8 @@ def test_other_videos_do_not_take_a_campaign_over(clips, tmp_path):
         Campaign(["a/clip.mp4", "b/clip.mp4"], tmp_path / "d")
     with pytest.raises(KeyError, match="no video 'none'"):
         begun(clips, tmp_path)[0].session("none")
+    with pytest.raises(KeyError, match="no video 'none'"):
+        begun(clips, tmp_path)[0].hold("none")
 
 
 def test_standings_are_in_the_order_to_go_on(clips, tmp_path):

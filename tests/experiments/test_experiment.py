@@ -345,6 +345,8 @@ def test_options_of_a_wrong_kind_are_named(experiment: Experiment, wrong: dict, 
 
 def test_a_file_that_describes_no_experiment_is_told(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*mine.toml; give a TOML"):
+        Experiment.from_toml(file)
     file.write_text('data = "."\nsequences = ["a"]\n')
     with pytest.raises(ValueError, match=r"mine.toml has no methods; add a \[\[methods\]\]"):
         Experiment.from_toml(file)
