@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from evavos_widget.cli import main
+from evavos_widget.datasets.davis import write_sequence
+from evavos_widget.datasets.embedded import embedded_clip
 from evavos_widget.masks import read_label_png
 from evavos_widget.session import Session
 from evavos_widget.video import Video
@@ -117,3 +119,28 @@ def test_agents_collect_from_a_folder_without_masks_says_what_it_has_to_hold(tmp
     assert main(["train", "collect", *where]) == 1
     said = capsys.readouterr().err
     assert f"there is no folder {tmp_path / 'Annotations'}; give the folder that holds JPEG" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("experiment --config DATA/none.toml", "there is no file DATA/none.toml; give a TOML file"),
+        ("experiment --costs DATA/none.toml", "there is no 'DATA/none.toml'; check the path"),
+        ("experiment --out DATA/file", "'DATA/file' is there already and is no folder; give"),
+        ("experiment --out DATA/file/x", "'DATA/file/x' lies in a file, where a folder is needed"),
+        ("train compact --data DATA --out DATA/file", "'DATA/file' is there already and is no"),
+        ("train qnet --data DATA --out DATA/file/x", "there is no record of a loop in DATA"),
+    ],
+)
+def test_a_path_that_is_none_is_told_in_a_sentence(command, said, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    clip = embedded_clip()
+    write_sequence(tmp_path, clip, range(0, 60, 30))
+    given = command.replace("DATA", str(tmp_path)).split()
+    if given[0] == "experiment":
+        given += ["--data", str(tmp_path), "--sequences", clip.name, "--rounds", "1"]
+        given += [] if "--config" in given else ["--preset", "fig3b"]
+        given += [] if "--out" in given else ["--out", str(tmp_path / "out")]
+    assert main(given) == 1
+    assert said.replace("DATA", str(tmp_path)) in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"

@@ -27,6 +27,7 @@ from evavos_widget.campaign.standing import (
     standing_of,
     unbegun,
 )
+from evavos_widget.files import in_words
 from evavos_widget.prompts import Costs, as_costs
 from evavos_widget.quantities import as_count, as_quantity, as_share
 from evavos_widget.session import Answerer, Session
@@ -560,7 +561,7 @@ def _decides_first(options: Mapping[str, Any]) -> bool:
 
 def _told(error: Exception) -> str:
     """What went wrong, in one line."""
-    text = " ".join(str(error).split())
+    text = " ".join(in_words(error).split())
     return text if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}"
 
 

@@ -117,6 +117,17 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.methods or not self.sequences:
             raise ValueError("an experiment needs a method and a sequence; give at least one.")
+        if isinstance(self.sequences, str):
+            raise ValueError(
+                f"sequences is {self.sequences!r}; give a list of names, as in "
+                f"[{self.sequences!r}]."
+            )
+        for method in self.methods:
+            if not isinstance(method, Method):
+                raise ValueError(
+                    f"the methods have {method!r}; give Method(name, frame, annotation), or a "
+                    "preset: Experiment.preset(name)."
+                )
         for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1)):
             value = getattr(self, what)
             if value is None and what == "rounds":

@@ -109,6 +109,8 @@ def export(
             "export them with their own video."
         )
     suffix = FORMATS[format].suffix
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path is {path!r}; give where the export is to be.")
     path = Path(path).expanduser()
     if suffix and path.suffix.lower() != suffix:
         path = path.with_name(path.name + suffix)
@@ -120,7 +122,13 @@ def export(
     plain = [{**o, "id": operator.index(o["id"])} for o in objects]  # JSON takes no NumPy
     job = Job(video, masks, plain, sorted(map(operator.index, annotated)), step, points or {})
     check_target(path, video, is_folder=not suffix, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FileExistsError(
+            f"{path.parent} is a file, or lies in one, and cannot hold an export; choose another "
+            "path."
+        ) from error
     with exclusive(path) as alone:
         if alone:
             tidy(path.parent, path.name)

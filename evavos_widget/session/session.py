@@ -136,6 +136,11 @@ class Session(AnnotatedSession):
         check_first(first)
         if budget is not None:
             budget = as_quantity("budget", budget, "seconds, 0 or more, or None")
+        if not isinstance(ground_truth, Mapping | None):
+            raise TypeError(
+                f"ground_truth is {type(ground_truth).__name__}; give a mapping from frame to "
+                "label map, as formats.import_masks(source, video) reads."
+            )
         opened = video if isinstance(video, Video) else Video.open(video)
         self.costs = as_costs(costs)
         self.ground_truth = ground_truth

@@ -334,6 +334,8 @@ def test_a_scheduler_that_is_lost_while_the_data_is_read_is_told(
         ({"seeds": "3"}, "seeds is '3'"),
         ({"budget": "3600"}, "budget is '3600'; give seconds"),
         ({"agreement": "0.85"}, "agreement is '0.85'"),
+        ({"sequences": "left"}, r"sequences is 'left'; give a list of names, as in \['left'\]"),
+        ({"methods": ["evavos"]}, r"the methods have 'evavos'; give Method\("),
         ({"costs": {"mask": 25}}, "costs is .*; give Costs"),
         ({"sequences": ("left", "right", "left")}, "'left' is given twice"),
     ],

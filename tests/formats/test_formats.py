@@ -275,6 +275,16 @@ def test_masks_that_do_not_fit_the_video_are_refused(video, source, sentence):
         import_masks(source, video)
 
 
+def test_an_export_that_has_no_place_is_told(video, masks, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for path in ("file/out", "file/deep/out"):
+        with pytest.raises(FileExistsError, match="is a file, or lies in one, and cannot hold an"):
+            export(video, masks, OBJECTS, [0], "davis", tmp_path / path)
+    with pytest.raises(TypeError, match="path is 3; give where"):
+        export(video, masks, OBJECTS, [0], "davis", 3)  # type: ignore[arg-type]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_files_that_hold_no_masks_are_refused(video, tmp_path):
     with pytest.raises(ValueError, match="holds no PNG"):
         import_masks(tmp_path, video)

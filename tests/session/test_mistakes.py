@@ -68,6 +68,12 @@ def test_what_numpy_counts_is_as_good(session: Session):
     assert session.rounds[-1].seconds == 5.0
 
 
+@pytest.mark.parametrize("truth", [[MASK] * 4, "masks/", np.stack([MASK] * 4)], ids=range(3))
+def test_ground_truth_is_by_frame(truth: Any):
+    with pytest.raises(TypeError, match=r"ground_truth is .*; give a mapping from frame to label"):
+        Session(FRAMES, path=None, ground_truth=truth, **ENGINES)
+
+
 def test_a_session_is_a_folder(tmp_path: Path):
     file = tmp_path / "clip.mp4"
     file.write_bytes(b"a video")

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evavos_widget.files import in_words
+
 __all__ = ["main"]
 
 
@@ -27,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"training: {error}", file=sys.stderr)
+        print(f"training: {in_words(error)}", file=sys.stderr)
         return 1
     return 0
 
