@@ -59,9 +59,9 @@ def in_words(error: BaseException) -> str:
     """
     if isinstance(error, KeyError) and error.args:  # which would put it in quotes
         return str(error.args[0])
-    words = _IN_WORDS.get(error.errno) if isinstance(error, OSError) and error.filename else None
-    if words is None:
+    if not isinstance(error, OSError) or not error.filename or error.errno not in _IN_WORDS:
         return str(error)
+    words = _IN_WORDS[error.errno]
     return words.format(file=repr(str(error.filename)), said=error.strerror)
 
 
