@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ __all__ = [
     "cache_folder",
     "check_empty",
     "exclusive",
+    "in_words",
     "is_plain_name",
     "is_regular",
     "plain_name",
@@ -31,6 +33,36 @@ _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 _LONGEST_NAME = 120
 """Bytes of a `plain_name`; file systems take 255, with suffixes."""
+
+
+_IN_WORDS = {
+    errno.ENOENT: "there is no {file}; check the path.",
+    errno.EEXIST: "{file} is there already and is no folder; give another path.",
+    errno.ENOTDIR: "{file} lies in a file, where a folder is needed; give another path.",
+    errno.EISDIR: "{file} is a folder, where a file is needed; give the path of a file.",
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "{file} is not open to you ({said}); give another path, or change its permissions.",
+    ),
+    errno.ENOSPC: "there is no room left for {file}; free some, or give a path on another disk.",
+}
+"""What the system says of a file, by its number, with a remedy."""
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, in a sentence with a remedy also where only the system spoke.
+
+    Examples
+    --------
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "clip.toml"))
+    "there is no 'clip.toml'; check the path."
+    """
+    if isinstance(error, KeyError) and error.args:  # which would put it in quotes
+        return str(error.args[0])
+    if not isinstance(error, OSError) or not error.filename or error.errno not in _IN_WORDS:
+        return str(error)
+    words = _IN_WORDS[error.errno]
+    return words.format(file=repr(str(error.filename)), said=error.strerror)
 
 
 def cache_folder() -> Path:

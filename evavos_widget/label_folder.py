@@ -34,6 +34,8 @@ class LabelFolder(Mapping[int, np.ndarray]):
         See `evavos_widget.label_ids.IDS`.
     convention : Convention, optional
         By default it is decided from the files.
+    paged : bool
+        Each frame's mask is the page of its number in its file, from 0.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class LabelFolder(Mapping[int, np.ndarray]):
         width: int,
         ids: str = "auto",
         convention: Convention | None = None,
+        paged: bool = False,
     ) -> None:
         self._files = dict(sorted(files.items()))
         self._size = height, width
         self._ids = ids
         self._convention = convention
+        self._paged = paged
         self._cached = lru_cache(_CACHED_LABELS)(self._read)
 
     @property
@@ -71,20 +75,28 @@ class LabelFolder(Mapping[int, np.ndarray]):
         return len(self._files)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return LabelFolder, (self._files, *self._size, self._ids, self._convention)
+        return LabelFolder, (self._files, *self._size, self._ids, self._convention, self._paged)
 
     def _readable(self) -> Iterator[tuple[str, RawMask]]:
         """The masks that can be read; what is wrong with another is said when it is used."""
-        for path in self._files.values():
+        for frame in self._files:
             try:
-                yield str(path), open_mask(path, self._size)
+                yield self._name(frame), self._open(frame)
             except (OSError, ValueError):
                 continue
 
-    def _read(self, frame: int) -> np.ndarray:
+    def _name(self, frame: int) -> str:
         path = self._files[frame]
+        return f"page {frame + 1} of {path}" if self._paged else str(path)
+
+    def _open(self, frame: int) -> RawMask:
+        return open_mask(self._files[frame], self._size, frame if self._paged else None)
+
+    def _read(self, frame: int) -> np.ndarray:
         if self._convention is None and self.convention.notice is not None:
-            warnings.warn(f"{path.parent}: {self.convention.notice}", stacklevel=3)
-        labels = self.convention.apply(open_mask(path, self._size), str(path))
+            path = self._files[frame]
+            where = path if self._paged else path.parent
+            warnings.warn(f"{where}: {self.convention.notice}", stacklevel=3)
+        labels = self.convention.apply(self._open(frame), self._name(frame))
         labels.flags.writeable = False
         return labels

@@ -22,6 +22,7 @@ __all__ = [
     "IDS",
     "Convention",
     "RawMask",
+    "check_no_path",
     "davis_palette",
     "decide",
     "open_mask",
@@ -207,6 +208,7 @@ def raw_mask(labels: Any, what: str) -> RawMask:
     what : str
         How error messages call it.
     """
+    check_no_path(labels, what)
     array = np.asarray(labels)
     if array.dtype.kind == "f" and array.size and np.isfinite(array).all():
         whole = array.astype(np.int64)
@@ -224,7 +226,18 @@ def raw_mask(labels: Any, what: str) -> RawMask:
     return RawMask("grey", array, full=65535 if array.dtype == np.uint16 else 255)
 
 
-def open_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> RawMask:
+def check_no_path(labels: Any, what: str) -> None:
+    """Refuse a path where a mask is needed; NumPy would make an array of its letters."""
+    if isinstance(labels, str | os.PathLike):
+        raise TypeError(
+            f"{what} is a path, {os.fspath(labels)!r}; give what is in the file: "
+            "evavos_widget.masks.read_label_png(path)."
+        )
+
+
+def open_mask(
+    path: str | os.PathLike[str], size: tuple[int, int] | None = None, page: int | None = None
+) -> RawMask:
     """Read a mask file.
 
     Parameters
@@ -233,6 +246,8 @@ def open_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
         A picture of any mode that Pillow reads.
     size : (height, width), optional
         What it must have; a file that claims another size is not decoded.
+    page : int, optional
+        Which of its pictures, from 0; by default it has to be the only one.
 
     Raises
     ------
@@ -246,24 +261,30 @@ def open_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
     from evavos_widget.video_pictures import UNREADABLE
 
     path = Path(path)
+    name = path if page is None else f"page {page + 1} of {path}"
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError(f"{path} is no file; give a picture with the mask.")
     try:
         with Image.open(path) as image:
+            if page is not None:
+                image.seek(page)
             width, height = image.size
             if size is not None and (height, width) != size:
                 raise _NoMaskError(
-                    f"the mask {path} is {width} x {height}, its frame is {size[1]} x {size[0]}; "
+                    f"the mask {name} is {width} x {height}, its frame is {size[1]} x {size[0]}; "
                     "resize it without interpolation."
                 )
-            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-                raise _NoMaskError(f"{path} holds several pictures; give one mask per file.")
+            if page is None and image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                raise _NoMaskError(
+                    f"{path} holds several pictures; give one mask per file, or, where each is "
+                    "that of a frame, the file by itself."
+                )
             return _raw(image, path)
     except _NoMaskError as error:
         raise ValueError(str(error)) from None
     except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{path} cannot be read as a mask ({reason}); save it as PNG.") from error
+        raise ValueError(f"{name} cannot be read as a mask ({reason}); save it as PNG.") from error
 
 
 class _NoMaskError(Exception):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.files import replacing
-from evavos_widget.label_ids import davis_palette, decide, open_mask
+from evavos_widget.label_ids import check_no_path, davis_palette, decide, open_mask
 from evavos_widget.video import check_frame
 
 __all__ = [
@@ -86,6 +86,7 @@ def as_label_map(
     ValueError
         If the size differs, or a value is negative or above 255.
     """
+    check_no_path(labels, what)
     array = np.asarray(labels)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(

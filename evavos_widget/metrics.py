@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.masks import MAX_RUN, LabelMaps, as_label_map, encode_runs
+from evavos_widget.quantities import as_quantity
 
 __all__ = [
     "BOUND_TH",
@@ -527,6 +528,7 @@ def time_to_quality(seconds: Any, quality: Any, target: float) -> float | None:
     89.0
     """
     seconds, quality = _curve(seconds, quality)
+    target = as_quantity("target", target, "a quality", -np.inf)
     reached = np.flatnonzero(quality >= target)
     if not reached.size:
         return None
@@ -559,7 +561,7 @@ def area_under_curve(seconds: Any, quality: Any, until: float | None = None) -> 
     0.7
     """
     seconds, quality = _curve(seconds, quality)
-    end = seconds[-1] if until is None else float(until)
+    end = seconds[-1] if until is None else as_quantity("until", until, "a time", -np.inf)
     if not end >= seconds[0]:
         raise ValueError(f"until is {end} and the curve starts at {seconds[0]}; give a later time.")
     value_at_end = np.interp(end, seconds, quality)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any
 
 import numpy as np
+
+from evavos_widget.quantities import as_quantity
 
 __all__ = [
     "ANNOTATION_TYPES",
@@ -16,6 +20,10 @@ __all__ = [
     "Costs",
     "Prompts",
     "Scribble",
+    "as_box",
+    "as_clicks",
+    "as_costs",
+    "as_scribbles",
 ]
 
 
@@ -113,6 +121,8 @@ class Prompts:
         if self.box is not None:
             box = self.box
             corners = (box.x0, box.y0, box.x1, box.y1)
+            if not _are_numbers(*corners):
+                raise ValueError(f"the box is {corners}; give x0, y0, x1, y1 in pixels.")
             if not np.isfinite(corners).all():
                 raise ValueError(f"the box {corners} is not finite; give x0, y0, x1, y1 in pixels.")
             if box.x1 <= box.x0 or box.y1 <= box.y0:
@@ -134,7 +144,52 @@ class Prompts:
                 )
 
 
+def as_clicks(clicks: Iterable[Any]) -> tuple[Click, ...]:
+    """Clicks, each of which may be given as ``(x, y, positive)``; a ValueError names what is none.
+
+    Their places are looked at with the picture's size, see `Prompts.validate`.
+    """
+    if not isinstance(clicks, Iterable):
+        raise ValueError(f"clicks is {clicks!r}; give a list of (x, y, positive).")
+    made = []
+    for i, click in enumerate(clicks):
+        if not isinstance(click, Click):
+            try:
+                x, y, positive = click
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"click {i} is {click!r}; give (x, y, positive), with column and row in pixels."
+                ) from None
+            click = Click(x, y, bool(positive))
+        made.append(click)
+    return tuple(made)
+
+
+def as_box(box: Any) -> Box | None:
+    """A box, which may be given as ``(x0, y0, x1, y1)``, or none."""
+    if box is None or isinstance(box, Box):
+        return box
+    try:
+        x0, y0, x1, y1 = box
+    except (TypeError, ValueError):
+        raise ValueError(f"the box is {box!r}; give (x0, y0, x1, y1) in pixels.") from None
+    return Box(x0, y0, x1, y1)
+
+
+def as_scribbles(scribbles: Iterable[Any]) -> tuple[Scribble, ...]:
+    """Scribbles; a ValueError names what is none."""
+    if isinstance(scribbles, Scribble) or not isinstance(scribbles, Iterable):
+        raise ValueError(f"scribbles is {scribbles!r}; give a list of them.")
+    made = tuple(scribbles)
+    for i, scribble in enumerate(made):
+        if not isinstance(scribble, Scribble):
+            raise ValueError(f"scribble {i} is {scribble!r}; give Scribble([(x, y), ...]).")
+    return made
+
+
 def _check_point(what: str, x: float, y: float, height: int, width: int) -> None:
+    if not _are_numbers(x, y):
+        raise ValueError(f"{what} is at ({x!r}, {y!r}); give column and row in pixels.")
     if not (np.isfinite(x) and np.isfinite(y)):
         raise ValueError(f"{what} at ({x}, {y}) is not finite; give column and row in pixels.")
     if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
@@ -142,6 +197,10 @@ def _check_point(what: str, x: float, y: float, height: int, width: int) -> None
             f"{what} at ({x:g}, {y:g}) is outside the {width} x {height} picture; "
             f"give 0 <= x <= {width - 1} and 0 <= y <= {height - 1}."
         )
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, Real) and not isinstance(value, bool) for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +280,11 @@ class Costs:
     absent: float = 3.0
     verified: float = 3.0
 
+    def __post_init__(self) -> None:
+        for kind in fields(self):
+            name, given = f"the cost of {kind.name}", getattr(self, kind.name)
+            object.__setattr__(self, kind.name, as_quantity(name, given, "seconds, 0 or more"))
+
     def seconds(self, kind: str, n: int | None = None) -> float:
         """Seconds for one annotation of type `kind`.
 
@@ -239,6 +303,13 @@ class Costs:
         raise ValueError(
             f"unknown annotation type {kind!r}; choose from {[*ANNOTATION_TYPES, *STATEMENTS]}."
         )
+
+
+def as_costs(costs: Costs | None) -> Costs:
+    """The costs that were given, or those of the paper; refuses with a ValueError what is none."""
+    if not isinstance(costs, Costs | None):
+        raise ValueError(f"costs is {costs!r}; give Costs(mask=80, click=1.5), say, or none.")
+    return costs or Costs()
 
 
 @dataclass(frozen=True, eq=False)

@@ -270,7 +270,7 @@ class Video:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Like `frame`; negative indices count from the end."""
-        index = operator.index(index)
+        index = _whole(index, self.n_frames)
         return self.frame(index + self.n_frames if -self.n_frames <= index < 0 else index)
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -301,10 +301,19 @@ def check_frame(frame: int, n_frames: int) -> int:
     TypeError
         It is no whole number.
     """
-    index = operator.index(frame)
+    index = _whole(frame, n_frames)
     if not 0 <= index < n_frames:
         raise IndexError(f"there is no frame {index} in the video; give 0 to {n_frames - 1}.")
     return index
+
+
+def _whole(frame: Any, n_frames: int) -> int:
+    try:
+        return operator.index(frame)
+    except TypeError:
+        raise TypeError(
+            f"{frame!r} is no frame; give a whole number, 0 to {n_frames - 1}."
+        ) from None
 
 
 def _reopen(source: Any, name: str, frame_names: Sequence[str], cache_bytes: int) -> Video:

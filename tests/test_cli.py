@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from evavos_widget.cli import main
+from evavos_widget.datasets.davis import write_sequence
+from evavos_widget.datasets.embedded import embedded_clip
 from evavos_widget.masks import read_label_png
 from evavos_widget.session import Session
 from evavos_widget.video import Video
@@ -70,3 +73,74 @@ def test_training_on_a_folder_without_photographs_says_what_it_has_to_hold(
     said = capsys.readouterr().err
     assert f"there are no photographs in {tmp_path / 'data' / 'stills'}; " in said
     assert "ccp, coco128seg or pets" in said
+
+
+@pytest.mark.parametrize("command", ["compact", "stcn-points --supervision masks --init scratch"])
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ((), "there is no DAVIS-2016 in DATA/davis16, which would have DATA/davis16/ImageSets/"),
+        (("davis16/ImageSets/train.txt",), "there is no folder DATA/davis16/JPEGImages; give"),
+        (
+            (
+                "davis16/ImageSets/train.txt",
+                "davis16/JPEGImages/480p/bear/00000.jpg",
+                "davis16/Annotations/480p/bear/00001.png",
+            ),
+            "there is no mask of DATA/davis16/JPEGImages/480p/bear/00000.jpg in DATA/davis16/Ann",
+        ),
+    ],
+    ids=["nothing", "a list", "a frame without mask"],
+)
+def test_training_on_videos_that_are_not_there_says_what_is_missing(
+    command, there, said, tmp_path, capsys
+):
+    photograph = ["stills/pets/images/.DS_Store", "stills/pets/images/cat.jpg"]
+    for name in (*photograph, "stills/pets/masks/cat.png", *there):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("txt"):
+            (tmp_path / name).write_text("bear\n")
+        else:
+            Image.fromarray(np.ones((8, 8), np.uint8)).save(tmp_path / name, "PNG")
+    folders = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--steps", "1"]
+    assert main(["train", *command.split(), *folders]) == 1
+    assert said.replace("DATA", str(tmp_path)) in capsys.readouterr().err
+
+
+def test_training_on_points_that_are_not_there_names_their_file(tmp_path, capsys):
+    folders = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--steps", "1"]
+    points = ["--supervision", "points", "--points", str(tmp_path / "none.jsonl")]
+    assert main(["train", "compact", "--init", "free", *points, *folders]) == 1
+    assert f"there are no points at {tmp_path / 'none.jsonl'}; " in capsys.readouterr().err
+
+
+def test_agents_collect_from_a_folder_without_masks_says_what_it_has_to_hold(tmp_path, capsys):
+    where = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(["train", "collect", *where]) == 1
+    said = capsys.readouterr().err
+    assert f"there is no folder {tmp_path / 'Annotations'}; give the folder that holds JPEG" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("experiment --config DATA/none.toml", "there is no file DATA/none.toml; give a TOML file"),
+        ("experiment --costs DATA/none.toml", "there is no 'DATA/none.toml'; check the path"),
+        ("experiment --out DATA/file", "'DATA/file' is there already and is no folder; give"),
+        ("experiment --out DATA/file/x", "'DATA/file/x' lies in a file, where a folder is needed"),
+        ("train compact --data DATA --out DATA/file", "'DATA/file' is there already and is no"),
+        ("train qnet --data DATA --out DATA/file/x", "there is no record of a loop in DATA"),
+    ],
+)
+def test_a_path_that_is_none_is_told_in_a_sentence(command, said, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    clip = embedded_clip()
+    write_sequence(tmp_path, clip, range(0, 60, 30))
+    given = command.replace("DATA", str(tmp_path)).split()
+    if given[0] == "experiment":
+        given += ["--data", str(tmp_path), "--sequences", clip.name, "--rounds", "1"]
+        given += [] if "--config" in given else ["--preset", "fig3b"]
+        given += [] if "--out" in given else ["--out", str(tmp_path / "out")]
+    assert main(given) == 1
+    assert said.replace("DATA", str(tmp_path)) in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"

@@ -6,11 +6,12 @@ ranked by whatever the selectors can say of the next annotation's gain per secon
 
 from __future__ import annotations
 
+import inspect
 import os
 import statistics
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -26,9 +27,12 @@ from evavos_widget.campaign.standing import (
     standing_of,
     unbegun,
 )
-from evavos_widget.prompts import Costs
+from evavos_widget.files import in_words
+from evavos_widget.prompts import Costs, as_costs
+from evavos_widget.quantities import as_count, as_quantity, as_share
 from evavos_widget.session import Answerer, Session
-from evavos_widget.suggestion import FIRST_TYPES, DecidesFirst
+from evavos_widget.sources import check_merge
+from evavos_widget.suggestion import FIRST_TYPES, DecidesFirst, check_first
 from evavos_widget.version import VERSION
 from evavos_widget.video import Video
 
@@ -83,8 +87,11 @@ class Campaign:
 
     Raises
     ------
+    TypeError
+        A session has no such option.
     ValueError
-        There is no such order, two videos have one name, or another campaign is at `path`.
+        There is no such order or engine, a number is none or out of range, two videos have one
+        name, or another campaign is at `path`.
 
     Examples
     --------
@@ -112,25 +119,27 @@ class Campaign:
     ) -> None:
         if order not in ORDERS:
             raise ValueError(f"there is no order {order!r}; choose from {sorted(ORDERS)}.")
-        for what, value in (("target", target), ("certainty", certainty)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{what} is {value}; give 0 to 1.")
-        if budget is not None and not budget >= 0:
-            raise ValueError(f"budget is {budget}; give seconds, 0 or more, or None.")
-        if open_sessions < 1:
-            raise ValueError(f"open_sessions is {open_sessions}; give 1 or more.")
         if taken := options.keys() & {"path", "read_only"}:
             raise ValueError(f"{min(taken)!r} is the campaign's to say; leave it out.")
+        _check_options(options)
+        if not isinstance(error, MeanError):
+            raise ValueError(f"error is {error!r}; give MeanError(bias, deviation, n).")
+        target, certainty = as_share("target", target), as_share("certainty", certainty)
+        if budget is not None:
+            budget = as_quantity("budget", budget, "seconds, 0 or more, or None")
+        open_sessions = as_count("open_sessions", open_sessions)
         self._videos = sources_of(videos)
         self._folder = CampaignFolder(path, _about(options))
-        self.target, self.certainty, self.budget = target, certainty, budget
-        self.order, self.error, self.open_sessions = order, error, open_sessions
+        self.target, self.certainty = target, certainty
+        self.budget, self.open_sessions = budget, open_sessions
+        self.order, self.error = order, error
         self._options = options
-        self._costs: Costs = options.get("costs") or Costs()
+        self._costs: Costs = as_costs(options.get("costs"))
         first = options.get("first")
         self._begins_with = first if first in FIRST_TYPES else "mask"
         self._agent_begins = first == "agent" and _decides_first(options)
         self._lock = threading.RLock()
+        self._pricing = threading.Lock()  # never waited for under the other
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._held: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -189,7 +198,7 @@ class Campaign:
     @property
     def seconds(self) -> float:
         """What the annotator has spent in all."""
-        return sum(standing.seconds for standing in self._all().values())
+        return sum(standing.seconds for standing in self._begun().values())
 
     def video(self, name: str) -> Video:
         """The video of a name, opened without its session."""
@@ -230,21 +239,47 @@ class Campaign:
 
     def hold(self, name: str | None) -> None:
         """Keep one video's session open however many are asked for; None: none of them."""
+        if name is not None:
+            self._check(name)
         with self._lock:
             self._held = set() if name is None else {name}
 
     def standing(self, name: str) -> Standing:
         """How a video stands."""
         self._check(name)
+        self._price(name)
         return self._all()[name]
 
-    def standings(self) -> list[Standing]:
+    def pricing(self) -> Iterator[str]:
+        """Find out what the agent begins new videos with, where it decides; a video a step.
+
+        Each is opened for it once, without its session, and nothing else has to wait meanwhile.
+        What it costs is kept with the campaign at once.
+
+        Yields
+        ------
+        str
+            The name of a video that was opened.
+        """
+        for name in self._videos:
+            if self._price(name):
+                yield name
+
+    def standings(self, *, wait: bool = True) -> list[Standing]:
         """How all videos stand, in the order in which to go on with them.
 
         First those that are new or open, then those that failed, then those that are predicted to
         have reached their target, then the finished ones. A policy's value cannot be compared with
         a gain per second: where there are values, new videos go first, as in the paper.
+
+        Parameters
+        ----------
+        wait : bool
+            Where the agent decides what videos begin with, wait until it has (`pricing`); else
+            those of which it is not known yet begin with a mask.
         """
+        for _ in self.pricing() if wait else ():
+            pass
         rank = {"new": 0, "open": 0, "failed": 1, "reached": 2, "finished": 3}
         known = self._all()
         place = {name: n for n, name in enumerate(self._videos)}
@@ -259,15 +294,25 @@ class Campaign:
 
         return sorted(known.values(), key=key)
 
-    def next(self) -> Standing | None:
+    def next(self, *, wait: bool = True) -> Standing | None:
         """What to do next.
 
         None where every video has reached its target, is finished or failed, or the budget does
         not suffice for anything.
+
+        Parameters
+        ----------
+        wait : bool
+            As for `standings`.
         """
         left = float("inf") if self.budget is None else self.budget - self.seconds
         return next(
-            (s for s in self.standings() if s.status in ("new", "open") and s.cost <= left), None
+            (
+                s
+                for s in self.standings(wait=wait)
+                if s.status in ("new", "open") and s.cost <= left
+            ),
+            None,
         )
 
     def turn(self, annotators: Callable[[str], CampaignAnswerer]) -> Standing | None:
@@ -332,7 +377,7 @@ class Campaign:
 
     def close(self) -> None:
         """Keep what is known, and close every session."""
-        self._all()
+        self._begun()
         with self._lock:
             every = self._let_go(list(self._open))
         self._close(every)
@@ -349,19 +394,19 @@ class Campaign:
         begun = sum(self._folder.has_session(name) for name in self._videos)
         return f"<Campaign of {len(self._videos)} videos, {begun} begun, in {str(self.path)!r}>"
 
-    def _all(self) -> dict[str, Standing]:
-        """By video; what is not known is found out by looking at its session."""
+    def _begun(self) -> dict[str, Standing]:
+        """By video that has a session; what is not known is found out by looking at that."""
         with self._lock:
             before = dict(self._known)
-            # What an agent would begin a video with is known once it was looked at.
-            begun = {
-                name: self._look(name)
-                for name in self._videos
-                if self._agent_begins or name in self._open or self._folder.has_session(name)
-            }
+            begun = {name: self._look(name) for name in self._videos if self._has_session(name)}
             after = dict(self._known)
             if after != before:
                 self._folder.keep(after)
+        return begun
+
+    def _all(self) -> dict[str, Standing]:
+        """By video; of new ones, as far as it is known what they begin with."""
+        begun = self._begun()
         first = _first(begun.values())
         told = {
             name: judged(
@@ -377,8 +422,31 @@ class Campaign:
             told[name] = replace(told[name], status="finished", reason="you finished it")
         return told
 
+    def _price(self, name: str) -> bool:
+        """Find out what the agent begins a new video with; False where that is known already."""
+        if not self._agent_begins:
+            return False
+        with self._pricing:
+            with self._lock:
+                stamp, changes = self._folder.stamp(name), self._changes[name]
+                known = self._known.get(name)
+                done = self._has_session(name) or (known is not None and known.stamp == stamp)
+                if done or name in self._failed or name in self._finished:
+                    return False
+            try:
+                with Session(self._videos[name], path=None, **self._options) as session:
+                    standing = standing_of(name, session)
+            except Exception as error:  # one video that cannot be opened keeps no other from work
+                self._failed[name] = _told(error)
+                return True
+            with self._lock:
+                if self._changes[name] == changes:
+                    self._known[name] = StampedStanding(standing, stamp)
+                    self._folder.keep(self._known)
+        return True
+
     def _look(self, name: str) -> Standing:
-        """Under the lock: how a video stands, known until somebody changes its session.
+        """Under the lock: how a begun video stands, known until somebody changes its session.
 
         A session of the campaign's tells of its changes; of another one's, the folder shows them.
         """
@@ -391,8 +459,7 @@ class Campaign:
             if session is not None and not session.closed:
                 standing = standing_of(name, session)
             else:  # which somebody else may have open, and keeps
-                path = self._folder.session(name) if self._folder.has_session(name) else None
-                about = {"path": path, "read_only": True, **self._options}
+                about = {"path": self._folder.session(name), "read_only": True, **self._options}
                 with Session(self._videos[name], **about) as other:
                     standing = standing_of(name, other)
         except Exception as error:  # one video that cannot be looked at keeps no other from work
@@ -402,9 +469,16 @@ class Campaign:
             self._known[name] = StampedStanding(standing, stamp)
         return standing
 
+    def _has_session(self, name: str) -> bool:
+        """Under the lock: whether anything was said of a video, or may be at any moment."""
+        return name in self._open or self._folder.has_session(name)
+
     def _unbegun(self, name: str) -> Standing:
         if name in self._failed:
             return Standing(name, "failed", reason=self._failed[name])
+        known = self._known.get(name) if self._agent_begins else None
+        if known is not None and known.stamp == self._folder.stamp(name):
+            return known.standing
         return unbegun(name, self._costs, self._begins_with)
 
     def _let_go(self, names: list[str]) -> dict[str, Session]:
@@ -456,6 +530,21 @@ class Campaign:
         return {"videos": sources, "options": kept, "finished": finished}
 
 
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what no session of any video could be opened with, before it is kept.
+
+    Of engines by name only the name is looked up; what they need is imported when they are.
+    """
+    known = [*inspect.signature(Session).parameters.keys() - {"video", "path", "read_only"}]
+    if unknown := sorted(options.keys() - set(known)):
+        raise TypeError(f"a session has no option {unknown[0]!r}; choose from {sorted(known)}.")
+    check_first(options.get("first", "mask"))
+    check_merge(options.get("merge", "trust"))
+    for stage in options.keys() & engines.STAGES.keys():
+        if isinstance(options[stage], str):
+            engines.argument(stage, options[stage])
+
+
 def _first(begun: Iterable[Standing]) -> float:
     """What a first mask is expected to bring, by the videos that have one."""
     predicted = [s.predicted for s in begun if s.predicted is not None]
@@ -472,7 +561,7 @@ def _decides_first(options: Mapping[str, Any]) -> bool:
 
 def _told(error: Exception) -> str:
     """What went wrong, in one line."""
-    text = " ".join(str(error).split())
+    text = " ".join(in_words(error).split())
     return text if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {text}"
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from evavos_widget.campaign.standing import Standing
 from evavos_widget.files import plain_name, replacing, tidy
+from evavos_widget.video import Video
 
 __all__ = ["CampaignFolder", "StampedStanding", "sources_of"]
 
@@ -49,6 +52,8 @@ class CampaignFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str], about: str = "") -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path is {path!r}; give the folder of the campaign.")
         self.path = Path(path).expanduser().absolute()
         self._about = zlib.crc32(about.encode())
 
@@ -64,7 +69,13 @@ class CampaignFolder:
         ValueError
             The campaign there is of other videos.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise NotADirectoryError(
+                f"{str(self.path)!r} is a file, or lies in one, and a campaign is a folder; give "
+                "another path."
+            ) from error
         tidy(self.path)
         if not (self.path / NAME).exists():
             self.write(content)
@@ -176,6 +187,8 @@ def sources_of(videos: Any) -> dict[str, Any]:
 
     Raises
     ------
+    TypeError
+        It is a single video, or none of these.
     ValueError
         There are no videos, or two have one name.
     """
@@ -191,6 +204,11 @@ def sources_of(videos: Any) -> dict[str, Any]:
             and path.suffix != ".evavos"
             and not (path / NAME).exists()
         ]
+    if isinstance(videos, Video | np.ndarray) or not isinstance(videos, Iterable):
+        raise TypeError(
+            f"videos is {type(videos).__name__}; give a folder of videos, a list, or a mapping "
+            "from names to videos."
+        )
     pairs = (
         list(videos.items())
         if isinstance(videos, Mapping)

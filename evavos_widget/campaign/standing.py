@@ -10,6 +10,7 @@ import numpy as np
 
 from evavos_widget.explanation import explained_types
 from evavos_widget.loop import FrameChoice, nearest_annotated, objects_annotated
+from evavos_widget.quantities import as_count, as_quantity, as_share
 from evavos_widget.suggestion import first_seconds
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class MeanError:
     bias: float
     deviation: float
     n: int
+
+    def __post_init__(self) -> None:
+        as_quantity("bias", self.bias, "J&F, -1 to 1", -1.0, 1.0)
+        as_share("deviation", self.deviation)
+        as_count("n", self.n)
 
     def reaches(self, predicted: float, target: float) -> float:
         """Probability that the true mean is at least `target`, of a normal distribution."""

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from evavos_widget import __version__
 from evavos_widget.cli import benchmark, evaluate, experiment, models, pointvos, sessions, vng
+from evavos_widget.files import in_words
 
 __all__ = ["main"]
 
@@ -37,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args.run(args)
     except (ValueError, OSError, RuntimeError, LookupError, ImportError) as error:
-        message = error.args[0] if isinstance(error, LookupError) and error.args else error
-        print(f"evavos: {message}", file=sys.stderr)
+        print(f"evavos: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("evavos: stopped", file=sys.stderr)

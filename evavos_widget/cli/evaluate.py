@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evavos_widget.cli.common import data_options, plus_minus, write
+from evavos_widget.quantities import as_count
 
 __all__ = ["add_parsers"]
 
@@ -105,10 +106,8 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 
-    if args.clicks < 1:
-        raise ValueError(f"--clicks is {args.clicks}; give 1 or more.")
-    if args.frames_per_sequence < 1:
-        raise ValueError(f"--frames-per-sequence is {args.frames_per_sequence}; give 1 or more.")
+    as_count("--clicks", args.clicks)
+    as_count("--frames-per-sequence", args.frames_per_sequence)
     names = read_sequence_names(args.sequences, args.data)
     if args.together:
         if args.start != "empty" or args.alone:

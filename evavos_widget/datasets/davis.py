@@ -12,9 +12,18 @@ from evavos_widget.label_folder import LabelFolder
 from evavos_widget.masks import write_label_png
 from evavos_widget.video import Video, list_pictures
 
-__all__ = ["open_sequence", "read_sequence_names", "sequence_folder", "write_sequence"]
+__all__ = [
+    "FRAMES",
+    "LABELS",
+    "open_sequence",
+    "read_sequence_names",
+    "sequence_folder",
+    "sequence_names",
+    "write_sequence",
+]
 
 FRAMES, LABELS = "JPEGImages", "Annotations"
+"""Folders of the pictures and of the masks."""
 
 RESOLUTION = "480p"
 """The resolution that is opened where a dataset comes in several; DAVIS is scored on it."""
@@ -133,6 +142,17 @@ def read_sequence_names(spec: str, root: str | os.PathLike[str]) -> list[str]:
         if name not in known:
             raise ValueError(_unknown(name, known, root / FRAMES))
     return names
+
+
+def sequence_names(root: str | os.PathLike[str]) -> list[str]:
+    """Names of all the sequences with masks in the dataset in folder `root`, sorted.
+
+    Raises
+    ------
+    FileNotFoundError
+        `root` has no ``Annotations``.
+    """
+    return _known_names(Path(root), LABELS)
 
 
 def _name(entry: str) -> str:

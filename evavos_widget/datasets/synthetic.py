@@ -17,6 +17,7 @@ import numpy as np
 from evavos_widget.datasets import cutouts
 from evavos_widget.datasets.compositing import Actor, Backdrop, Layer, Pose, expose
 from evavos_widget.datasets.movement import Camera, Light, ripples, swing
+from evavos_widget.quantities import as_quantity
 
 __all__ = ["Clip", "Difficulty", "render_clip"]
 
@@ -78,12 +79,11 @@ class Difficulty:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(
-                    f"difficulty {field.name} is {value}; give a number from 0 (off) upwards, "
-                    "1 being the usual."
-                )
+            as_quantity(
+                f"difficulty {field.name}",
+                getattr(self, field.name),
+                "a number from 0 (off) upwards, 1 being the usual",
+            )
 
     @classmethod
     def uniform(cls, value: float) -> Difficulty:

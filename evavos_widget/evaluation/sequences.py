@@ -10,6 +10,7 @@ import numpy as np
 from evavos_widget.loop import Annotation, Propagator
 from evavos_widget.masks import LabelMaps
 from evavos_widget.metrics import VOID, SequenceScore, score_sequence
+from evavos_widget.quantities import as_count
 from evavos_widget.video import Video
 
 __all__ = [
@@ -30,8 +31,7 @@ Report = Callable[[str], None]
 
 def spread(frames: Sequence[int], k: int) -> list[int]:
     """`k` of `frames`: the first for k = 1, else the middles of k equal stretches."""
-    if k < 1:
-        raise ValueError(f"annotated is {k}; give 1 or more.")
+    k = as_count("annotated", k)
     if k == 1:
         return [frames[0]]
     return sorted({frames[(2 * i + 1) * len(frames) // (2 * k)] for i in range(k)})

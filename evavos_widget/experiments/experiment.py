@@ -22,7 +22,8 @@ from evavos_widget.experiments.methods import PRESETS, Method, selectors
 from evavos_widget.experiments.table import Row
 from evavos_widget.loop import MaskPredictor, PropagationStep, Propagator
 from evavos_widget.metrics import CONVENTIONS, SequenceScorer, scored_frames
-from evavos_widget.prompts import Costs
+from evavos_widget.prompts import Costs, as_costs
+from evavos_widget.quantities import as_count, as_quantity
 from evavos_widget.robot.annotator import MANNERS, Manner, RobotAnnotator
 from evavos_widget.robot.clicks import PLACEMENTS, Placement
 from evavos_widget.robot.costs import costs_from, per_second, read_costs
@@ -116,14 +117,26 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.methods or not self.sequences:
             raise ValueError("an experiment needs a method and a sequence; give at least one.")
+        if isinstance(self.sequences, str):
+            raise ValueError(
+                f"sequences is {self.sequences!r}; give a list of names, as in "
+                f"[{self.sequences!r}]."
+            )
+        for method in self.methods:
+            if not isinstance(method, Method):
+                raise ValueError(
+                    f"the methods have {method!r}; give Method(name, frame, annotation), or a "
+                    "preset: Experiment.preset(name)."
+                )
         for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1)):
             value = getattr(self, what)
             if value is None and what == "rounds":
                 continue
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{what} is {value!r}; give a whole number, {least} or more.")
-        if self.budget is not None and not 0 < self.budget < float("inf"):
-            raise ValueError(f"budget is {self.budget!r}; give seconds, more than 0.")
+            object.__setattr__(self, what, as_count(what, value, least))
+        if self.budget is not None:
+            budget = as_quantity("budget", self.budget, "seconds, more than 0", above=True)
+            object.__setattr__(self, "budget", budget)
+        as_costs(self.costs)
         twice = [name for name, n in Counter(self.sequences).items() if n > 1]
         if twice:
             raise ValueError(f"the sequence {twice[0]!r} is given twice; give it once.")
@@ -185,6 +198,8 @@ class Experiment:
         of seconds, or the name of a file beside it that has them. ``sequences`` are a list, or
         what `evavos_widget.datasets.davis.read_sequence_names` takes.
         """
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}; give a TOML file with [[methods]].")
         try:
             told = tomllib.loads(path.read_text())
             if not told.get("methods"):

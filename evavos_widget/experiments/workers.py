@@ -19,6 +19,7 @@ from evavos_widget.engines import MissingExtraError, Shared
 from evavos_widget.experiments.experiment import Experiment, run_loop
 from evavos_widget.experiments.methods import Method
 from evavos_widget.experiments.table import Row
+from evavos_widget.quantities import as_count
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -67,8 +68,7 @@ def workers_for(workers: int, scheduler: str | None, stop: Event) -> Iterator[Ex
             except (CancelledError, KilledWorker) as error:
                 raise BrokenExecutor(str(error)) from error
         return
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; give 1 or more.")
+    workers = as_count("workers", workers)
     # A fork of a process with threads may never run.
     executor = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_set_up, initargs=(stop,)

@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.files import exclusive, is_regular, plain_name, replacing, tidy
-from evavos_widget.formats import coco, davis, numpy, overlay, pointvos, youtube_vis, youtube_vos
+from evavos_widget.formats import (
+    coco,
+    davis,
+    numpy,
+    overlay,
+    pages,
+    pointvos,
+    youtube_vis,
+    youtube_vos,
+)
 from evavos_widget.formats.base import Format, Job, MaskSource
 from evavos_widget.formats.protection import check_target, remember_given
 from evavos_widget.label_ids import IDS
@@ -100,6 +109,8 @@ def export(
             "export them with their own video."
         )
     suffix = FORMATS[format].suffix
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path is {path!r}; give where the export is to be.")
     path = Path(path).expanduser()
     if suffix and path.suffix.lower() != suffix:
         path = path.with_name(path.name + suffix)
@@ -111,7 +122,13 @@ def export(
     plain = [{**o, "id": operator.index(o["id"])} for o in objects]  # JSON takes no NumPy
     job = Job(video, masks, plain, sorted(map(operator.index, annotated)), step, points or {})
     check_target(path, video, is_folder=not suffix, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FileExistsError(
+            f"{path.parent} is a file, or lies in one, and cannot hold an export; choose another "
+            "path."
+        ) from error
     with exclusive(path) as alone:
         if alone:
             tidy(path.parent, path.name)
@@ -130,6 +147,7 @@ def import_masks(source: Any, video: Video, *, ids: str = "auto") -> Mapping[int
     source : path, array, LabelMaps or mapping
         - a folder of pictures named as the frames of `video`, or numbered as they are;
           frames may be missing; a YouTube-VOS folder too
+        - a TIFF with a page for each frame, as a video may be one
         - a ``.json`` file of COCO or YouTube-VIS
         - an ``.npz`` file with ``masks``, or an ``.npy`` file: as an array
         - an ``(N, H, W)`` array or `LabelMaps` with all N frames
@@ -167,6 +185,8 @@ def import_masks(source: Any, video: Video, *, ids: str = "auto") -> Mapping[int
         raise ValueError(f"{path} is no file; give a folder of PNG files, or a file with masks.")
     elif path.suffix.lower() == ".json":
         found = coco.read(path, wanted)
+    elif path.suffix.lower() in pages.SUFFIXES:
+        found = pages.read(path, wanted)
     else:
         found = numpy.read_file(path, wanted)
     for notice in wanted.notices:

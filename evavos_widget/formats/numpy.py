@@ -102,7 +102,7 @@ def read_file(path: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"{path} holds no masks ({reason}); give an .npz file with an array named masks, "
-            "an .npy file, or a folder of PNG files."
+            "an .npy file, a TIFF with a page for each frame, or a folder of PNG files."
         ) from error
     return read(masks, wanted) if ours else _decided(range(len(masks)), masks, wanted)
 
@@ -131,6 +131,9 @@ class _OtherArrayError(Exception):
 
 def _check_header(entry: IO[bytes], video: Video) -> np.dtype:
     """Read the header of an array, and refuse what cannot be masks of the video."""
+    if entry.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+        raise ValueError("it is no array that NumPy saved")
+    entry.seek(0)
     version = np.lib.format.read_magic(entry)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(entry)

@@ -128,6 +128,8 @@ def read(path: str | Path, report: Report | None = None) -> Iterator[PointObject
         There is no such file.
     """
     path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there are no points at {path}; check the path.")
     tell = report or (lambda sentence: warnings.warn(sentence, stacklevel=2))
     entries = _lines if path.suffix.lower() == ".jsonl" else _entries
     seen: set[str] = set()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evavos_widget.points import REGIONS
+from evavos_widget.quantities import as_count, as_share
 
 __all__ = ["Regions"]
 
@@ -31,12 +32,12 @@ class Regions:
     uncertain: int = 3
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low < self.high <= 1:
+        if not as_share("low", self.low) < as_share("high", self.high):
             raise ValueError(
                 f"the thresholds are {self.low} and {self.high}; give 0 <= low < high <= 1."
             )
-        if min(self.counts.values()) < 0:
-            raise ValueError(f"the points per frame are {self.counts}; give 0 or more of each.")
+        for region, count in self.counts.items():
+            as_count(region, count, 0)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from evavos_widget.quantities import as_count, as_quantity
+
 __all__ = ["DISTANCE", "FRAMES", "SAMPLINGS", "Sampling", "Spaced", "spaced_frames"]
 
 DISTANCE = 20.0
@@ -25,8 +27,7 @@ SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 
 def spaced_frames(n_frames: int, count: int = FRAMES) -> list[int]:
     """Up to `count` of `n_frames` frames, evenly spaced from the first to the last."""
-    if count < 1:
-        raise ValueError(f"there are to be {count} frames; give 1 or more.")
+    count = as_count("the number of frames", count)
     return sorted(
         set(np.linspace(0, n_frames - 1, min(count, n_frames)).round().astype(int).tolist())
     )
@@ -54,8 +55,7 @@ class Spaced:
         distance: float = DISTANCE,
         scaled: bool = False,
     ) -> None:
-        if not 0 <= distance < np.inf:
-            raise ValueError(f"the distance is {distance}; give pixels, 0 or more.")
+        distance = as_quantity("the distance", distance, "pixels, 0 or more")
         self._rng = rng
         # Two points never share a pixel.
         self._distance = max(1.0, distance * (min(shape) / DISTANCE_AT if scaled else 1.0))

@@ -9,6 +9,7 @@ import numpy as np
 from evavos_widget.metrics import VOID
 from evavos_widget.point_selection.sampling import DISTANCE, FRAMES, Sampling, Spaced, spaced_frames
 from evavos_widget.points import Point
+from evavos_widget.quantities import as_count
 
 __all__ = ["POINTS", "simulated_points"]
 
@@ -52,10 +53,7 @@ def simulated_points(
     dict of (frame, object) -> tuple of Point
         Where the object has a point.
     """
-    if min(n, background) < 0:
-        raise ValueError(
-            f"there are to be {n} points on an object and {background} beside it; give 0 or more."
-        )
+    n, background = as_count("n", n, 0), as_count("background", background, 0)
     listed = sorted(masks)
     chosen = listed if frames is None else [listed[i] for i in spaced_frames(len(listed), frames)]
     found: dict[tuple[int, int], tuple[Point, ...]] = {}

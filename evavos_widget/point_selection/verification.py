@@ -23,6 +23,7 @@ from evavos_widget.files import replacing
 from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
 from evavos_widget.points import LABELS, REGIONS, Candidate, Point, as_points
+from evavos_widget.quantities import as_count
 from evavos_widget.session import Session
 from evavos_widget.session.storage import QUESTIONS_FILE
 
@@ -100,7 +101,14 @@ class Verification:
     Raises
     ------
     ValueError
-        An object is on no frame yet, or a control point is not in the video or has no answer.
+        An object is on no frame yet, a control point is not in the video or has no answer, or
+        `frames` or `seed` is no whole number.
+
+    Notes
+    -----
+    What is asked is kept with the session, and holds where it is asked for with the same options
+    again. A session that is closed takes no proposals and no answers: a RuntimeError says how to
+    open it again.
     """
 
     def __init__(
@@ -139,9 +147,9 @@ class Verification:
                         f"the control point ({p.x}, {p.y}) of object {obj} on frame {frame} is "
                         "unknown; give positive or negative."
                     )
-        self._seed = seed
+        self._seed = as_count("seed", seed, 0)
         self._seconds: deque[float] = deque(maxlen=LATEST)
-        self._options = {
+        self._options: dict[str, Any] = {
             "selector": engines.identity(selector),
             "frames": self._frames,
             "controls": sorted(
@@ -149,6 +157,8 @@ class Verification:
                 for (f, o), told in self._controls.items()
             ),
         }
+        if self._controls:  # nothing else is drawn with it
+            self._options["seed"] = self._seed
         self.questions: Mapping[int, Questions] = self._read()
 
     @property
@@ -179,6 +189,7 @@ class Verification:
         if not new:
             return
         session = self.session
+        session.check_open()
         ids = [o.id for o in session.objects]
         soft: dict[int, dict[int, np.ndarray]] = {obj: {} for obj in new}
         steps = session.propagator.propagate(session.video, session.annotations, ids, self._frames)
@@ -189,11 +200,11 @@ class Verification:
                         plane = step.probabilities[1 + ids.index(obj)]
                         soft[obj][step.frame] = plane.astype(np.float32)
                 yield step.done, step.total
+                session.check_open()
         made = {
             obj: self._mixed(obj, self._selector.select(session.video, soft[obj])) for obj in new
         }
-        self.questions = {**self.questions, **made}
-        self._write()
+        self._keep({**self.questions, **made})
 
     def localisation(self, obj: int) -> tuple[int, np.ndarray]:
         """The frame on which most of an object is annotated, and its mask there, (H, W) bool."""
@@ -253,8 +264,7 @@ class Verification:
 
     def skip(self, obj: int, skipped: bool = True) -> None:
         """Put an object off, or take it up again; what was answered stays."""
-        self.questions = {**self.questions, obj: replace(self._of(obj), skipped=skipped)}
-        self._write()
+        self._keep({**self.questions, obj: replace(self._of(obj), skipped=skipped)})
 
     @property
     def seconds_per_point(self) -> float | None:
@@ -342,7 +352,13 @@ class Verification:
             )
             return {}
 
-    def _write(self) -> None:
+    def _keep(self, questions: Mapping[int, Questions]) -> None:
+        """From now on this is asked; on disk before it holds."""
+        self.session.check_open()
+        self._write(questions)
+        self.questions = questions
+
+    def _write(self, questions: Mapping[int, Questions]) -> None:
         file = self._file
         if file is None or self.session.read_only:
             return
@@ -354,7 +370,7 @@ class Verification:
                     "known": {str(place): label for place, label in q.known.items()},
                     "skipped": q.skipped,
                 }
-                for obj, q in self.questions.items()
+                for obj, q in questions.items()
             },
         }
         with replacing(file) as new:

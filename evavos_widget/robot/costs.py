@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.prompts import ANNOTATION_TYPES, STATEMENTS, Costs
+from evavos_widget.quantities import as_quantity
 from evavos_widget.session.journal import read_events
 
 __all__ = ["costs_from", "measured_costs", "per_second", "read_costs", "write_costs"]
@@ -45,13 +46,14 @@ def costs_from(values: Mapping[str, Any], where: str) -> Costs:
         No such cost, or not a number of seconds.
     """
     known = [field.name for field in fields(Costs)]
-    for name, value in values.items():
+    for name in values:
         if name not in known:
             raise ValueError(f"{where} has a cost {name!r}; choose from {known}.")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and 0 <= value < float("inf")):
-            raise ValueError(f"{where} has {name} = {value!r}; give seconds, 0 or more.")
-    return Costs(**{name: float(value) for name, value in values.items()})
+    told = {
+        name: as_quantity(f"{name} of {where}", value, "seconds, 0 or more")
+        for name, value in values.items()
+    }
+    return Costs(**told)
 
 
 def read_costs(path: str | os.PathLike[str]) -> Costs:

@@ -7,6 +7,7 @@ import numpy as np
 
 from evavos_widget.metrics import jaccard
 from evavos_widget.prompts import Box, Click, Scribble
+from evavos_widget.quantities import as_quantity
 
 __all__ = ["Hand", "middle_line"]
 
@@ -39,11 +40,11 @@ class Hand:
     """
 
     def __init__(self, agreement: float = 1.0, jitter: float = 0.0, seed: int = 0) -> None:
-        if not 0 < agreement <= 1:
-            raise ValueError(f"agreement is {agreement}; give an IoU above 0 and up to 1.")
-        if not 0 <= jitter < np.inf:
-            raise ValueError(f"jitter is {jitter}; give pixels, 0 or more.")
-        self.agreement, self.jitter, self.seed = agreement, jitter, seed
+        self.agreement = as_quantity(
+            "agreement", agreement, "an IoU above 0 and up to 1", most=1.0, above=True
+        )
+        self.jitter = as_quantity("jitter", jitter, "pixels, 0 or more")
+        self.seed = seed
 
     def _rng(self, *place: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *place])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evavos_widget.points import Candidate, Point
+from evavos_widget.quantities import as_quantity, as_share
 
 if TYPE_CHECKING:
     from evavos_widget.session import Session
@@ -43,12 +44,10 @@ class Verifier:
         border: float = BORDER,
         seed: int = 0,
     ) -> None:
-        if not 0 <= error_rate <= 1:
-            raise ValueError(f"the error rate is {error_rate}; give a share from 0 to 1.")
-        if not 0 <= border < np.inf:
-            raise ValueError(f"the border is {border}; give pixels, 0 or more.")
         self.ground_truth = ground_truth
-        self.error_rate, self.border, self.seed = error_rate, border, seed
+        self.error_rate = as_share("the error rate", error_rate)
+        self.border = as_quantity("the border", border, "pixels, 0 or more")
+        self.seed = seed
 
     def label(self, candidate: Candidate, obj: int) -> str:
         """The answer, one of `points.LABELS`.

@@ -17,7 +17,18 @@ from evavos_widget.masks import as_label_map
 from evavos_widget.metrics import jaccard
 from evavos_widget.points import Point, as_points
 from evavos_widget.probabilities import TRUST_OF_POINTS, predicted_trust
-from evavos_widget.prompts import Box, Click, Costs, Prediction, Prompts, Scribble
+from evavos_widget.prompts import (
+    Box,
+    Click,
+    Costs,
+    Prediction,
+    Prompts,
+    Scribble,
+    as_box,
+    as_clicks,
+    as_scribbles,
+)
+from evavos_widget.quantities import as_share
 from evavos_widget.session import checks
 from evavos_widget.session.events import Annotate, Event, pack_label_map
 from evavos_widget.session.state import State, merged_frames
@@ -137,14 +148,14 @@ class AnnotatedSession(SessionView):
         """
         frame, obj = self._as_frame(frame), self._as_object(obj)
         with self._lock:
-            self._check_open()
+            self.check_open()
             state = self._state
             soft = self._probabilities.get(frame, state.revisions[frame], obj)
         current = state.masks[frame] == obj
         prompts = Prompts(
-            clicks=_as_clicks(clicks),
-            box=box if box is None or isinstance(box, Box) else Box(*box),
-            scribbles=tuple(scribbles),
+            clicks=as_clicks(clicks),
+            box=as_box(box),
+            scribbles=as_scribbles(scribbles),
             previous_mask=current if current.any() else None,
             previous_probabilities=soft if current.any() else None,
             held=self._held_by_others(frame, obj),
@@ -247,7 +258,7 @@ class AnnotatedSession(SessionView):
             lies wholly on locked ones; or the annotation type makes no masks.
         """
         frame = self._as_frame(frame)
-        made = _as_clicks(clicks)
+        made = as_clicks(clicks)
         with self._lock:
             objects = None if objects is None else checks.as_ids(objects)
             what = f"the mask for frame {frame}"
@@ -533,13 +544,7 @@ class AnnotatedSession(SessionView):
 
 
 def _as_trust(given: float) -> float:
-    if not 0 <= given <= 1:
-        raise ValueError(f"trust is {given}; give 0 (none) to 1 (the truth).")
-    return float(given)
-
-
-def _as_clicks(clicks: Iterable[Click | tuple[float, float, Any]]) -> tuple[Click, ...]:
-    return tuple(c if isinstance(c, Click) else Click(c[0], c[1], bool(c[2])) for c in clicks)
+    return as_share("trust", given, "0 (none) to 1 (the truth)")
 
 
 def _prompted(frame: int, obj: int, prompts: Prompts) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from PIL import ImageColor
 
 from evavos_widget.masks import as_label_map
 from evavos_widget.prompts import ANNOTATION_TYPES, STATEMENTS
+from evavos_widget.quantities import as_quantity
 from evavos_widget.session.state import State
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def as_id(obj: Any) -> int:
 
 def as_ids(objects: Iterable[Any]) -> set[int]:
     """Ids of objects, given in any collection or array."""
+    if isinstance(objects, str) or not isinstance(objects, Iterable):
+        raise ValueError(f"objects is {objects!r}; give a list of ids, as in objects=[1].")
     return {as_id(o) for o in objects}
 
 
@@ -185,13 +188,7 @@ def as_labels(
 
 def as_seconds(seconds: Any) -> float:
     """Seconds that something took."""
-    try:
-        value = float(seconds)
-    except (TypeError, ValueError, OverflowError):
-        value = float("nan")
-    if not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"seconds is {seconds!r}; give what it took, 0 or more.")
-    return value
+    return as_quantity("seconds", seconds, "what it took, 0 or more")
 
 
 def as_name(name: Any) -> str:

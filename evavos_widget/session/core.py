@@ -158,7 +158,7 @@ class SessionCore:
             This session keeps nothing on disk.
         """
         with self._lock:
-            self._check_open()
+            self.check_open()
             before, folder = self.path, folder_of(path)
             self._storage.move_to(folder)
             if before is not None:
@@ -184,7 +184,7 @@ class SessionCore:
     def _do(self, *events: Event, undoable: bool = True) -> None:
         """Make one change: compute it, write it to disk, then let it be seen."""
         with self._lock:
-            self._check_open()
+            self.check_open()
             group: Group = {"kind": "group", "events": list(events), "undoable": undoable}
             state = self._timeline.after(events)
             self._timeline.add(self._storage.write(group), group, state)
@@ -195,7 +195,7 @@ class SessionCore:
 
     def _step_history(self, direction: str) -> str | None:
         with self._lock:
-            self._check_open()
+            self.check_open()
             history = self._timeline.history
             kept = history.can_undo if direction == "undo" else history.can_redo
             if kept is None:
@@ -206,7 +206,8 @@ class SessionCore:
         self._emit("changed", {"kind": direction})
         return kept.label
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise a RuntimeError where the session is closed, which says how to go on."""
         if self._closed:
             how = (
                 "begin a new one with Session(video), since this one kept nothing on disk"

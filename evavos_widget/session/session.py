@@ -31,7 +31,8 @@ from evavos_widget.loop import (
     types_taken,
 )
 from evavos_widget.notebook import in_notebook
-from evavos_widget.prompts import Costs
+from evavos_widget.prompts import Costs, as_costs
+from evavos_widget.quantities import as_quantity
 from evavos_widget.session import checks
 from evavos_widget.session.annotating import AnnotatedSession
 from evavos_widget.session.quality import TrueQuality, curve_point, quality_of_frame
@@ -133,8 +134,15 @@ class Session(AnnotatedSession):
     ) -> None:
         check_merge(merge)
         check_first(first)
+        if budget is not None:
+            budget = as_quantity("budget", budget, "seconds, 0 or more, or None")
+        if not isinstance(ground_truth, Mapping | None):
+            raise TypeError(
+                f"ground_truth is {type(ground_truth).__name__}; give a mapping from frame to "
+                "label map, as formats.import_masks(source, video) reads."
+            )
         opened = video if isinstance(video, Video) else Video.open(video)
-        self.costs = costs or Costs()
+        self.costs = as_costs(costs)
         self.ground_truth = ground_truth
         given = {
             "propagator": propagator,
@@ -269,7 +277,7 @@ class Session(AnnotatedSession):
             The session was closed before.
         """
         with self._lock:
-            self._check_open()
+            self.check_open()
             checks.check_accepted(self._state, self.propagator)
             state, generation = self._state, self._timeline.generation
             waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
@@ -321,6 +329,8 @@ class Session(AnnotatedSession):
         int
             How many frames were propagated.
         """
+        if on_step is not None and not callable(on_step):
+            raise TypeError(f"on_step is {on_step!r}; give a function, and frames as frames=[...].")
         n = 0
         shown = on_step is None and in_notebook() if progress is None else progress
         steps = self.propagation(frames)

@@ -125,6 +125,11 @@ class Storage:
         try:
             self._journal = Journal(folder)
         except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTDIR):
+                raise NotADirectoryError(
+                    f"{str(folder)!r} is a file, or lies in one, and a session is a folder; give "
+                    "another path."
+                ) from error
             if error.errno not in CANNOT_WRITE:
                 raise
             if not (folder / NAME).exists():
@@ -255,6 +260,8 @@ def default_folder(video: Video) -> Path:
 
 def folder_of(path: str | os.PathLike[str]) -> Path:
     """The folder of a session as it is meant now, wherever the process goes later."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path is {path!r}; give the folder of a session.")
     return Path(path).expanduser().absolute()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from evavos_widget.files import in_words
 from evavos_widget.training.losses import TAU
 from evavos_widget.training.point_objective import SUPERVISIONS
 from evavos_widget.training.point_samples import (
@@ -122,7 +123,7 @@ def run_command(
     try:
         _train(args, run_of, samples_of)
     except (ValueError, OSError, ImportError) as error:
-        print(f"training: {error}", file=sys.stderr)
+        print(f"training: {in_words(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from evavos_widget.datasets.davis import FRAMES, LABELS, read_sequence_names, sequence_folder
 from evavos_widget.datasets.point_sets import frame_files, points_told
 from evavos_widget.formats import pointvos
 from evavos_widget.formats.pointvos import STATUSES
@@ -131,12 +132,12 @@ def free_stills(root: Path) -> list[Pool]:
     folder = root / "stills"
     people = [
         Still(image, labels, ids, parts=True)
-        for image, labels in _pairs(folder / "ccp")
+        for image, labels in _photographs(folder / "ccp")
         if (ids := _ids(labels, together=True))
     ]
     things = [
         Still(image, labels, (number,), among_objects=True)
-        for image, labels in _pairs(folder / "coco128seg")
+        for image, labels in _photographs(folder / "coco128seg")
         for number in _ids(labels)
     ]
     return _pools((people, 1.0), (things, 1.0), (_single(folder / "pets"), 0.6))
@@ -151,14 +152,16 @@ def all_stills(root: Path) -> list[Pool]:
     folder = root / "stills"
     regions = [
         Still(image, labels, (number,))
-        for image, labels in _pairs(folder / "regions")
+        for image, labels in _photographs(folder / "regions")
         for number in _ids(labels, SMALLEST_REGION, LARGEST_REGION)
     ]
     return free_stills(root) + _pools((_single(folder / "horses"), 0.4), (regions, 0.6))
 
 
 def _single(folder: Path) -> list[Still]:
-    return [Still(image, labels, (1,)) for image, labels in _pairs(folder) if 1 in _ids(labels)]
+    return [
+        Still(image, labels, (1,)) for image, labels in _photographs(folder) if 1 in _ids(labels)
+    ]
 
 
 def _pools(*pools: tuple[list[Still], float]) -> list[Pool]:
@@ -174,14 +177,30 @@ def no_stills(root: Path) -> FileNotFoundError:
 
 
 def davis_shots(root: Path, list_name: str = "train.txt") -> list[Shot]:
-    """DAVIS-2016 in ``root/davis16``, the sequences of a list in its ``ImageSets``."""
-    root = root / "davis16"
-    names = (root / "ImageSets" / list_name).read_text().split()
+    """DAVIS-2016 in ``root/davis16``, the sequences of a list in its ``ImageSets``.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is not there, or a frame has no mask.
+    ValueError
+        A sequence of the list is not there.
+    """
+    davis = root / "davis16"
+    listed = davis / "ImageSets" / list_name
+    if not listed.is_file():
+        raise FileNotFoundError(
+            f"there is no DAVIS-2016 in {davis}, which would have {listed}; give a folder of data "
+            "whose davis16/ holds ImageSets, JPEGImages and Annotations."
+        )
     return [
         Shot(
-            *zip(*_pairs(root, f"JPEGImages/480p/{name}", f"Annotations/480p/{name}"), strict=True)
+            *zip(
+                *_pairs(sequence_folder(davis, FRAMES, name), sequence_folder(davis, LABELS, name)),
+                strict=True,
+            )
         )
-        for name in names
+        for name in read_sequence_names(f"@{listed}", davis)
     ]
 
 
@@ -246,12 +265,28 @@ def _read(path: Path, flags: int) -> np.ndarray:
     return pixels
 
 
-def _pairs(root: Path, images: str = "images", masks: str = "masks") -> list[tuple[Path, Path]]:
-    """Pictures and their masks, by name; none where the folder is not there."""
-    if not (root / images).is_dir():
-        return []
-    labels = {path.stem: path for path in (root / masks).iterdir()}
-    return [(path, labels[path.stem]) for path in sorted((root / images).iterdir())]
+def _photographs(folder: Path) -> list[tuple[Path, Path]]:
+    """Photographs of a set and their masks; none where the set is not there."""
+    return _pairs(folder / "images", folder / "masks") if (folder / "images").is_dir() else []
+
+
+def _pairs(pictures: Path, masks: Path) -> list[tuple[Path, Path]]:
+    """Pictures of a folder and their masks, by name."""
+    labels = {path.stem: path for path in _shown(masks)} if masks.is_dir() else {}
+    pairs = []
+    for path in _shown(pictures):
+        if path.stem not in labels:
+            raise FileNotFoundError(
+                f"there is no mask of {path} in {masks}; put one there that is called like it, or "
+                "leave the picture out."
+            )
+        pairs.append((path, labels[path.stem]))
+    return pairs
+
+
+def _shown(folder: Path) -> list[Path]:
+    """The files of a folder, without those that a system hides."""
+    return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
 
 
 def _ids(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, get_args
 
@@ -20,6 +21,8 @@ from evavos_widget.widgets.options import Theme
 from evavos_widget.widgets.requests import Handler, Reply, Request, Runs
 
 __all__ = ["CampaignView"]
+
+_log = logging.getLogger(__name__)
 
 THUMBNAIL = 160
 """Pixels across a picture of the queue."""
@@ -58,6 +61,8 @@ class CampaignQueue(HostedWidget):
                 "thumb.get": Handler(self._thumbnail, runs=Runs.ASIDE),
             }
         )
+        self._prices: Iterator[str] | None = campaign.pricing()
+        host.background = self
         self._unsubscribe: Callable[[], None] = campaign.subscribe(host.note_change)
         self._host = host.start()
 
@@ -73,11 +78,36 @@ class CampaignQueue(HostedWidget):
             self._unsubscribe()
         super().close()
 
+    # The host's background: what the agent begins new videos with, one at a time -------------
+
+    def due(self) -> bool:
+        """Whether there may be a video of which that is not known."""
+        return self._prices is not None
+
+    def advance(self) -> None:
+        """Find it out of one more."""
+        assert self._prices is not None
+        try:
+            found = next(self._prices, None)
+        except Exception:
+            _log.exception("what new videos begin with could not be kept")
+            found = None
+        if found is None:
+            self._prices = None
+        elif self._host is not None:
+            self._host.note_change()
+
+    def drop(self) -> None:
+        """Leave the others."""
+        self._prices = None
+
+    # What the views are told, and their requests, on the worker ---------------------------
+
     def _state(self) -> dict[str, Any]:
         campaign = self._campaign
-        following = campaign.next()
+        following = campaign.next(wait=False)
         return {
-            "entries": [asdict(standing) for standing in campaign.standings()],
+            "entries": [asdict(standing) for standing in campaign.standings(wait=False)],
             "next": following.video if following else None,
             "open": self._shown,
             "seconds": campaign.seconds,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, Any
 
+from evavos_widget.files import in_words
+
 if TYPE_CHECKING:
     from evavos_widget.widgets.fields import Fields
 
@@ -53,7 +55,7 @@ def error_code(error: Exception) -> str:
 
 def sentence(error: Exception) -> str:
     """What a person is told of an error; its type too where its text was written for nobody."""
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = in_words(error)
     expected = isinstance(error, RequestError | ValueError | OSError | ImportError)
     said = text if text and expected else f"{type(error).__name__}: {text}".rstrip(": ")
     if len(said) <= LONGEST_SENTENCE:

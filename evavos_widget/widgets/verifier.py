@@ -219,6 +219,11 @@ def _objects(
             f"one localisation was given for {len(several)} objects; localise them one by one "
             "with evavos_widget.point_selection.proposals.localise."
         )
+    if not isinstance(localisation, Mapping):
+        raise TypeError(
+            f"localisation is {localisation!r}; give a mapping, as in {{'frame': 0, 'clicks': "
+            "[(420, 200, True)]}."
+        )
     where = dict(localisation)
     if "frame" not in where:
         raise ValueError("the localisation names no frame; give {'frame': 0, ...}.")

@@ -113,6 +113,9 @@ class VerifierController:
         try:
             progress = next(self._proposing, None)
         except Exception as error:
+            if self._session.closed:  # on another thread, in mid-pass: nothing failed
+                self.drop()
+                return
             _log.exception("no points could be proposed")
             self._proposing = None
             self._failure = f"no points could be proposed: {sentence(error)}"

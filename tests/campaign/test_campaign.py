@@ -288,13 +288,46 @@ def test_a_copy_of_what_is_known_is_only_a_copy(clips, tmp_path):
         ({"target": 85}, "target is 85"),
         ({"budget": -5}, "budget is -5; give seconds, 0 or more"),
         ({"budget": float("nan")}, "budget is nan"),
+        ({"budget": float("inf")}, "budget is inf; give seconds"),
+        ({"target": "0.8"}, "target is '0.8'; give 0 to 1"),
+        ({"certainty": None}, "certainty is None; give 0 to 1"),
+        ({"budget": "3600"}, "budget is '3600'; give seconds, 0 or more, or None"),
+        ({"open_sessions": "2"}, "open_sessions is '2'; give a whole number"),
         ({"open_sessions": 0}, "open_sessions is 0"),
+        ({"costs": {"mask": 25}}, "costs is {'mask': 25}; give Costs"),
+        ({"error": (0.0, 0.1, 3)}, "error is .*; give MeanError"),
+        ({"propogator": "flow"}, "a session has no option 'propogator'; choose from"),
+        ({"propagator": "flo"}, "there is no propagator 'flo'; choose from"),
+        ({"annotation_selector": "mine"}, "there is no annotation selector 'mine'; choose"),
+        ({"first": "box"}, "first is 'box'; choose from"),
+        ({"merge": "best"}, "'best'"),
         ({"path": "x"}, "multiple values|campaign's to say"),
     ],
 )
 def test_what_is_wrong_is_told(clips, tmp_path, change, said):
     with pytest.raises((ValueError, TypeError), match=said):
         begun(clips, tmp_path, **change)
+    assert not (tmp_path / "c").exists()  # so that nothing wrong is opened again
+
+
+@pytest.mark.parametrize(
+    ("videos", "path", "said"),
+    [
+        (None, "c", "videos is NoneType; give a folder of videos, a list, or"),
+        (np.zeros((2, 8, 8, 3), np.uint8), "c", "videos is ndarray; give a folder"),
+        (Video.open(np.zeros((2, 8, 8, 3), np.uint8)), "c", "videos is Video; give a folder"),
+        ([], "c", "there are no videos; give"),
+        ({"a": "a.mp4"}, "file", "file' is a file, or lies in one, and a campaign is a folder"),
+        ({"a": "a.mp4"}, "file/c", "file/c' is a file, or lies in one"),
+        ({"a": "a.mp4"}, None, "path is None; give the folder of the campaign"),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_campaign_is_told(tmp_path, videos, path, said):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises((ValueError, TypeError, OSError), match=said):
+        Campaign(videos, path and tmp_path / path, **options())
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_other_videos_do_not_take_a_campaign_over(clips, tmp_path):
@@ -309,6 +342,8 @@ def test_other_videos_do_not_take_a_campaign_over(clips, tmp_path):
         Campaign(["a/clip.mp4", "b/clip.mp4"], tmp_path / "d")
     with pytest.raises(KeyError, match="no video 'none'"):
         begun(clips, tmp_path)[0].session("none")
+    with pytest.raises(KeyError, match="no video 'none'"):
+        begun(clips, tmp_path)[0].hold("none")
 
 
 def test_standings_are_in_the_order_to_go_on(clips, tmp_path):
@@ -510,6 +545,90 @@ def test_an_agent_prices_a_video_that_was_not_opened(clips, tmp_path, monkeypatc
     campaign.session("short").add_object()
     assert campaign.standing("short").kind == campaign.session("short").suggest().kind == "clicks"
     campaign.close()
+
+
+class SlowToBegin(BeginsShortOnesWithClicks):
+    """One that is asked, and waits."""
+
+    name = "slow-to-begin"
+
+    def __init__(self, asked: list[str], gate: threading.Event | None = None) -> None:
+        super().__init__()
+        self.asked, self.gate, self.waits = asked, gate, threading.Event()
+
+    def first_type(self, state) -> str:
+        self.asked.append(state.video.name)
+        self.waits.set()
+        assert self.gate is None or self.gate.wait(120)
+        return super().first_type(state)
+
+
+def agents_campaign(clips, tmp_path: Path, asked: list[str], **more) -> Campaign:
+    videos = {name: Video.open(frames, name=name) for name, (frames, _) in clips.items()}
+    chosen = {**options(), "annotation_selector": SlowToBegin(asked, **more), "first": "agent"}
+    return Campaign(videos, tmp_path / "c", **chosen)
+
+
+def test_nobody_waits_while_an_agent_prices_videos(clips, tmp_path):
+    asked: list[str] = []
+    gate = threading.Event()
+    campaign = agents_campaign(clips, tmp_path, asked, gate=gate)
+    selector = campaign._options["annotation_selector"]
+    told: list[list[Standing]] = []
+    threads = [
+        threading.Thread(target=lambda: told.append(campaign.standings()), daemon=True)
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    assert selector.waits.wait(60)
+    # Each of these is done before the first video has its price.
+    assert [s.kind for s in campaign.standings(wait=False)] == ["mask"] * 3
+    assert campaign.next(wait=False).kind == "mask"
+    assert campaign.video("slow").name == "slow"
+    campaign.hold("slow")
+    session = campaign.session("slow")
+    session.add_object()
+    campaign.finish("fast")
+    assert campaign.seconds == 0
+    assert not told
+    gate.set()
+    for thread in threads:
+        thread.join(120)
+    assert len(told) == 2
+    assert asked.count("still") == 1  # the second waited for the first
+    assert "fast" not in asked  # finished meanwhile
+    campaign.close()
+
+
+def test_what_an_agent_begins_with_is_asked_once_and_kept_at_once(clips, tmp_path, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setitem(
+        engines._registered,
+        ("annotation_selector", "slow-to-begin"),
+        type("Named", (SlowToBegin,), {"__init__": lambda self: SlowToBegin.__init__(self, asked)}),
+    )
+    videos = {name: Video.open(frames, name=name) for name, (frames, _) in clips.items()}
+    there = {**options(), "annotation_selector": "slow-to-begin", "first": "agent"}
+    campaign = Campaign(videos, tmp_path / "c", **there)
+    pricing = campaign.pricing()
+    assert next(pricing) == "still" == asked[-1]
+    pricing.close()  # as a kill would
+    with Campaign(videos, tmp_path / "c", **there) as again:
+        assert again.standing("slow").kind == "mask"
+        assert asked == ["still", "slow"]  # one is asked for, and one is priced
+        assert len(again.standings()) == 3
+        again.next()
+        assert again.seconds == 0
+    with Campaign(videos, tmp_path / "c", **there) as third:
+        third.standings()
+    assert asked == ["still", "slow", "fast"]
+
+
+def test_to_close_a_campaign_opens_no_video(clips, tmp_path):
+    asked: list[str] = []
+    agents_campaign(clips, tmp_path, asked).close()
+    assert not asked
 
 
 def test_a_video_that_cannot_be_opened_keeps_no_agent_from_the_others(clips, tmp_path):

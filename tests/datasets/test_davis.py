@@ -9,7 +9,7 @@ from PIL import Image
 
 from evavos_widget.datasets import davis
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
-from evavos_widget.datasets.davis import open_sequence, read_sequence_names
+from evavos_widget.datasets.davis import open_sequence, read_sequence_names, sequence_names
 from evavos_widget.video import Video
 
 HEIGHT, WIDTH = 6, 8
@@ -41,6 +41,15 @@ def test_a_sequence_opens_with_and_without_a_resolution_folder(
     assert list(sequence.ground_truth) == [0, 1, 2]
     assert sequence.ground_truth[1].dtype == np.uint8
     assert sequence.ground_truth[1].tolist()[0] == [1, 1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("resolution", ["", "480p"])
+def test_all_sequences_with_masks_are_named_whatever_their_resolution(
+    tmp_path: Path, resolution: str
+) -> None:
+    for name in ("boat", "bear"):
+        write_sequence(tmp_path, name, resolution=resolution)
+    assert sequence_names(tmp_path) == ["bear", "boat"]
 
 
 def test_480p_is_opened_among_resolutions(tmp_path: Path) -> None:

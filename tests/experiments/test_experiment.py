@@ -332,6 +332,11 @@ def test_a_scheduler_that_is_lost_while_the_data_is_read_is_told(
     [
         ({"rounds": 2.5}, "rounds is 2.5; give a whole number"),
         ({"seeds": "3"}, "seeds is '3'"),
+        ({"budget": "3600"}, "budget is '3600'; give seconds"),
+        ({"agreement": "0.85"}, "agreement is '0.85'"),
+        ({"sequences": "left"}, r"sequences is 'left'; give a list of names, as in \['left'\]"),
+        ({"methods": ["evavos"]}, r"the methods have 'evavos'; give Method\("),
+        ({"costs": {"mask": 25}}, "costs is .*; give Costs"),
         ({"sequences": ("left", "right", "left")}, "'left' is given twice"),
     ],
 )
@@ -342,6 +347,8 @@ def test_options_of_a_wrong_kind_are_named(experiment: Experiment, wrong: dict, 
 
 def test_a_file_that_describes_no_experiment_is_told(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*mine.toml; give a TOML"):
+        Experiment.from_toml(file)
     file.write_text('data = "."\nsequences = ["a"]\n')
     with pytest.raises(ValueError, match=r"mine.toml has no methods; add a \[\[methods\]\]"):
         Experiment.from_toml(file)

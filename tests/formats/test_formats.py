@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from PIL import Image
 from evavos_widget.formats import FORMATS, export, import_masks
 from evavos_widget.masks import LabelMaps, from_coco
 from evavos_widget.overlay import overlay
+from evavos_widget.session import Session
+from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.video import Video
 
 OBJECTS = [
@@ -271,6 +275,16 @@ def test_masks_that_do_not_fit_the_video_are_refused(video, source, sentence):
         import_masks(source, video)
 
 
+def test_an_export_that_has_no_place_is_told(video, masks, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for path in ("file/out", "file/deep/out"):
+        with pytest.raises(FileExistsError, match="is a file, or lies in one, and cannot hold an"):
+            export(video, masks, OBJECTS, [0], "davis", tmp_path / path)
+    with pytest.raises(TypeError, match="path is 3; give where"):
+        export(video, masks, OBJECTS, [0], "davis", 3)  # type: ignore[arg-type]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_files_that_hold_no_masks_are_refused(video, tmp_path):
     with pytest.raises(ValueError, match="holds no PNG"):
         import_masks(tmp_path, video)
@@ -284,6 +298,54 @@ def test_files_that_hold_no_masks_are_refused(video, tmp_path):
     Image.new("L", (45, 31)).save(tmp_path / "00007.png")
     with pytest.raises(ValueError, match=r"00007\.png belongs to no frame.*00000 \.\.\. 00004"):
         import_masks(tmp_path, video)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".TIFF", ".png"])
+def test_the_pages_of_one_file_are_the_masks_of_the_frames(video, tmp_path, suffix):
+    maps = [np.zeros((31, 45), np.uint8) for _ in range(5)]
+    for i, labels in enumerate(maps):
+        labels[3:9, i : i + 9], labels[15:25, 20:40] = 1, 7
+    file = tmp_path / f"cells{suffix}"
+    first, *others = (Image.fromarray(labels) for labels in maps)
+    kind = "PNG" if suffix == ".png" else "TIFF"
+    first.save(file, kind, save_all=True, append_images=others)
+    found = pickle.loads(pickle.dumps(import_masks(file, video)))
+    assert list(found) == list(range(5))
+    assert all(np.array_equal(found[i], maps[i]) for i in range(5))
+    with Session(video, path=None, propagator=NearestCopy(), predictor=Disks()) as session:
+        assert session.import_masks(file) == list(range(5))
+        assert [o.id for o in session.objects] == [1, 7]
+    # Of a video of one frame, a picture is such a file.
+    first.save(tmp_path / "one.png")
+    one = import_masks(tmp_path / "one.png", Video.open(np.zeros((1, 31, 45, 3), np.uint8)))
+    assert np.array_equal(one[0], maps[0])
+
+
+def test_pages_that_do_not_fit_are_refused_in_words(video, tmp_path):
+    mask = Image.new("L", (45, 31))
+    mask.save(tmp_path / "three.tif", save_all=True, append_images=[mask, mask])
+    mask.save(tmp_path / "one.png")
+    (tmp_path / "none.tif").write_bytes(b"II*\0 nothing")
+    small = [Image.new("L", (45, 30))] * 4
+    mask.save(tmp_path / "small.tif", save_all=True, append_images=small)
+    (tmp_path / "folder").mkdir()
+    mask.save(tmp_path / "folder" / "00000.tif", save_all=True, append_images=[mask])
+    mask.save(tmp_path / "moving.gif")
+    for name, said in (
+        ("three.tif", r"three.tif holds 3 masks and the video has 5 frames; give a TIFF with"),
+        ("one.png", r"one.png holds 1 mask and the video has 5 frames; give"),
+        ("none.tif", r"page 1 of .*none.tif cannot be read as a mask"),
+        ("folder", r"00000.tif holds several pictures; give one mask per file"),
+        ("moving.gif", r"moving.gif holds no masks \(it is no array that NumPy saved\); give"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            dict(import_masks(tmp_path / name, video))
+    masks = import_masks(tmp_path / "small.tif", video)
+    with pytest.raises(ValueError, match=r"page 2 of .*small.tif is 45 x 30, its frame is 45 x 31"):
+        masks[1]
+    for given in ({0: "00000.png"}, [Path("a.png")] * 5):
+        with pytest.raises(TypeError, match=r"the mask for frame 0 is a path, .*png'; give what"):
+            import_masks(given, video)
 
 
 # Overlay

@@ -216,7 +216,7 @@ def test_no_simulated_point_is_on_void(seed: int) -> None:
 
 @pytest.mark.parametrize("wrong", [{"n": -1}, {"background": -3}])
 def test_no_negative_number_of_points_is_simulated(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="give 0 or more"):
+    with pytest.raises(ValueError, match="give a whole number, 0 or more"):
         simulated_points({0: np.ones((9, 9), np.uint8)}, [1], **wrong)
 
 

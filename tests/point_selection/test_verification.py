@@ -168,6 +168,56 @@ def test_controls_that_were_put_right_are_asked_about_anew(tmp_path: Path):
         assert Verification(session, [1, 2], controls={(0, 1): [corrected]}).ready
 
 
+@pytest.mark.parametrize(
+    ("controls", "same"), [({(0, 1): [(5, 5, "positive")]}, False), (None, True)]
+)
+def test_another_seed_asks_anew_where_something_is_drawn_with_it(
+    tmp_path: Path, controls: dict | None, same: bool
+):
+    with make(tmp_path / "s") as session:
+        ready(session, controls=controls, seed=1)
+        assert Verification(session, [1, 2], controls=controls, seed=np.int64(1)).ready
+        assert Verification(session, [1, 2], controls=controls, seed=2).ready is same
+        with pytest.raises(ValueError, match="seed is '2'; give a whole number"):
+            Verification(session, [1, 2], seed="2")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_closed_session_takes_no_questions_and_says_so(tmp_path: Path, kept: bool):
+    session = make(tmp_path / "s" if kept else None)
+    v = ready(session)
+    some = Verification(session, [1, 2], frames=2)
+    begun = some.proposing()
+    next(begun)
+    before = (tmp_path / "s" / QUESTIONS_FILE).read_bytes() if kept else b""
+    session.close()
+    for change in (
+        lambda: v.skip(1),
+        lambda: v.answer(1, 0, "positive"),
+        some.propose,
+        lambda: list(begun),
+    ):
+        with pytest.raises(RuntimeError, match="this session is closed; "):
+            change()
+    assert not v.questions[1].skipped
+    assert not some.questions
+    assert v.answers(1)[0] is None  # it can still be looked at
+    assert not kept or (tmp_path / "s" / QUESTIONS_FILE).read_bytes() == before
+
+
+def test_a_disk_that_refuses_leaves_what_is_asked_as_it_was(tmp_path: Path, monkeypatch):
+    with make(tmp_path / "s") as session:
+        v = ready(session)
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("evavos_widget.point_selection.verification.replacing", full)
+        with pytest.raises(OSError, match="No space"):
+            v.skip(1)
+        assert not v.questions[1].skipped
+
+
 def test_what_is_asked_goes_with_a_session_that_is_saved_elsewhere(tmp_path: Path):
     session = make(tmp_path / "s")
     v = ready(session)

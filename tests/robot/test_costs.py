@@ -79,8 +79,9 @@ def test_a_file_says_what_was_written(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("masks = 3", "'masks'"),
-        ("mask = -3", "mask = -3"),
-        ("mask = true", "mask = True"),
+        ("mask = -3", r"^mask of .*mine\.toml is -3"),
+        ("mask = true", r"^mask of .*mine\.toml is True"),
+        ("mask = '3'", "is '3'; give seconds"),
         ("mask: 3", "not a TOML file"),
     ],
 )

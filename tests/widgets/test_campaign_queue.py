@@ -7,6 +7,7 @@ import pytest
 from fake_page import Page
 
 from evavos_widget.campaign import Campaign
+from evavos_widget.loop import AnnotationChoice, AnnotationSelector
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.widgets.campaign import CampaignView
 
@@ -49,6 +50,36 @@ def test_opening_a_video_shows_its_annotator_and_takes_the_last_one_away(campaig
     assert "no video 'd'" in page.error("campaign.open", video="d")["message"]
     _, [picture] = page.reply(page.post("thumb.get", video="a"))
     assert picture[:2] == b"\xff\xd8"
+
+
+class ClicksFirst(AnnotationSelector):
+    """Begins every video with clicks."""
+
+    name = "clicks-first"
+
+    def first_type(self, state) -> str:
+        return "clicks"
+
+    def select(self, state, choice) -> AnnotationChoice:
+        return AnnotationChoice("mask", 80.0, 0.1, "always")
+
+
+def test_the_queue_finds_out_what_an_agent_begins_with(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 255, (6, 24, 32, 3), np.uint8)
+    chosen = {**ENGINES, "annotation_selector": ClicksFirst(), "first": "agent"}
+    with Campaign(dict.fromkeys(("a", "b"), frames), tmp_path / "c", **chosen) as campaign:
+        page = Page()
+        view = CampaignView(campaign)
+        view._queue._host._send_message = page.receive
+        page.handle = view._queue._host.handle
+        page.hello()
+
+        def priced() -> bool:
+            kinds = [e["kind"] for e in page.last_state()["entries"]]
+            return kinds == ["clicks", "clicks"]
+
+        page.wait(priced)
+        view.close()
 
 
 def test_what_is_done_in_the_annotator_is_seen_in_the_queue(campaign, shown):

@@ -218,5 +218,7 @@ def test_a_localisation_without_a_frame_adds_no_object(no_page, frames, predicto
     session = Session(frames, path=None, predictor=predictor, propagator=propagator)
     with pytest.raises(ValueError, match="names no frame"):
         Verifier(session, "bird", localisation={"clicks": [(20, 20, True)]})
+    with pytest.raises(TypeError, match=r"localisation is \(0, 20, 20\); give a mapping, as in"):
+        Verifier(session, "bird", localisation=(0, 20, 20))
     assert session.objects == ()
     session.close()

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evavos_widget.files import in_words
+
 __all__ = ["main"]
 
 
@@ -27,13 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"training: {error}", file=sys.stderr)
+        print(f"training: {in_words(error)}", file=sys.stderr)
         return 1
     return 0
 
 
 def _collect(args: argparse.Namespace) -> None:
-    from evavos_widget.datasets.davis import read_sequence_names
+    from evavos_widget.datasets.davis import read_sequence_names, sequence_names
     from evavos_widget.training.agents.collect import Simulation, collect
 
     options = (
@@ -41,7 +43,7 @@ def _collect(args: argparse.Namespace) -> None:
         "pictures",
     )  # fmt: skip
     if args.sequences is None:
-        names = sorted(p.name for p in (args.data / "Annotations").iterdir() if p.is_dir())
+        names = sequence_names(args.data)
     else:
         names = read_sequence_names(args.sequences, args.data)
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
