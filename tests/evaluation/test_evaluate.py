@@ -174,7 +174,7 @@ class TestCommand:
     def test_fewer_than_one_is_refused(self, data, capsys, what, number, options):
         arguments = ["evaluate", "clicks", "--data", str(data), "--sequences", "still", *options]
         assert main([*arguments, what, number]) == 1
-        assert f"{what} is {number}; give 1 or more" in capsys.readouterr().err
+        assert f"{what} is {number}; give a whole number, 1 or more" in capsys.readouterr().err
 
     def test_quality_compares_prediction_with_truth(self, data, tmp_path):
         out = tmp_path / "q.json"
