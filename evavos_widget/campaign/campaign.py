@@ -437,7 +437,9 @@ class Campaign:
                 with Session(self._videos[name], path=None, **self._options) as session:
                     standing = standing_of(name, session)
             except Exception as error:  # one video that cannot be opened keeps no other from work
-                self._failed[name] = _told(error)
+                with self._lock:
+                    if self._changes[name] == changes:  # else it was changed since
+                        self._failed[name] = _told(error)
                 return True
             with self._lock:
                 if self._changes[name] == changes:
@@ -535,8 +537,8 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
     Of engines by name only the name is looked up; what they need is imported when they are.
     """
-    known = [*inspect.signature(Session).parameters.keys() - {"video", "path", "read_only"}]
-    if unknown := sorted(options.keys() - set(known)):
+    known = inspect.signature(Session).parameters.keys() - {"video", "path", "read_only"}
+    if unknown := sorted(options.keys() - known):
         raise TypeError(f"a session has no option {unknown[0]!r}; choose from {sorted(known)}.")
     check_first(options.get("first", "mask"))
     check_merge(options.get("merge", "trust"))
