@@ -26,7 +26,12 @@ from evavos_widget.video_pictures import (
     to_uint8,
 )
 
-__all__ = ["ArrayReader", "Reader", "Source", "open_source"]
+__all__ = ["ArrayReader", "Reader", "Source", "is_video", "open_source"]
+
+_VIDEO_SUFFIXES = (
+    *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
+    *(".ogv", ".webm", ".wmv"),
+)
 
 _PAGED_SUFFIXES = (".tif", ".tiff", ".webp")
 """Files whose pages FFmpeg does not read."""
@@ -105,6 +110,13 @@ def open_source(source: Any, frame_names: list[str] | None) -> Source:
         f"a video cannot be opened from {type(source).__name__}; "
         "give a folder, a file, a URL, a list of picture files or an (N, H, W, 3) array."
     )
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file of a folder is a video: by its name, or a picture file of several pages."""
+    suffix = path.suffix.lower()
+    may_be = (*_PAGED_SUFFIXES, ".gif", ".png", ".apng")
+    return suffix in _VIDEO_SUFFIXES or (suffix in may_be and count_pages(path) > 1)
 
 
 def _check_names(names: list[str]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from evavos_widget.campaign.standing import Standing
 from evavos_widget.files import plain_name, replacing, tidy
 from evavos_widget.video import Video
+from evavos_widget.video_sources import is_video
 
 __all__ = ["CampaignFolder", "StampedStanding", "sources_of"]
 
@@ -28,8 +29,6 @@ VERSION = 1
 NAME = "campaign.json"
 
 STANDINGS = "standings.json"
-
-_VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 
 
 @dataclass(frozen=True)
@@ -200,7 +199,7 @@ def sources_of(videos: Any) -> dict[str, Any]:
             path
             for path in sorted(root.iterdir())
             if not path.name.startswith(".")
-            and (path.is_dir() or path.suffix.lower() in _VIDEOS)
+            and (path.is_dir() or is_video(path))
             and path.suffix != ".evavos"
             and not (path / NAME).exists()
         ]

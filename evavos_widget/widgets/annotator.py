@@ -11,7 +11,7 @@ import traitlets
 from evavos_widget.session import Session
 from evavos_widget.widgets.annotator_controller import AnnotatorController
 from evavos_widget.widgets.bundle import page
-from evavos_widget.widgets.frames import describe
+from evavos_widget.widgets.frames import describe, valid_frame
 from evavos_widget.widgets.hosted import HostedWidget
 from evavos_widget.widgets.options import AnnotatorOptions, Display, SessionOptions, Theme, Tool
 
@@ -166,10 +166,7 @@ class Annotator(HostedWidget):
 
     @traitlets.validate("frame")
     def _check_frame(self, proposal: dict[str, Any]) -> int:
-        frame, last = proposal["value"], self.session.video.n_frames - 1
-        if not 0 <= frame <= last:
-            raise traitlets.TraitError(f"there is no frame {frame}; give 0 to {last}.")
-        return frame
+        return valid_frame(proposal["value"], self.session.video)
 
     @traitlets.validate("active_object")
     def _check_active_object(self, proposal: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import traitlets
 
 from evavos_widget.previews import Previews
 from evavos_widget.widgets.requests import Handler, Reply, Request, RequestError, Runs, Urgency
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from evavos_widget.video import Video
 
-__all__ = ["Frames", "describe", "thumbnail"]
+__all__ = ["Frames", "describe", "thumbnail", "valid_frame"]
 
 IDLE_SECONDS = 2.0
 """So long nobody must have asked for anything before pictures are made in advance, so that a
@@ -35,6 +36,13 @@ def describe(video: Video) -> dict[str, Any]:
         "width": video.width,
         "fps": float(video.fps),
     }
+
+
+def valid_frame(frame: int, video: Video) -> int:
+    """What a frame that somebody goes to has to be; a `traitlets.TraitError` says so."""
+    if not 0 <= frame < video.n_frames:
+        raise traitlets.TraitError(f"there is no frame {frame}; give 0 to {video.n_frames - 1}.")
+    return frame
 
 
 class Frames:

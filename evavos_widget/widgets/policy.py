@@ -13,7 +13,7 @@ from evavos_widget.inspection import Branch, Inspection, compared, what_if
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.widgets.bundle import page
-from evavos_widget.widgets.frames import describe
+from evavos_widget.widgets.frames import describe, valid_frame
 from evavos_widget.widgets.hosted import HostedWidget
 from evavos_widget.widgets.options import PolicyOptions, Theme
 from evavos_widget.widgets.policy_controller import PolicyController
@@ -82,7 +82,7 @@ class PolicyExplorer(HostedWidget):
     video = traitlets.Dict().tag(sync=True)
     round = traitlets.Int(0, min=0).tag(sync=True, echo_update=False)
     object = traitlets.Int(0, min=0).tag(sync=True, echo_update=False)
-    frame = traitlets.Int(0, min=0).tag(sync=True, echo_update=False)
+    frame = traitlets.Int(0).tag(sync=True, echo_update=False)
     theme = traitlets.Enum(get_args(Theme), "auto").tag(sync=True)
 
     _opened: tuple[Session, ...] = ()
@@ -128,6 +128,10 @@ class PolicyExplorer(HostedWidget):
             engines=self._engines,
         )
         self._host = self._controller.host
+
+    @traitlets.validate("frame")
+    def _check_frame(self, proposal: dict[str, Any]) -> int:
+        return valid_frame(proposal["value"], self.inspection.session.video)
 
     def table(self) -> list[dict[str, Any]]:
         """Every round in one flat row, ready for a data frame; see `Inspection.round`."""

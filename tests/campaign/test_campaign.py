@@ -330,6 +330,22 @@ def test_what_is_no_campaign_is_told(tmp_path, videos, path, said):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_what_is_a_video_in_a_folder(tmp_path):
+    """Files by their name, and picture files of several pages; a picture alone is none."""
+    pages = [Image.new("L", (8, 6), shade) for shade in (0, 90, 180)]
+    (tmp_path / "v/frames").mkdir(parents=True)
+    for name in ("cells.tif", "loop.gif", "moving.png", "round.webp"):
+        pages[0].save(tmp_path / "v" / name, save_all=True, append_images=pages[1:])
+    for name in ("poster.png", "poster.tif", "still.gif"):
+        pages[1].save(tmp_path / "v" / name)
+    for name in ("clip.MP4", "phone.3gp", "notes.txt", ".hidden.mp4"):
+        (tmp_path / "v" / name).write_bytes(b"")
+    campaign = Campaign(tmp_path / "v", tmp_path / "c", **options())
+    assert campaign.videos == ("cells", "clip", "frames", "loop", "moving", "phone", "round")
+    assert campaign.video("cells").n_frames == campaign.video("moving").n_frames == 3
+    campaign.close()
+
+
 def test_other_videos_do_not_take_a_campaign_over(clips, tmp_path):
     begun(clips, tmp_path)[0].close()
     with pytest.raises(ValueError, match="3 other videos"):

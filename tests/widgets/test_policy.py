@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fake_page import Page
 from small_engines import PATIENCE
+from traitlets import TraitError
 
 from evavos_widget.inspection import Inspection
 from evavos_widget.masks import decode_runs
@@ -242,3 +243,9 @@ def test_what_is_unknown_is_refused(session, shown):
         shown(session, colour="red")
     with pytest.raises(ValueError, match="nothing to compare with"):
         shown(session)[0].comparison()
+    with pytest.raises(TraitError, match=f"there is no frame {N}; give 0 to {N - 1}"):
+        shown(session, frame=N)
+    explorer, _ = shown(session, frame=N - 1)
+    with pytest.raises(TraitError, match="there is no frame -1"):
+        explorer.frame = -1
+    assert explorer.frame == N - 1
