@@ -61,11 +61,7 @@ class SamPredictor(ClickByClick):
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         device = chosen_device(device)
-        published = f"sam:{weights}"
-        path = checkpoints.weights_file(
-            published if published in checkpoints.DOWNLOADS else weights
-        )
-        self._model = load_sam(path).to(device)
+        self._model = load_sam(checkpoints.weights_file(weights, "sam")).to(device)
         super().__init__(device, cache_bytes)
 
     def _ask(

@@ -77,11 +77,7 @@ class CutiePropagator(PassPropagator):
         merge: str = "trust",
     ) -> None:
         super().__init__(chosen_device(device), merge)
-        published = f"cutie:{weights}"
-        path = checkpoints.weights_file(
-            published if published in checkpoints.DOWNLOADS else weights
-        )
-        self._network, self._settings = _load(path)
+        self._network, self._settings = _load(checkpoints.weights_file(weights, "cutie"))
         self._network.to(self.device)
         self._network.mask_decoder.register_forward_hook(self._listen)
         self._top_k, self._chunk_size = self._settings.top_k, self._settings.chunk_size
