@@ -22,6 +22,7 @@ __all__ = [
     "IDS",
     "Convention",
     "RawMask",
+    "check_ids",
     "check_no_path",
     "davis_palette",
     "decide",
@@ -163,22 +164,24 @@ class Convention:
             found, where = np.unique(values, return_inverse=True)
             table = np.array([self.ids.get(v, 0) for v in found.tolist()], dtype=np.uint8)
             return table[where.reshape(values.shape)]
-        if values.size and (values.min() < 0 or values.max() > 255):
-            worst = int(values.max() if values.max() > 255 else values.min())
-            raise ValueError(_no_id(what, worst))
+        check_ids(values, what)
         return values.astype(np.uint8)
 
 
-def _no_id(what: str, value: int) -> str:
-    if value < 0:
-        return (
-            f"{what} holds the negative label {value}; use 0 for background and 1 to 255 for "
+def check_ids(values: np.ndarray, what: str) -> None:
+    """`ValueError` where one of the values of `what` is no id."""
+    if not values.size:
+        return
+    if (lowest := int(values.min())) < 0:
+        raise ValueError(
+            f"{what} holds the negative label {lowest}; use 0 for background and 1 to 255 for "
             "objects."
         )
-    return (
-        f"{what} holds label {value}, and a label map has room for 255 objects; renumber them "
-        "from 1 to 255 or split them over several sessions."
-    )
+    if (highest := int(values.max())) > 255:
+        raise ValueError(
+            f"{what} holds label {highest}, and a label map has room for 255 objects; renumber "
+            "them from 1 to 255 or split them over several sessions."
+        )
 
 
 def _channel(raw: RawMask, channel: str) -> np.ndarray:
@@ -612,16 +615,17 @@ def _by_grey(
         values, notice = shown, "grey levels count as they are shown, as the files' bits differ."
     if doubt := values.doubt():
         raise ValueError(_doubtful(name, doubt))
-    if values.values[0] < 0:
-        raise ValueError(_no_id(name, values.values[0]))
-    if values.values[-1] > 255 and all(v % 257 == 0 for v in values.values):
+    if (
+        values.values[-1] > 255
+        and values.values[0] > 0
+        and all(v % 257 == 0 for v in values.values)
+    ):
         # 8 bits become 16 by repeating the byte, that is, times 257.
         return Convention(
             ids={v: v // 257 for v in values.values},
             notice="the masks' 16 bits hold 8-bit ids twice, which were read.",
         )
-    if values.values[-1] > 255:
-        raise ValueError(_no_id(name, values.values[-1]))
+    check_ids(np.array(values.values), name)
     if values.values[-1] == 255 and notice is None:
         notice = _VOID
     return Convention("shown" if values is shown else "values", notice=notice)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from evavos_widget.features import FeatureStore
-from evavos_widget.masks import decode_runs, encode_runs
+from evavos_widget.masks import decode_runs, encode_runs, ids_of_runs
 from evavos_widget.probabilities import QUALITY_WEIGHTS, TRUST_WEIGHTS
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Annotation:
                 f"objects {sorted(self.objects)} of the annotation; list it there."
             )
         self.points: Mapping[int, tuple[Point, ...]] = {o: tuple(p) for o, p in told.items() if p}
-        self.present = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0} | {*self.points}
+        self.present = frozenset(ids_of_runs(runs) | self.points.keys())
 
     @property
     def labels(self) -> np.ndarray:
