@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -47,6 +47,7 @@ __all__ = [
     "Stage",
     "Steps",
     "affected_frames",
+    "completed",
     "in_doubt",
     "nearest_annotated",
     "objects_annotated",
@@ -194,6 +195,13 @@ class PropagationStep:
 
 Steps = Generator[PropagationStep, None, None]
 """What `Propagator.propagate` returns; closing it cancels the pass."""
+
+
+def completed(steps: Iterable[PropagationStep]) -> Iterator[tuple[int, np.ndarray]]:
+    """The frames that steps complete, each with its probabilities."""
+    for step in steps:
+        if step.frame is not None and step.probabilities is not None:
+            yield step.frame, step.probabilities
 
 
 @runtime_checkable

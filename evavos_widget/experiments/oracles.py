@@ -21,6 +21,7 @@ from evavos_widget.loop import (
     FrameSelector,
     LoopState,
     Source,
+    completed,
 )
 from evavos_widget.metrics import jaccard, score_frame
 from evavos_widget.robot.costs import per_second
@@ -272,10 +273,8 @@ def _video_gain(
     more = {**given, frame: Annotation(labels, sources.keys(), sources)}
     changed = engine.affected(given, more, state.n_frames)
     gain = 0.0
-    for step in engine.propagate(state.video, more, [obj], changed & set(oracle.counting)):
-        if step.frame is not None and step.probabilities is not None:
-            after = step.probabilities.argmax(axis=0) == 1
-            before = state.masks[step.frame] == obj
-            gain += oracle.jf(step.frame, after, obj)
-            gain -= oracle.jf(step.frame, before, obj)
+    steps = engine.propagate(state.video, more, [obj], changed & set(oracle.counting))
+    for scored, soft in completed(steps):
+        gain += oracle.jf(scored, soft.argmax(axis=0) == 1, obj)
+        gain -= oracle.jf(scored, state.masks[scored] == obj, obj)
     return gain / len(oracle.counting), len(changed | {frame}) / state.n_frames
