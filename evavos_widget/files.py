@@ -86,19 +86,14 @@ def is_regular(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def plain_name(name: str, default: str = "video") -> str:
+def plain_name(name: str) -> str:
     """`name` as the name of one file or folder, which stays in the folder it is put in.
 
-    Parameters
-    ----------
-    name : str
-        Anything; a path gives its last part.
-    default : str
-        Where nothing is left of `name`.
+    A path gives its last part; where nothing is left of a name, it is ``video``.
     """
     last = re.split(r"[/\\]", name.rstrip("/\\ "))[-1]
     short = _NOT_IN_NAMES.sub("_", last).strip(". ").encode(errors="replace")[:_LONGEST_NAME]
-    return short.decode(errors="ignore") or default
+    return short.decode(errors="ignore") or "video"
 
 
 def is_plain_name(name: object) -> bool:
