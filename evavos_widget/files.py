@@ -20,6 +20,7 @@ __all__ = [
     "in_words",
     "is_plain_name",
     "is_regular",
+    "one_line",
     "plain_name",
     "replacing",
     "tidy",
@@ -63,6 +64,11 @@ def in_words(error: BaseException) -> str:
         return str(error)
     words = _IN_WORDS[error.errno]
     return words.format(file=repr(str(error.filename)), said=error.strerror)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, for the middle of a sentence; its kind where it says nothing."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def cache_folder() -> Path:

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evavos_widget.files import one_line
+
 __all__ = [
     "IDS",
     "Convention",
@@ -286,8 +288,9 @@ def open_mask(
     except _NoMaskError as error:
         raise ValueError(str(error)) from None
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{name} cannot be read as a mask ({reason}); save it as PNG.") from error
+        raise ValueError(
+            f"{name} cannot be read as a mask ({one_line(error)}); save it as PNG."
+        ) from error
 
 
 class _NoMaskError(Exception):
@@ -332,7 +335,8 @@ def _from_palette(image: Any) -> RawMask:
     colours = _packed(palette)
     clear = _clear_entries(image.info.get("transparency"))
     if clear - {0}:  # what is background is in the alpha of the entries, not in their order
-        return _with_alpha(image)
+        pixels = np.asarray(image.convert("RGBA"))
+        return _from_colours(pixels[..., :3], pixels[..., 3])
     values, alpha = np.asarray(image), None
     if values.ndim == 3:  # mode PA
         values, alpha = values[..., 0], values[..., 1]
@@ -350,11 +354,6 @@ def _clear_entries(transparency: Any) -> set[int]:
     if isinstance(transparency, int):
         return {transparency}
     return {i for i, alpha in enumerate(transparency or b"") if alpha == 0}
-
-
-def _with_alpha(image: Any) -> RawMask:
-    pixels = np.asarray(image.convert("RGBA"))
-    return _from_colours(pixels[..., :3], pixels[..., 3])
 
 
 def _from_colours(rgb: np.ndarray, alpha: np.ndarray | None, lossy: bool = False) -> RawMask:
