@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.intervals import interval
 from evavos_widget.datasets.davis import open_sequence, read_sequence_names
-from evavos_widget.loop import Annotation
+from evavos_widget.loop import Annotation, completed
 from evavos_widget.metrics import jaccard
 from evavos_widget.point_selection.sampling import spaced_frames
 from evavos_widget.point_selection.simulated import simulated_points
@@ -47,9 +47,8 @@ def main() -> None:
                 given = {f: Annotation(nothing, [1], points={1: p}) for (f, _), p in told.items()}
                 steps = engine.propagate(sequence.video, given, [1], sorted(given))
                 iou = [
-                    float(jaccard(step.probabilities[1] > 0.5, truth[step.frame] > 0))
-                    for step in steps
-                    if step.frame is not None and step.probabilities is not None
+                    float(jaccard(soft[1] > 0.5, truth[frame] > 0))
+                    for frame, soft in completed(steps)
                 ]
                 found.setdefault((weights, n), []).append(float(np.mean(iou)))
     for (weights, n), each in found.items():

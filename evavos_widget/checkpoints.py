@@ -320,16 +320,19 @@ def find(name: str) -> Path:
     return path
 
 
-def weights_file(weights: str | os.PathLike[str]) -> Path:
+def weights_file(weights: str | os.PathLike[str], engine: str | None = None) -> Path:
     """A file by its path, or the weights of `DOWNLOADS` by name, downloaded if they are not there.
+
+    Of an `engine` the name may be given without the engine's before it.
 
     Raises
     ------
     WeightsError
         There is no such file or name, or it cannot be downloaded, or it is damaged.
     """
-    if isinstance(weights, str) and weights in DOWNLOADS:
-        return download(weights)
+    for name in (f"{engine}:{weights}", weights):
+        if isinstance(name, str) and name in DOWNLOADS:
+            return download(name)
     path = Path(weights).expanduser()
     if not path.is_file():
         raise WeightsError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -59,21 +60,16 @@ def run_demo(output: Path, rounds: int = 6) -> None:
     print(f"\nPictures, curve and masks are in {output}/")
 
 
-class _bar:  # noqa: N801 - used as a function
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[PropagationStep], None]]:
     """A progress bar that follows the steps of one propagation."""
+    with tqdm(desc=label, unit="step", leave=False) as bar:
 
-    def __init__(self, label: str) -> None:
-        self._bar = tqdm(desc=label, unit="step", leave=False)
+        def follow(step: PropagationStep) -> None:
+            bar.total = step.total
+            bar.update(step.done - bar.n)
 
-    def __enter__(self) -> Callable[[PropagationStep], None]:
-        return self._step
-
-    def _step(self, step: PropagationStep) -> None:
-        self._bar.total = step.total
-        self._bar.update(step.done - self._bar.n)
-
-    def __exit__(self, *exc: object) -> None:
-        self._bar.close()
+        yield follow
 
 
 def _line(session: Session, n: int, where: str, kind: str) -> str:
@@ -84,10 +80,10 @@ def _line(session: Session, n: int, where: str, kind: str) -> str:
     )
 
 
-def _contact_sheet(session: Session, path: Path, columns: int = 3, rows: int = 3) -> None:
-    """Evenly spaced frames with their masks, as one picture."""
-    picked = np.linspace(0, session.video.n_frames - 1, columns * rows).round().astype(int)
+def _contact_sheet(session: Session, path: Path) -> None:
+    """Nine evenly spaced frames with their masks, as one picture."""
+    picked = np.linspace(0, session.video.n_frames - 1, 9).round().astype(int)
     colors = {o.id: o.color for o in session.objects}
     tiles = [overlay(session.video.frame(i), session.masks[i], colors) for i in picked]
-    sheet = np.vstack([np.hstack(tiles[r * columns : (r + 1) * columns]) for r in range(rows)])
+    sheet = np.vstack([np.hstack(tiles[i : i + 3]) for i in (0, 3, 6)])
     Image.fromarray(sheet).resize((1281, 1281 * sheet.shape[0] // sheet.shape[1])).save(path)

@@ -20,6 +20,7 @@ __all__ = [
     "in_words",
     "is_plain_name",
     "is_regular",
+    "one_line",
     "plain_name",
     "replacing",
     "tidy",
@@ -65,6 +66,11 @@ def in_words(error: BaseException) -> str:
     return words.format(file=repr(str(error.filename)), said=error.strerror)
 
 
+def one_line(error: BaseException) -> str:
+    """What an error says, for the middle of a sentence; its kind where it says nothing."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def cache_folder() -> Path:
     """Where weights and large temporary files go: ``EVAVOS_CACHE``, or the user's cache folder.
 
@@ -86,19 +92,14 @@ def is_regular(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def plain_name(name: str, default: str = "video") -> str:
+def plain_name(name: str) -> str:
     """`name` as the name of one file or folder, which stays in the folder it is put in.
 
-    Parameters
-    ----------
-    name : str
-        Anything; a path gives its last part.
-    default : str
-        Where nothing is left of `name`.
+    A path gives its last part; where nothing is left of a name, it is ``video``.
     """
     last = re.split(r"[/\\]", name.rstrip("/\\ "))[-1]
     short = _NOT_IN_NAMES.sub("_", last).strip(". ").encode(errors="replace")[:_LONGEST_NAME]
-    return short.decode(errors="ignore") or default
+    return short.decode(errors="ignore") or "video"
 
 
 def is_plain_name(name: object) -> bool:

@@ -18,10 +18,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evavos_widget.files import one_line
+
 __all__ = [
     "IDS",
     "Convention",
     "RawMask",
+    "check_ids",
     "check_no_path",
     "davis_palette",
     "decide",
@@ -163,22 +166,24 @@ class Convention:
             found, where = np.unique(values, return_inverse=True)
             table = np.array([self.ids.get(v, 0) for v in found.tolist()], dtype=np.uint8)
             return table[where.reshape(values.shape)]
-        if values.size and (values.min() < 0 or values.max() > 255):
-            worst = int(values.max() if values.max() > 255 else values.min())
-            raise ValueError(_no_id(what, worst))
+        check_ids(values, what)
         return values.astype(np.uint8)
 
 
-def _no_id(what: str, value: int) -> str:
-    if value < 0:
-        return (
-            f"{what} holds the negative label {value}; use 0 for background and 1 to 255 for "
+def check_ids(values: np.ndarray, what: str) -> None:
+    """`ValueError` where one of the values of `what` is no id."""
+    if not values.size:
+        return
+    if (lowest := int(values.min())) < 0:
+        raise ValueError(
+            f"{what} holds the negative label {lowest}; use 0 for background and 1 to 255 for "
             "objects."
         )
-    return (
-        f"{what} holds label {value}, and a label map has room for 255 objects; renumber them "
-        "from 1 to 255 or split them over several sessions."
-    )
+    if (highest := int(values.max())) > 255:
+        raise ValueError(
+            f"{what} holds label {highest}, and a label map has room for 255 objects; renumber "
+            "them from 1 to 255 or split them over several sessions."
+        )
 
 
 def _channel(raw: RawMask, channel: str) -> np.ndarray:
@@ -283,8 +288,9 @@ def open_mask(
     except _NoMaskError as error:
         raise ValueError(str(error)) from None
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{name} cannot be read as a mask ({reason}); save it as PNG.") from error
+        raise ValueError(
+            f"{name} cannot be read as a mask ({one_line(error)}); save it as PNG."
+        ) from error
 
 
 class _NoMaskError(Exception):
@@ -329,7 +335,8 @@ def _from_palette(image: Any) -> RawMask:
     colours = _packed(palette)
     clear = _clear_entries(image.info.get("transparency"))
     if clear - {0}:  # what is background is in the alpha of the entries, not in their order
-        return _with_alpha(image)
+        pixels = np.asarray(image.convert("RGBA"))
+        return _from_colours(pixels[..., :3], pixels[..., 3])
     values, alpha = np.asarray(image), None
     if values.ndim == 3:  # mode PA
         values, alpha = values[..., 0], values[..., 1]
@@ -347,11 +354,6 @@ def _clear_entries(transparency: Any) -> set[int]:
     if isinstance(transparency, int):
         return {transparency}
     return {i for i, alpha in enumerate(transparency or b"") if alpha == 0}
-
-
-def _with_alpha(image: Any) -> RawMask:
-    pixels = np.asarray(image.convert("RGBA"))
-    return _from_colours(pixels[..., :3], pixels[..., 3])
 
 
 def _from_colours(rgb: np.ndarray, alpha: np.ndarray | None, lossy: bool = False) -> RawMask:
@@ -612,16 +614,17 @@ def _by_grey(
         values, notice = shown, "grey levels count as they are shown, as the files' bits differ."
     if doubt := values.doubt():
         raise ValueError(_doubtful(name, doubt))
-    if values.values[0] < 0:
-        raise ValueError(_no_id(name, values.values[0]))
-    if values.values[-1] > 255 and all(v % 257 == 0 for v in values.values):
+    if (
+        values.values[-1] > 255
+        and values.values[0] > 0
+        and all(v % 257 == 0 for v in values.values)
+    ):
         # 8 bits become 16 by repeating the byte, that is, times 257.
         return Convention(
             ids={v: v // 257 for v in values.values},
             notice="the masks' 16 bits hold 8-bit ids twice, which were read.",
         )
-    if values.values[-1] > 255:
-        raise ValueError(_no_id(name, values.values[-1]))
+    check_ids(np.array(values.values), name)
     if values.values[-1] == 255 and notice is None:
         notice = _VOID
     return Convention("shown" if values is shown else "values", notice=notice)

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from evavos_widget.features import FeatureStore
-from evavos_widget.masks import decode_runs, encode_runs
+from evavos_widget.masks import decode_runs, encode_runs, ids_of_runs
 from evavos_widget.probabilities import QUALITY_WEIGHTS, TRUST_WEIGHTS
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ __all__ = [
     "Stage",
     "Steps",
     "affected_frames",
+    "completed",
     "in_doubt",
     "nearest_annotated",
     "objects_annotated",
@@ -149,7 +150,7 @@ class Annotation:
                 f"objects {sorted(self.objects)} of the annotation; list it there."
             )
         self.points: Mapping[int, tuple[Point, ...]] = {o: tuple(p) for o, p in told.items() if p}
-        self.present = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0} | {*self.points}
+        self.present = frozenset(ids_of_runs(runs) | self.points.keys())
 
     @property
     def labels(self) -> np.ndarray:
@@ -194,6 +195,13 @@ class PropagationStep:
 
 Steps = Generator[PropagationStep, None, None]
 """What `Propagator.propagate` returns; closing it cancels the pass."""
+
+
+def completed(steps: Iterable[PropagationStep]) -> Iterator[tuple[int, np.ndarray]]:
+    """The frames that steps complete, each with its probabilities."""
+    for step in steps:
+        if step.frame is not None and step.probabilities is not None:
+            yield step.frame, step.probabilities
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.files import replacing
-from evavos_widget.label_ids import check_no_path, davis_palette, decide, open_mask
+from evavos_widget.label_ids import check_ids, check_no_path, davis_palette, decide, open_mask
 from evavos_widget.video import check_frame
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "encode_runs",
     "from_coco",
     "from_polygons",
+    "ids_of_runs",
     "read_label_png",
     "to_coco",
     "to_polygons",
@@ -107,18 +108,8 @@ def as_label_map(
             f"{what} is {array.shape[0]} x {array.shape[1]} (height x width) and the video is "
             f"{height} x {width}; resize it with nearest-neighbour sampling."
         )
-    if array.dtype not in (np.bool_, np.uint8) and array.size:
-        lowest, highest = int(array.min()), int(array.max())
-        if lowest < 0:
-            raise ValueError(
-                f"{what} holds the negative label {lowest}; use 0 for background "
-                "and 1 to 255 for objects."
-            )
-        if highest > 255:
-            raise ValueError(
-                f"{what} holds label {highest}, and a label map has room for 255 objects; "
-                "renumber them from 1 to 255 or split them over several sessions."
-            )
+    if array.dtype not in (np.bool_, np.uint8):
+        check_ids(array, what)
     if not copy:
         return array.astype(np.uint8, copy=False)
     label_map = array.astype(np.uint8, order="C")
@@ -196,6 +187,11 @@ def decode_runs(runs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
             f"{height * width}; encode a mask of the picture's own size."
         )
     return np.repeat((runs >> np.uint32(24)).astype(np.uint8), lengths).reshape(height, width)
+
+
+def ids_of_runs(runs: np.ndarray) -> set[int]:
+    """Ids of the objects in runs of `encode_runs`."""
+    return set(np.unique(runs >> np.uint32(24)).tolist()) - {0}
 
 
 class LabelMaps:
@@ -286,8 +282,8 @@ class LabelMaps:
         runs = self._runs if index is None else (self._runs[index],)
         found: set[int] = set()
         for distinct in {id(r): r for r in runs}.values():
-            found.update(np.unique(distinct >> np.uint32(24)).tolist())
-        return found - {0}
+            found |= ids_of_runs(distinct)
+        return found
 
     def replace(self, changes: Mapping[int, Any]) -> LabelMaps:
         """Make maps like these with some frames replaced.

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from evavos_widget.masks import MAX_RUN, LabelMaps, as_label_map, encode_runs
+from evavos_widget.masks import MAX_RUN, LabelMaps, as_label_map, encode_runs, ids_of_runs
 from evavos_widget.quantities import as_quantity
 
 __all__ = [
@@ -391,12 +391,12 @@ class SequenceScorer:
         for frame in kept:
             self._gt[frame] = self._runs(gt, frame, f"ground truth of frame {frame}")
         first = indices[0]
-        self._at_first = _ids(
+        self._at_first = ids_of_runs(
             self._gt[first]
             if first in self._gt
             else self._runs(gt, first, f"ground truth of frame {first}")
         )
-        found = self._at_first.union(*map(_ids, self._gt.values())) - {VOID}
+        found = self._at_first.union(*map(ids_of_runs, self._gt.values())) - {VOID}
         self.objects = tuple(int(o) for o in (sorted(found) if objects is None else objects))
         self._unknown = set(self.objects) - found
         if self._unknown:  # one may be only on a frame that is not scored
@@ -474,10 +474,6 @@ class SequenceScorer:
             row = _score_runs(runs, self._gt[frame], self._shape, self.objects, self.bound_th)
             known = self._scored[frame] = (runs, row)
         return known[1]
-
-
-def _ids(runs: np.ndarray) -> set[int]:
-    return set(np.unique(runs >> np.uint32(24)).tolist()) - {0}
 
 
 def score_sequence(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from evavos_widget.files import is_regular
+from evavos_widget.files import is_regular, one_line
 
 __all__ = [
     "DEFAULT_FPS",
@@ -287,7 +287,7 @@ class PictureReader:
             try:
                 picture = self._look(i)
             except UNREADABLE as error:
-                problems[i] = _one_line(error)
+                problems[i] = one_line(error)
                 self._pictures.append(None)
                 continue
             self._pictures.append(picture)
@@ -333,7 +333,7 @@ class PictureReader:
                         height, width = frame.shape[:2]
         except UNREADABLE as error:
             raise OSError(
-                f"frame {index} cannot be read: {name} ({_one_line(error)}); replace that file."
+                f"frame {index} cannot be read: {name} ({one_line(error)}); replace that file."
             ) from error
         if frame is None or (height, width) != (self.height, self.width):
             raise OSError(
@@ -481,7 +481,3 @@ def nearly_black(pixels: np.ndarray, name: str) -> list[str]:
         f"{name} is nearly black: its brightest value is {brightest:,} of the 65,535 that 16 bits "
         "hold; scale frames to the whole range, or to 8 bits."
     ]
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -16,7 +16,7 @@ from evavos_widget.formats.pointvos import NAMESPACE, STATUSES, PointObject, Poi
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.masks import write_label_png
 from evavos_widget.metrics import VOID
-from evavos_widget.point_selection.sampling import FRAMES, Sampling
+from evavos_widget.point_selection.sampling import FRAMES
 from evavos_widget.point_selection.simulated import POINTS, simulated_points
 from evavos_widget.prompts import Click, Prompts
 from evavos_widget.video import Video, list_pictures
@@ -38,8 +38,6 @@ def simulated_set(
     n: int = POINTS,
     background: int = POINTS,
     frames: int | None = FRAMES,
-    scaled: bool = True,
-    how: Sampling = "random",
     seed: int = 0,
 ) -> Iterator[PointObject]:
     """Points on and beside every object of sequences with masks, as PV-DAVIS has them (Sec. 3.1).
@@ -53,7 +51,7 @@ def simulated_set(
         Points on and beside an object per frame; that there are as many beside it is our choice.
     frames : int or None
         So many evenly spaced frames; None takes all.
-    scaled, how, seed
+    seed : int
         See `simulated_points`.
     """
     for name in names:
@@ -61,9 +59,8 @@ def simulated_set(
         truth = sequence.ground_truth
         objects = sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0, VOID})
         found = simulated_points(
-            truth, objects, n=n, background=background, frames=frames, scaled=scaled, how=how,
-            seed=seed,
-        )  # fmt: skip
+            truth, objects, n=n, background=background, frames=frames, seed=seed
+        )
         for obj in objects:
             records = tuple(
                 PointRecord(

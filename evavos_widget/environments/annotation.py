@@ -115,14 +115,8 @@ class AnnotationEnv(gymnasium.Env):
         return {"quality": jf, "iou": j, "seconds": self._seconds}
 
 
-def embedded_outcomes(n_frames: int = 6) -> Tried:
-    """Frames of the embedded clip after its first mask was propagated, which the robot will try.
-
-    Parameters
-    ----------
-    n_frames : int
-        So many, evenly spaced.
-    """
+def embedded_outcomes() -> Tried:
+    """Six frames of the embedded clip, its first mask propagated, which the robot will try."""
     from evavos_widget.datasets.embedded import embedded_clip
     from evavos_widget.session import Session
 
@@ -132,7 +126,7 @@ def embedded_outcomes(n_frames: int = 6) -> Tried:
     truth = {f: np.where(m == 1, obj, 0).astype(np.uint8) for f, m in clip.ground_truth.items()}
     session.annotate(0, truth[0], objects=[obj])
     last = max(f for f, m in truth.items() if m.any())
-    frames = [int(f) for f in np.linspace(1, last, n_frames)]
+    frames = [int(f) for f in np.linspace(1, last, 6)]
     session.propagate(frames=frames)
     cases = [(f, obj) for f in frames if truth[f].any()]
     return Tried(session, truth, cases)

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.sequences import all_masks, spread
-from evavos_widget.loop import Annotation
+from evavos_widget.loop import Annotation, completed
 from evavos_widget.metrics import score_frame
 from evavos_widget.probabilities import expected_iou, predicted_quality
 
@@ -69,14 +69,14 @@ def calibrate_quality(
             engine = engines.create("propagator", propagator)
             weights = engine.quality_weights
             rows = []
-            for step in engine.propagate(sequence.video, annotations, [1], frames):
-                if step.frame is not None and step.probabilities is not None:
-                    soft = step.probabilities[1]
-                    distance = min(abs(step.frame - f) for f in given)
-                    mask = (step.probabilities.argmax(axis=0) == 1).astype(np.uint8)
-                    true = score_frame(mask, truth[step.frame], [1]).mean()
-                    predicted = predicted_quality(soft, distance, weights)
-                    rows.append((expected_iou(soft), distance, predicted, true))
+            steps = engine.propagate(sequence.video, annotations, [1], frames)
+            for frame, probabilities in completed(steps):
+                soft = probabilities[1]
+                distance = min(abs(frame - f) for f in given)
+                mask = (probabilities.argmax(axis=0) == 1).astype(np.uint8)
+                true = score_frame(mask, truth[frame], [1]).mean()
+                predicted = predicted_quality(soft, distance, weights)
+                rows.append((expected_iou(soft), distance, predicted, true))
             if rows:
                 passes.append(np.array(rows))
                 _, _, predicted, true = passes[-1].mean(axis=0)

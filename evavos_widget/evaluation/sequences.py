@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
-from evavos_widget.loop import Annotation, Propagator
+from evavos_widget.loop import Annotation, Propagator, completed
 from evavos_widget.masks import LabelMaps
 from evavos_widget.metrics import VOID, SequenceScore, score_sequence
 from evavos_widget.quantities import as_count
@@ -48,11 +48,11 @@ def propagated_masks(
     names = np.array([0, *ids], dtype=np.uint8)
     soft: dict[int, np.ndarray] = {}
     labels = np.zeros((video.n_frames, video.height, video.width), dtype=np.uint8)
-    for step in engine.propagate(video, given, ids, range(video.n_frames)):
-        if step.frame is not None and step.probabilities is not None:
-            labels[step.frame] = names[step.probabilities.argmax(axis=0)]
-            if step.frame in keep:
-                soft[step.frame] = step.probabilities.astype(np.float16)
+    steps = engine.propagate(video, given, ids, range(video.n_frames))
+    for frame, probabilities in completed(steps):
+        labels[frame] = names[probabilities.argmax(axis=0)]
+        if frame in keep:
+            soft[frame] = probabilities.astype(np.float16)
     return LabelMaps.from_array(labels), {f: p.astype(np.float32) for f, p in soft.items()}
 
 

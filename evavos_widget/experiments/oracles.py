@@ -21,13 +21,13 @@ from evavos_widget.loop import (
     FrameSelector,
     LoopState,
     Source,
+    completed,
 )
 from evavos_widget.metrics import jaccard, score_frame
 from evavos_widget.robot.costs import per_second
 
 if TYPE_CHECKING:
     from evavos_widget.robot.annotator import RobotAnnotator
-    from evavos_widget.session import Session
 
 __all__ = ["BestForVideo", "BestTypeForVideo", "GainPerSecond", "LargestImpact", "WorstFrame"]
 
@@ -40,12 +40,12 @@ VISITS = 3
 as the paper's oracle may stay at one frame for ever."""
 
 
-class _Scores:
-    """J&F of masks of one object, each mask of a frame scored once."""
+class _Scoring(Oracle):
+    """An oracle that knows the J&F of masks of one object, each mask of a frame scored once."""
 
-    def __init__(self, oracle: Oracle) -> None:
-        self.truth: Mapping[int, np.ndarray] = oracle.robot.ground_truth
-        self._oracle = oracle
+    def __init__(self, robot: RobotAnnotator) -> None:
+        super().__init__(robot)
+        self.truth: Mapping[int, np.ndarray] = robot.ground_truth
         self._known: dict[tuple[int, int, bytes], float] = {}
 
     def jf(self, frame: int, mask: np.ndarray, obj: int) -> float:
@@ -56,17 +56,16 @@ class _Scores:
         return self._known[key]
 
     @property
-    def scored(self) -> list[int]:
+    def counting(self) -> list[int]:
         """The frames that count."""
-        counting = self._oracle.scored
-        return sorted(self.truth if counting is None else self.truth.keys() & counting)
+        return sorted(self.truth if self.scored is None else self.truth.keys() & self.scored)
 
     def open(self, state: LoopState, obj: int) -> list[int]:
         """Frames that count and show the object, and where it was not drawn yet."""
         visits = Counter(f for done in state.rounds if obj in done.objects for f in done.frames)
         return [
             frame
-            for frame in self.scored
+            for frame in self.counting
             if visits[frame] < VISITS and not self._settled(state, frame, obj)
         ]
 
@@ -80,7 +79,7 @@ class _Scores:
         return drawn or np.array_equal(given.labels == obj, true)
 
 
-class WorstFrame(Oracle, FrameSelector):
+class WorstFrame(_Scoring, FrameSelector):
     """The frame with the lowest J&F (EVA-VOS Sec. 4, "Oracle").
 
     Parameters
@@ -91,16 +90,12 @@ class WorstFrame(Oracle, FrameSelector):
 
     name = "oracle-worst"
 
-    def __init__(self, robot: RobotAnnotator) -> None:
-        super().__init__(robot)
-        self._scores = _Scores(self)
-
     def select(self, state: LoopState) -> FrameChoice | None:
         """The worst frame, annotated or not; the earlier of equals."""
         every = [
-            (self._scores.jf(f, state.masks[f] == obj, obj), f, obj)
+            (self.jf(f, state.masks[f] == obj, obj), f, obj)
             for obj in state.objects
-            for f in self._scores.open(state, obj)
+            for f in self.open(state, obj)
         ]
         if not every:
             return None
@@ -108,7 +103,7 @@ class WorstFrame(Oracle, FrameSelector):
         return FrameChoice(frame, obj, f"the worst frame, J&F {quality:.2f}", 1 - quality)
 
 
-class LargestImpact(Oracle, FrameSelector):
+class LargestImpact(_Scoring, FrameSelector):
     """The frame whose true mask raises the video's mean J&F most, found by trying each.
 
     The upper bound of EVA-VOS Fig. 3a. The engine keeps what it propagated for each
@@ -123,26 +118,20 @@ class LargestImpact(Oracle, FrameSelector):
     name = "oracle-impact"
     tries = True
 
-    def __init__(self, robot: RobotAnnotator) -> None:
-        super().__init__(robot)
-        self._scores = _Scores(self)
-
     def select(self, state: LoopState) -> FrameChoice | None:
         """The frame with the largest gain; the earlier of equals."""
         assert self.session is not None  # bound by the experiment
         best: FrameChoice | None = None
         for obj in state.objects:
-            for frame in self._scores.open(state, obj):
-                drawn = self._scores.truth[frame] == obj
-                gain, _ = _video_gain(
-                    self._scores, self.session, state, frame, obj, drawn, Source()
-                )
+            for frame in self.open(state, obj):
+                drawn = self.truth[frame] == obj
+                gain, _ = _video_gain(self, state, frame, obj, drawn, Source())
                 if best is None or gain > best.score:
                     best = FrameChoice(frame, obj, "the largest gain of all frames", gain)
         return best
 
 
-class GainPerSecond(Oracle, AnnotationSelector):
+class GainPerSecond(_Scoring, AnnotationSelector):
     """The type with the largest gain of the frame's J&F per second (EVA-VOS Sec. 4).
 
     Parameters
@@ -154,19 +143,15 @@ class GainPerSecond(Oracle, AnnotationSelector):
     name = "oracle"
     tries = True
 
-    def __init__(self, robot: RobotAnnotator) -> None:
-        super().__init__(robot)
-        self._scores = _Scores(self)
-
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """Clicks or mask; clicks if both gain alike."""
         assert self.session is not None  # bound by the experiment
         frame, obj = choice.frame, choice.object
-        now = self._scores.jf(frame, state.masks[frame] == obj, obj)
+        now = self.jf(frame, state.masks[frame] == obj, obj)
         return max(
             (
                 AnnotationChoice(
-                    kind, seconds, self._scores.jf(frame, mask, obj) - now, "gains most per second"
+                    kind, seconds, self.jf(frame, mask, obj) - now, "gains most per second"
                 )
                 for kind, mask, seconds in _tries(self, state, frame, obj)
             ),
@@ -174,7 +159,7 @@ class GainPerSecond(Oracle, AnnotationSelector):
         )
 
 
-class BestForVideo(Oracle, FrameSelector):
+class BestForVideo(_Scoring, FrameSelector):
     """The frame where clicks or a drawn mask raise the video's mean J&F most per second.
 
     With `BestTypeForVideo` what an agent could reach that looks one annotation ahead; the
@@ -196,17 +181,14 @@ class BestForVideo(Oracle, FrameSelector):
         self.candidates = int(candidates)
         if self.candidates < 1:
             raise ValueError(f"candidates is {candidates}; give 1 or more")
-        self._scores = _Scores(self)
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The frame with the largest gain per second; the earlier of equals."""
         tried = [
             FrameChoice(frame, obj, "the largest gain of the video per second", gain)
             for obj in state.objects
-            for frame in self._some(self._scores.open(state, obj))
-            for gain in [
-                max(t.per_second for t in _for_video(self, self._scores, state, frame, obj))
-            ]
+            for frame in self._some(self.open(state, obj))
+            for gain in [max(t.per_second for t in _for_video(self, state, frame, obj))]
         ]
         return max(tried, key=lambda choice: choice.score, default=None)
 
@@ -217,7 +199,7 @@ class BestForVideo(Oracle, FrameSelector):
         return [frames[int(place)] for place in places]
 
 
-class BestTypeForVideo(Oracle, AnnotationSelector):
+class BestTypeForVideo(_Scoring, AnnotationSelector):
     """The type with the largest gain of the video's mean J&F per second.
 
     Parameters
@@ -229,13 +211,9 @@ class BestTypeForVideo(Oracle, AnnotationSelector):
     name = "oracle-video"
     tries = True
 
-    def __init__(self, robot: RobotAnnotator) -> None:
-        super().__init__(robot)
-        self._scores = _Scores(self)
-
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """Clicks or mask; clicks if both gain alike."""
-        tried = _for_video(self, self._scores, state, choice.frame, choice.object)
+        tried = _for_video(self, state, choice.frame, choice.object)
         best = max(tried, key=lambda each: each.per_second)
         # Of a frame, which those that follow it are taken to share.
         gain = best.gain / best.share
@@ -267,21 +245,16 @@ class _Tried(NamedTuple):
         return float(per_second(self.gain, self.seconds))
 
 
-def _for_video(
-    oracle: Oracle, scores: _Scores, state: LoopState, frame: int, obj: int
-) -> Iterator[_Tried]:
+def _for_video(oracle: _Scoring, state: LoopState, frame: int, obj: int) -> Iterator[_Tried]:
     """Clicks and a drawn mask on a frame, and what they do to the video."""
     for kind, mask, seconds in _tries(oracle, state, frame, obj):
         trust = 1.0 if kind == "mask" else jaccard(mask, oracle.robot.ground_truth[frame] == obj)
         source = Source("drawn" if kind == "mask" else "clicked", trust)
-        yield _Tried(
-            kind, seconds, *_video_gain(scores, oracle.session, state, frame, obj, mask, source)
-        )
+        yield _Tried(kind, seconds, *_video_gain(oracle, state, frame, obj, mask, source))
 
 
 def _video_gain(
-    scores: _Scores,
-    session: Session,
+    oracle: _Scoring,
     state: LoopState,
     frame: int,
     obj: int,
@@ -289,7 +262,7 @@ def _video_gain(
     source: Source,
 ) -> tuple[float, float]:
     """What an annotation adds to the mean J&F of the video, and the share of frames it changes."""
-    given, engine = state.annotations, session.propagator
+    given, engine = state.annotations, oracle.session.propagator
     here = given.get(frame)
     labels = np.where(mask, obj, 0).astype(np.uint8)
     sources = {obj: source}
@@ -300,10 +273,8 @@ def _video_gain(
     more = {**given, frame: Annotation(labels, sources.keys(), sources)}
     changed = engine.affected(given, more, state.n_frames)
     gain = 0.0
-    for step in engine.propagate(state.video, more, [obj], changed & set(scores.scored)):
-        if step.frame is not None and step.probabilities is not None:
-            after = step.probabilities.argmax(axis=0) == 1
-            before = state.masks[step.frame] == obj
-            gain += scores.jf(step.frame, after, obj)
-            gain -= scores.jf(step.frame, before, obj)
-    return gain / len(scores.scored), len(changed | {frame}) / state.n_frames
+    steps = engine.propagate(state.video, more, [obj], changed & set(oracle.counting))
+    for scored, soft in completed(steps):
+        gain += oracle.jf(scored, soft.argmax(axis=0) == 1, obj)
+        gain -= oracle.jf(scored, state.masks[scored] == obj, obj)
+    return gain / len(oracle.counting), len(changed | {frame}) / state.n_frames

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from evavos_widget.files import one_line
 from evavos_widget.formats.base import Format, Job, MaskSource
 from evavos_widget.label_ids import Convention, RawMask, decide, raw_mask
 from evavos_widget.masks import LabelMaps, as_label_map
@@ -99,10 +100,9 @@ def read_file(path: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
     except _OtherArrayError as error:
         raise ValueError(f"{path}: {error}") from None
     except _UNREADABLE as error:
-        reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"{path} holds no masks ({reason}); give an .npz file with an array named masks, "
-            "an .npy file, a TIFF with a page for each frame, or a folder of PNG files."
+            f"{path} holds no masks ({one_line(error)}); give an .npz file with an array named "
+            "masks, an .npy file, a TIFF with a page for each frame, or a folder of PNG files."
         ) from error
     return read(masks, wanted) if ours else _decided(range(len(masks)), masks, wanted)
 

@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from evavos_widget.explanation import FrameExplanation
+from evavos_widget.frame_selection.asking import REVISIT, closed, put_off
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -17,14 +18,7 @@ from evavos_widget.loop import (
     visits,
 )
 
-__all__ = ["DOUBTED", "REVISIT", "FarthestInTime", "Random", "Uniform"]
-
-REVISIT = 0.5
-"""An annotated frame that is wholly in doubt counts as this part of the video away from what is
-known; our choice."""
-
-DOUBTED = 0.1
-"""A frame that is doubted as much as this is as open as one that is not annotated."""
+__all__ = ["FarthestInTime", "Random", "Uniform"]
 
 
 class FarthestInTime(FrameSelector):
@@ -44,7 +38,7 @@ class FarthestInTime(FrameSelector):
         best: tuple[int, float, int] | None = None
         choice: FrameChoice | None = None
         for column, obj in enumerate(state.objects):
-            annotated, put_off = _known(state, obj)
+            annotated, off = _known(state, obj)
             if not annotated:
                 continue
             distance = _frames_away(state, obj)
@@ -58,7 +52,7 @@ class FarthestInTime(FrameSelector):
             if best is None or rank < best:
                 best = rank
                 unit = "frame" if farthest == 1 else "frames"
-                what = "annotated or put off" if put_off else "annotated"
+                what = "annotated or put off" if off else "annotated"
                 reason = f"{farthest} {unit} from anything you {what}"
                 if frame in annotated:
                     reason = "what is annotated there is in doubt"
@@ -91,14 +85,14 @@ def _first(state: LoopState) -> FrameChoice | None:
 def _known(state: LoopState, obj: int) -> tuple[list[int], set[int]]:
     """Frames on which an object is annotated, and others on which it was put off."""
     annotated = objects_annotated(state.annotations, obj)
-    return annotated, {f for f, o in state.snoozed if o == obj} - set(annotated)
+    return annotated, put_off(state, obj) - set(annotated)
 
 
 def _frames_away(state: LoopState, obj: int) -> np.ndarray:
     """How far every frame is from what is known of the object, (N,) int array."""
-    annotated, put_off = _known(state, obj)
     # Beside a frame that was put off, the next one would show the same.
-    nearest = nearest_annotated(sorted({*annotated, *put_off}), state.n_frames)
+    known = {*objects_annotated(state.annotations, obj), *put_off(state, obj)}
+    nearest = nearest_annotated(sorted(known), state.n_frames)
     away = np.abs(np.arange(state.n_frames) - nearest)
     for frame, doubt in in_doubt(state, obj).items():
         if (frame, obj) not in state.snoozed:
@@ -193,9 +187,7 @@ def _least_annotated(state: LoopState) -> tuple[int, int, np.ndarray] | None:
     every = []
     for obj in state.objects:
         annotated = objects_annotated(state.annotations, obj)
-        doubted = {f for f, doubt in in_doubt(state, obj).items() if doubt >= DOUBTED}
-        put_off = {frame for frame, o in state.snoozed if o == obj}
-        taken = {*annotated} - doubted | put_off
+        taken = closed(state, obj)
         left = np.array([f for f in range(state.n_frames) if f not in taken])
         if len(left):
             # A frame that was visited again adds to the rounds and not to the frames.

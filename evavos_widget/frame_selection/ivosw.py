@@ -6,14 +6,8 @@ import numpy as np
 import torch
 
 from evavos_widget.explanation import FrameExplanation
-from evavos_widget.frame_selection.baselines import DOUBTED
-from evavos_widget.loop import (
-    FrameChoice,
-    FrameSelector,
-    LoopState,
-    in_doubt,
-    objects_annotated,
-)
+from evavos_widget.frame_selection.asking import closed, highest
+from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated
 from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.ivosw import load_ivosw, seen_by
 
@@ -41,15 +35,7 @@ class IVOSWSelector(FrameSelector):
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The frame of the largest value, of those to be asked for and not put off."""
-        best: FrameChoice | None = None
-        for obj in state.objects:
-            value = self._scores(state, obj)
-            if np.isnan(value).all():
-                continue
-            frame = int(np.nanargmax(value))
-            if best is None or value[frame] > best.score:
-                best = FrameChoice(frame, obj, "the largest value of IVOS-W", float(value[frame]))
-        return best
+        return highest(state, self._scores, "the largest value of IVOS-W")
 
     def explain(self, state: LoopState) -> FrameExplanation | None:
         """The values of the DQN."""
@@ -60,13 +46,10 @@ class IVOSWSelector(FrameSelector):
 
     def _scores(self, state: LoopState, obj: int) -> np.ndarray:
         """Value of every frame, (N,) float64; NaN where none is asked."""
-        taken = objects_annotated(state.annotations, obj)
         visits = torch.zeros(state.n_frames)
-        visits[taken] = 1
+        visits[objects_annotated(state.annotations, obj)] = 1
         quality = torch.from_numpy(state.quality[:, state.objects.index(obj)].copy())
         with torch.no_grad():
             value = self._network(seen_by(quality, visits)[None])[0].double().numpy()
-        again = {f for f, doubt in in_doubt(state, obj).items() if doubt >= DOUBTED}
-        value[sorted({*taken} - again)] = np.nan
-        value[[f for f, o in state.snoozed if o == obj]] = np.nan
+        value[sorted(closed(state, obj))] = np.nan
         return value

@@ -8,15 +8,9 @@ import numpy as np
 import torch
 
 from evavos_widget.explanation import FrameExplanation
-from evavos_widget.frame_selection.baselines import DOUBTED, REVISIT
+from evavos_widget.frame_selection.asking import farthest, with_doubts
 from evavos_widget.frame_selection.embeddings import distances
-from evavos_widget.loop import (
-    FrameChoice,
-    FrameSelector,
-    LoopState,
-    in_doubt,
-    objects_annotated,
-)
+from evavos_widget.loop import FrameChoice, FrameSelector, LoopState
 from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.encoders_of_pairs import pictures
 from evavos_widget.networks.observation import ByFrame, KeyEncoder, frame_vector, mask_vector
@@ -54,18 +48,7 @@ class QNetSelector(FrameSelector):
         """The next frame, of the object for which it is the farthest."""
         if state.objects and not state.annotations:
             return FrameChoice(0, state.objects[0], "nothing is annotated yet")
-        best: FrameChoice | None = None
-        for obj in state.objects:
-            distance = self._scores(state, obj)
-            if np.isnan(distance).all():
-                continue
-            frame = int(np.nanargmax(distance))
-            if best is None or distance[frame] > best.score:
-                reason = "least like what you annotated, in looks and quality"
-                if frame in objects_annotated(state.annotations, obj):
-                    reason = "what is annotated there is in doubt"
-                best = FrameChoice(frame, obj, reason, float(distance[frame]))
-        return best
+        return farthest(state, self._scores, "least like what you annotated, in looks and quality")
 
     def explain(self, state: LoopState) -> FrameExplanation | None:
         """The distances of Eq. 1, the embeddings, and the quality that QNet expects."""
@@ -80,19 +63,13 @@ class QNetSelector(FrameSelector):
 
     def _scores(self, state: LoopState, obj: int) -> np.ndarray:
         """How far every frame is from what is known, (N,) float64; NaN where none is asked."""
-        annotated = objects_annotated(state.annotations, obj)
-        if not annotated:
-            return np.full(state.n_frames, np.nan)
-        # What is like a frame that was put off is put off with it.
-        known = sorted({*annotated, *(f for f, o in state.snoozed if o == obj)})
-        distance = distances(self.embeddings(state, obj), known)
-        # As far as anything is, times the doubt, as of `farthest-in-time`.
-        extent = float(distance.max())
-        distance[known] = np.nan
-        for frame, doubt in in_doubt(state, obj).items():
-            if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
-                distance[frame] = REVISIT * doubt * extent
-        return distance
+
+        def measure(known: list[int]) -> tuple[np.ndarray, float]:
+            distance = distances(self.embeddings(state, obj), known)
+            # As far as anything is, times the doubt, as of `farthest-in-time`.
+            return distance, float(distance.max())
+
+        return with_doubts(state, obj, measure)
 
     def embeddings(self, state: LoopState, obj: int) -> np.ndarray:
         """E, (N, D) float32: of every frame with the object's present mask."""

@@ -12,7 +12,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.explanation import explained_frames, explained_types
 from evavos_widget.inspection.truth import TrueFrames
-from evavos_widget.loop import FrameChoice, LoopState, objects_annotated
+from evavos_widget.loop import FrameChoice, LoopState, completed, objects_annotated
 from evavos_widget.metrics import jaccard
 from evavos_widget.networks.encoders import create_encoder
 from evavos_widget.session.recording import Recording, branched
@@ -239,7 +239,7 @@ class Inspection:
             None where fewer than two frames are annotated.
         """
         state = self.recording.state(n)
-        annotated = [f for f in objects_annotated(state.annotations, obj)]
+        annotated = objects_annotated(state.annotations, obj)
         if len(annotated) < 2:
             return None
         key = hash(tuple((f, state.annotations[f]) for f in annotated)), obj
@@ -257,13 +257,7 @@ class Inspection:
             given = {f: state.annotations[f] for f in every}
             with branched(self.session, replace(state, annotations=given), **engines) as branch:
                 steps = branch.propagator.propagate(branch.video, given, [obj], between)
-                sides.append(
-                    {
-                        step.frame: step.probabilities.argmax(axis=0) == 1
-                        for step in steps
-                        if step.frame is not None and step.probabilities is not None
-                    }
-                )
+                sides.append({f: soft.argmax(axis=0) == 1 for f, soft in completed(steps)})
         apart = np.full(len(state.masks), np.nan, np.float32)
         for frame in between:
             apart[frame] = 1 - jaccard(sides[0][frame], sides[1][frame])

@@ -97,7 +97,7 @@ class DynamitePredictor(MaskPredictor):
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.device = chosen_device(device)
-        path = _file(DEFAULT if weights is None else weights)
+        path = checkpoints.weights_file(DEFAULT if weights is None else weights, "dynamite")
         self._network = _ready(path.resolve(), path.stat().st_mtime_ns, self.device)
         self._embeddings = Embeddings(self.name, self._embed, ByteBoundedCache(cache_bytes))
 
@@ -271,11 +271,6 @@ def _work_size(height: int, width: int) -> tuple[int, int]:
 
 DEFAULT = "swin-tiny"
 """The weights that are used when none are named."""
-
-
-def _file(weights: str | os.PathLike[str]) -> Path:
-    published = f"dynamite:{weights}"
-    return checkpoints.weights_file(published if published in checkpoints.DOWNLOADS else weights)
 
 
 @lru_cache(maxsize=2)

@@ -21,7 +21,8 @@ from evavos_widget.mask_prediction.click_by_click import (
     ClickByClick,
     log_odds,
 )
-from evavos_widget.networks.devices import chosen_device, not_loaded
+from evavos_widget.networks.devices import chosen_device
+from evavos_widget.networks.published import loading
 from evavos_widget.prompts import Box
 
 __all__ = ["SamPredictor", "load_sam"]
@@ -61,11 +62,7 @@ class SamPredictor(ClickByClick):
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         device = chosen_device(device)
-        published = f"sam:{weights}"
-        path = checkpoints.weights_file(
-            published if published in checkpoints.DOWNLOADS else weights
-        )
-        self._model = load_sam(path).to(device)
+        self._model = load_sam(checkpoints.weights_file(weights, "sam")).to(device)
         super().__init__(device, cache_bytes)
 
     def _ask(
@@ -136,12 +133,10 @@ def load_sam(path: Path) -> Any:
     WeightsError
         The file is damaged or of something else.
     """
-    try:
+    wrong = f"{path} does not hold Segment Anything (vit_b, vit_l or vit_h); download it again"
+    with loading(path, wrong):
         state = torch.load(path, map_location="cpu", weights_only=True)
         kind = WIDTHS[state["image_encoder.pos_embed"].shape[-1]]
         model = segment_anything.sam_model_registry[kind]()
         model.load_state_dict(state)
-    except Exception as error:  # whatever a damaged file makes the unpickler raise
-        wrong = f"{path} does not hold Segment Anything (vit_b, vit_l or vit_h); download it again"
-        raise not_loaded(path, wrong, error) from error
     return model.eval().requires_grad_(False)

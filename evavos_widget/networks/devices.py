@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from pathlib import Path
 
 import torch
-
-from evavos_widget.checkpoints import WeightsError
 
 __all__ = [
     "chosen_device",
     "fastest_type",
     "give_memory_back",
     "lower_precision",
-    "not_loaded",
     "out_of_memory",
 ]
 
@@ -79,14 +75,3 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in said)
     )
-
-
-def not_loaded(path: Path, wrong: str, error: BaseException) -> WeightsError:
-    """What to raise where weights could not be loaded: `wrong`, or that memory is short."""
-    if out_of_memory(error):
-        return WeightsError(
-            f"there is not enough memory for the weights {path}; close other programs, name a "
-            "smaller model, or choose the engine 'compact'."
-        )
-    reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()[:120]
-    return WeightsError(f"{wrong} ({reason}).")

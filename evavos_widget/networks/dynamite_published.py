@@ -21,9 +21,8 @@ from torch.nn import functional
 from transformers import Mask2FormerConfig, SwinBackbone, SwinConfig
 from transformers.models.mask2former.modeling_mask2former import Mask2FormerPixelDecoder
 
-from evavos_widget.checkpoints import WeightsError
-from evavos_widget.networks.devices import not_loaded
 from evavos_widget.networks.dynamite import STRIDE, Interaction, InteractionConfig, Scene
+from evavos_widget.networks.published import loading, tensors_of
 from evavos_widget.networks.resnet import Bottleneck, stage
 
 __all__ = ["BACKBONES", "PublishedDynamite", "load_published"]
@@ -238,21 +237,11 @@ def load_published(path: Path) -> PublishedDynamite:
         The file is damaged, or of something else.
     """
     wrong = f"{path} does not hold DynaMITe with ResNet-50 or Swin-T; get the weights again"
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged file makes the unpickler raise
-        raise not_loaded(path, wrong, error) from error
-    state = state.get("model", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
-    ):
-        raise WeightsError(f"{wrong} (it is no table of tensors).")
-    kind = "swin-tiny" if any("patch_embed" in name for name in state) else "resnet50"
-    try:
+    with loading(path, wrong):
+        state = tensors_of(path, "model")
+        kind = "swin-tiny" if any("patch_embed" in name for name in state) else "resnet50"
         network = PublishedDynamite(kind, *_sizes(state))
         network.load_state_dict(_ours(state, network))
-    except Exception as error:  # tensors that are missing, or of another shape
-        raise not_loaded(path, wrong, error) from error
     return network.eval().requires_grad_(False)
 
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evavos_widget import checkpoints
-from evavos_widget.networks.devices import not_loaded
 from evavos_widget.networks.memory import readout
+from evavos_widget.networks.published import loading
 
 __all__ = ["Fusion", "aligned_difference", "ready_fusion"]
 
@@ -115,13 +115,8 @@ def ready_fusion(weights: str | os.PathLike[str], device: str) -> Fusion:
 @lru_cache(maxsize=1)
 def _ready(path: Path, changed: int, device: str) -> Fusion:
     network = Fusion()
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict(state)
-    except Exception as error:  # whatever a damaged file makes the unpickler raise
-        wrong = (
-            f"{path} does not hold MiVOS's fusion weights; download them again (evavos models list)"
-        )
-        raise not_loaded(path, wrong, error) from error
+    wrong = f"{path} does not hold MiVOS's fusion weights; download them again (evavos models list)"
+    with loading(path, wrong):
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.requires_grad_(False)
     return network.eval().to(device).to(memory_format=torch.channels_last)

@@ -20,7 +20,8 @@ from transformers import (
 )
 
 from evavos_widget import checkpoints
-from evavos_widget.networks.devices import chosen_device, not_loaded
+from evavos_widget.networks.devices import chosen_device
+from evavos_widget.networks.published import loading
 
 __all__ = ["DEFAULT", "Pictures", "load_sam2", "memory_of"]
 
@@ -79,7 +80,8 @@ def load_sam2(
     device = chosen_device(device)
     published = f"sam2:{weights}"
     folder = checkpoints.hub_folder(published if published in checkpoints.HUB else weights)
-    try:
+    wrong = f"{folder} does not hold SAM 2 or EdgeTAM for {kind}s; get it again"
+    with loading(folder, wrong):
         family = AutoConfig.from_pretrained(folder).model_type.removesuffix("_video")
         model, report = MODELS[kind][family].from_pretrained(
             folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
@@ -87,11 +89,6 @@ def load_sam2(
         if missing := report["missing_keys"]:
             raise ValueError(f"there is no {next(iter(missing))}")
         pictures = Pictures(Sam2ImageProcessor.from_pretrained(folder), device)
-    except ImportError:  # a package is missing, not the weights
-        raise
-    except Exception as error:  # whatever a damaged folder makes the library raise
-        wrong = f"{folder} does not hold SAM 2 or EdgeTAM for {kind}s; get it again"
-        raise not_loaded(folder, wrong, error) from error
     return model.eval().requires_grad_(False).to(device), pictures
 
 

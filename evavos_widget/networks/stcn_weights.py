@@ -16,8 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from evavos_widget.checkpoints import WeightsError
-from evavos_widget.networks.devices import not_loaded
+from evavos_widget.networks.published import loading, tensors_of
 from evavos_widget.networks.stcn import STCN, VALUE
 from evavos_widget.networks.weights import fold_normalisation
 from evavos_widget.networks.winograd import WinogradConv
@@ -79,25 +78,14 @@ def load_stcn(path: Path) -> STCN:
         The file is damaged, or of something else.
     """
     wrong = f"{path} does not hold weights of STCN; download them again (evavos models list)"
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged file makes the unpickler raise
-        raise not_loaded(path, wrong, error) from error
-    if isinstance(state, dict) and isinstance(state.get("network"), dict):
-        state = state["network"]
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
-    ):
-        raise WeightsError(f"{wrong} (it is no table of tensors).")
-    state = {name.removeprefix("module."): value for name, value in state.items()}
-    if STM in state:
-        raise WeightsError(f"{wrong} (it is of STM, the network that MiVOS used before STCN).")
-    with torch.device("meta"):
-        network = STCN()
-    try:
+    with loading(path, wrong):
+        state = tensors_of(path, "network")
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+        if STM in state:
+            raise ValueError("it is of STM, the network that MiVOS used before STCN")
+        with torch.device("meta"):
+            network = STCN()
         network.load_state_dict(_ours(state, network), assign=True)
-    except Exception as error:  # tensors that are missing, or of another shape
-        raise not_loaded(path, wrong, error) from error
     return network.eval()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget import engines
-from evavos_widget.loop import PointSelector
+from evavos_widget.loop import PointSelector, completed
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
 from evavos_widget.points import VERIFICATIONS, Candidate, Point
 from evavos_widget.prompts import Box, Click, Scribble
@@ -95,11 +95,7 @@ def propagated_probabilities(
     objects = [o.id for o in session.objects]
     plane = 1 + objects.index(obj)
     steps = session.propagator.propagate(session.video, session.annotations, objects, frames)
-    return {
-        step.frame: step.probabilities[plane].astype(np.float32)
-        for step in steps
-        if step.frame is not None and step.probabilities is not None
-    }
+    return {frame: soft[plane].astype(np.float32) for frame, soft in completed(steps)}
 
 
 def propose(

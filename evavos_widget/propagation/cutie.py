@@ -25,7 +25,8 @@ from torch.nn import functional
 
 from evavos_widget import checkpoints
 from evavos_widget.loop import Annotation
-from evavos_widget.networks.devices import chosen_device, lower_precision, not_loaded
+from evavos_widget.networks.devices import chosen_device, lower_precision
+from evavos_widget.networks.published import loading
 from evavos_widget.propagation.passes import Pass, PassPropagator, Walk
 
 if TYPE_CHECKING:
@@ -77,11 +78,7 @@ class CutiePropagator(PassPropagator):
         merge: str = "trust",
     ) -> None:
         super().__init__(chosen_device(device), merge)
-        published = f"cutie:{weights}"
-        path = checkpoints.weights_file(
-            published if published in checkpoints.DOWNLOADS else weights
-        )
-        self._network, self._settings = _load(path)
+        self._network, self._settings = _load(checkpoints.weights_file(weights, "cutie"))
         self._network.to(self.device)
         self._network.mask_decoder.register_forward_hook(self._listen)
         self._top_k, self._chunk_size = self._settings.top_k, self._settings.chunk_size
@@ -181,7 +178,7 @@ def build_cutie(settings: Any) -> Any:
 
 def _load(path: Path) -> tuple[Any, Any]:
     """The network of a file and its settings; its size is seen from its tensors."""
-    try:
+    with loading(path, f"{path} does not hold Cutie (base or small); download it again"):
         state = torch.load(path, map_location="cpu", weights_only=True)
         large = "pixel_encoder.res2.0.conv3.weight" in state
         settings = cutie_settings("base" if large else "small")
@@ -190,7 +187,4 @@ def _load(path: Path) -> tuple[Any, Any]:
         missing = network.load_state_dict(state, strict=False).missing_keys
         if missing:
             raise ValueError(f"there is no {missing[0]}")
-    except Exception as error:  # whatever a damaged file makes the unpickler raise
-        wrong = f"{path} does not hold Cutie (base or small); download it again"
-        raise not_loaded(path, wrong, error) from error
     return network, settings

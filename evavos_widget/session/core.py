@@ -55,7 +55,7 @@ class SessionCore:
         self.video = video
         self._engine_names = engine_names
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[str, dict[str, Any]], None]] = []
+        self._listeners: dict[object, Callable[[str, dict[str, Any]], None]] = {}
         self._probabilities = ProbabilityCache(PROBABILITY_BYTES)
         self._closed = False
         self._exported: set[Path] = set()
@@ -112,7 +112,7 @@ class SessionCore:
         return self._step_history("redo")
 
     def subscribe(self, callback: Callable[[str, dict[str, Any]], None]) -> Callable[[], None]:
-        """Call ``callback(event, payload)`` after changes; returns how to stop that.
+        """Call ``callback(event, payload)`` after changes; returns how to stop that, once or more.
 
         Events: ``'changed'`` (payload ``kind``, an event's kind or ``'undo'``, ``'redo'``;
         for ``'annotate'`` also ``round``, the `Round` that was committed),
@@ -120,8 +120,13 @@ class SessionCore:
         (payload ``finished``), ``'warning'`` (payload ``sentence``), ``'closed'``. Called on
         the thread that made the change.
         """
-        self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
+        key = object()
+        self._listeners[key] = callback
+
+        def stop() -> None:
+            self._listeners.pop(key, None)
+
+        return stop
 
     @property
     def closed(self) -> bool:
@@ -173,7 +178,7 @@ class SessionCore:
         self.close()
 
     def _emit(self, event: str, payload: dict[str, Any]) -> None:
-        for callback in list(self._listeners):
+        for callback in list(self._listeners.values()):
             callback(event, payload)
 
     def _save_masks(self) -> None:

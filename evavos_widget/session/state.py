@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.loop import Annotation, Round, Source
-from evavos_widget.masks import LabelMaps, decode_runs, default_color
+from evavos_widget.masks import LabelMaps, decode_runs, default_color, ids_of_runs
 from evavos_widget.points import Point, of_both, with_points, without_points
 from evavos_widget.prompts import Click
 from evavos_widget.session.events import (
@@ -312,7 +312,7 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
     for key, packed in event["frames"].items():
         frame = int(key)
         runs, old = unpack_runs(packed, shape), annotations.get(frame)
-        there = frozenset(np.unique(runs >> np.uint32(24)).tolist()) - {0}
+        there = ids_of_runs(runs)
         sources = dict(old.sources) if old else {}
         for obj in objects:
             sources[obj] = _source(event, obj, obj in there, old)

@@ -176,18 +176,18 @@ def no_stills(root: Path) -> FileNotFoundError:
     )
 
 
-def davis_shots(root: Path, list_name: str = "train.txt") -> list[Shot]:
-    """DAVIS-2016 in ``root/davis16``, the sequences of a list in its ``ImageSets``.
+def davis_shots(root: Path) -> list[Shot]:
+    """The training sequences of DAVIS-2016 in ``root/davis16``.
 
     Raises
     ------
     FileNotFoundError
         It is not there, or a frame has no mask.
     ValueError
-        A sequence of the list is not there.
+        A sequence of ``ImageSets/train.txt`` is not there.
     """
     davis = root / "davis16"
-    listed = davis / "ImageSets" / list_name
+    listed = davis / "ImageSets" / "train.txt"
     if not listed.is_file():
         raise FileNotFoundError(
             f"there is no DAVIS-2016 in {davis}, which would have {listed}; give a folder of data "

@@ -13,7 +13,14 @@ from evavos_widget.widgets.annotator_controller import AnnotatorController
 from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.frames import describe, valid_frame
 from evavos_widget.widgets.hosted import HostedWidget
-from evavos_widget.widgets.options import AnnotatorOptions, Display, SessionOptions, Theme, Tool
+from evavos_widget.widgets.options import (
+    AnnotatorOptions,
+    Display,
+    Theme,
+    Tool,
+    check_options,
+    take_session_options,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,7 +41,6 @@ _DISPLAY: dict[str, Any] = {
     "difference": False,
     "palette": "safe",
 }
-_SESSION_OPTIONS = SessionOptions.__optional_keys__
 
 
 class Annotator(HostedWidget):
@@ -113,9 +119,9 @@ class Annotator(HostedWidget):
     _controller: AnnotatorController | None = None
 
     def __init__(self, source: Any, **options: Unpack[AnnotatorOptions]) -> None:
+        check_options("Annotator", options, AnnotatorOptions.__optional_keys__)
         own: dict[str, Any] = dict(options)
-        session_options = {k: own.pop(k) for k in _SESSION_OPTIONS & own.keys()}
-        self._check_keywords(source, session_options, own)
+        session_options = take_session_options(source, own)
         code = page("annotator")
         self._owns_session = not isinstance(source, Session)
         self.session = Session(source, **session_options) if self._owns_session else source
@@ -139,22 +145,6 @@ class Annotator(HostedWidget):
         self._unsubscribe = self.session.subscribe(self._follow_session)
         self._host = self._controller.host
         self._host.read_only = self.read_only
-
-    def _check_keywords(
-        self, source: Any, session_options: dict[str, Any], options: dict[str, Any]
-    ) -> None:
-        own = [name for name in self.trait_names(sync=True) if not name.startswith("_")]
-        unknown = sorted(options.keys() - set(own))
-        if unknown:
-            raise TypeError(
-                f"Annotator has no option {unknown[0]!r}; "
-                f"choose from {sorted({*own, *_SESSION_OPTIONS} - {'video'})}."
-            )
-        if isinstance(source, Session) and session_options:
-            raise TypeError(
-                f"{min(session_options)!r} belongs to the session, which exists already; "
-                "give it to Session(...)."
-            )
 
     def _ids(self) -> list[int]:
         return [o.id for o in self.session.objects]

@@ -114,7 +114,7 @@ class AnnotatorController:
         )
         self._ready = threading.Timer(FIRST_PICTURE, self._make_ready)
         self._ready.daemon = True
-        self._unsubscribe: Callable[[], None] | None = session.subscribe(self._hear)
+        self._unsubscribe = session.subscribe(self._hear)
         self._ready.start()
         self.host.start()
 
@@ -144,10 +144,7 @@ class AnnotatorController:
 
     def _let_go(self) -> None:
         self._ready.cancel()
-        with self.host.lock:
-            unsubscribe, self._unsubscribe = self._unsubscribe, None
-        if unsubscribe is not None:
-            unsubscribe()
+        self._unsubscribe()
 
     # What the views are told, on the worker -----------------------------------------
 

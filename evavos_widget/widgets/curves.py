@@ -20,7 +20,7 @@ from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host
 from evavos_widget.widgets.hosted import HostedWidget
-from evavos_widget.widgets.options import CurvesOptions, Theme
+from evavos_widget.widgets.options import CurvesOptions, Theme, check_options
 from evavos_widget.widgets.requests import Handler, Reply, Request, Runs
 
 if TYPE_CHECKING:
@@ -108,9 +108,7 @@ class Curves(HostedWidget):
         summary: Mapping[str, Any] | None = None,
         **options: Unpack[CurvesOptions],
     ) -> None:
-        known = CurvesOptions.__optional_keys__
-        if unknown := sorted(options.keys() - known):
-            raise TypeError(f"Curves has no option {unknown[0]!r}; choose from {sorted(known)}.")
+        check_options("Curves", options, CurvesOptions.__optional_keys__)
         traits: dict[str, Any] = {"target": 0.85, **options}
         schedule = traits.pop("schedule", None)
         if schedule is not None and schedule not in SCHEDULES:

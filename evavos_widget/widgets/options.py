@@ -1,9 +1,11 @@
-"""The keyword arguments of the widgets, typed so that an editor completes and checks them."""
+"""The keyword arguments of the widgets, typed so that an editor completes them, and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from evavos_widget.session import Session
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +31,8 @@ __all__ = [
     "Theme",
     "Tool",
     "VerifierOptions",
+    "check_options",
+    "take_session_options",
 ]
 
 Theme = Literal["auto", "light", "dark"]
@@ -61,17 +65,12 @@ class SessionOptions(TypedDict, total=False):
     first: Literal["mask", "clicks"]
 
 
-class AnnotatorOptions(SessionOptions, total=False):
-    """What `Annotator` takes beside its source: its traits, and what its session takes.
+class SessionWidgetOptions(SessionOptions, total=False):
+    """What a widget that may open its session takes beside its source, and the session's own.
 
     The last three are what every Jupyter widget has.
     """
 
-    frame: int
-    active_object: int
-    tool: Tool
-    display: Display
-    target: float | None
     read_only: bool
     theme: Theme
     layout: Any
@@ -79,7 +78,17 @@ class AnnotatorOptions(SessionOptions, total=False):
     tooltip: str | None
 
 
-class VerifierOptions(SessionOptions, total=False):
+class AnnotatorOptions(SessionWidgetOptions, total=False):
+    """What `Annotator` takes beside its source: its traits, and what its session takes."""
+
+    frame: int
+    active_object: int
+    tool: Tool
+    display: Display
+    target: float | None
+
+
+class VerifierOptions(SessionWidgetOptions, total=False):
     """What `Verifier` takes beside its source.
 
     How points are proposed, its traits, and what its session takes.
@@ -89,8 +98,6 @@ class VerifierOptions(SessionOptions, total=False):
     frames: int
     controls: Controls | None
     crop: int
-    read_only: bool
-    theme: Theme
 
 
 class CurvesOptions(TypedDict, total=False):
@@ -110,3 +117,19 @@ class PolicyOptions(TypedDict, total=False):
     object: int
     frame: int
     theme: Theme
+
+
+def check_options(widget: str, given: Collection[str], known: Collection[str]) -> None:
+    """`TypeError` where a widget is given a keyword that it does not have."""
+    if unknown := sorted(set(given) - set(known)):
+        raise TypeError(f"{widget} has no option {unknown[0]!r}; choose from {sorted(known)}.")
+
+
+def take_session_options(source: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Take from a widget's options those of the session, which must not be there already."""
+    taken = {name: options.pop(name) for name in SessionOptions.__optional_keys__ & options.keys()}
+    if isinstance(source, Session) and taken:
+        raise TypeError(
+            f"{min(taken)!r} belongs to the session, which exists already; give it to Session(...)."
+        )
+    return taken

@@ -15,7 +15,7 @@ from evavos_widget.session import Session
 from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.frames import describe, valid_frame
 from evavos_widget.widgets.hosted import HostedWidget
-from evavos_widget.widgets.options import PolicyOptions, Theme
+from evavos_widget.widgets.options import PolicyOptions, Theme, check_options
 from evavos_widget.widgets.policy_controller import PolicyController
 
 __all__ = ["PolicyExplorer"]
@@ -99,11 +99,7 @@ class PolicyExplorer(HostedWidget):
         predictor: str | None = None,
         **options: Unpack[PolicyOptions],
     ) -> None:
-        known = PolicyOptions.__optional_keys__
-        if unknown := sorted(options.keys() - known):
-            raise TypeError(
-                f"PolicyExplorer has no option {unknown[0]!r}; choose from {sorted(known)}."
-            )
+        check_options("PolicyExplorer", options, PolicyOptions.__optional_keys__)
         code = page("policy")
         given = {"propagator": propagator, "predictor": predictor}
         self._engines = {stage: name for stage, name in given.items() if name is not None}

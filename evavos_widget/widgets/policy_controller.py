@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -106,9 +106,7 @@ class PolicyController:
             {"whatif": Pushed(lambda _: ({"job": self._job}, []))},
         )
         sessions = {id(each.session): each.session for each in (inspection, second) if each}
-        self._unsubscribe: list[Callable[[], None]] = [
-            session.subscribe(self._hear) for session in sessions.values()
-        ]
+        self._unsubscribe = [session.subscribe(self._hear) for session in sessions.values()]
         self.host.start()
 
     def close(self) -> None:
@@ -130,9 +128,8 @@ class PolicyController:
     def _let_go(self) -> None:
         with self.host.lock:
             self._cancelled = True
-            unsubscribe, self._unsubscribe = self._unsubscribe, []
-        for each in unsubscribe:
-            each()
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
 
     # What the views are told, on the worker -----------------------------------------
 

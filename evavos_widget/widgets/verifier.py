@@ -14,7 +14,12 @@ from evavos_widget.session import Session
 from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.frames import describe
 from evavos_widget.widgets.hosted import HostedWidget
-from evavos_widget.widgets.options import SessionOptions, Theme, VerifierOptions
+from evavos_widget.widgets.options import (
+    Theme,
+    VerifierOptions,
+    check_options,
+    take_session_options,
+)
 from evavos_widget.widgets.verifier_controller import VerifierController
 
 __all__ = ["Verifier"]
@@ -22,7 +27,6 @@ __all__ = ["Verifier"]
 CROP = 2 / 15
 """Part of the picture's shorter side that is shown enlarged; our choice."""
 
-_SESSION_OPTIONS = SessionOptions.__optional_keys__
 _PROPOSALS = ("selector", "frames", "controls")
 
 
@@ -111,10 +115,10 @@ class Verifier(HostedWidget):
         localisation: Mapping[str, Any] | None = None,
         **options: Unpack[VerifierOptions],
     ) -> None:
+        check_options("Verifier", options, VerifierOptions.__optional_keys__)
         own: dict[str, Any] = dict(options)
         proposals = {k: own.pop(k) for k in _PROPOSALS if k in own}
-        session_options = {k: own.pop(k) for k in _SESSION_OPTIONS & own.keys()}
-        self._check_keywords(source, session_options, own)
+        session_options = take_session_options(source, own)
         code = page("verifier")
         self._owns_session = not isinstance(source, Session)
         self.session = Session(source, **session_options) if self._owns_session else source
@@ -132,19 +136,6 @@ class Verifier(HostedWidget):
         self._controller = VerifierController(self.verification, self.send)
         self._host = self._controller.host
         self._host.read_only = self.read_only
-
-    def _check_keywords(
-        self, source: Any, session_options: dict[str, Any], options: dict[str, Any]
-    ) -> None:
-        own = [name for name in self.trait_names(sync=True) if not name.startswith("_")]
-        if unknown := sorted(options.keys() - set(own)):
-            known = sorted({*own, *_PROPOSALS, *_SESSION_OPTIONS} - {"video"})
-            raise TypeError(f"Verifier has no option {unknown[0]!r}; choose from {known}.")
-        if isinstance(source, Session) and session_options:
-            raise TypeError(
-                f"{min(session_options)!r} belongs to the session, which exists already; "
-                "give it to Session(...)."
-            )
 
     @traitlets.observe("read_only")
     def _pass_on_read_only(self, change: dict[str, Any]) -> None:
@@ -203,7 +194,7 @@ def _objects(
 ) -> list[int]:
     """The ids of the objects to ask about; a new one is added and localised."""
     if given is None:
-        given = [] if localisation else [o for o in _annotated(session)]
+        given = [] if localisation else _annotated(session)
         if not given:
             raise ValueError(
                 "no object is annotated yet; name one and say where it is, as in "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ class VerifierController:
                 "object.skip": Handler(self._skip, changes=True),
             }
         )
-        self._unsubscribe: Callable[[], None] | None = session.subscribe(self._hear)
+        self._unsubscribe = session.subscribe(self._hear)
         self.host.start()
 
     def wait(self, timeout: float | None = None) -> None:
@@ -84,22 +84,16 @@ class VerifierController:
 
     def close(self) -> None:
         """Stop the worker, and let the session go; it stays open."""
-        self._let_go()
+        self._unsubscribe()
         self.host.close()
 
     def _hear(self, event: str, payload: dict[str, Any]) -> None:
         """Hear from the session that somebody changed it, on any thread."""
         if event == "closed":
-            self._let_go()
+            self._unsubscribe()
             self.host.stop()
         elif event == "changed":
             self.host.note_change()
-
-    def _let_go(self) -> None:
-        with self.host.lock:
-            unsubscribe, self._unsubscribe = self._unsubscribe, None
-        if unsubscribe is not None:
-            unsubscribe()
 
     # The host's background: the proposals, a frame at a time ------------------------------
 

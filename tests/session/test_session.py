@@ -911,10 +911,15 @@ def test_listeners_hear_of_changes_until_they_leave(frames):
     session.propagate()
     assert ("changed", {"kind": "annotate", "round": session.rounds[-1]}) in heard
     assert {p["frame"] for e, p in heard if e == "frame"} == set(range(1, N))
+    again = session.subscribe(lambda event, payload: heard.append((event, payload)))
     leave()
+    leave()  # no harm, nor to who came later
     n = len(heard)
     session.undo()
-    assert len(heard) == n
+    assert len(heard) == n + 1
+    again()
+    session.redo()
+    assert len(heard) == n + 1
 
 
 class TestWhatIsAskedNext:

@@ -117,15 +117,10 @@ def train_qnet(
 
 
 @torch.inference_mode()
-def _logits(network: QNet, samples: FramesAndMasks, at_once: int = 256) -> torch.Tensor:
+def _logits(network: QNet, samples: FramesAndMasks) -> torch.Tensor:
     network.eval()
-    numbers = np.arange(len(samples))
-    return torch.cat(
-        [
-            network(*samples.tensors(numbers[start : start + at_once]))
-            for start in range(0, len(numbers), at_once)
-        ]
-    )
+    numbers = torch.arange(len(samples)).split(256)
+    return torch.cat([network(*samples.tensors(some.numpy())) for some in numbers])
 
 
 def _calibrate(network: QNet, samples: FramesAndMasks, bins: int, released: bool) -> None:

@@ -132,15 +132,12 @@ def read_records(*folders: Path) -> list[LoopRecord]:
     for what in ("types", "propagator", "predictor"):
         kinds = sorted({str(record.about[what]) for record in records})
         if len(kinds) > 1:
+            where = " and ".join(map(str, folders))
             raise ValueError(
-                f"the records in {_all(folders)} are of several {what}, {' and '.join(kinds)}; "
+                f"the records in {where} are of several {what}, {' and '.join(kinds)}; "
                 "keep each in a folder of its own."
             )
     return records
-
-
-def _all(folders: Sequence[Path]) -> str:
-    return " and ".join(map(str, folders))
 
 
 def _read(path: Path) -> LoopRecord:

@@ -11,12 +11,11 @@ import { decodeRuns } from "../masks/runs";
 import type { ActionTable } from "../ui/actions";
 import { Activity, PAUSE } from "../ui/activity";
 import { Commands } from "../ui/commands";
-import { hostTheme, type Theme } from "../ui/theme";
+import { rootTheme, type Theme } from "../ui/theme";
 import type { Canvas } from "../video/canvas";
 import { Frames } from "../video/frames";
 import { Navigation } from "../video/navigation";
 import { THUMB_WIDTH, Thumbs } from "../video/thumbs";
-import type { Incoming } from "../wire/channel";
 import { AnnotatorKernel } from "./annotator-kernel";
 import { Editor } from "./editing/editor";
 import { KeptDrafts } from "./editing/kept-drafts";
@@ -124,11 +123,7 @@ export class App {
       (error) => this.kernel.fail(error),
       n_frames,
     );
-    const notebook = hostTheme(this.signal);
-    this.theme = computed(() => {
-      const chosen = this.synced.theme.value;
-      return chosen === "light" || chosen === "dark" ? chosen : notebook.value;
-    });
+    this.theme = rootTheme(root, this.synced.theme, this.signal);
     this.commands = new Commands(
       actions,
       this,
@@ -156,10 +151,6 @@ export class App {
     this.attempt(this.kernel.hello().then(() => this.goOn()));
     this.kernel.listen(() => this.activity.idle < PAUSE || this.kernel.job.peek().phase !== "idle");
     this.seek(this.navigation.frame.peek());
-  }
-
-  receive(content: Incoming, buffers: DataView[]): void {
-    this.kernel.receive(content, buffers);
   }
 
   close(): void {
@@ -257,9 +248,6 @@ export class App {
       },
       () => {
         if (outcome.value) store.announcement.value = outcome.value;
-      },
-      () => {
-        root.dataset.theme = this.theme.value;
       },
       () => {
         root.dataset.frame = String(store.shown.value);

@@ -10,7 +10,7 @@ export function Layout({ view }: { view: View }) {
   const state = view.kernel.state.value;
   if (!state) {
     return (
-      <div class="evq-layout">
+      <div class="ev-panel">
         {!view.kernel.gone.value && "Waiting for the kernel …"}
         <Trouble kernel={view.kernel} />
       </div>
@@ -18,7 +18,7 @@ export function Layout({ view }: { view: View }) {
   }
   const { next } = state;
   return (
-    <div class="evq-layout">
+    <div class="ev-panel">
       <header class="evq-head">
         <span role="status">{spent(state)}</span>
         <button
@@ -71,7 +71,7 @@ function Row({ view, state, entry }: { view: View; state: State; entry: Entry })
       <div class="evq-buttons">
         <button
           type="button"
-          class="ev-button ev-small evq-outlined"
+          class="ev-button ev-small ev-outlined"
           aria-label={`Open ${video}`}
           disabled={isOpen || opening !== null}
           onClick={() => void view.open(video)}

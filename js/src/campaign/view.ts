@@ -1,10 +1,9 @@
 /** One display of a campaign's queue. */
 
 import type { AnyModel } from "@anywidget/types";
-import { computed, effect, signal } from "@preact/signals";
-import { hostTheme } from "../ui/theme";
+import { effect, signal } from "@preact/signals";
+import { rootTheme } from "../ui/theme";
 import type { ThemeChoice } from "../wire/catalogue";
-import type { Incoming } from "../wire/channel";
 import { Kernel } from "../wire/kernel";
 import { syncTraits } from "../wire/synced";
 import type { CampaignCatalogue } from "./messages";
@@ -25,10 +24,8 @@ export class View {
     this.kernel = new Kernel(name, (content, buffers) => model.send(content, undefined, buffers));
     const synced = syncTraits(model, { theme: "theme" });
     this.synced = synced;
-    const host = hostTheme(this.abort.signal);
-    const theme = computed(() => (synced.theme.value === "auto" ? host.value : synced.theme.value));
+    rootTheme(root, synced.theme, this.abort.signal);
     const stop = effect(() => {
-      root.dataset.theme = theme.value;
       if (this.kernel.state.value) root.dataset.evavosReady = "true";
     });
     this.abort.signal.addEventListener("abort", stop);
@@ -68,10 +65,6 @@ export class View {
     const { buffer, byteOffset, byteLength } = reply.buffers[0];
     const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
     return createImageBitmap(new Blob([bytes], { type: reply.fields.mime }));
-  }
-
-  receive(content: Incoming, buffers: DataView[]): void {
-    this.kernel.receive(content, buffers);
   }
 
   close(): void {

@@ -12,7 +12,7 @@ import { howFar } from "./words";
 export function Layout({ view }: { view: View }) {
   const { note } = view.synced.drawing.value;
   return (
-    <div class="evc-layout">
+    <div class="ev-panel">
       <Run view={view} />
       <Trouble kernel={view.kernel} />
       {view.lines.value.length === 0 ? (
@@ -53,7 +53,7 @@ function Run({ view }: { view: View }) {
       {phase !== "done" && (
         <button
           type="button"
-          class="ev-button ev-small evc-outlined"
+          class="ev-button ev-small ev-outlined"
           disabled={phase === "stopping"}
           onClick={() => (over ? view.resume() : view.stop())}
         >
@@ -107,7 +107,7 @@ function Settings({ view }: { view: View }) {
           <button
             key={kind}
             type="button"
-            class="ev-button ev-small evc-outlined"
+            class="ev-button ev-small ev-outlined"
             title={`Save as ${kind.toUpperCase()}`}
             onClick={() => void save(view, kind).catch((error) => view.kernel.fail(error))}
           >

@@ -1,11 +1,10 @@
 /** One display of the curves: what it shares with the kernel, and what belongs to it alone. */
 
 import type { AnyModel } from "@anywidget/types";
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { type Line, nearestX, nextX } from "../chart/lines";
 import { type Chart, type Frame, frameOf } from "../chart/picture";
-import { hostTheme, type Theme } from "../ui/theme";
-import type { Incoming } from "../wire/channel";
+import { rootTheme, type Theme } from "../ui/theme";
 import { Kernel } from "../wire/kernel";
 import type { CurvesCatalogue } from "./messages";
 import { type CurvesTraits, syncCurves, unpack } from "./traits";
@@ -29,11 +28,7 @@ export class View {
     this.kernel = new Kernel(name, (content, buffers) => model.send(content, undefined, buffers));
     const synced = syncCurves(model);
     this.synced = synced;
-    const host = hostTheme(this.abort.signal);
-    this.theme = computed(() => {
-      const chosen = synced.theme.value;
-      return chosen === "auto" ? host.value : chosen;
-    });
+    this.theme = rootTheme(root, synced.theme, this.abort.signal);
     this.lines = computed(() => unpack(synced.drawing.value.lines));
     this.shown = computed(() =>
       this.lines.value.filter((line) => !synced.hidden.value.includes(line.name)),
@@ -48,10 +43,6 @@ export class View {
       const width = this.width.value;
       return frameOf(this.chart.value, width, Math.round(Math.min(380, 120 + width * 0.4)));
     });
-    const stop = effect(() => {
-      root.dataset.theme = this.theme.value;
-    });
-    this.abort.signal.addEventListener("abort", stop);
     this.kernel.follow(model, this.abort.signal);
   }
 
@@ -101,10 +92,6 @@ export class View {
   resume(): void {
     this.kernel.trouble.value = null;
     void this.kernel.ask("resume", {});
-  }
-
-  receive(content: Incoming, buffers: DataView[]): void {
-    this.kernel.receive(content, buffers);
   }
 
   close(): void {

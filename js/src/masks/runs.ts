@@ -4,7 +4,6 @@
  * both test suites says so.
  */
 
-export const MAX_LABEL = 255;
 /** Longer runs are split. */
 export const MAX_RUN = 0xff_ff_ff;
 

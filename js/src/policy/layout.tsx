@@ -14,14 +14,14 @@ export function Layout({ view }: { view: View }) {
   const told = view.told.value;
   if (!state) {
     return (
-      <div class="evp-layout">
+      <div class="ev-panel evp-layout">
         {!view.kernel.gone.value && "Waiting for the kernel …"}
         <Trouble kernel={view.kernel} />
       </div>
     );
   }
   return (
-    <div class="evp-layout">
+    <div class="ev-panel evp-layout">
       <Head view={view} state={state} />
       <Rounds view={view} state={state} />
       <p class="evp-summary" role="status">

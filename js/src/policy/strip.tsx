@@ -134,7 +134,7 @@ export function Key({ view }: { view: View }) {
       {view.apart.value === undefined && (
         <button
           type="button"
-          class="ev-button ev-small evp-outlined"
+          class="ev-button ev-small ev-outlined"
           disabled={view.comparing.value}
           title="Carries the masks from either side, which takes two passes"
           onClick={() => void view.compareSides()}

@@ -135,7 +135,7 @@ export function WhatIf({ view }: { view: View }) {
             />
             <button
               type="button"
-              class="ev-button ev-small evp-outlined"
+              class="ev-button ev-small ev-outlined"
               onClick={() => view.cancel()}
             >
               <span>Give it up</span>
@@ -227,7 +227,7 @@ export function Comparison({ view }: { view: View }) {
         {first && (
           <button
             type="button"
-            class="ev-button ev-small evp-outlined"
+            class="ev-button ev-small ev-outlined"
             onClick={() => view.goTo(first.round)}
           >
             <span>Show round {first.round}</span>

@@ -2,8 +2,7 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { hostTheme, type Theme } from "../ui/theme";
-import type { Incoming } from "../wire/channel";
+import { rootTheme, type Theme } from "../ui/theme";
 import { Kernel } from "../wire/kernel";
 import { KnownRounds, key } from "./known";
 import { KnownMasks, keyOf, type Look } from "./known-masks";
@@ -45,11 +44,7 @@ export class View {
     const { kernel, known, masks } = this;
     const synced = syncPolicy(model);
     this.synced = synced;
-    const host = hostTheme(this.abort.signal);
-    this.theme = computed(() => {
-      const chosen = synced.theme.value;
-      return chosen === "auto" ? host.value : chosen;
-    });
+    this.theme = rootTheme(root, synced.theme, this.abort.signal);
     this.round = computed(() =>
       Math.min(synced.round.value, kernel.state.value?.rounds.length ?? synced.round.value),
     );
@@ -69,9 +64,6 @@ export class View {
       () => (this.masked.value && masks.runs.value.get(keyOf(this.looked()))) || null,
     );
     const stops = [
-      effect(() => {
-        root.dataset.theme = this.theme.value;
-      }),
       // The job of a state is older than what was heard of it since: it counts when the state comes.
       effect(() => {
         const state = kernel.state.value;
@@ -159,10 +151,6 @@ export class View {
 
   cancel(): void {
     void this.kernel.ask("whatif.cancel", {});
-  }
-
-  receive(content: Incoming, buffers: DataView[]): void {
-    this.kernel.receive(content, buffers);
   }
 
   close(): void {

@@ -89,9 +89,6 @@ const shapes = {
   unlocked: <path d="M4 7.5h8v6H4zM5.7 7.5V5a2.3 2.3 0 0 1 4.4-.9" />,
   remove: <path d="M3 4.5h10M6.5 4.5v-2h3v2M4.5 4.5l.6 9h5.8l.6-9" />,
   add: <path d="M8 3v10M3 8h10" />,
-  spark: (
-    <path d="M8 2v3M8 11v3M2 8h3M11 8h3M4 4l1.7 1.7M10.3 10.3 12 12M12 4l-1.7 1.7M5.7 10.3 4 12" />
-  ),
   propagate: <path d="M2.5 8h8M7.5 4.5 11 8l-3.5 3.5M13.5 3.5v9" />,
   stop: <path d="M4.5 4.5h7v7h-7z" fill="currentColor" />,
   check: <path d="m3 8.5 3.3 3.3L13 5" />,

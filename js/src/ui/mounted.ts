@@ -4,8 +4,8 @@ import { render as draw, type VNode } from "preact";
 
 /** What goes on in a view. */
 interface Mounted<Content, Buffers> {
+  kernel: { receive(content: Content, buffers: Buffers): void };
   start(): void;
-  receive(content: Content, buffers: Buffers): void;
   close(): void;
 }
 
@@ -24,7 +24,7 @@ export function mounted<Content, Buffers>(
   element.append(root);
   view.start();
   return {
-    receive: (content: Content, buffers: Buffers) => view.receive(content, buffers),
+    receive: (content: Content, buffers: Buffers) => view.kernel.receive(content, buffers),
     close() {
       view.close();
       draw(null, root);

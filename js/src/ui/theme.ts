@@ -1,6 +1,6 @@
 /** Light or dark, as the host has it. Resolved in script: selectors do not reach out of a shadow root. */
 
-import { signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 
 export type Theme = "light" | "dark";
 
@@ -12,6 +12,24 @@ const ATTRIBUTES = [
   "data-vscode-theme-kind",
   "data-theme",
 ];
+
+/** The theme chosen for a widget, or the host's, and until `abort` its root's too. */
+export function rootTheme(
+  root: HTMLElement,
+  choice: { readonly value: Theme | "auto" },
+  abort: AbortSignal,
+): ReadonlySignal<Theme> {
+  const host = hostTheme(abort);
+  const theme = computed(() => {
+    const chosen = choice.value;
+    return chosen === "light" || chosen === "dark" ? chosen : host.value;
+  });
+  const stop = effect(() => {
+    root.dataset.theme = theme.value;
+  });
+  abort.addEventListener("abort", stop, { once: true });
+  return theme;
+}
 
 /** A signal that follows the host's theme until `abort`. */
 export function hostTheme(abort: AbortSignal) {

@@ -55,7 +55,12 @@ function Batches({ view, object }: { view: View; object: ObjectInfo }) {
             style={{ flexGrow: Math.max(1, places.length) }}
             aria-current={region === here ? "step" : undefined}
           >
-            <progress value={done} max={Math.max(1, places.length)} aria-label={name} />
+            <progress
+              class="ev-progress"
+              value={done}
+              max={Math.max(1, places.length)}
+              aria-label={name}
+            />
             <span>
               {name} {done}/{places.length}
             </span>

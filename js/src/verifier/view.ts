@@ -7,9 +7,8 @@ import { decodeRuns } from "../masks/runs";
 import type { ActionTable } from "../ui/actions";
 import { Activity, PAUSE } from "../ui/activity";
 import { Commands } from "../ui/commands";
-import { hostTheme, type Theme } from "../ui/theme";
+import { rootTheme, type Theme } from "../ui/theme";
 import { Frames } from "../video/frames";
-import type { Incoming } from "../wire/channel";
 import { Kernel } from "../wire/kernel";
 import { Answers } from "./answers";
 import type { Label, ObjectInfo, Question, VerifierCatalogue } from "./messages";
@@ -92,11 +91,7 @@ export class View {
     this.kernel = new Kernel(name, (content, buffers) => model.send(content, undefined, buffers));
     this.answers = new Answers(this.kernel.state);
     this.activity.follow(root, this.signal);
-    const host = hostTheme(this.signal);
-    this.theme = computed(() => {
-      const chosen = this.synced.theme.value;
-      return chosen === "auto" ? host.value : chosen;
-    });
+    this.theme = rootTheme(root, this.synced.theme, this.signal);
     this.stage = computed(() => this.stageNow());
     this.commands = new Commands(
       actions,
@@ -115,9 +110,6 @@ export class View {
     void this.kernel.hello();
     this.kernel.listen(() => this.activity.idle < PAUSE);
     const rules = [
-      () => {
-        this.root.dataset.theme = this.theme.value;
-      },
       () => {
         const { gone, silent } = this.kernel;
         this.root.dataset.kernel = gone.value ? "gone" : silent.value ? "silent" : "here";
@@ -138,10 +130,6 @@ export class View {
     this.signal.addEventListener("abort", () => {
       for (const stop of stops) stop();
     });
-  }
-
-  receive(content: Incoming, buffers: DataView[]): void {
-    this.kernel.receive(content, buffers);
   }
 
   close(): void {

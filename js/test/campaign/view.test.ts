@@ -3,7 +3,7 @@ import { Layout } from "../../src/campaign/layout";
 import { type CampaignTraits, View } from "../../src/campaign/view";
 import { type Host, hostOf, root, words } from "../host";
 
-vi.mock("../../src/ui/theme", () => ({ hostTheme: () => ({ value: "light" }) }));
+vi.mock("../../src/ui/theme", () => ({ rootTheme: () => ({ value: "light" }) }));
 
 let host: Host<CampaignTraits>;
 let view: View;
@@ -44,7 +44,7 @@ describe("a small picture that did not come", () => {
     const first = view.picture("morning");
     expect(view.picture("morning")).toBe(first);
     const error = { code: "io", message: "the video is not there." };
-    view.receive({ id: asked()[0].id, ok: false, error }, []);
+    view.kernel.receive({ id: asked()[0].id, ok: false, error }, []);
     expect(await first).toBeNull();
     void view.picture("morning");
     expect(asked()).toHaveLength(2);
@@ -54,7 +54,7 @@ describe("a small picture that did not come", () => {
 describe("a campaign that waits for its first state", () => {
   it("says what went wrong, until something is tried anew", async () => {
     const error = { code: "failed", message: "the folder is gone." };
-    view.receive({ id: host.sent[0].id, ok: false, error }, []);
+    view.kernel.receive({ id: host.sent[0].id, ok: false, error }, []);
     await vi.advanceTimersByTimeAsync(0);
     expect(words(Layout({ view }))).toContain("the folder is gone.");
     void view.open("morning");

@@ -5,7 +5,7 @@ import { View } from "../../src/curves/view";
 import { howFar, reached, reading } from "../../src/curves/words";
 import { hostOf, root, words } from "../host";
 
-vi.mock("../../src/ui/theme", () => ({ hostTheme: () => ({ value: "light" }) }));
+vi.mock("../../src/ui/theme", () => ({ rootTheme: () => ({ value: "light" }) }));
 
 function packed(rows: number[][], offset = 3): DataView {
   const data = new Uint8Array(new Float32Array(rows.flat()).buffer);

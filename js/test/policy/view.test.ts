@@ -4,7 +4,7 @@ import type { PolicyTraits } from "../../src/policy/traits";
 import { View } from "../../src/policy/view";
 import { type Host, hostOf, root, words } from "../host";
 
-vi.mock("../../src/ui/theme", () => ({ hostTheme: () => ({ value: "light" }) }));
+vi.mock("../../src/ui/theme", () => ({ rootTheme: () => ({ value: "light" }) }));
 
 let host: Host<Partial<PolicyTraits>>;
 let view: View;

@@ -5,7 +5,7 @@ import type { VerifierTraits } from "../../src/verifier/traits";
 import { View } from "../../src/verifier/view";
 import { type Host, hostOf, root } from "../host";
 
-vi.mock("../../src/ui/theme", () => ({ hostTheme: () => ({ value: "light" }) }));
+vi.mock("../../src/ui/theme", () => ({ rootTheme: () => ({ value: "light" }) }));
 
 let host: Host<Partial<VerifierTraits>>;
 let view: View;
@@ -22,13 +22,13 @@ const object = (id: number, skipped = false): ObjectInfo => ({
 const push = (...objects: ObjectInfo[]) => {
   const rest = { phase: "ready", done: 1, total: 1, seconds_per_point: null, agreement: null };
   const state = { ...rest, revision: 1, saved: null, objects } as State;
-  view.receive({ push: ++pushed, view: "view", kind: "state", state } as never, []);
+  view.kernel.receive({ push: ++pushed, view: "view", kind: "state", state } as never, []);
 };
 
 const asked = (kind: string) => host.sent.filter((each) => each.kind === kind);
 
 const answer = (kind: string, reply: object) => {
-  view.receive({ id: asked(kind).at(-1)?.id, ...reply }, []);
+  view.kernel.receive({ id: asked(kind).at(-1)?.id, ...reply }, []);
   return vi.advanceTimersByTimeAsync(0);
 };
 
@@ -92,7 +92,7 @@ describe("the seconds of an answer", () => {
     const id = asked("questions.get").at(-1)?.id;
     const questions = [0, 1].map((x) => [0, x, 0, 0]);
     const runs = new DataView(Uint32Array.of(24).buffer);
-    view.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
+    view.kernel.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
     await vi.advanceTimersByTimeAsync(0);
     look(1000);
     view.begin();

@@ -34,7 +34,7 @@ export function Status({ app }: { app: App }) {
           app={app}
           id="log"
           text={log.length > 0 ? `Messages ${log.length}` : "Messages"}
-          class="ev-small ev-quiet-button"
+          class="ev-small"
         />
       </div>
     </>
