@@ -62,7 +62,7 @@ class SessionOptions(TypedDict, total=False):
     budget: float | None
     device: str | None
     merge: Literal["trust", "nearest"]
-    first: Literal["mask", "clicks"]
+    first: Literal["mask", "clicks", "agent"]
 
 
 class SessionWidgetOptions(SessionOptions, total=False):
