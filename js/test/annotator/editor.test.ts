@@ -623,6 +623,34 @@ describe("an object that is being added", () => {
     expect(drawnOn()).toEqual([2]);
   });
 
+  it.each([
+    ["another has a draft", true],
+    ["none has", false],
+  ])("is what a commit is of, once something is drawn on it, where %s", async (_, other) => {
+    if (other) dab(1, 1);
+    await settle();
+    void editor.objects.add();
+    dab(3, 1);
+    void editor.annotations.commit(false);
+    list(1, 2);
+    last("object.add").answer({ object: 2 });
+    await settle();
+    expect(count("mask.commit")).toBe(1);
+    expect(last("mask.commit").fields.object).toBe(2);
+    expect(drawnOn()).toEqual(other ? [1] : []);
+  });
+
+  it("leaves a commit to the one in hand while nothing is drawn on it", async () => {
+    dab(1, 1);
+    await settle();
+    void editor.objects.add();
+    void editor.annotations.commit(false);
+    list(1, 2);
+    last("object.add").answer({ object: 2 });
+    await settle();
+    expect(last("mask.commit").fields.object).toBe(1);
+  });
+
   it("is one for all that is done without any", async () => {
     list();
     void editor.click({ x: 1, y: 0 }, true);
