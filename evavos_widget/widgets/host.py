@@ -144,7 +144,7 @@ class Host:
             "hello": Handler(self._hello),
             "bye": Handler(self._bye, runs=Runs.AT_ONCE),
             "ack": Handler(self._ack, runs=Runs.AT_ONCE),
-            "ping": Handler(lambda request: ({}, []), runs=Runs.AT_ONCE),
+            "ping": Handler(self._ping, runs=Runs.AT_ONCE),
             "cancel": Handler(self._cancel, runs=Runs.AT_ONCE),
             "frame.get": self._frames.handler,
         }
@@ -274,6 +274,12 @@ class Host:
                     outbox.note(kind, self._pushed[kind].items)
             outbox.acknowledge(number)
             self.lock.notify()
+
+    def _ping(self, request: Request) -> Reply:
+        with self.lock:
+            if self._closing:
+                raise RequestError("closed", _CLOSED)
+        return {}, []
 
     def _cancel(self, request: Request) -> Reply:
         target = request.fields.text("target")

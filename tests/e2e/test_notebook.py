@@ -280,6 +280,29 @@ def test_objects_are_named_coloured_merged_and_removed(start, clip):
     assert notebook.value("bool((annotator.session.masks[0] == 11).any())")
 
 
+def test_a_view_says_so_once_its_session_is_open_in_another_cell(start, clip, request):
+    again = f"other = Annotator(annotator.session.video, path='{request.node.name}.evavos')\nother"
+    notebook, annotator, _ = start(again, "annotator")
+    dab(annotator, clip)
+    notebook.run_cell(1)
+    notebook.annotator(1).ready()
+    # A look at it is enough: nobody is to work in vain.
+    annotator.stage.hover()
+    notice = annotator.root.locator('[data-notice="gone"]')
+    annotator.expect(notice).to_contain_text("opened in another cell")
+    annotator.draft("brush")
+    # Shown once more it says the same, once.
+    notebook.run_cell(2)
+    shown = notebook.annotator(2)
+    shown.expect(shown.root.locator('[data-notice="gone"]')).to_contain_text("another cell")
+    shown.expect(shown.root.get_by_role("button", name="Messages 1")).to_be_visible()
+    # Its own cell, run again, takes the session back, with what was unfinished.
+    notebook.run_cell(0)
+    annotator.expect(notice).to_have_count(0)
+    annotator.ready().draft("brush")
+    annotator.commit()
+
+
 def test_a_restarted_kernel_opens_the_session_where_it_was(start, clip):
     notebook, annotator, _ = start()
     dab(annotator, clip)

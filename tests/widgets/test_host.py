@@ -98,9 +98,11 @@ def test_a_push_of_items_carries_those_that_changed_and_everything_after_a_silen
 
 def test_a_host_is_closed_twice_and_before_it_began(alone):
     page = alone()
+    page.ask("ping")
     page.host.close()
     page.host.close()
     assert page.error("frame.get", frame=0)["code"] == "closed"
+    assert page.error("ping")["code"] == "closed", "a page that looks alive is to hear of it"
     Host(catalogue(), page.receive).close()
 
 
@@ -387,6 +389,7 @@ def test_a_closed_session_ends_the_worker_and_answers_what_waits(
     assert not controller.host._worker.is_alive()
     assert outlined.error("frame.get", frame=1)["code"] == "closed"
     assert outlined.error("export.run", format="numpy")["code"] == "closed"
+    assert outlined.error("ping")["code"] == "closed"
     outlined.ask("bye", view="page")
 
 

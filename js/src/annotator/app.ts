@@ -22,7 +22,7 @@ import { KeptDrafts } from "./editing/kept-drafts";
 import type { Surface } from "./editing/surface";
 import { recallPlace, rememberPlace } from "./memory";
 import type { Display, ObjectInfo } from "./messages";
-import { createStore, type Store } from "./store";
+import { brushFor, createStore, type Store } from "./store";
 import { type SyncedTraits, syncAnnotator, type Traits } from "./traits";
 
 /** Frames whose masks are fetched ahead while moving through the video. */
@@ -75,6 +75,7 @@ export class App {
     this.synced = syncAnnotator(model);
     this.display = computed(() => ({ ...DEFAULT_DISPLAY, ...this.synced.display.value }));
     const { width, height, n_frames } = this.synced.video.value;
+    this.store.brushSize.value = brushFor(width, height);
     this.kernel = new AnnotatorKernel(
       view,
       (content, buffers) => model.send(content, undefined, buffers),

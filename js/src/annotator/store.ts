@@ -6,6 +6,13 @@
 import { signal } from "@preact/signals";
 import type { Point } from "../masks/geometry";
 
+/**
+ * Diameter in image pixels of the brush to begin with: the same part of every picture, which is as
+ * large on the screen whatever its resolution. 24 pixels at 480p.
+ */
+export const brushFor = (width: number, height: number): number =>
+  Math.max(2, Math.round(Math.max(width, height) / 36));
+
 export function createStore() {
   return {
     /** The frame whose picture is on the screen; -1 before the first. */

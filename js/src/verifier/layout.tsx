@@ -18,7 +18,6 @@ const POINTER: readonly [string, string][] = [
 ];
 
 export function Layout({ view }: { view: View }) {
-  const { gone, silent } = view.kernel;
   return (
     <div class="evv-layout">
       <header class="evv-head">
@@ -26,7 +25,7 @@ export function Layout({ view }: { view: View }) {
         <ActionButton app={view} id="help" icon="help" />
       </header>
       <Pictures view={view} />
-      <Notice gone={gone.value} silent={silent.value} after="it goes on where you are" />
+      <Notice kernel={view.kernel} after="it goes on where you are" />
       <Card view={view} />
       <Keys view={view} />
       <Foot view={view} />

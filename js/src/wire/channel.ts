@@ -19,9 +19,13 @@ export class KernelError extends Error {
   }
 }
 
-/** Whether an error says that the kernel is no more. */
+/** Whether an error says that the kernel serves this view no more, though it may be there. */
+export const isClosed = (error: unknown): boolean =>
+  error instanceof KernelError && error.code === "closed";
+
+/** Whether an error says that nothing is answered any more: the kernel is gone, or closed the widget. */
 export const isGone = (error: unknown): boolean =>
-  error instanceof KernelError && error.code === "gone";
+  isClosed(error) || (error instanceof KernelError && error.code === "gone");
 
 export const isAbort = (error: unknown): boolean =>
   error instanceof DOMException && error.name === "AbortError";

@@ -17,6 +17,7 @@ import {
   Channel,
   type Incoming,
   isAbort,
+  isClosed,
   isGone,
   type PushHandler,
   type Reply,
@@ -52,8 +53,11 @@ export class Kernel<C extends Catalogue> {
   readonly trouble = signal<string | null>(null);
   /** Whether a request has waited for more than a second. */
   readonly busy = signal(false);
-  /** Whether the kernel was restarted or shut down: this view hears of nothing any more. */
+  /** Whether this view hears of nothing any more: the kernel was restarted, shut down, or closed it. */
   readonly gone = signal(false);
+
+  /** Whether the kernel closed it: its session is closed, or open in another cell. */
+  readonly closed = signal(false);
 
   /** Whether the kernel does not listen: it is busy with another cell, or no more. */
   readonly silent = signal(false);
@@ -171,7 +175,10 @@ export class Kernel<C extends Catalogue> {
     if (isGone(error)) {
       // Whatever is tried from now on fails alike; once is enough to read.
       if (this.gone.value) return;
-      batch(() => this.lost());
+      batch(() => {
+        this.closed.value = isClosed(error);
+        this.lost();
+      });
     }
     this.note("error", error instanceof Error ? error.message : String(error));
   }
@@ -194,7 +201,7 @@ export class Kernel<C extends Catalogue> {
     return true;
   }
 
-  /** The kernel is no more. */
+  /** The kernel is no more, or not for this view. */
   protected lost(): void {
     this.gone.value = true;
     this.silent.value = false;

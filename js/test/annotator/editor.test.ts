@@ -1,6 +1,7 @@
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AnnotatorKernel } from "../../src/annotator/annotator-kernel";
+import { Draft } from "../../src/annotator/editing/draft";
 import { Editor } from "../../src/annotator/editing/editor";
 import { Gestures, type Reach } from "../../src/annotator/editing/gestures";
 import type {
@@ -278,6 +279,44 @@ describe("a commit", () => {
     await editor.annotations.commit(false);
     expect(asked).toEqual([]);
     expect(store.announcement.value).toMatch(/three points/);
+  });
+});
+
+describe("drafts from before", () => {
+  it("are all predicted on the shown frame, one after the other, that in hand first", async () => {
+    list(1, 2, 3);
+    synced.activeObject.set(2);
+    batch(() => {
+      for (const [frame, object] of [
+        [2, 1],
+        [2, 2],
+        [3, 3],
+      ]) {
+        const draft = new Draft(frame, object, WIDTH, HEIGHT);
+        draft.takeUp({
+          clicks: [[object, 0, 1]],
+          box: null,
+          scribbles: [],
+          layers: [],
+          path: null,
+        });
+        editor.drafts.adopt(draft);
+      }
+    });
+    const predicted = () =>
+      asked.filter(({ kind }) => kind === "prompt.preview").map(({ fields }) => fields.object);
+    for (const objects of [[2], [2, 1]]) {
+      await settle();
+      expect(predicted()).toEqual(objects);
+      const object = objects[objects.length - 1];
+      last("prompt.preview").answer({ score: 0.9, takes: {} }, encodeRuns(filled(object)));
+    }
+    await settle();
+    expect(predicted()).toEqual([2, 1]);
+    expect([...editor.drafts.allLabels(2)].slice(0, 4)).toEqual([0, 1, 2, 0]);
+    store.shown.value = 3;
+    await settle();
+    expect(predicted()).toEqual([2, 1, 3]);
   });
 });
 
@@ -621,6 +660,34 @@ describe("an object that is being added", () => {
     dab(1, 1);
     await settle();
     expect(drawnOn()).toEqual([2]);
+  });
+
+  it.each([
+    ["another has a draft", true],
+    ["none has", false],
+  ])("is what a commit is of, once something is drawn on it, where %s", async (_, other) => {
+    if (other) dab(1, 1);
+    await settle();
+    void editor.objects.add();
+    dab(3, 1);
+    void editor.annotations.commit(false);
+    list(1, 2);
+    last("object.add").answer({ object: 2 });
+    await settle();
+    expect(count("mask.commit")).toBe(1);
+    expect(last("mask.commit").fields.object).toBe(2);
+    expect(drawnOn()).toEqual(other ? [1] : []);
+  });
+
+  it("leaves a commit to the one in hand while nothing is drawn on it", async () => {
+    dab(1, 1);
+    await settle();
+    void editor.objects.add();
+    void editor.annotations.commit(false);
+    list(1, 2);
+    last("object.add").answer({ object: 2 });
+    await settle();
+    expect(last("mask.commit").fields.object).toBe(1);
   });
 
   it("is one for all that is done without any", async () => {

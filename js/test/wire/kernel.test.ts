@@ -75,8 +75,24 @@ describe("a kernel that is listened for", () => {
     told();
     await vi.advanceTimersByTimeAsync(1000);
     expect(kernel.gone.value).toBe(true);
+    expect(kernel.closed.value).toBe(false);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(kernel.log.value).toHaveLength(1);
     expect(kernel.silent.value).toBe(false);
   });
+
+  it.each(["ping", "hello"])(
+    "is gone for a view that it closed, by the answer to a %s",
+    async (kind) => {
+      if (kind === "hello") void kernel.hello();
+      else await vi.advanceTimersByTimeAsync(250);
+      void kernel.frame(3).catch((error) => kernel.fail(error));
+      for (const { id } of [...sent])
+        kernel.receive({ id, ok: false, error: { code: "closed", message: "run it again." } }, []);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect([kernel.gone.value, kernel.closed.value]).toEqual([true, true]);
+      expect(kernel.log.value.map(({ message }) => message)).toEqual(["run it again."]);
+      expect(pings()).toHaveLength(kind === "ping" ? 1 : 0);
+    },
+  );
 });

@@ -7,6 +7,8 @@ export const hasCrosshair = (app: App) => app.store.crosshair.value !== null;
 export const hasPath = (app: App) => app.editor.drafts.current.value?.path != null;
 export const asksPoint = (app: App) => app.editor.verifying.asked.value !== null;
 export const hasDraft = (app: App) => app.editor.drafts.kind.value !== "none";
+/** Whether there is something to commit: what is drawn on an object that is being added has no draft yet. */
+export const canCommit = (app: App) => hasDraft(app) || app.editor.objects.isAdding;
 export const hasQuestion = (app: App) => app.editor.annotations.question.value !== null;
 export const phase = (app: App) => app.kernel.job.value.phase;
 export const jobRuns = (app: App) => phase(app) === "running" || phase(app) === "paused";

@@ -4,6 +4,7 @@ import type { Action } from "../../ui/actions";
 import type { App } from "../app";
 import {
   asksPoint,
+  canCommit,
   changes,
   hasCrosshair,
   hasDraft,
@@ -69,7 +70,7 @@ function escapes(app: App): Escape | null {
   return null;
 }
 
-const confirms = (app: App) => (hasDraft(app) ? "commit" : "suggestion.go");
+const confirms = (app: App) => (canCommit(app) ? "commit" : "suggestion.go");
 
 export const WORK_ACTIONS: readonly Action<App>[] = [
   {
@@ -116,7 +117,7 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     keys: ["Enter"],
     run: (app) => app.commands.run(confirms(app)),
     leads: confirms,
-    enabled: (app) => hasDraft(app) || (canGo(app) && !app.editor.annotations.justCommitted),
+    enabled: (app) => canCommit(app) || (canGo(app) && !app.editor.annotations.justCommitted),
   },
   {
     id: "commit",
@@ -125,7 +126,7 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     keys: [],
     via: "confirm",
     run: (app) => app.editor.annotations.commit(false),
-    enabled: hasDraft,
+    enabled: canCommit,
   },
   {
     id: "commit.propagate",
@@ -133,7 +134,7 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     label: "Commit and propagate",
     keys: ["Mod+Enter"],
     run: (app) => app.editor.annotations.commit(true),
-    enabled: hasDraft,
+    enabled: canCommit,
   },
   {
     id: "escape",

@@ -86,10 +86,12 @@ export class Annotations {
   /**
    * Saves the draft in hand. It is the one that was in hand when this was asked for: while the
    * last preview is on its way, the person may look elsewhere. Asked for again meanwhile, it is
-   * still one commit.
+   * still one commit. What was drawn since an object is being added is that one's, and goes first.
    */
   async commit(propagate: boolean, others: Others = "ask"): Promise<void> {
-    const draft = this.drafts.current.value;
+    const shown = this.drafts.current.value;
+    const added = this.objects.isAdding ? await this.drafts.open() : null;
+    const draft = added && !added.isEmpty ? added : shown;
     draft?.endMotion();
     if (!draft || draft.isEmpty) return;
     if (draft.path && !draft.closePath()) draft.leavePath();

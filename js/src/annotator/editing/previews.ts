@@ -25,10 +25,12 @@ export class Previews {
     this.stop = effect(() => {
       // Nothing but the version tells that another preview took the place of this draft's.
       drafts.version.value;
-      const draft = drafts.current.value;
+      const onScreen = [drafts.current.value, ...drafts.on(store.shown.value)];
       // It would take the place of one that a commit waits for.
       if (this.awaited.value > 0 || kernel.gone.value) return;
-      if (draft?.waiting && !this.running.has(draft)) this.ask(draft);
+      // One at a time, as the kernel answers the newest only.
+      const draft = onScreen.find((each) => each?.waiting);
+      if (draft && !this.running.has(draft)) this.ask(draft);
     });
   }
 

@@ -30,11 +30,7 @@ export function Layout({ app }: { app: App }) {
     <div class="ev-layout">
       <Toolbar app={app} />
       <Picture app={app} />
-      <Notice
-        gone={app.kernel.gone.value}
-        silent={app.kernel.silent.value}
-        after="you will be where you are now, with what is unfinished"
-      >
+      <Notice kernel={app.kernel} after="you will be where you are now, with what is unfinished">
         <Awaited app={app} />
       </Notice>
       <Transport app={app} />
