@@ -148,6 +148,7 @@ def test_a_training_that_is_stopped_by_ctrl_c_says_so_and_no_more(
         ("experiment --out DATA/file", "'DATA/file' is there already and is no folder; give"),
         ("experiment --out DATA/file/x", "'DATA/file/x' lies in a file, where a folder is needed"),
         ("train compact --data DATA --out DATA/file", "'DATA/file' is there already and is no"),
+        ("train qnet --length 0 --data DATA --out DATA/x", "length is 0; give a whole number, 1"),
         ("train qnet --data DATA --out DATA/file/x", "there is no record of a loop in DATA"),
     ],
 )
