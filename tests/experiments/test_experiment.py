@@ -258,7 +258,7 @@ def test_a_loop_that_fails_costs_no_other_one(
     def fails_once(*args):
         turns.append(1)
         if len(turns) == 3:
-            raise ArithmeticError("out of numbers")
+            raise ArithmeticError("out of numbers.")
         return experiments_turn(*args)
 
     experiments_turn = experiments.turn
