@@ -2,8 +2,8 @@
 
 The members, their defaults and their signatures are read from the protocols of
 `evavos_widget.loop`, so that they stand in one place. What an engine then does is checked by
-`evavos_widget.testing`; of that, whether a selector's choice can be followed is said here, for
-who follows it.
+`evavos_widget.testing`; of that, whether a selector's choice can be followed, and what a
+propagator or predictor gave be used, is said here, for who does so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from textwrap import shorten
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.loop import (
+    Annotation,
     AnnotationChoice,
     AnnotationSelector,
     FrameChoice,
@@ -27,19 +28,26 @@ from evavos_widget.loop import (
     LoopState,
     MaskPredictor,
     PointSelector,
+    PropagationStep,
     Propagator,
     Stage,
+    Steps,
 )
-from evavos_widget.prompts import ANNOTATION_TYPES
+from evavos_widget.prompts import ANNOTATION_TYPES, Prediction
 from evavos_widget.sources import MERGES
+from evavos_widget.video import Video
 
 __all__ = [
     "BASES",
+    "EngineError",
     "SelectorError",
     "frame_fault",
     "naming",
+    "prediction_fault",
     "refuse",
     "require",
+    "step_fault",
+    "steps_of",
     "type_fault",
 ]
 
@@ -51,6 +59,9 @@ BASES: Mapping[str, type] = {
     "point_selector": PointSelector,
 }
 """Stage -> its protocol, which is also the base to derive from."""
+
+ROUNDING = 1e-3
+"""By how much a probability may lie outside 0 to 1; half precision rounds to this."""
 
 
 def require(stage: str, engine: object) -> None:
@@ -91,7 +102,11 @@ def require(stage: str, engine: object) -> None:
         )
 
 
-class SelectorError(ValueError):
+class EngineError(ValueError):
+    """An engine gave what cannot be used."""
+
+
+class SelectorError(EngineError):
     """A selector of somebody's own failed, or said what cannot be followed."""
 
 
@@ -113,17 +128,117 @@ def naming(selector: Stage, stage: str) -> Iterator[None]:
         raise _error(selector, stage, f"it raised {type(error).__name__}: {error}") from error
 
 
-def refuse(selector: Stage, stage: str, fault: tuple[str, str] | None) -> None:
-    """Raise a `SelectorError` where there is a fault, such as `frame_fault` finds."""
+def refuse(engine: Stage, stage: str, fault: tuple[str, str] | None) -> None:
+    """Raise an `EngineError` where there is a fault, such as `frame_fault` finds."""
     if fault is not None:
-        raise _error(selector, stage, fault[1])
+        raise _error(engine, stage, fault[1])
 
 
-def _error(selector: Stage, stage: str, detail: str) -> SelectorError:
-    return SelectorError(
-        f"the {stage.replace('_', ' ')} {selector.name!r} cannot be followed: {detail}; mend it "
+def _error(engine: Stage, stage: str, detail: str) -> EngineError:
+    chooses = stage.endswith("selector")
+    return (SelectorError if chooses else EngineError)(
+        f"the {stage.replace('_', ' ')} {engine.name!r} cannot be "
+        f"{'followed' if chooses else 'used'}: {detail}; mend it "
         f"(evavos_widget.testing.check_{stage} finds the rest) or give another {stage}."
     )
+
+
+def steps_of(
+    propagator: Propagator,
+    video: Video,
+    annotations: Mapping[int, Annotation],
+    objects: Sequence[int],
+    frames: Collection[int],
+) -> Steps:
+    """The steps of a pass, as `Propagator.propagate` gives them, each looked at.
+
+    Raises
+    ------
+    EngineError
+        One cannot be used.
+    """
+    steps = propagator.propagate(video, annotations, objects, frames)
+    if not isinstance(steps, Generator):
+        returned = f"propagate returned {_shown(steps)} ({type(steps).__name__})"
+        refuse(propagator, "propagator", ("can-be-cancelled", f"{returned}, which is no generator"))
+    wanted, shape = frozenset(frames), (len(objects) + 1, video.height, video.width)
+    try:
+        for step in steps:
+            refuse(propagator, "propagator", step_fault(step, wanted, shape))
+            yield step
+    finally:
+        steps.close()
+
+
+def step_fault(
+    step: object, frames: Collection[int], shape: tuple[int, int, int]
+) -> tuple[str, str] | None:
+    """Why a step of a pass cannot be used; see `frame_fault`.
+
+    Parameters
+    ----------
+    step : object
+        What ``propagate`` yielded.
+    frames : collection of int
+        Those asked for.
+    shape : (K + 1, H, W)
+        Of what comes with a frame.
+    """
+    if not isinstance(step, PropagationStep):
+        what = f"it yielded {_shown(step)} ({type(step).__name__})"
+        return "gives-steps", f"{what}, which is no PropagationStep"
+    if step.frame is None:
+        return None
+    if step.frame not in frames:
+        return "each-frame-once", f"it gave frame {_shown(step.frame)}, which nobody asked for"
+    fault = _soft_fault(step.probabilities, shape)
+    if fault:
+        return "gives-probabilities", f"the probabilities of frame {step.frame} {fault}"
+    return None
+
+
+def prediction_fault(found: object, shape: tuple[int, int]) -> tuple[str, str] | None:
+    """Why a prediction cannot be used; see `frame_fault`.
+
+    Parameters
+    ----------
+    found : object
+        What ``predict`` returned.
+    shape : (H, W)
+        Of the picture.
+    """
+    promise = "gives-a-prediction"
+    if not isinstance(found, Prediction):
+        return promise, f"it returned a {type(found).__name__}, which is no Prediction"
+    mask = found.mask
+    if not isinstance(mask, np.ndarray) or mask.shape != shape or mask.dtype != bool:
+        return promise, f"its mask is {_array(mask)}, and {shape} of bool is needed"
+    if fault := _soft_fault(found.probabilities, shape):
+        return promise, f"its probabilities {fault}"
+    if not _is_finite(found.score) or not 0 <= found.score <= 1:
+        return promise, f"its score is {_shown(found.score)}, which is not from 0 to 1"
+    return None
+
+
+def _soft_fault(given: Any, shape: tuple[int, ...]) -> str | None:
+    """What is wrong with probabilities; rounding may have taken them a little out of range."""
+    if (
+        not isinstance(given, np.ndarray)
+        or given.shape != shape
+        or not np.issubdtype(given.dtype, np.floating)
+    ):
+        return f"are {_array(given)}, and {shape} of float32 is needed"
+    low, high = float(given.min()), float(given.max())
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+        return f"go from {low:.3g} to {high:.3g}, and not from 0 to 1"
+    return None
+
+
+def _array(value: Any) -> str:
+    """An array as a sentence can have it."""
+    if isinstance(value, np.ndarray):
+        return f"{value.shape} of {value.dtype}"
+    return f"{_shown(value)} ({type(value).__name__})"
 
 
 def frame_fault(choice: object, state: LoopState) -> tuple[str, str] | None:

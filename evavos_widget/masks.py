@@ -253,7 +253,7 @@ class LabelMaps:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Decode the label map of one frame: a fresh, read-only ``(H, W)`` uint8 array."""
-        labels = decode_runs(self._runs[index], self._size)
+        labels = decode_runs(self.runs(index), self._size)
         labels.flags.writeable = False
         return labels
 
@@ -275,7 +275,12 @@ class LabelMaps:
 
     def runs(self, index: int) -> np.ndarray:
         """Give the runs of one frame: a read-only ``(R,)`` uint32 array, always the same object."""
-        return self._runs[index]
+        try:
+            return self._runs[index]
+        except IndexError:
+            raise IndexError(
+                f"there is no frame {index} in these masks; give 0 to {len(self) - 1}."
+            ) from None
 
     def ids(self, index: int | None = None) -> set[int]:
         """Ids of the objects that have a pixel on one frame, or on any frame."""

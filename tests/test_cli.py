@@ -122,6 +122,25 @@ def test_agents_collect_from_a_folder_without_masks_says_what_it_has_to_hold(tmp
 
 
 @pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("train compact", "compact"),
+        ("train collect", "agents.command"),
+        ("vng train", "vng"),
+    ],
+)
+def test_a_training_that_is_stopped_by_ctrl_c_says_so_and_no_more(
+    command, module, monkeypatch, capsys
+):
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"evavos_widget.training.{module}.main", stopped)
+    assert main(command.split()) == 130
+    assert capsys.readouterr().err == "evavos: stopped\n"
+
+
+@pytest.mark.parametrize(
     ("command", "said"),
     [
         ("experiment --config DATA/none.toml", "there is no file DATA/none.toml; give a TOML file"),
@@ -129,6 +148,7 @@ def test_agents_collect_from_a_folder_without_masks_says_what_it_has_to_hold(tmp
         ("experiment --out DATA/file", "'DATA/file' is there already and is no folder; give"),
         ("experiment --out DATA/file/x", "'DATA/file/x' lies in a file, where a folder is needed"),
         ("train compact --data DATA --out DATA/file", "'DATA/file' is there already and is no"),
+        ("train qnet --length 0 --data DATA --out DATA/x", "length is 0; give a whole number, 1"),
         ("train qnet --data DATA --out DATA/file/x", "there is no record of a loop in DATA"),
     ],
 )

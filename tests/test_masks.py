@@ -111,6 +111,12 @@ def test_a_label_map_does_not_follow_its_source():
         labels[0, 0] = 1
 
 
+@pytest.mark.parametrize("index", [4, -5])
+def test_a_frame_that_is_not_there_is_named(index):
+    with pytest.raises(IndexError, match=f"there is no frame {index} in these masks; give 0 to 3"):
+        LabelMaps.empty(4, 3, 5)[index]
+
+
 @given(hnp.arrays(np.uint8, st.tuples(*[st.integers(1, 6)] * 3), elements=st.integers(0, 3)))
 def test_label_maps_give_back_what_they_were_made_of(labels):
     maps = LabelMaps.from_array(labels)

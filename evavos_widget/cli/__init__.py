@@ -28,14 +28,14 @@ TRAININGS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
     given = sys.argv[1:] if argv is None else list(argv)
-    if given[:1] == ["train"] and given[1:2] and given[1] in TRAININGS:
-        # Their options are their own, and need PyTorch.
-        own = given[1:] if given[1] in AGENTS else given[2:]
-        return import_module(TRAININGS[given[1]]).main(own)
-    if given[:2] == ["vng", "train"]:
-        return import_module("evavos_widget.training.vng").main(given[2:])
-    args = _parser().parse_args(given)
     try:
+        if given[:1] == ["train"] and given[1:2] and given[1] in TRAININGS:
+            # Their options are their own, and need PyTorch.
+            own = given[1:] if given[1] in AGENTS else given[2:]
+            return import_module(TRAININGS[given[1]]).main(own)
+        if given[:2] == ["vng", "train"]:
+            return import_module("evavos_widget.training.vng").main(given[2:])
+        args = _parser().parse_args(given)
         args.run(args)
     except (ValueError, OSError, RuntimeError, LookupError, ImportError) as error:
         print(f"evavos: {in_words(error)}", file=sys.stderr)

@@ -185,8 +185,12 @@ def _known_names(root: Path, kind: str) -> list[str]:
         )
     names: set[str] = set()
     for folder in _folders(top):
-        # A folder of folders is a resolution, one of pictures a sequence.
-        names.update(path.name for path in _folders(folder) or [folder])
+        # A folder of folders is a resolution, one of pictures a sequence, whatever a file manager
+        # or a notebook has put beside them.
+        inside = _folders(folder)
+        if not inside or list_pictures(folder):
+            inside = [folder]
+        names.update(path.name for path in inside)
     return sorted(names)
 
 

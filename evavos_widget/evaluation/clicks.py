@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.contract import prediction_fault, refuse
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.sequences import (
@@ -201,7 +202,9 @@ def _click_through(
                 clicks=tuple(clicks), previous_mask=previous, previous_probabilities=probabilities
             )
             begin = time.perf_counter()
-            mask = told(engine.predict(image, prompts, key=key), prompts).mask
+            found = engine.predict(image, prompts, key=key)
+            refuse(engine, "predictor", prediction_fault(found, truth.shape))
+            mask = told(found, prompts).mask
             spent.append(time.perf_counter() - begin)
         iou.append(jaccard(mask, truth))
     return iou, spent

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
+from evavos_widget.contract import steps_of
 from evavos_widget.loop import Annotation, Propagator, completed
 from evavos_widget.masks import LabelMaps
 from evavos_widget.metrics import VOID, SequenceScore, score_sequence
@@ -48,7 +49,7 @@ def propagated_masks(
     names = np.array([0, *ids], dtype=np.uint8)
     soft: dict[int, np.ndarray] = {}
     labels = np.zeros((video.n_frames, video.height, video.width), dtype=np.uint8)
-    steps = engine.propagate(video, given, ids, range(video.n_frames))
+    steps = steps_of(engine, video, given, ids, range(video.n_frames))
     for frame, probabilities in completed(steps):
         labels[frame] = names[probabilities.argmax(axis=0)]
         if frame in keep:

@@ -6,9 +6,10 @@ annotator.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -117,11 +118,22 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.methods or not self.sequences:
             raise ValueError("an experiment needs a method and a sequence; give at least one.")
-        if isinstance(self.sequences, str):
+        if not isinstance(self.data, str | os.PathLike):
+            raise ValueError(f"data is {self.data!r}; give the path of a folder.")
+        if isinstance(self.sequences, str) or not isinstance(self.sequences, Iterable):
             raise ValueError(
                 f"sequences is {self.sequences!r}; give a list of names, as in "
-                f"[{self.sequences!r}]."
+                f"[{str(self.sequences)!r}]."
             )
+        for sequence in self.sequences:
+            if not isinstance(sequence, str):
+                raise ValueError(f"the sequences have {sequence!r}; give names.")
+        for what in ("propagator", "predictor"):
+            if not isinstance(getattr(self, what), str):
+                raise ValueError(
+                    f"{what} is {getattr(self, what)!r}; give a name, or 'package.module:Class', "
+                    "by which other processes find it too."
+                )
         for method in self.methods:
             if not isinstance(method, Method):
                 raise ValueError(
@@ -140,7 +152,7 @@ class Experiment:
         twice = [name for name, n in Counter(self.sequences).items() if n > 1]
         if twice:
             raise ValueError(f"the sequence {twice[0]!r} is given twice; give it once.")
-        if self.frames not in CONVENTIONS:
+        if self.frames not in list(CONVENTIONS):
             raise ValueError(
                 f"unknown convention frames={self.frames!r}; choose from {list(CONVENTIONS)}."
             )
@@ -201,28 +213,49 @@ class Experiment:
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}; give a TOML file with [[methods]].")
         try:
-            told = tomllib.loads(path.read_text())
-            if not told.get("methods"):
-                raise ValueError(f"{path} has no methods; add a [[methods]] for each.")
-            known = {field.name for field in fields(cls)} | {"first", "merge"}
-            if unknown := sorted(told.keys() - known):
-                raise ValueError(
-                    f"{path} has an option {unknown[0]!r}, which there is not; choose from "
-                    f"{sorted(known)}."
-                )
-            shared = {what: told.pop(what) for what in ("first", "merge") if what in told}
-            methods = tuple(Method(**(shared | method)) for method in told.pop("methods"))
-            costs = told.get("costs")
-            if isinstance(costs, str):
-                told["costs"] = read_costs(path.parent / costs)
-            elif costs is not None:
-                told["costs"] = costs_from(costs, str(path))
-            about = {"name": path.stem, "methods": methods, **told, **options}
-            if isinstance(about.get("sequences"), str):
-                about["sequences"] = read_sequence_names(about["sequences"], about["data"])
-            return cls(**about)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} does not describe an experiment: {error}.") from error
+        tables = told.get("methods")
+        if not tables:
+            raise ValueError(f"{path} has no methods; add a [[methods]] for each.")
+        if not (isinstance(tables, list) and all(isinstance(each, dict) for each in tables)):
+            raise ValueError(f"the methods of {path} are {tables!r}; add a [[methods]] for each.")
+        known = {field.name for field in fields(cls)} | {"first", "merge"}
+        if unknown := sorted(told.keys() - known):
+            raise ValueError(
+                f"{path} has an option {unknown[0]!r}, which there is not; choose from "
+                f"{sorted(known)}."
+            )
+        shared = {what: told.pop(what) for what in ("first", "merge") if what in told}
+        methods = tuple(_method(shared | each, path, known) for each in told.pop("methods"))
+        costs = told.get("costs")
+        if isinstance(costs, str):
+            told["costs"] = read_costs(path.parent / costs)
+        elif isinstance(costs, dict):
+            told["costs"] = costs_from(costs, str(path))
+        about = {"name": path.stem, "methods": methods, **told, **options}
+        for needed in ("data", "sequences"):
+            if needed not in about:
+                raise ValueError(f"{path} has no {needed}; add it above the first [[methods]].")
+        if isinstance(about["sequences"], str) and isinstance(about["data"], str | os.PathLike):
+            about["sequences"] = read_sequence_names(about["sequences"], about["data"])
+        return cls(**about)
+
+
+def _method(told: Mapping[str, Any], path: Path, options: Collection[str]) -> Method:
+    """What a ``[[methods]]`` of a file says; `options` are those of the file itself."""
+    which = f"the method {told.get('name', '')!r} of {path}"
+    known = [field.name for field in fields(Method)]
+    for name in sorted(told.keys() - known):
+        elsewhere = (
+            "put it above the first [[methods]]" if name in options else f"choose from {known}"
+        )
+        raise ValueError(f"{which} has {name!r}, which is nothing of a method; {elsewhere}.")
+    for needed in ("name", "frame", "annotation"):
+        if needed not in told:
+            raise ValueError(f"{which} has no {needed!r}; add it.")
+    return Method(**told)
 
 
 def run_loop(

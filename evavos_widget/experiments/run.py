@@ -288,9 +288,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
 def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:
     """What went wrong in some of the loops, and what to do."""
     (method, name, obj, seed), error = next(iter(failed.items()))
+    why = str(error).rstrip(".") or type(error).__name__
     return (
         f"{len(failed)} of {total} loops failed, the first of them {method.name!r} on sequence "
-        f"{name!r} (object {obj}, seed {seed}): {error or type(error).__name__}; the {done} "
+        f"{name!r} (object {obj}, seed {seed}): {why}; the {done} "
         "finished ones are kept, and the same command tries the others again."
     )
 

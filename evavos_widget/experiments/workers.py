@@ -82,7 +82,10 @@ def workers_for(workers: int, scheduler: str | None, stop: Event) -> Iterator[Ex
         stop.set()
         raise
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        # A second Ctrl-C in the middle of it would leave workers that wait for ever, and this
+        # process for them.
+        with _without_interrupts():
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def whole_loop(

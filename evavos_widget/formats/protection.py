@@ -43,7 +43,9 @@ def check_target(path: Path, video: Video, *, is_folder: bool, overwrite: bool) 
     if not path.exists() and not path.is_symlink():
         return
     if not overwrite:
-        raise FileExistsError(f"{path} exists; pass overwrite=True or choose another path.")
+        raise FileExistsError(
+            f"{path} exists; pass overwrite=True (--overwrite in a terminal) or another path."
+        )
     if path.is_dir() != is_folder:
         kinds = "a folder" if path.is_dir() else "a file", "a folder" if is_folder else "a file"
         raise FileExistsError(

@@ -138,7 +138,14 @@ def _perceptron(numbers: int, width: int, dropout: float, spared: int = 0) -> nn
 def _resnet18(pretrained: bool) -> nn.Module:
     from torchvision.models import resnet18
 
-    network = resnet18(weights="DEFAULT" if pretrained else None)
+    try:
+        network = resnet18(weights="DEFAULT" if pretrained else None)
+    except OSError as error:  # there is no network, or no room
+        raise OSError(
+            f"the ImageNet weights of ResNet-18 cannot be had ({error}); load them where there is "
+            f"a network, torchvision.models.resnet18(weights='DEFAULT'), and copy them to "
+            f"{torch.hub.get_dir()}/checkpoints."
+        ) from error
     network.fc = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
     return network
 

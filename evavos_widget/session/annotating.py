@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget import formats
+from evavos_widget.contract import prediction_fault, refuse
 from evavos_widget.corrections import as_told
 from evavos_widget.loop import MaskPredictor, Propagator
 from evavos_widget.masks import as_label_map
@@ -169,6 +170,7 @@ class AnnotatedSession(SessionView):
             prediction = together[obj]
         else:
             prediction = self.predictor.predict(image, prompts, key=key)
+        refuse(self.predictor, "predictor", prediction_fault(prediction, current.shape))
         prediction = as_told(prediction, prompts)
         before = self._before_the_last(frame, obj, prompts)
         quality = float(state.quality[obj][frame])

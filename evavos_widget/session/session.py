@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.contract import steps_of
 from evavos_widget.features import FeatureStore
 from evavos_widget.loop import (
     Annotation,
@@ -286,7 +287,7 @@ class Session(AnnotatedSession):
                 if state.rounds and not state.stale:
                     self._end_pass()
                 return
-        steps = self.propagator.propagate(self.video, state.annotations, state.ids, waiting)
+        steps = steps_of(self.propagator, self.video, state.annotations, state.ids, waiting)
         finished = False
         try:
             for step in steps:

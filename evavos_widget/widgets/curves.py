@@ -195,6 +195,13 @@ class Curves(HostedWidget):
         scheduler : str, optional
             Address of a Dask scheduler that does the work instead.
         """
+        from evavos_widget.experiments.experiment import Experiment
+
+        if not isinstance(experiment, Experiment):
+            raise TypeError(
+                f"experiment is {experiment!r}; give an Experiment, as in "
+                "Experiment.preset('fig3c', data='DAVIS', sequences=['dog'])."
+            )
         curves = cls(**options)
         curves._run = BackgroundRun(
             experiment,

@@ -187,6 +187,10 @@ class Verifier(HostedWidget):
         super().close()
 
 
+LOCALISATION = ["frame", "clicks", "box", "scribbles", "mask"]
+"""What a localisation may say, see `evavos_widget.point_selection.proposals.localise`."""
+
+
 def _objects(
     session: Session,
     given: int | str | Sequence[int | str] | None,
@@ -218,6 +222,8 @@ def _objects(
     where = dict(localisation)
     if "frame" not in where:
         raise ValueError("the localisation names no frame; give {'frame': 0, ...}.")
+    for name in where.keys() - LOCALISATION:
+        raise ValueError(f"the localisation has {name!r}; choose from {LOCALISATION}.")
     (obj,) = several
     known = {o.name for o in session.objects}
     found = (

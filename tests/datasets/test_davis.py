@@ -52,6 +52,15 @@ def test_all_sequences_with_masks_are_named_whatever_their_resolution(
     assert sequence_names(tmp_path) == ["bear", "boat"]
 
 
+@pytest.mark.parametrize("resolution", ["", "480p"])
+def test_a_folder_beside_the_pictures_makes_no_resolution(tmp_path: Path, resolution: str) -> None:
+    write_sequence(tmp_path, "bear", resolution=resolution)
+    for kind in ("JPEGImages", "Annotations"):
+        (tmp_path / kind / resolution / "bear" / "@eaDir").mkdir()
+    assert sequence_names(tmp_path) == ["bear"]
+    assert len(open_sequence(tmp_path, "bear").video) == 3
+
+
 def test_480p_is_opened_among_resolutions(tmp_path: Path) -> None:
     write_sequence(tmp_path, "bear", resolution="1080p", n=5, masked=())
     write_sequence(tmp_path, "bear", resolution="480p", n=2, masked=(0,))

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from evavos_widget.experiments.report import report
 from evavos_widget.experiments.run import StoppedError, run_experiment
 from evavos_widget.experiments.summary import comparable, compare, summarise
 from evavos_widget.experiments.table import Row, Table, read_rows
+from evavos_widget.testing import Disks
 
 N, H, W = 7, 48, 64
 ENGINES = {"propagator": "flow", "predictor": "classical"}
@@ -174,6 +176,36 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     assert table.path.read_bytes() == whole.path.read_bytes()
 
 
+def test_a_second_ctrl_c_waits_for_the_workers_as_the_first_does() -> None:
+    script = """
+import os, signal, threading, time
+from multiprocessing import get_context
+from evavos_widget.experiments.workers import workers_for
+
+def impatient(stop):
+    stop.wait()
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    stop = get_context("spawn").Event()
+    threading.Thread(target=impatient, args=(stop,), daemon=True).start()
+    try:
+        with workers_for(2, None, stop) as executor:
+            executor.submit(int).result()
+            executor.submit(time.sleep, 3)
+            time.sleep(0.5)  # until a worker has it
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        print("ended")
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], text=True, capture_output=True, timeout=120
+    )
+    assert ran.stdout == "ended\n", ran.stderr
+
+
 def test_a_run_that_is_told_to_stop_keeps_what_it_has_and_goes_on(
     experiment: Experiment, whole: Table, tmp_path: Path
 ) -> None:
@@ -226,7 +258,7 @@ def test_a_loop_that_fails_costs_no_other_one(
     def fails_once(*args):
         turns.append(1)
         if len(turns) == 3:
-            raise ArithmeticError("out of numbers")
+            raise ArithmeticError("out of numbers.")
         return experiments_turn(*args)
 
     experiments_turn = experiments.turn
@@ -338,11 +370,20 @@ def test_a_scheduler_that_is_lost_while_the_data_is_read_is_told(
         ({"methods": ["evavos"]}, r"the methods have 'evavos'; give Method\("),
         ({"costs": {"mask": 25}}, "costs is .*; give Costs"),
         ({"sequences": ("left", "right", "left")}, "'left' is given twice"),
+        ({"sequences": 3}, r"sequences is 3; give a list of names, as in \['3'\]"),
+        ({"sequences": ("left", 3)}, "the sequences have 3; give names"),
+        ({"data": 5}, "data is 5; give the path of a folder"),
+        ({"propagator": ["flow"]}, r"propagator is \['flow'\]; give a name, or 'package"),
+        ({"predictor": Disks()}, "predictor is <.*Disks object.*; give a name, or 'package"),
+        ({"frames": ["all"]}, r"unknown convention frames=\['all'\]"),
     ],
 )
 def test_options_of_a_wrong_kind_are_named(experiment: Experiment, wrong: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         replace(experiment, **wrong)
+
+
+METHOD = "[[methods]]\nname = 'a'\nframe = 'random'\nannotation = 'mask'\n"
 
 
 def test_a_file_that_describes_no_experiment_is_told(tmp_path: Path) -> None:
@@ -359,6 +400,35 @@ def test_a_file_that_describes_no_experiment_is_told(tmp_path: Path) -> None:
     file.write_text(method.replace('"random"', "3"))
     with pytest.raises(ValueError, match="frame of a method is 3"):
         Experiment.from_toml(file, data=".", sequences=("a",))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("methods = 'a'", r"the methods of .*mine.toml are 'a'; add a \[\[methods\]\]"),
+        ("[methods]\nname = 'a'", r"the methods of .* are \{'name'.*; add a \[\[methods\]\]"),
+        (
+            "[[methods]]\nname = 'a'\nfram = 'random'",
+            "the method 'a' of .*mine.toml has 'fram', .*; choose from .*'frame'",
+        ),
+        (
+            "[[methods]]\nname = 'a'\nbudget = 3",
+            r"the method 'a' of .* has 'budget', .*; put it above the first \[\[methods\]\]",
+        ),
+        ("[[methods]]\nname = 'a'\nframe = 'random'", "the method 'a' .* has no 'annotation'; add"),
+        (METHOD, "mine.toml has no data; add it above"),
+        ("data = '.'\n" + METHOD, "mine.toml has no sequences; add it above"),
+        ("data = 5\nsequences = 'a'\n" + METHOD, "data is 5; give the path of a folder"),
+        ("data = '.'\nsequences = ['a']\ncosts = 3\n" + METHOD, "costs is 3; give Costs"),
+    ],
+)
+def test_a_file_with_a_small_mistake_is_told_in_its_own_words(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        Experiment.from_toml(file)
 
 
 def test_engines_that_remember_are_new_for_every_loop(data: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -213,6 +214,20 @@ def test_joint_is_measured_on_videos_that_it_did_not_learn_from(tmp_path):
     other.gain[~some] += 100
     for one, same in zip(lines, other.fitted(some), strict=True):
         np.testing.assert_array_equal(one, same)
+
+
+def test_bins_that_are_none_are_told(tmp_path):
+    with pytest.raises(ValueError, match="bins is -1; give a whole number, 2 or more"):
+        train_qnet([], tmp_path, bins=-1)
+
+
+def test_weights_of_others_that_cannot_be_had_are_told_with_a_way_out(monkeypatch):
+    def unreachable(**_):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr("torchvision.models.resnet18", unreachable)
+    with pytest.raises(OSError, match=r"ResNet-18 cannot be had \(.*not known.*; load them where"):
+        QNet("paper", pretrained=True)
 
 
 def test_bins_are_those_of_the_paper_and_of_the_code():

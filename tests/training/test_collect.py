@@ -55,6 +55,29 @@ def test_a_run_that_was_killed_goes_on(simulation, tmp_path, monkeypatch):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_only_loops_that_left_a_record_are_counted(simulation, tmp_path, workers):
+    scene = Scene(n_frames=8)
+    labels = [np.where(labels == 2, (f == 0) * 2, labels) for f, labels in enumerate(scene.labels)]
+    video = AnnotatedVideo("scene", scene.video, dict(enumerate(labels)))
+    write_sequence(tmp_path / "data", video)  # its second object is on a single frame
+    assert collect(simulation, tmp_path / "out", workers) == 1
+    assert len(read_records(tmp_path / "out")) == 1
+
+
+def test_a_damaged_record_is_named(simulation, tmp_path):
+    collect(simulation, tmp_path / "out")
+    path = sorted((tmp_path / "out").glob("*.npz"))[-1]
+    whole = path.read_bytes()
+    for damage in (b"", b"garbage", whole[:3000], whole[:2000] + bytes(500) + whole[2500:]):
+        path.write_bytes(damage)
+        with pytest.raises(ValueError, match=f"{path.name} is no record of a loop, or is damaged"):
+            read_records(tmp_path / "out")
+    np.savez(path, masks=np.zeros(3))  # an export of masks
+    with pytest.raises(ValueError, match=f"{path.name} is no record of a loop, or is damaged"):
+        read_records(tmp_path / "out")
+
+
 def test_what_is_written_is_true(simulation, tmp_path):
     collect(simulation, tmp_path / "out")
     for record in read_records(tmp_path / "out"):

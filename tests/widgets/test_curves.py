@@ -247,6 +247,12 @@ def test_a_run_that_fails_says_why_and_raises_it(no_page, experiment, tmp_path):
     assert "'up'" in curves.progress["message"]
 
 
+def test_what_is_no_experiment_is_told_with_one_that_is(no_page, tmp_path):
+    with pytest.raises(TypeError, match=r"experiment is 'fig3c'; give an Experiment, as in Exp"):
+        Curves.run("fig3c", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_curves_without_a_run_have_none_to_stop(no_page):
     with pytest.raises(RuntimeError, match=r"Curves\.run"):
         Curves().stop()

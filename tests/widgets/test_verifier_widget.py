@@ -220,5 +220,7 @@ def test_a_localisation_without_a_frame_adds_no_object(no_page, frames, predicto
         Verifier(session, "bird", localisation={"clicks": [(20, 20, True)]})
     with pytest.raises(TypeError, match=r"localisation is \(0, 20, 20\); give a mapping, as in"):
         Verifier(session, "bird", localisation=(0, 20, 20))
+    with pytest.raises(ValueError, match=r"the localisation has 'click'; choose from .*'clicks'"):
+        Verifier(session, "bird", localisation={"frame": 0, "click": [(20, 20, True)]})
     assert session.objects == ()
     session.close()

@@ -106,13 +106,9 @@ def collect(simulation: Simulation, out: Path, workers: int = 1) -> int:
     ]
     one = partial(_one, simulation, out)
     if workers == 1:
-        for loop in tqdm(todo, unit="loop"):
-            one(loop)
-        return len(todo)
+        return sum(one(loop) for loop in tqdm(todo, unit="loop"))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        for _ in tqdm(executor.map(one, todo), total=len(todo), unit="loop"):
-            pass
-    return len(todo)
+        return sum(tqdm(executor.map(one, todo), total=len(todo), unit="loop"))
 
 
 def _objects(simulation: Simulation, name: str) -> list[int]:
@@ -120,7 +116,8 @@ def _objects(simulation: Simulation, name: str) -> list[int]:
     return sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0, 255})
 
 
-def _one(simulation: Simulation, out: Path, loop: tuple[str, int, int]) -> None:
+def _one(simulation: Simulation, out: Path, loop: tuple[str, int, int]) -> bool:
+    """Simulate a loop; whether there is a record of it now that there was not."""
     import cv2
     import torch
 
@@ -128,13 +125,15 @@ def _one(simulation: Simulation, out: Path, loop: tuple[str, int, int]) -> None:
     torch.set_num_threads(1)
     name, obj, seed = loop
     if record_file(out, name, obj, seed).exists():  # of another run beside this one
-        return
+        return False
     rng = np.random.default_rng([seed, crc32(name.encode())])
     whole = open_sequence(simulation.data, name)
     sequence = reduced(whole, simulation.height, simulation.longest, simulation.every, rng)
     record = simulate(sequence, obj, seed, simulation)
-    if record is not None:
-        write_record(record, record_file(out, name, obj, seed))
+    if record is None:
+        return False
+    write_record(record, record_file(out, name, obj, seed))
+    return True
 
 
 def simulate(

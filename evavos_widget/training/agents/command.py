@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evavos_widget.files import in_words
+from evavos_widget.quantities import as_count
 
 __all__ = ["main"]
 
@@ -54,6 +55,8 @@ def _collect(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from evavos_widget.training.agents.records import read_records
 
+    if getattr(args, "length", None) is not None:
+        as_count("length", args.length)
     records = read_records(*args.data)
     if args.agent == "qnet":
         from evavos_widget.training.agents.qnet import train_qnet

@@ -16,6 +16,7 @@ from evavos_widget.networks.agent_weights import write_agent
 from evavos_widget.networks.encoders_of_pairs import as_arrays
 from evavos_widget.networks.observation import ENCODER
 from evavos_widget.networks.qnet import BINS, QNet, quality_bin
+from evavos_widget.quantities import as_count
 from evavos_widget.training.agents.fit import fit
 from evavos_widget.training.agents.records import LoopRecord, fingerprint, held_out
 from evavos_widget.training.agents.samples import FramesAndMasks
@@ -59,15 +60,16 @@ def train_qnet(
     """
     begun = time.process_time()
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
+    bins = as_count("bins", bins, 2)
     settings = SETTINGS[preset]
-    network = QNet(preset, bins, pretrained=preset == "paper")
     train, other = (FramesAndMasks(side, preset) for side in held_out(records))
     if not len(train) or not len(other):
         raise ValueError(
             f"there are {len(train)} frames to learn from and {len(other)} of held-out videos; "
             "collect loops of more videos."
         )
+    torch.manual_seed(seed)
+    network = QNet(preset, bins, pretrained=preset == "paper")
     if preset == "compact":
         network.encoders.fit(*train.arrays(np.arange(len(train))))
     labels = torch.from_numpy(quality_bin(train.quality(released), bins, released=released))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 from zlib import crc32
 
 import numpy as np
@@ -119,7 +121,8 @@ def read_records(*folders: Path) -> list[LoopRecord]:
     FileNotFoundError
         There is none in one of them.
     ValueError
-        Some are of another version, encoder, types or engines than the others.
+        One cannot be read, or some are of another version, encoder, types or engines than the
+        others.
     """
     records = []
     for folder in folders:
@@ -141,15 +144,21 @@ def read_records(*folders: Path) -> list[LoopRecord]:
 
 
 def _read(path: Path) -> LoopRecord:
-    with np.load(path) as stored:
-        about = json.loads(str(stored["about"]))
-        if about["version"] != VERSION or about["encoder"] != ENCODER:
-            raise ValueError(
-                f"{path} was made with version {about['version']} and encoder "
-                f"{about['encoder']!r}, and this is {VERSION} and {ENCODER!r}; collect it again."
-            )
-        about["types"] = tuple(about["types"])
-        arrays = {name: stored[name] for name in stored.files if name != "about"}
+    try:
+        with np.load(path) as stored:
+            about = json.loads(str(stored["about"]))
+            made_with = about["version"], about["encoder"]
+            arrays = {name: stored[name] for name in stored.files if name != "about"}
+    except (BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is no record of a loop, or is damaged; remove it and collect it again."
+        ) from error
+    if made_with != (VERSION, ENCODER):
+        raise ValueError(
+            f"{path} was made with version {made_with[0]} and encoder {made_with[1]!r}, and this "
+            f"is {VERSION} and {ENCODER!r}; collect it again."
+        )
+    about["types"] = tuple(about["types"])
     outcomes = {
         name.removeprefix("outcomes_"): arrays.pop(name)
         for name in list(arrays)
