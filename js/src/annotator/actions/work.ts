@@ -61,7 +61,9 @@ function escapes(app: App): Escape | null {
     };
   }
   if (asksPoint(app)) return { does: () => editor.verifying.stop(), as: "points.stop" };
-  if (hasQuestion(app)) return { does: () => editor.annotations.dropQuestion() };
+  if (hasQuestion(app)) {
+    return { does: () => editor.annotations.dropQuestion(), as: "question.drop" };
+  }
   if (surface?.busy) return { does: () => surface.cancelGesture() };
   if (hasPath(app)) return { does: () => editor.leavePolygon() };
   if (hasCrosshair(app)) return { does: () => surface?.moveCrosshair(null) };
@@ -90,6 +92,15 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     run: (app) => app.editor.annotations.decide("take"),
     enabled: hasQuestion,
     mode: "question",
+  },
+  {
+    id: "question.drop",
+    group: "Work in progress",
+    label: "Not yet: go on drawing",
+    keys: [],
+    via: "escape",
+    run: (app) => app.editor.annotations.dropQuestion(),
+    enabled: hasQuestion,
   },
   {
     id: "polygon.close",

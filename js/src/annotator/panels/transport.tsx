@@ -40,6 +40,7 @@ function Asked({ app, question }: { app: App; question: Question }) {
       </strong>
       <ActionButton app={app} id="question.leave" text="Leave them" showKey class="ev-primary" />
       <ActionButton app={app} id="question.take" text="Take them" showKey />
+      <ActionButton app={app} id="question.drop" icon="close" />
     </div>
   );
 }
