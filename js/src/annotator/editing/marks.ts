@@ -7,6 +7,7 @@ import type { Point, Size } from "../../masks/geometry";
 import { toScreen, type View } from "../../video/view-transform";
 import type { Click, ObjectInfo, Scribble } from "../messages";
 import { PAINTED, type Path } from "./layers";
+import { spread } from "./spread";
 
 export interface Marks {
   /** Objects whose number is shown beside their mask. */
@@ -38,10 +39,7 @@ const TAG_HEIGHT = 16;
 const GAP = 7;
 
 export function drawMarks(context: CanvasRenderingContext2D, view: View, marks: Marks): void {
-  for (const object of marks.tags) {
-    const anchor = marks.anchors.get(object.id);
-    if (anchor) drawTag(context, toScreen(view, anchor), object);
-  }
+  drawTags(context, view, marks);
   for (const scribble of marks.scribbles) drawScribble(context, view, scribble);
   for (const polygon of marks.polygons) drawOutline(context, view, polygon, true, null);
   if (marks.path) drawOutline(context, view, marks.path, false, marks.towards);
@@ -149,23 +147,28 @@ function drawCrosshair(context: CanvasRenderingContext2D, { x, y }: Point, size:
   }
 }
 
-function drawTag(context: CanvasRenderingContext2D, at: Point, { id, color }: ObjectInfo): void {
-  const text = String(id);
+function drawTags(context: CanvasRenderingContext2D, view: View, marks: Marks): void {
   context.font = "600 11px system-ui, sans-serif";
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const width = Math.max(TAG_HEIGHT, context.measureText(text).width + 8);
-  const x = at.x - width / 2;
-  const y = Math.max(2, at.y - TAG_HEIGHT - 4);
-  context.beginPath();
-  context.roundRect(x, y, width, TAG_HEIGHT, 4);
-  context.fillStyle = "rgba(18, 20, 23, 0.82)";
-  context.fill();
-  context.lineWidth = 1.5;
-  context.strokeStyle = color;
-  context.stroke();
-  context.fillStyle = WHITE;
-  context.fillText(text, at.x, y + TAG_HEIGHT / 2 + 0.5);
+  const shown = marks.tags.filter(({ id }) => marks.anchors.has(id));
+  const places = shown.map(({ id }) => {
+    const { x, y } = toScreen(view, marks.anchors.get(id) as Point);
+    const width = Math.max(TAG_HEIGHT, context.measureText(String(id)).width + 8);
+    return { x: x - width / 2, y: Math.max(2, y - TAG_HEIGHT - 4), width, height: TAG_HEIGHT };
+  });
+  spread(places).forEach(({ x, y, width, height }, index) => {
+    const { id, color } = shown[index];
+    context.beginPath();
+    context.roundRect(x, y, width, height, 4);
+    context.fillStyle = "rgba(18, 20, 23, 0.82)";
+    context.fill();
+    context.lineWidth = 1.5;
+    context.strokeStyle = color;
+    context.stroke();
+    context.fillStyle = WHITE;
+    context.fillText(String(id), x + width / 2, y + height / 2 + 0.5);
+  });
 }
 
 function drawBox(context: CanvasRenderingContext2D, a: Point, b: Point): void {
