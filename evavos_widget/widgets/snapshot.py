@@ -67,6 +67,7 @@ def snapshot(
         "undo": session.can_undo,
         "redo": session.can_redo,
         "saved": session.saved_at,
+        "kept": session.path is not None,
         "job": job,
     }
 

@@ -377,6 +377,7 @@ export class FakeKernel {
       undo: this.past.at(-1)?.label ?? null,
       redo: this.future.at(-1)?.label ?? null,
       saved: this.saved,
+      kept: true,
       job: this.job,
     };
   }

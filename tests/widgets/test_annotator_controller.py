@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_page import DRAWN_ON_0, HEIGHT, N_FRAMES, WIDTH, mask_at, runs_of, square
+from fake_page import DRAWN_ON_0, HEIGHT, N_FRAMES, WIDTH, Page, mask_at, runs_of, square
 from small_engines import PATIENCE
 
 from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.points import REGIONS
+from evavos_widget.session import Session
 from evavos_widget.widgets import annotator_controller
 from evavos_widget.widgets.annotator_controller import LONGEST_ANNOTATION, AnnotatorController
 from evavos_widget.widgets.catalogue import MAX_UPLOAD_BYTES, catalogue
@@ -241,6 +242,16 @@ def test_a_scribble_that_is_none_is_named(page, scribble):
     )
     assert error["code"] == "malformed"
     assert "scribbles are" in error["message"]
+
+
+def test_a_session_that_ends_with_the_kernel_says_so(page, frames, propagator, predictor):
+    assert page.hello()["state"]["kept"] is True
+    with Session(frames, propagator=propagator, predictor=predictor, path=None) as session:
+        other = Page("other")
+        controller = AnnotatorController(session, other.receive)
+        other.handle = controller.host.handle
+        assert other.hello()["state"]["kept"] is False
+        controller.close()
 
 
 def test_a_commit_is_on_disk_when_it_is_acknowledged(page, session):

@@ -81,6 +81,8 @@ export interface State {
   undo: string | null;
   redo: string | null;
   saved: number | null;
+  /** Whether the session has a folder; else it ends with the kernel. */
+  kept: boolean;
   job: Job;
 }
 

@@ -58,7 +58,7 @@ function Announcement({ app }: { app: App }) {
 }
 
 function Saved({ app }: { app: App }) {
-  const saved = app.kernel.state.value?.saved ?? null;
+  const { saved = null, kept = true } = app.kernel.state.value ?? {};
   const now = useSignal(Date.now() / 1000);
   useEffect(() => {
     now.value = Date.now() / 1000;
@@ -69,13 +69,10 @@ function Saved({ app }: { app: App }) {
   }, [saved, now]);
   const waiting = app.editor.drafts.unfinished.value.length;
   const saving = app.editor.drafts.saving.value.length > 0;
+  const never = kept ? "nothing saved yet" : "in memory only, without a path";
   return (
     <span class="ev-saved">
-      {saving
-        ? "saving …"
-        : saved === null
-          ? "nothing saved yet"
-          : `saved ${ago(now.value - saved)}`}
+      {saving ? "saving …" : saved === null ? never : `saved ${ago(now.value - saved)}`}
       {waiting > 0 && `, ${waiting} unfinished`}
     </span>
   );
