@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -164,3 +167,15 @@ def test_a_path_that_is_none_is_told_in_a_sentence(command, said, tmp_path, caps
     assert main(given) == 1
     assert said.replace("DATA", str(tmp_path)) in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("command", "status"), [("models list", 141), ("lab --help", 0)])
+def test_whoever_reads_may_have_enough(command, status):
+    """As `head` does; what is written fits in a buffer, and is lost at the end only."""
+    given = [sys.executable, "-m", "evavos_widget", *command.split()]
+    with subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate()
+    assert said.decode() == ""
+    assert process.returncode == status

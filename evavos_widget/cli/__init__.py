@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -37,6 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return import_module("evavos_widget.training.vng").main(given[2:])
         args = _parser().parse_args(given)
         args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, as `head` does, has enough; Python would say so at its end once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError, RuntimeError, LookupError, ImportError) as error:
         print(f"evavos: {in_words(error)}", file=sys.stderr)
         return 1
