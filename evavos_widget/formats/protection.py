@@ -44,7 +44,7 @@ def check_target(path: Path, video: Video, *, is_folder: bool, overwrite: bool) 
         return
     if not overwrite:
         raise FileExistsError(
-            f"{path} exists; pass overwrite=True (--overwrite in a terminal) or choose another path."
+            f"{path} exists; pass overwrite=True (evavos: --overwrite) or choose another path."
         )
     if path.is_dir() != is_folder:
         kinds = "a folder" if path.is_dir() else "a file", "a folder" if is_folder else "a file"
