@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+import torch
 
 from evavos_widget.cli import main
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
@@ -53,6 +55,27 @@ def test_a_run_that_was_killed_goes_on(simulation, tmp_path, monkeypatch):
     ):
         for name in ("masks", "predicted", "true", "branch_gain", "branch_after"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_whoever_collects_keeps_the_threads(simulation, tmp_path, monkeypatch):
+    at_work = []
+    simulate = collecting.simulate
+
+    def seen(*args):
+        at_work.append((torch.get_num_threads(), cv2.getNumThreads()))
+        return simulate(*args)
+
+    monkeypatch.setattr(collecting, "simulate", seen)
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    try:
+        torch.set_num_threads(3)
+        cv2.setNumThreads(2)
+        collect(simulation, tmp_path / "out")
+        assert set(at_work) == {(1, 1)}
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == (3, 2)
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -8,8 +8,9 @@ is annotated, and so on; which one is drawn at random, so that good and bad stat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -111,6 +112,22 @@ def collect(simulation: Simulation, out: Path, workers: int = 1) -> int:
         return sum(tqdm(executor.map(one, todo), total=len(todo), unit="loop"))
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for what is computed meanwhile, and as many as before after it."""
+    import cv2
+    import torch
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    try:
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
 def _objects(simulation: Simulation, name: str) -> list[int]:
     truth = open_sequence(simulation.data, name).ground_truth
     return sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0, 255})
@@ -118,18 +135,14 @@ def _objects(simulation: Simulation, name: str) -> list[int]:
 
 def _one(simulation: Simulation, out: Path, loop: tuple[str, int, int]) -> bool:
     """Simulate a loop; whether there is a record of it now that there was not."""
-    import cv2
-    import torch
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
     name, obj, seed = loop
     if record_file(out, name, obj, seed).exists():  # of another run beside this one
         return False
     rng = np.random.default_rng([seed, crc32(name.encode())])
-    whole = open_sequence(simulation.data, name)
-    sequence = reduced(whole, simulation.height, simulation.longest, simulation.every, rng)
-    record = simulate(sequence, obj, seed, simulation)
+    with _one_thread():
+        whole = open_sequence(simulation.data, name)
+        sequence = reduced(whole, simulation.height, simulation.longest, simulation.every, rng)
+        record = simulate(sequence, obj, seed, simulation)
     if record is None:
         return False
     write_record(record, record_file(out, name, obj, seed))
