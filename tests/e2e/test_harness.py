@@ -1175,6 +1175,49 @@ def test_a_tap_places_one_point_and_a_pinch_none(open_annotator):
     annotator.draft("none")  # it was one point
 
 
+def test_a_finger_that_rests_means_the_second_button(open_annotator):
+    annotator = open_annotator(width=960)
+    touch = fingers(annotator)
+    press(annotator, "c")
+    touch("touchStart", (0.3, 0.5))
+    touch("touchEnd")
+    wait_for_mask(annotator, 0.34, 0.5)
+    touch("touchStart", (0.36, 0.5))
+    wait_for_mask(annotator, 0.34, 0.5, covered=False)  # with the finger still down
+    touch("touchEnd")
+    press(annotator, "Control+z")
+    wait_for_mask(annotator, 0.34, 0.5)  # it was one point
+
+    # So it is with the brush, whose stroke goes on from there.
+    press(annotator, "b")
+    touch("touchStart", (0.25, 0.5))
+    wait_for_mask(annotator, 0.25, 0.5, covered=False)
+    touch("touchMove", (0.34, 0.5))
+    touch("touchEnd")
+    wait_for_mask(annotator, 0.34, 0.5, covered=False)
+
+    # Two fingers that rest zoom, and do nothing else.
+    press(annotator, "Control+z", "Control+z")
+    annotator.draft("none")
+    touch("touchStart", (0.4, 0.5))
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    annotator.page.wait_for_timeout(700)
+    touch("touchEnd")
+    annotator.draft("none")
+
+
+def test_an_outline_is_closed_by_two_taps_of_a_finger(open_annotator):
+    annotator = open_annotator(width=960)
+    touch = fingers(annotator)
+    press(annotator, "p")
+    for place in ((0.2, 0.3), (0.4, 0.3), (0.4, 0.6), (0.2, 0.6), (0.206, 0.605)):
+        touch("touchStart", place)
+        touch("touchEnd")
+    annotator.draft("polygon")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
+    wait_for_mask(annotator, 0.3, 0.5)
+
+
 def test_a_pen_draws_as_a_mouse_does(open_annotator):
     annotator = open_annotator(width=960)
     press(annotator, "b")
