@@ -39,9 +39,9 @@ export function Objects({ app }: { app: App }) {
 function Row({ app, object }: { app: App; object: ObjectInfo }) {
   const { id, name, color, visible, locked } = object;
   const active = app.editor.objects.active.value?.id === id;
-  const row = useInSight<HTMLLIElement>(active);
   const editable = !app.synced.readOnly.value;
   const editing = changes(app, object);
+  const row = useInSight<HTMLLIElement>(active || editing, editing);
   // What keys do is done to the object in hand; its buttons name them.
   const by = (name: string) => (active ? `object.${name}` : undefined);
   const update = (changes: Partial<Omit<ObjectInfo, "id">>) =>
