@@ -127,7 +127,7 @@ function hint(app: App) {
       </>
     );
   }
-  const finger = matchMedia("(hover: none)").matches;
+  const finger = matchMedia("(pointer: coarse)").matches;
   const path = app.editor.drafts.current.value?.path;
   if (path) {
     const does = path.value === PAINTED ? "adds to the mask" : "takes away from the mask";
