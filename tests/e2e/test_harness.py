@@ -403,6 +403,24 @@ def test_objects_are_hidden_locked_named_merged_and_removed_by_keys(open_annotat
     annotator.expect(objects).to_have_count(1)
 
 
+@pytest.mark.parametrize("goes", ["merged", "removed"])
+def test_an_object_that_undo_brings_back_does_not_take_the_keys(open_annotator, goes):
+    annotator = open_annotator(objects=2)
+    objects = annotator.root.locator(".ev-object")
+    press(annotator, "2", "F2")
+    if goes == "merged":
+        annotator.root.get_by_role("combobox").select_option(label="1 object 1")
+    else:
+        annotator.root.get_by_role("button", name="Remove object 2").click()
+    annotator.expect(objects).to_have_count(1)
+    annotator.expect(annotator.stage).to_be_focused()
+    press(annotator, "Control+z")
+    annotator.expect(objects).to_have_count(2)
+    press(annotator, "2", "Shift+l")
+    says(annotator, "object 2 locked")
+    annotator.expect(annotator.root.locator(".ev-object-details")).to_have_count(0)
+
+
 def test_opacity_and_place_of_the_picture_by_keys(open_annotator):
     annotator = open_annotator()
     opacity = annotator.root.get_by_role("slider", name="Opacity of the masks")
