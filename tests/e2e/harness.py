@@ -103,6 +103,22 @@ WATCH = """() => {
 }"""
 
 
+#: What is written or pressed in the row under the picture, two and two that lie on each other, and
+#: buttons that are too small for what is on them.
+CROWDED = """root => {
+    const row = ".ev-transport :is(button, input, .ev-quiet, .ev-asked)";
+    const parts = [...root.querySelectorAll(row)]
+        .map((part) => [part, part.getBoundingClientRect()])
+        .filter(([, box]) => box.width > 1);
+    const small = parts.filter(([part]) => part.matches("button"))
+        .filter(([part]) => part.scrollWidth > part.clientWidth)
+        .map(([part]) => `${part.textContent} is cut`);
+    return small.concat(parts.flatMap(([a, left], i) => parts.slice(i + 1)
+        .filter(([, right]) => left.right > right.left + 1 && right.right > left.left + 1)
+        .map(([b]) => `${a.textContent || a.className} on ${b.textContent || b.className}`)));
+}"""
+
+
 def axe_violations(page: Any) -> list[str]:
     """What axe-core calls serious or critical on the page, a line each."""
     if not page.evaluate("'axe' in window"):

@@ -66,6 +66,26 @@ def test_nothing_serious_for_those_who_see_or_point_differently(open_curves, opt
     assert found == {where: [] for where in found}
 
 
+def test_the_keyboard_stays_in_the_widget_when_a_button_goes(open_curves):
+    page = open_curves(width=960, phase="running")
+    progress = "harness.model.set('progress', { ...harness.model.get('progress'), phase: %r })"
+    stop = page.locator(".evc-run button")
+    focused = page.locator(".evavos :focus")
+    for phase in ("stopping", "done"):  # the button is disabled, or is there no longer
+        page.evaluate(progress % "running")
+        stop.focus()
+        page.evaluate(progress % phase)
+        expect(page.locator(".evc-run button:enabled")).to_have_count(0)
+        page.wait_for_function("document.activeElement.matches('.evavos :enabled, .evavos div')")
+    # Who has left the widget is not called back.
+    page.evaluate(progress % "running")
+    stop.focus()
+    page.mouse.click(5, 5)
+    page.evaluate(progress % "stopping")
+    page.evaluate("new Promise((drawn) => setTimeout(drawn, 300))")
+    expect(focused).to_have_count(0)
+
+
 def test_the_lines_are_read_by_mouse_and_by_keys_without_drawing_them_again(open_curves):
     page = open_curves(width=960)
     heading = page.locator(".evc-legend thead .evc-reading")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness import WATCH, after_pass, axe_violations, in_mid_pass, open_page
+from harness import CROWDED, WATCH, after_pass, axe_violations, in_mid_pass, open_page
 from lab import PATIENCE_MS, Annotator
 
 
@@ -403,6 +403,24 @@ def test_objects_are_hidden_locked_named_merged_and_removed_by_keys(open_annotat
     annotator.expect(objects).to_have_count(1)
 
 
+@pytest.mark.parametrize("goes", ["merged", "removed"])
+def test_an_object_that_undo_brings_back_does_not_take_the_keys(open_annotator, goes):
+    annotator = open_annotator(objects=2)
+    objects = annotator.root.locator(".ev-object")
+    press(annotator, "2", "F2")
+    if goes == "merged":
+        annotator.root.get_by_role("combobox").select_option(label="1 object 1")
+    else:
+        annotator.root.get_by_role("button", name="Remove object 2").click()
+    annotator.expect(objects).to_have_count(1)
+    annotator.expect(annotator.stage).to_be_focused()
+    press(annotator, "Control+z")
+    annotator.expect(objects).to_have_count(2)
+    press(annotator, "2", "Shift+l")
+    says(annotator, "object 2 locked")
+    annotator.expect(annotator.root.locator(".ev-object-details")).to_have_count(0)
+
+
 def test_opacity_and_place_of_the_picture_by_keys(open_annotator):
     annotator = open_annotator()
     opacity = annotator.root.get_by_role("slider", name="Opacity of the masks")
@@ -575,6 +593,33 @@ def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     assert annotator.page.evaluate(overflow) <= 0
 
 
+@pytest.mark.parametrize("width", [620, 700, 820, 960])
+def test_how_a_tool_is_used_is_read_whole_and_moves_nothing(open_annotator, width):
+    annotator = open_annotator(width=width, objects=2, learned=1)
+    hint = annotator.root.locator(".ev-tool-hint")
+    cut = "e => Math.max(e.scrollHeight - e.clientHeight, e.scrollWidth - e.clientWidth)"
+    top = annotator.stage.bounding_box()["y"]
+    for tool in ("clicks", "scribble", "box", "brush", "eraser", "polygon", "fill", "pick"):
+        annotator.press(f"tool.{tool}")
+        for crosshair in (False, True):
+            annotator.stage.focus()
+            assert hint.evaluate(cut) <= 0, (tool, crosshair, hint.inner_text())
+            assert annotator.stage.bounding_box()["y"] == top
+            press(annotator, "k")
+            said = annotator.root.locator(".ev-tool-hint > kbd")
+            annotator.expect(said.first).to_be_visible(visible=not crosshair)
+
+
+@pytest.mark.parametrize("width", [1240, 960, 720, 600, 480])
+def test_of_how_many_frames_is_told_beside_a_draft(open_annotator, width):
+    annotator = open_annotator(width=width, objects=2)
+    count = annotator.root.locator(".ev-frame .ev-quiet")
+    annotator.expect(count).to_be_visible()
+    dab(annotator)
+    annotator.expect(count).to_be_visible()
+    assert annotator.root.evaluate(CROWDED) == []
+
+
 def test_a_pass_can_be_asked_for_while_the_first_annotation_is_on_its_way(open_annotator):
     annotator = open_annotator()
     annotator.page.evaluate("harness.kernel.latency = 300, harness.kernel.pace = 400")
@@ -619,8 +664,20 @@ def test_a_stroke_is_for_the_object_and_the_frame_that_it_was_begun_for(open_ann
     wait_for_mask(annotator, 0.7, 0.5, covered=False)
 
 
-def draw_a_curve(annotator: Annotator) -> None:
-    """A round, so that there is a curve."""
+def draw_a_curve(annotator: Annotator, reason: str = "") -> None:
+    """A round, so that there is a curve, and what is suggested next for a `reason`."""
+    if reason:
+        annotator.page.evaluate(
+            """(reason) => {
+                const { kernel } = harness;
+                const suggest = kernel.suggest.bind(kernel);
+                kernel.suggest = (rank) => {
+                    const suggestion = suggest(rank);
+                    return suggestion && { ...suggestion, reason };
+                };
+            }""",
+            reason,
+        )
     dab_and_commit(annotator)
     with after_pass(annotator.page):
         press(annotator, "t")
@@ -656,18 +713,9 @@ def activate(annotator: Annotator, obj: int) -> None:
 def test_the_curve_is_in_sight_without_scrolling(open_annotator, width, objects, size):
     annotator = open_annotator(width=width, objects=objects, w=size[0], h=size[1])
     annotator.page.set_viewport_size({"width": 1280, "height": 900})
-    annotator.page.evaluate(
-        """() => {
-            const { kernel } = harness;
-            const suggest = kernel.suggest.bind(kernel);
-            const reason = "30 frames from anything you annotated; clicks gain most per second";
-            kernel.suggest = (rank) => {
-                const suggestion = suggest(rank);
-                return suggestion && { ...suggestion, reason };
-            };
-        }"""
+    draw_a_curve(
+        annotator, reason="30 frames from anything you annotated; clicks gain most per second"
     )
-    draw_a_curve(annotator)
     annotator.expect(annotator.root.locator(".ev-next")).to_contain_text("gain most per second")
     side = annotator.root.locator(".ev-side")
     for part in (".ev-chart", ".ev-legend-predicted"):
@@ -675,6 +723,20 @@ def test_the_curve_is_in_sight_without_scrolling(open_annotator, width, objects,
     assert side.evaluate("e => e.scrollHeight - e.clientHeight") <= 4
     activate(annotator, objects)
     annotator.expect(annotator.root.locator(".ev-object-active")).to_be_in_viewport(ratio=0.98)
+
+
+@pytest.mark.parametrize(("width", "objects"), [(600, 9), (840, 2), (840, 9)])
+def test_an_object_is_changed_in_sight(open_annotator, width, objects):
+    annotator = open_annotator(width=width, objects=objects)
+    annotator.page.set_viewport_size({"width": 1280, "height": 900})
+    draw_a_curve(annotator, reason="30 frames from anything that you annotated; " * 3)
+    details = annotator.root.locator(".ev-object-details")
+    for obj in (objects, 1):
+        press(annotator, str(obj), "F2")
+        annotator.expect(details.locator("select")).to_be_in_viewport(ratio=1)
+        annotator.expect(details.locator("input").first).to_be_in_viewport(ratio=1)
+        press(annotator, "Escape")
+        annotator.expect(details).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [420, 500, 600, 700, 780])
@@ -1173,6 +1235,49 @@ def test_a_tap_places_one_point_and_a_pinch_none(open_annotator):
     annotator.expect(annotator.root.locator(".ev-unfinished").first).to_contain_text("% right")
     press(annotator, "Control+z")
     annotator.draft("none")  # it was one point
+
+
+def test_a_finger_that_rests_means_the_second_button(open_annotator):
+    annotator = open_annotator(width=960)
+    touch = fingers(annotator)
+    press(annotator, "c")
+    touch("touchStart", (0.3, 0.5))
+    touch("touchEnd")
+    wait_for_mask(annotator, 0.34, 0.5)
+    touch("touchStart", (0.36, 0.5))
+    wait_for_mask(annotator, 0.34, 0.5, covered=False)  # with the finger still down
+    touch("touchEnd")
+    press(annotator, "Control+z")
+    wait_for_mask(annotator, 0.34, 0.5)  # it was one point
+
+    # So it is with the brush, whose stroke goes on from there.
+    press(annotator, "b")
+    touch("touchStart", (0.25, 0.5))
+    wait_for_mask(annotator, 0.25, 0.5, covered=False)
+    touch("touchMove", (0.34, 0.5))
+    touch("touchEnd")
+    wait_for_mask(annotator, 0.34, 0.5, covered=False)
+
+    # Two fingers that rest zoom, and do nothing else.
+    press(annotator, "Control+z", "Control+z")
+    annotator.draft("none")
+    touch("touchStart", (0.4, 0.5))
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    annotator.page.wait_for_timeout(700)
+    touch("touchEnd")
+    annotator.draft("none")
+
+
+def test_an_outline_is_closed_by_two_taps_of_a_finger(open_annotator):
+    annotator = open_annotator(width=960)
+    touch = fingers(annotator)
+    press(annotator, "p")
+    for place in ((0.2, 0.3), (0.4, 0.3), (0.4, 0.6), (0.2, 0.6), (0.206, 0.605)):
+        touch("touchStart", place)
+        touch("touchEnd")
+    annotator.draft("polygon")
+    annotator.expect(annotator.action("undo")).to_have_attribute("aria-label", "Undo: polygon")
+    wait_for_mask(annotator, 0.3, 0.5)
 
 
 def test_a_pen_draws_as_a_mouse_does(open_annotator):

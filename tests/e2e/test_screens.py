@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness import axe_violations, in_mid_pass, open_page
+from harness import CROWDED, axe_violations, in_mid_pass, open_page
 from lab import PATIENCE_MS, Annotator
 
 PHONE = (390, 844)
@@ -30,21 +30,6 @@ UNREACHED = """root => {
         const label = control.closest("label") ?? control;
         return !(control.contains(there) || label.contains(there) || there?.contains(label));
     }).map((control) => control.dataset.action ?? control.title ?? control.className);
-}"""
-
-#: What is written or pressed in the row under the picture, two and two that lie on each other, and
-#: buttons that are too small for what is on them.
-CROWDED = """root => {
-    const row = ".ev-transport :is(button, input, .ev-quiet, .ev-asked)";
-    const parts = [...root.querySelectorAll(row)]
-        .map((part) => [part, part.getBoundingClientRect()])
-        .filter(([, box]) => box.width > 1);
-    const small = parts.filter(([part]) => part.matches("button"))
-        .filter(([part]) => part.scrollWidth > part.clientWidth)
-        .map(([part]) => `${part.textContent} is cut`);
-    return small.concat(parts.flatMap(([a, left], i) => parts.slice(i + 1)
-        .filter(([, right]) => left.right > right.left + 1 && right.right > left.left + 1)
-        .map(([b]) => `${a.textContent || a.className} on ${b.textContent || b.className}`)));
 }"""
 
 

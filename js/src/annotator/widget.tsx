@@ -2,7 +2,6 @@
 
 import "../ui/base.css";
 import "./widget.css";
-import { keepFocus } from "../ui/focus";
 import { listenToKeys } from "../ui/keys";
 import { mounted } from "../ui/mounted";
 import { createRoot } from "../ui/root";
@@ -19,6 +18,5 @@ export default widget<Traits>((model, element, name) => {
   root.tabIndex = -1;
   const app = new App(model, root, name, ACTIONS);
   listenToKeys(root, app.commands, app.signal);
-  keepFocus(root, () => app.canvas?.focus(), app.signal);
-  return mounted(element, root, app, <Layout app={app} />);
+  return mounted(element, root, app, <Layout app={app} />, () => app.canvas?.focus());
 });

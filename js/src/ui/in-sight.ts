@@ -2,8 +2,8 @@
 
 import { useEffect, useRef } from "preact/hooks";
 
-/** The row's ref; the list around it is the nearest `.ev-scroll`. */
-export function useInSight<E extends HTMLElement>(wanted: boolean) {
+/** The row's ref; the list around it is the nearest `.ev-scroll`. It is looked at again where the row `grows`. */
+export function useInSight<E extends HTMLElement>(wanted: boolean, grows = false) {
   const row = useRef<E>(null);
   useEffect(() => {
     const list = row.current?.closest(".ev-scroll");
@@ -11,6 +11,6 @@ export function useInSight<E extends HTMLElement>(wanted: boolean) {
     const [inner, outer] = [row.current, list].map((element) => element.getBoundingClientRect());
     if (inner.top < outer.top) list.scrollTop -= outer.top - inner.top;
     if (inner.bottom > outer.bottom) list.scrollTop += inner.bottom - outer.bottom;
-  }, [wanted]);
+  }, [wanted, grows]);
   return row;
 }

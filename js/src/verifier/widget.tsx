@@ -2,7 +2,6 @@
 
 import "../ui/base.css";
 import "./widget.css";
-import { keepFocus } from "../ui/focus";
 import { listenToKeys } from "../ui/keys";
 import { mounted } from "../ui/mounted";
 import { createRoot } from "../ui/root";
@@ -18,6 +17,5 @@ export default widget<VerifierTraits>((model, element, name) => {
   root.tabIndex = -1;
   const view = new View(model, root, name, ACTIONS);
   listenToKeys(root, view.commands, view.signal);
-  keepFocus(root, () => view.panes?.focus(), view.signal);
-  return mounted(element, root, view, <Layout view={view} />);
+  return mounted(element, root, view, <Layout view={view} />, () => view.panes?.focus());
 });

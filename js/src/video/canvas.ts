@@ -17,6 +17,8 @@ const SQUARE_FROM = 3;
 
 /** CSS pixels that a finger may stray and still tap. */
 const TAP = 6;
+/** A finger that rests so many milliseconds has said more than a tap, as on most systems. */
+const REST = 500;
 
 /** What a canvas shows, and whom it tells. */
 export interface Scene {
@@ -38,7 +40,8 @@ export interface Scene {
 export interface PointerUse {
   /** Whether the main button moves the picture for now, as the middle one always does. */
   pans(): boolean;
-  down(at: Point, event: PointerEvent): void;
+  /** `second`: with the second button, for which a finger rests where it went down. */
+  down(at: Point, event: PointerEvent, second: boolean): void;
   move(at: Point): void;
   up(at: Point): void;
   cancel(): void;
@@ -57,7 +60,8 @@ export class Canvas {
   private panned = false;
   private readonly pinch = new Pinch();
   /** A finger that is down and may yet be the first of two: nothing was done with it. */
-  private held: { readonly at: Point; readonly event: PointerEvent } | null = null;
+  private held: { readonly at: Point; readonly event: PointerEvent; readonly rest: number } | null =
+    null;
   private frameRequest = 0;
   private readonly todo = {
     picture: false,
@@ -94,6 +98,7 @@ export class Canvas {
     abort.addEventListener("abort", () => {
       observer.disconnect();
       cancelAnimationFrame(this.frameRequest);
+      this.release();
       element.replaceChildren();
     });
   }
@@ -180,20 +185,29 @@ export class Canvas {
     if (this.pinch.active) return;
     const pans = this.scene.pointer?.pans() ?? true;
     if (event.button === 1 || (event.button === 0 && pans)) this.panFrom = at;
-    else if (event.pointerType === "touch") this.held = { at, event };
-    else if (event.button === 0 || event.button === 2) this.use(at, event);
+    else if (event.pointerType === "touch") {
+      this.release();
+      this.held = { at, event, rest: window.setTimeout(() => this.use(at, event, true), REST) };
+    } else if (event.button === 0 || event.button === 2) this.use(at, event);
   }
 
   /** The pointer does what it is for, from here on. */
-  private use(at: Point, event: PointerEvent): void {
-    this.held = null;
-    this.scene.pointer?.down(this.viewport.toImage(at), event);
+  private use(at: Point, event: PointerEvent, second = event.button === 2): void {
+    this.release();
+    this.scene.pointer?.down(this.viewport.toImage(at), event, second);
     this.showMarks();
+  }
+
+  /** The finger that was waited with is one no longer. */
+  private release(): void {
+    window.clearTimeout(this.held?.rest);
+    this.held = null;
   }
 
   /** What the pointer has begun is not done. */
   private giveUp(): void {
-    this.panFrom = this.held = null;
+    this.panFrom = null;
+    this.release();
     this.scene.pointer?.cancel();
     this.showMarks();
   }

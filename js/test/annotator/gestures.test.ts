@@ -131,6 +131,18 @@ describe("gestures", () => {
     expect(said.map(([what]) => what)).toEqual(["vertex", "finish", "vertex"]);
   });
 
+  it("has more patience with where a finger comes down the second time", () => {
+    tool.value = "polygon";
+    for (const finger of [false, true]) {
+      for (const x of [20, 30]) {
+        gestures.down({ x, y: 50 }, false, reachOf(1, finger));
+        gestures.up({ x, y: 50 });
+      }
+      gestures.rest();
+    }
+    expect(said.map(([what]) => what)).toEqual(["vertex", "vertex", "vertex", "finish"]);
+  });
+
   it("takes two clicks at the same place with a pause between them for two corners", () => {
     vi.useFakeTimers();
     tool.value = "polygon";

@@ -28,12 +28,15 @@ export interface Reach {
   again: number;
 }
 
-/** Of a pointer, whose pixels are finer or coarser than those of the picture. */
-export const reachOf = (scale: number): Reach => ({
-  vertex: 9 / scale,
-  first: 6 / scale,
-  drag: 3 / scale,
-  again: 2 / scale,
+/**
+ * Of a pointer, whose pixels are finer or coarser than those of the picture. A finger hides what it
+ * is on, and does not come down twice on the same pixel.
+ */
+export const reachOf = (scale: number, finger = false): Reach => ({
+  vertex: (finger ? 20 : 9) / scale,
+  first: (finger ? 16 : 6) / scale,
+  drag: (finger ? 6 : 3) / scale,
+  again: (finger ? 16 : 2) / scale,
 });
 
 /** The crosshair stands on whole pixels. */

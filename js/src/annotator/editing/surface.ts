@@ -76,7 +76,7 @@ export class Surface {
         marks: (context) => this.drawMarks(context),
         pointer: {
           pans: () => store.panning.value || editor.verifying.asked.value !== null,
-          down: (at, event) => this.down(at, event),
+          down: (at, event, second) => this.down(at, event, second),
           move: (at) => this.gestures.move(at),
           up: (at) => this.gestures.up(at),
           cancel: () => this.gestures.cancel(),
@@ -175,11 +175,11 @@ export class Surface {
     if (at) this.model.editor.pick(at);
   }
 
-  private down(at: Point, event: PointerEvent): void {
-    const negative = event.button === 2 || event.shiftKey;
+  private down(at: Point, event: PointerEvent, second: boolean): void {
+    const negative = second || event.shiftKey;
     if (event.altKey) this.model.editor.pick(at);
     else {
-      const reach = reachOf(this.canvas.viewport.view.scale);
+      const reach = reachOf(this.canvas.viewport.view.scale, event.pointerType === "touch");
       this.gestures.down(at, negative, reach, event.timeStamp);
     }
   }

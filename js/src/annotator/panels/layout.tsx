@@ -18,7 +18,7 @@ import { Transport } from "./transport";
 /** What the pointer does, for the sheet of keys. */
 const POINTER: readonly [string, string][] = [
   ["Left click", "belongs to the object"],
-  ["Right click or Shift", "does not belong; erases, takes away"],
+  ["Right click, Shift or a finger that rests", "does not belong; erases, takes away"],
   ["Alt", "take the object under the pointer"],
   ["Wheel", "zoom where the pointer is"],
   ["Two fingers", "zoom and move the picture"],

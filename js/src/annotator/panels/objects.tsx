@@ -1,6 +1,6 @@
 /** The objects: which one is in hand, what they are called, and what can be done with them. */
 
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { ActionButton } from "../../ui/action-button";
 import { Icon, type IconName } from "../../ui/icons";
 import { useInSight } from "../../ui/in-sight";
@@ -39,9 +39,9 @@ export function Objects({ app }: { app: App }) {
 function Row({ app, object }: { app: App; object: ObjectInfo }) {
   const { id, name, color, visible, locked } = object;
   const active = app.editor.objects.active.value?.id === id;
-  const row = useInSight<HTMLLIElement>(active);
   const editable = !app.synced.readOnly.value;
   const editing = changes(app, object);
+  const row = useInSight<HTMLLIElement>(active || editing, editing);
   // What keys do is done to the object in hand; its buttons name them.
   const by = (name: string) => (active ? `object.${name}` : undefined);
   const update = (changes: Partial<Omit<ObjectInfo, "id">>) =>
@@ -126,6 +126,13 @@ function Details({ app, object, update, active }: DetailsProps) {
       field.current?.select();
     }
   }, [changing.value]);
+  // An object that goes and comes back by undo is not changed any more: its name would take the keys.
+  useEffect(
+    () => () => {
+      if (changing.peek()?.object === id) changing.value = null;
+    },
+    [changing, id],
+  );
   const close = () => {
     changing.value = null;
     app.canvas?.focus();

@@ -80,10 +80,21 @@ const HINTS: Record<Tool, string> = {
   box: "Drag from corner to corner.",
   brush: "Drag to paint; with the right button to erase.",
   eraser: "Drag to erase.",
-  polygon:
-    "Click the corners; with the right button to take away. A double click closes; drag corners to move them.",
+  polygon: "Click corners, right click takes away; double click closes, drag moves.",
   fill: "Click a hole to fill it; right click a piece to take it away.",
   pick: "Click an object to take it in hand.",
+};
+
+/** The same where there is no pointer but a finger. */
+const FINGER_HINTS: Record<Tool, string> = {
+  clicks: "Tap: the object; rest the finger: not the object.",
+  scribble: "Drag over the object; rest first, then over what is not.",
+  box: "Drag from corner to corner.",
+  brush: "Drag to paint; rest first to erase.",
+  eraser: "Drag to erase.",
+  polygon: "Tap corners, rest to take away; double tap closes, drag moves.",
+  fill: "Tap a hole to fill it; rest on a piece to take it away.",
+  pick: "Tap an object to take it in hand.",
 };
 
 function ToolSettings({ app }: { app: App }) {
@@ -110,18 +121,22 @@ function hint(app: App) {
     );
     return (
       <>
-        Arrows move, Shift far. {key("crosshair.place")} uses the tool,{" "}
+        Arrows move, Shift far, {key("crosshair.place")} uses the tool,{" "}
         {key("crosshair.place.negative")} the other way
-        {app.editor.brushes.value && <>, {key("crosshair.stroke")} draws a line</>}.
+        {app.editor.brushes.value && <>, {key("crosshair.stroke")} a line</>}
       </>
     );
   }
+  const finger = matchMedia("(pointer: coarse)").matches;
   const path = app.editor.drafts.current.value?.path;
   if (path) {
     const does = path.value === PAINTED ? "adds to the mask" : "takes away from the mask";
-    return `This outline ${does}, as its first corner says. Click that corner, double-click or press Enter to close.`;
+    const close = finger
+      ? "tap its first corner, or twice,"
+      : "click its first corner, double-click or press Enter";
+    return `This outline ${does}; ${close} to close.`;
   }
-  return HINTS[app.editor.tool.value];
+  return (finger ? FINGER_HINTS : HINTS)[app.editor.tool.value];
 }
 
 /** What the signs of a comparison mean; without it they are only colours. */
