@@ -1,0 +1,39 @@
+"""What is written whole or not at all says which file it was to be."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from evavos_widget.files import in_words, replacing
+
+
+@pytest.mark.parametrize("inside", ["", "/00000.png"])
+def test_an_error_names_what_was_asked_for_and_not_the_sibling(tmp_path: Path, inside: str) -> None:
+    with pytest.raises(OSError) as raised, replacing(tmp_path / "masks.json") as new:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{new}{inside}")
+    assert in_words(raised.value).startswith(f"{str(tmp_path / 'masks.json')!r} is not open to you")
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as raised, replacing(tmp_path / "masks.json"):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as `write` says it
+    told = in_words(raised.value)
+    assert told.startswith(f"there is no room left for {str(tmp_path / 'masks.json')!r}")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "frame.jpg"),
+        OSError("the connection was lost"),
+        OSError(errno.EIO, "Input/output error"),
+    ],
+)
+def test_what_is_said_of_another_file_stays(tmp_path: Path, error: OSError) -> None:
+    before = str(error)
+    with pytest.raises(OSError) as raised, replacing(tmp_path / "masks.json"):
+        raise error
+    assert str(raised.value) == before
