@@ -149,7 +149,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             str(error.filename).startswith(str(new))
             or (error.filename is None and error.errno == errno.ENOSPC)
         ):
-            error.filename = str(path)
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _remove(old)
 
