@@ -20,11 +20,14 @@ def test_an_error_names_what_was_asked_for_and_not_the_sibling(tmp_path: Path, i
 class WriterError(OSError):
     """As the errors of PyAV, whose name of a file cannot be set."""
 
+    @property
+    def filename(self) -> str:
+        return str(self.args[0])
 
-def test_an_error_of_a_writer_that_keeps_its_name_names_what_was_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No space") as raised, replacing(tmp_path / "o.mp4") as new:
-        WriterError.filename = property(lambda self: str(new))  # type: ignore[assignment]
-        raise WriterError(errno.ENOSPC, "No space left on device")
+
+def test_an_error_whose_name_cannot_be_set_names_what_was_asked_for_too(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="mp4") as raised, replacing(tmp_path / "o.mp4") as new:
+        raise WriterError(str(new))
     assert raised.value.filename == str(tmp_path / "o.mp4")
 
 
