@@ -140,10 +140,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         if path.is_dir() and not path.is_symlink():  # a folder cannot be replaced in one step
             os.replace(path, old)
         os.replace(new, path)
-    except BaseException:
+    except BaseException as error:
         if old.exists() and not path.exists():
             os.replace(old, path)
         _remove(new)
+        # Nobody asked for the sibling, and a write to a full disk names no file at all.
+        if isinstance(error, OSError) and (
+            str(error.filename).startswith(str(new))
+            or (error.filename is None and error.errno == errno.ENOSPC)
+        ):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _remove(old)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -20,6 +19,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
+from evavos_widget.cores import usable_cores
 from evavos_widget.interruption import NotWantedError, stop_unless_wanted
 
 __all__ = ["VideoFileReader"]
@@ -203,7 +203,7 @@ class VideoFileReader:
         self._container, self._stream = _open_stream(self._path)
         if self._whole:  # of damaged pictures, several threads make other ones than one
             self._stream.thread_type = "AUTO"
-            self._stream.codec_context.thread_count = min(_THREADS, os.cpu_count() or 1)
+            self._stream.codec_context.thread_count = min(_THREADS, usable_cores())
         self._stand(self._packets(), first_right=0)
 
     def _stand(self, packets: Iterator[av.Packet], first_right: int) -> None:

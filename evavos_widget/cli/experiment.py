@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from evavos_widget.cli.common import numbers, schedule_options, write
+from evavos_widget.cores import usable_cores
 
 __all__ = ["add_parsers"]
 
@@ -51,7 +51,7 @@ def add_parsers(commands: Any) -> None:
     experiment.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count() or 1,
+        default=usable_cores(),
         help="processes; one for each core by default",
     )
     experiment.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")

@@ -81,6 +81,8 @@ def write_sequence(
 ) -> None:
     """Add a sequence to the dataset in folder `root`, for `open_sequence` and for others.
 
+    One of the same name that was written before is replaced.
+
     Parameters
     ----------
     root : path
@@ -92,10 +94,17 @@ def write_sequence(
     folders = [Path(root) / kind / sequence.name for kind in (FRAMES, LABELS)]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
+    number = "[0-9]" * 5
+    old = {*folders[0].glob(f"{number}.jpg"), *folders[1].glob(f"{number}.png")}
     for i, frame in enumerate(range(sequence.video.n_frames) if frames is None else frames):
-        (folders[0] / f"{i:05d}.jpg").write_bytes(sequence.video.jpeg(frame, quality=95))
+        picture, labels = folders[0] / f"{i:05d}.jpg", folders[1] / f"{i:05d}.png"
+        picture.write_bytes(sequence.video.jpeg(frame, quality=95))
+        old.discard(picture)
         if frame in sequence.ground_truth:
-            write_label_png(folders[1] / f"{i:05d}.png", sequence.ground_truth[frame])
+            write_label_png(labels, sequence.ground_truth[frame])
+            old.discard(labels)
+    for path in old:  # what is left of a longer one would count as part of this one
+        path.unlink()
 
 
 def read_sequence_names(spec: str, root: str | os.PathLike[str]) -> list[str]:

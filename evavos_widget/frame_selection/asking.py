@@ -9,7 +9,7 @@ import numpy as np
 
 from evavos_widget.loop import FrameChoice, LoopState, in_doubt, objects_annotated
 
-__all__ = ["REVISIT", "closed", "farthest", "highest", "put_off", "with_doubts"]
+__all__ = ["REVISIT", "closed", "farthest", "first", "highest", "put_off", "with_doubts"]
 
 REVISIT = 0.5
 """An annotated frame that is wholly in doubt counts as this part of the video away from what is
@@ -33,8 +33,19 @@ def closed(state: LoopState, obj: int) -> set[int]:
     return {*objects_annotated(state.annotations, obj)} - doubted | put_off(state, obj)
 
 
+def first(state: LoopState) -> FrameChoice | None:
+    """The first frame that was not put off, of an object of which nothing is annotated."""
+    for obj in state.objects:
+        if not objects_annotated(state.annotations, obj):
+            for frame in range(state.n_frames):
+                if (frame, obj) not in state.snoozed:
+                    what = "of it " if state.annotations else ""
+                    return FrameChoice(frame, obj, f"nothing {what}is annotated yet")
+    return None
+
+
 def highest(state: LoopState, scores: Scores, reason: str) -> FrameChoice | None:
-    """The frame that scores highest of all objects; the earlier of equals."""
+    """The frame that scores highest of all objects; the earlier of equals; else `first`."""
     best: FrameChoice | None = None
     for obj in state.objects:
         each = scores(state, obj)
@@ -43,7 +54,7 @@ def highest(state: LoopState, scores: Scores, reason: str) -> FrameChoice | None
         frame = int(np.nanargmax(each))
         if best is None or each[frame] > best.score:
             best = FrameChoice(frame, obj, reason, float(each[frame]))
-    return best
+    return best or first(state)
 
 
 def farthest(state: LoopState, distances: Scores, reason: str) -> FrameChoice | None:

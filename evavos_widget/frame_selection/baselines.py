@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from evavos_widget.explanation import FrameExplanation
-from evavos_widget.frame_selection.asking import REVISIT, closed, put_off
+from evavos_widget.frame_selection.asking import REVISIT, closed, first, put_off
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -57,7 +57,7 @@ class FarthestInTime(FrameSelector):
                 if frame in annotated:
                     reason = "what is annotated there is in doubt"
                 choice = FrameChoice(frame, obj, reason, float(farthest))
-        return choice or _first(state)
+        return choice or first(state)
 
     def explain(self, state: LoopState) -> FrameExplanation | None:
         """How far every frame is; None while nothing is annotated."""
@@ -69,17 +69,6 @@ class FarthestInTime(FrameSelector):
         if np.isnan(scores).all():
             return None
         return FrameExplanation(scores, "frames from anything annotated or put off")
-
-
-def _first(state: LoopState) -> FrameChoice | None:
-    """The first frame that was not put off, of an object of which nothing is annotated."""
-    for obj in state.objects:
-        if not objects_annotated(state.annotations, obj):
-            for frame in range(state.n_frames):
-                if (frame, obj) not in state.snoozed:
-                    what = "of it " if state.annotations else ""
-                    return FrameChoice(frame, obj, f"nothing {what}is annotated yet")
-    return None
 
 
 def _known(state: LoopState, obj: int) -> tuple[list[int], set[int]]:

@@ -33,20 +33,20 @@ class JointFrame(FrameSelector):
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The best frame of all objects; the earlier of equals."""
-        if state.objects and not state.annotations:
-            return FrameChoice(0, state.objects[0], "nothing is annotated yet")
         best = highest(state, self._scores, "")
-        if best is None:
-            return None
+        if best is None or best.reason:  # one of which nothing is annotated
+            return best
         reason = f"predicted to bring most, {60 * best.score:+.3f} J&F a minute"
         return replace(best, reason=reason)
 
     def explain(self, state: LoopState) -> FrameExplanation | None:
         """What the best type on every frame is predicted to bring."""
-        if not state.objects or not state.annotations:
+        if not state.objects:
             return None
-        scores = [self._scores(state, obj) for obj in state.objects]
-        return FrameExplanation(np.stack(scores, axis=1), "gain of the video per second")
+        scores = np.stack([self._scores(state, obj) for obj in state.objects], axis=1)
+        if np.isnan(scores).all():
+            return None
+        return FrameExplanation(scores, "gain of the video per second")
 
     def _scores(self, state: LoopState, obj: int) -> np.ndarray:
         """Gain of the video per second by the best type, (N,); NaN where none is asked."""

@@ -37,10 +37,12 @@ class L2(FrameSelector):
         """The embeddings, and how far every frame is from the annotated ones."""
         if not state.objects:
             return None
+        scores = np.stack([self._scores(state, obj) for obj in state.objects], axis=1)
+        if np.isnan(scores).all():
+            return None
         embeddings = state.features.frames(state.video, self._encoder)
-        scores = [self._scores(state, obj) for obj in state.objects]
         return FrameExplanation(
-            np.stack(scores, axis=1),
+            scores,
             "distance to the most alike annotated frame",
             embeddings=dict.fromkeys(state.objects, embeddings),
         )

@@ -46,16 +46,17 @@ class QNetSelector(FrameSelector):
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The next frame, of the object for which it is the farthest."""
-        if state.objects and not state.annotations:
-            return FrameChoice(0, state.objects[0], "nothing is annotated yet")
         return farthest(state, self._scores, "least like what you annotated, in looks and quality")
 
     def explain(self, state: LoopState) -> FrameExplanation | None:
         """The distances of Eq. 1, the embeddings, and the quality that QNet expects."""
-        if not state.objects or not state.annotations:
+        if not state.objects:
+            return None
+        scores = np.stack([self._scores(state, obj) for obj in state.objects], axis=1)
+        if np.isnan(scores).all():
             return None
         return FrameExplanation(
-            np.stack([self._scores(state, obj) for obj in state.objects], axis=1),
+            scores,
             "distance to the most alike annotated frame",
             embeddings={obj: self.embeddings(state, obj) for obj in state.objects},
             quality=np.stack([self.quality(state, obj) for obj in state.objects], axis=1),

@@ -233,7 +233,9 @@ class CompactChain(MaskChain):
     ) -> None:
         rows, columns = np.nonzero(mask)
         pixels = grids[0].size[0] / mask.shape[0]
-        grid = _fitting(grids, max(np.ptp(rows), np.ptp(columns)) * pixels)
+        # Points that lie on what is drawn of another object leave nothing of their own.
+        length = max(np.ptp(rows), np.ptp(columns)) if len(rows) else 0
+        grid = _fitting(grids, length * pixels)
         super().__init__(source, direction, mask, grid.mask_size)
         self._grids, self._levels = grids, [grid.level]
         self._remembered: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}

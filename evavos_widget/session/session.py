@@ -438,8 +438,9 @@ def _video_of(header: Mapping[str, Any] | None, folder: Path) -> Video:
     try:
         return Video.open(made["source"], name=made["name"], frame_names=made.get("frame_names"))
     except FileNotFoundError as error:
+        told = str(error).rstrip(".")
         raise FileNotFoundError(
-            f"the video of {str(folder)!r} cannot be opened again ({error}); "
+            f"the video of {str(folder)!r} cannot be opened again ({told}); "
             "pass where it is now: Session.open(path, video=...)."
         ) from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 
+from evavos_widget.cores import usable_cores
 from evavos_widget.files import in_words
 from evavos_widget.training.losses import TAU
 from evavos_widget.training.point_objective import SUPERVISIONS
@@ -144,7 +144,7 @@ def _train(
     cuda = torch.cuda.is_available()
     workers = args.workers
     if workers is None:
-        workers = max(1, (os.cpu_count() or 2) // torch.cuda.device_count() - 1) if cuda else 0
+        workers = max(1, usable_cores() // torch.cuda.device_count() - 1) if cuda else 0
     train(
         run,
         samples_of(args),

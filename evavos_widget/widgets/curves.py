@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 import numpy as np
 import traitlets
 
+from evavos_widget.cores import usable_cores
 from evavos_widget.experiments.background import BackgroundRun, Progress
 from evavos_widget.experiments.chart import Chart
 from evavos_widget.experiments.summary import SCHEDULES, comparable, summarise
@@ -191,7 +192,7 @@ class Curves(HostedWidget):
         folder : path
             For its rows; a run that was stopped is taken up from there.
         workers : int, optional
-            Processes; default all cores.
+            Processes; default one for each core that there is for this one.
         scheduler : str, optional
             Address of a Dask scheduler that does the work instead.
         """
@@ -206,7 +207,7 @@ class Curves(HostedWidget):
         curves._run = BackgroundRun(
             experiment,
             Path(folder),
-            workers or os.cpu_count() or 1,
+            workers or usable_cores(),
             scheduler,
             lambda progress, rows: curves._follow_run(experiment.name, progress, rows),
         )

@@ -207,3 +207,16 @@ def test_a_written_sequence_is_opened_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.ground_truth[0], truth[2])
     np.testing.assert_array_equal(again.ground_truth[1], truth[1])
     assert [round(again.video.frame(i).mean(), -1) for i in range(3)] == [160, 90, 230]
+
+
+def test_a_written_sequence_replaces_a_longer_one(tmp_path: Path) -> None:
+    video = Video.open(np.zeros((4, 24, 32, 3), np.uint8))
+    truth = {f: np.full((24, 32), f, np.uint8) for f in (0, 1, 3)}
+    davis.write_sequence(tmp_path, AnnotatedVideo("clip", video, truth))
+    (tmp_path / "JPEGImages" / "clip" / "notes.txt").write_text("by hand")
+    davis.write_sequence(tmp_path, AnnotatedVideo("clip", video, truth), frames=(3, 2))
+    again = open_sequence(tmp_path, "clip")
+    assert again.video.n_frames == 2
+    assert list(again.ground_truth) == [0], "the second frame has no mask any more"
+    assert (again.ground_truth[0] == 3).all()
+    assert (tmp_path / "JPEGImages" / "clip" / "notes.txt").exists()

@@ -146,3 +146,17 @@ def test_points_beside_a_drawn_object_leave_it_as_drawn(stcn_weights: Path) -> N
     for engine in (StcnPropagator(stcn_weights, "cpu", precision="float32"),):
         found = probabilities(engine, video, given, (1, 2))
         assert np.array_equal(found[0][1] > 0.5, drawn == 1)
+
+
+@pytest.mark.parametrize("point", [Point(20, 20), Point(5, 5, "negative")])
+def test_points_that_leave_an_object_nothing_end_no_pass(
+    compact_weights: Path, point: Point
+) -> None:
+    """On what is drawn of another object, or beside the object alone."""
+    video, labels = clip()
+    drawn = (labels[0] == 1).astype(np.uint8)
+    engine = CompactPropagator(compact_weights, device="cpu")
+    given = {0: Annotation(drawn, (1, 2), points={2: (point,)})}
+    found = probabilities(engine, video, given, (1, 2))
+    assert sorted(found) == list(range(video.n_frames))
+    assert np.array_equal(found[0][1] > 0.5, drawn == 1)
