@@ -263,6 +263,7 @@ def test_objects_are_named_coloured_merged_and_removed(start, clip):
         "border-color", "rgb(255, 0, 0)"
     )
     root.get_by_label("Merge swan into").select_option("2")
+    root.get_by_role("button", name="Merge", exact=True).click()
     annotator.expect(objects).to_have_count(10)
     assert notebook.value("bool((annotator.session.masks[0] == 2).any())")
     annotator.press("undo")

@@ -248,6 +248,13 @@ export class App {
         this.canvas?.showLabels();
       },
       () => {
+        // What goes and comes back by undo is not changed any more: its name would take the keys.
+        const changed = store.changing.value?.object;
+        if (changed && !kernel.objects.value.some(({ id }) => id === changed)) {
+          store.changing.value = null;
+        }
+      },
+      () => {
         if (outcome.value) store.announcement.value = outcome.value;
       },
       () => {

@@ -1,6 +1,8 @@
 /** The objects: which one is in hand, what they are called, and what can be done with them. */
 
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import type { Ref } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ActionButton } from "../../ui/action-button";
 import { Icon, type IconName } from "../../ui/icons";
 import { useInSight } from "../../ui/in-sight";
@@ -126,13 +128,6 @@ function Details({ app, object, update, active }: DetailsProps) {
       field.current?.select();
     }
   }, [changing.value]);
-  // An object that goes and comes back by undo is not changed any more: its name would take the keys.
-  useEffect(
-    () => () => {
-      if (changing.peek()?.object === id) changing.value = null;
-    },
-    [changing, id],
-  );
   const close = () => {
     changing.value = null;
     app.canvas?.focus();
@@ -190,27 +185,50 @@ function Details({ app, object, update, active }: DetailsProps) {
       >
         <Icon name="remove" />
       </button>
-      {others.length > 0 && (
-        <select
-          ref={list}
-          class="ev-field"
-          title={app.commands.withKey(`Merge ${name} into`, ...(active ? ["object.merge"] : []))}
-          aria-label={`Merge ${name} into`}
-          value=""
-          onChange={(event) => {
-            const into = Number(event.currentTarget.value);
-            if (into) app.attempt(app.editor.mergeObject(id, into));
-          }}
-        >
-          <option value="">merge into …</option>
-          {others.map((other) => (
-            <option key={other.id} value={other.id}>
-              {other.id} {other.name}
-            </option>
-          ))}
-        </select>
-      )}
+      {others.length > 0 && <Merge app={app} object={object} others={others} list={list} />}
     </div>
+  );
+}
+
+interface MergeProps {
+  app: App;
+  object: ObjectInfo;
+  others: ObjectInfo[];
+  list: Ref<HTMLSelectElement>;
+}
+
+/** A list that is gone through by keys takes each entry on the way, so a button says that one is meant. */
+function Merge({ app, object: { id, name }, others, list }: MergeProps) {
+  const into = useSignal(0);
+  const active = app.editor.objects.active.value?.id === id;
+  return (
+    <span class="ev-merge">
+      <select
+        ref={list}
+        class="ev-field"
+        title={app.commands.withKey(`Merge ${name} into`, ...(active ? ["object.merge"] : []))}
+        aria-label={`Merge ${name} into`}
+        value={into.value || ""}
+        onChange={(event) => {
+          into.value = Number(event.currentTarget.value);
+        }}
+      >
+        <option value="">merge into …</option>
+        {others.map((other) => (
+          <option key={other.id} value={other.id}>
+            {other.id} {other.name}
+          </option>
+        ))}
+      </select>
+      <button
+        type="button"
+        class="ev-button ev-small ev-outlined"
+        disabled={!others.some((other) => other.id === into.value)}
+        onClick={() => app.attempt(app.editor.mergeObject(id, into.value))}
+      >
+        Merge
+      </button>
+    </span>
   );
 }
 
