@@ -303,8 +303,9 @@ class Annotator:
         width, height = ratio.split("/")
         return int(width), int(height)
 
-    def paint(self, mask: np.ndarray, diameter: int = 24) -> None:
-        """Fill `mask` with strokes of the brush that stay within it."""
+    def paint(self, mask: np.ndarray) -> None:
+        """Fill `mask` with strokes of the brush, as large as it is, that stay within it."""
+        diameter = int(self.root.get_by_label("Brush size in pixels").input_value())
         self.stage.scroll_into_view_if_needed()
         for stroke in strokes_within(mask, diameter):
             self.drag(stroke, mask)

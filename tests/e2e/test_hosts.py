@@ -86,7 +86,7 @@ def outline_and_propagate(annotator: Annotator, path: Path) -> None:
     """Paint the square, commit and propagate; what is on disk is what was painted."""
     annotator.ready()
     annotator.press("tool.brush")
-    annotator.paint(SQUARE, diameter=20)
+    annotator.paint(SQUARE)
     annotator.draft("brush")
     annotator.commit(propagate=True)
     annotator.phase("idle")

@@ -138,7 +138,7 @@ def test_from_opening_to_export(
     annotator.on_frame(other)
     before = mask_in_python(notebook, lab, other)
     annotator.press("tool.brush")
-    annotator.paint(truth[other] & ~before, diameter=24)
+    annotator.paint(truth[other] & ~before)
     annotator.press("tool.eraser")
     x, y, _ = worst_point(before, truth[other] & before)
     annotator.drag([(x, y), (x + 2, y)], before)
