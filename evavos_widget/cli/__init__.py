@@ -28,17 +28,11 @@ TRAININGS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
-    given = sys.argv[1:] if argv is None else list(argv)
     try:
-        if given[:1] == ["train"] and given[1:2] and given[1] in TRAININGS:
-            # Their options are their own, and need PyTorch.
-            own = given[1:] if given[1] in AGENTS else given[2:]
-            return import_module(TRAININGS[given[1]]).main(own)
-        if given[:2] == ["vng", "train"]:
-            return import_module("evavos_widget.training.vng").main(given[2:])
-        args = _parser().parse_args(given)
-        args.run(args)
-        sys.stdout.flush()
+        try:
+            return _run(sys.argv[1:] if argv is None else list(argv))
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads, as `head` does, has enough; Python would say so at its end once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,6 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("evavos: stopped", file=sys.stderr)
         return 130
+
+
+def _run(given: list[str]) -> int:
+    if given[:1] == ["train"] and given[1:2] and given[1] in TRAININGS:
+        # Their options are their own, and need PyTorch.
+        own = given[1:] if given[1] in AGENTS else given[2:]
+        return import_module(TRAININGS[given[1]]).main(own)
+    if given[:2] == ["vng", "train"]:
+        return import_module("evavos_widget.training.vng").main(given[2:])
+    args = _parser().parse_args(given)
+    args.run(args)
     return 0
 
 
