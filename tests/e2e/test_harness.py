@@ -490,6 +490,7 @@ def test_a_commit_that_takes_from_another_object_is_decided_by_one_key(open_anno
         assert axe_violations(annotator.page) == []
         not_yet()
         annotator.expect(asked).to_have_count(0)
+        annotator.expect(annotator.stage).to_be_focused()
         annotator.draft("brush")
         press(annotator, "b", "k", "Shift+ArrowRight", "Enter", "Escape", "Enter")
         annotator.expect(asked).to_contain_text("from object 1")
