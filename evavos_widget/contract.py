@@ -2,8 +2,8 @@
 
 The members, their defaults and their signatures are read from the protocols of
 `evavos_widget.loop`, so that they stand in one place. What an engine then does is checked by
-`evavos_widget.testing`; of that, whether a selector's choice can be followed, and what a
-propagator or predictor gave be used, is said here, for who does so.
+`evavos_widget.testing`; of that, whether a selector's choice can be followed, and whether what a
+propagator or predictor gave can be used, is said here, for who does so.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import numpy as np
 import traitlets
 
 from evavos_widget.previews import Previews
+from evavos_widget.video import check_frame
 from evavos_widget.widgets.requests import Handler, Reply, Request, RequestError, Runs, Urgency
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ def describe(video: Video) -> dict[str, Any]:
 
 
 def valid_frame(frame: int, video: Video) -> int:
-    """What a frame that somebody goes to has to be; a `traitlets.TraitError` says so."""
-    if not 0 <= frame < video.n_frames:
-        raise traitlets.TraitError(f"there is no frame {frame}; give 0 to {video.n_frames - 1}.")
-    return frame
+    """`check_frame` for a trait, whose error is a `traitlets.TraitError`."""
+    try:
+        return check_frame(frame, video.n_frames)
+    except IndexError as error:
+        raise traitlets.TraitError(str(error)) from None
 
 
 class Frames:

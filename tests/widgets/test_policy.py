@@ -243,7 +243,7 @@ def test_what_is_unknown_is_refused(session, shown):
         shown(session, colour="red")
     with pytest.raises(ValueError, match="nothing to compare with"):
         shown(session)[0].comparison()
-    with pytest.raises(TraitError, match=f"there is no frame {N}; give 0 to {N - 1}"):
+    with pytest.raises(TraitError, match=f"there is no frame {N} in the video; give 0 to {N - 1}"):
         shown(session, frame=N)
     explorer, _ = shown(session, frame=N - 1)
     with pytest.raises(TraitError, match="there is no frame -1"):
