@@ -218,7 +218,9 @@ class CompactChain(MaskChain):
     """Masks of one object from one annotation.
 
     Each is found in a window around the one before, at the level at which the object has about
-    the size it had in training. Where the object is lost, the whole picture is searched.
+    the size it had in training, and never closer than it was annotated: what looks smaller is
+    mostly a part of it, which leaves, comes back or is hidden. Where the object is lost, the whole
+    picture is searched.
 
     Parameters
     ----------
@@ -278,7 +280,7 @@ class CompactChain(MaskChain):
         if not len(rows):
             return self._grids[0]
         length = 2 * max(np.ptp(rows), np.ptp(columns)) / grid.zoom
-        fitting = _fitting(self._grids, length)
+        fitting = _fitting(self._grids[: self._levels[0] + 1], length)
         apart = max(fitting.zoom / grid.zoom, grid.zoom / fitting.zoom)
         return fitting if apart > HYSTERESIS else grid
 
@@ -309,6 +311,9 @@ class CompactChain(MaskChain):
 
     def _remember(self, frames: CompactFrames, grid: _Grid, distance: int) -> tuple[Tensor, Tensor]:
         if distance:
+            if not (self.mask(distance) > 0.5).any():
+                # Of a frame searched in vain, no closer look is needed than was taken then.
+                grid = min(grid, self._grids[self._levels[distance]])
             return self._tokens(frames, grid, distance, self._found_in(distance, grid))
         if not grid.level:
             return self._tokens(frames, grid, 0, grid.everywhere)

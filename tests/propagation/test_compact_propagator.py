@@ -153,21 +153,59 @@ def test_small_objects_remember_the_whole_annotated_picture_beside_their_window(
         assert keys.shape[1] == values.shape[1] == expected
 
 
-@pytest.mark.parametrize(("growth", "same"), [(1.1, True), (0.85, True), (3, False), (0.3, False)])
-def test_the_level_changes_with_the_object_and_not_with_every_breath(
-    growth: float, same: bool
-) -> None:
+def next_level(chain: compact_chain.CompactChain, lines: int) -> int:
+    """That after a mask of so many of 480 lines, found where the chain looks for it."""
+    grid = chain._next_grid(chain.length - 1)
+    mask = np.zeros(grid.mask_size, np.float32)
+    mask[: round(lines * grid.mask_size[0] / 480), :20] = 1
+    chain._levels.append(grid.level)
+    chain._append(mask)
+    return chain._next_grid(chain.length - 1).level
+
+
+def test_the_level_changes_with_the_object_and_not_with_every_breath() -> None:
     grids = compact_chain._grids(480, 854)
     mask = np.zeros((480, 854), bool)
     mask[100:200, 200:260] = True
     chain = compact_chain.CompactChain(0, 1, mask, grids)
-    begun = chain._next_grid(0)
-    assert 0 < begun.level < len(grids) - 1
-    later = np.zeros(begun.mask_size, np.float32)
-    later[: round(growth * 100 * begun.mask_size[0] / 480), :20] = 1
-    chain._levels.append(begun.level)
-    chain._append(later)
-    assert (chain._next_grid(1) == begun) is same
+    begun = chain._next_grid(0).level
+    assert 0 < begun < len(grids) - 1
+    for lines in (110, 85):
+        assert next_level(chain, lines) == begun
+    assert next_level(chain, 300) < begun
+    # Small again it may be looked at as closely as it was annotated, and no closer: what looks
+    # smaller is mostly a part of it.
+    for lines in (100, 30, 3):
+        assert next_level(chain, lines) == begun
+
+
+def test_a_frame_searched_in_vain_is_looked_at_no_closer_when_the_object_comes_back(
+    make: Make, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact_chain, "MEMORY_STRIDE", 2)
+    frames = compact_chain.CompactFrames(clip, make()._network.get())
+    mask = np.zeros((clip.height, clip.width), bool)
+    mask[4:10, 4:12] = True
+    chain = compact_chain.CompactChain(0, 1, mask, frames.grids)
+    close, coarse = chain._next_grid(0), frames.grids[0]
+    assert close.level > coarse.level
+    for grid, shown in ((close, 1), (close, 0), (coarse, 0), (coarse, 0), (coarse, 1)):
+        found = np.zeros(grid.mask_size, np.float32)
+        found[2:4, 2:6] = shown
+        chain._levels.append(grid.level)
+        chain._append(found)
+    assert chain._next_grid(5) == close
+    looked_at = []
+    monkeypatch.setattr(
+        frames,
+        "features",
+        lambda f, *where, see=frames.features: looked_at.append((f, *where)) or see(f, *where),
+    )
+    chain._memory(frames, close, 5)
+    assert (4, coarse, coarse.everywhere) in looked_at
+    assert all(grid == coarse for frame, grid, _ in looked_at if frame == 4)
+    # Where it was not found close up, that window is what is remembered.
+    assert [grid for frame, grid, _ in looked_at if frame == 2] == [close]
 
 
 def test_taking_up_a_chain_that_changed_its_level_changes_nothing(
