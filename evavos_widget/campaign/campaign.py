@@ -124,15 +124,11 @@ class Campaign:
         _check_options(options)
         if not isinstance(error, MeanError):
             raise ValueError(f"error is {error!r}; give MeanError(bias, deviation, n).")
-        target, certainty = as_share("target", target), as_share("certainty", certainty)
-        if budget is not None:
-            budget = as_quantity("budget", budget, "seconds, 0 or more, or None")
+        self.target, self.certainty, self.budget = target, certainty, budget
         open_sessions = as_count("open_sessions", open_sessions)
         self._videos = sources_of(videos)
         self._folder = CampaignFolder(path, _about(options))
-        self.target, self.certainty = target, certainty
-        self.budget, self.open_sessions = budget, open_sessions
-        self.order, self.error = order, error
+        self.open_sessions, self.order, self.error = open_sessions, order, error
         self._options = options
         self._costs: Costs = as_costs(options.get("costs"))
         first = options.get("first")
@@ -189,6 +185,34 @@ class Campaign:
     def path(self) -> Path:
         """The campaign's folder."""
         return self._folder.path
+
+    @property
+    def target(self) -> float:
+        """Mean J&F that a video shall reach, 0 to 1; may be set, as the next two."""
+        return self._target
+
+    @target.setter
+    def target(self, target: float) -> None:
+        self._target = as_share("target", target)
+
+    @property
+    def certainty(self) -> float:
+        """How probable that has to be, 0 to 1."""
+        return self._certainty
+
+    @certainty.setter
+    def certainty(self, certainty: float) -> None:
+        self._certainty = as_share("certainty", certainty)
+
+    @property
+    def budget(self) -> float | None:
+        """Seconds of the annotator in all, or None."""
+        return self._budget
+
+    @budget.setter
+    def budget(self, budget: float | None) -> None:
+        wanted = "seconds, 0 or more, or None"
+        self._budget = None if budget is None else as_quantity("budget", budget, wanted)
 
     @property
     def videos(self) -> tuple[str, ...]:

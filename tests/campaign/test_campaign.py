@@ -170,6 +170,10 @@ def test_what_reached_its_target_is_not_asked_for(clips, tmp_path):
         assert campaign.next() is None
         assert {s.status for s in campaign.standings()} == {"reached"}
         assert all(s.sure > 0.99 for s in campaign.standings())
+        for what, wrong in {"target": "0.8", "certainty": 1.2, "budget": float("nan")}.items():
+            with pytest.raises(ValueError, match=f"{what} is .*; give"):
+                setattr(campaign, what, wrong)
+        assert campaign.next() is None
         campaign.target = 1.0
         assert campaign.next() is not None
         campaign.finish("fast")
