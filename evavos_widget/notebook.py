@@ -1,11 +1,15 @@
-"""Whether somebody reads along in a notebook, and telling them something calmly."""
+"""Whether somebody reads along, in a notebook or a terminal, and telling them something calmly."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-__all__ = ["in_notebook", "note"]
+__all__ = ["in_notebook", "note", "plain_warnings"]
 
 
 def in_notebook() -> bool:
@@ -25,3 +29,20 @@ def note(sentence: str) -> None:
         print(f"Note: {sentence}")
     else:
         warnings.warn(sentence, UserWarning, stacklevel=3)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show what this package warns of as a plain line; who reads a terminal looks for no source."""
+    others = warnings.formatwarning
+
+    def plainly(message: Any, category: type[Warning], filename: str, *where: Any) -> str:
+        if Path(filename).is_relative_to(Path(__file__).parent):
+            return f"Note: {message}\n"
+        return others(message, category, filename, *where)
+
+    warnings.formatwarning = plainly
+    try:
+        yield
+    finally:
+        warnings.formatwarning = others

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from evavos_widget.cli import main
 from evavos_widget.datasets.davis import write_sequence
 from evavos_widget.datasets.embedded import embedded_clip
 from evavos_widget.masks import read_label_png
+from evavos_widget.notebook import plain_warnings
 from evavos_widget.session import Session
 from evavos_widget.video import Video
 
@@ -38,6 +40,20 @@ def test_export_propagates_what_waits_and_writes_the_masks(session_folder, tmp_p
     pictures = sorted((tmp_path / "masks").rglob("*.png"))
     assert len(pictures) == 4
     assert (read_label_png(pictures[0]) > 0).sum() == 240
+
+
+def test_what_is_worth_knowing_comes_as_a_plain_line(session_folder, tmp_path):
+    command = [sys.executable, "-m", "evavos_widget", "export", str(session_folder)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith("Note: the weights 'davis'") for line in done.stderr.splitlines())
+    assert "UserWarning" not in done.stderr
+
+
+def test_what_other_packages_warn_of_keeps_its_place_in_their_source():
+    with plain_warnings():
+        shown = warnings.formatwarning("old", FutureWarning, "torch/jit.py", 7, "f()")
+    assert shown.startswith("torch/jit.py:7: FutureWarning: old")
 
 
 def test_export_does_not_overwrite_unasked(session_folder, tmp_path, capsys):

@@ -11,6 +11,7 @@ from importlib import import_module
 from evavos_widget import __version__
 from evavos_widget.cli import benchmark, evaluate, experiment, models, pointvos, sessions, vng
 from evavos_widget.files import in_words
+from evavos_widget.notebook import plain_warnings
 
 __all__ = ["main"]
 
@@ -30,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, 1 after an error that was told in a sentence."""
     try:
         try:
-            return _run(sys.argv[1:] if argv is None else list(argv))
+            with plain_warnings():
+                return _run(sys.argv[1:] if argv is None else list(argv))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

@@ -19,6 +19,7 @@ from evavos_widget.engines import MissingExtraError, Shared
 from evavos_widget.experiments.experiment import Experiment, run_loop
 from evavos_widget.experiments.methods import Method
 from evavos_widget.experiments.table import Row
+from evavos_widget.notebook import plain_warnings
 from evavos_widget.quantities import as_count
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ def _set_up(stop: Event) -> None:
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    plain_warnings().__enter__()  # as long as this worker is
     threading.Thread(target=_end_with_the_run, daemon=True).start()
 
 
