@@ -129,6 +129,7 @@ _kept = threading.local()
 """Each thread of a worker keeps the video that it had last, and engines for it."""
 
 
+@plain_warnings()
 def _opened(
     data: str, name: str, propagator: str, predictor: str, merge: str | None = None
 ) -> tuple[Any, Any, Any]:
@@ -177,7 +178,6 @@ def _set_up(stop: Event) -> None:
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    plain_warnings().__enter__()  # as long as this worker is
     threading.Thread(target=_end_with_the_run, daemon=True).start()
 
 
