@@ -330,8 +330,13 @@ class Host:
             thread.shutdown()
 
     def stop(self) -> None:
-        """Let the worker end after what it is doing; every request is refused from here on."""
+        """Let the worker end after what it is doing; every request is refused from here on.
+
+        The views are told unasked: what is unfinished in one of them is taken up by a view of
+        another cell, if that comes to know of it in time.
+        """
         self._end(lambda request: True)
+        self._fail(None, "closed", _CLOSED)
 
     def _end(self, refused: Callable[[Request], bool]) -> None:
         """Take in no request any more, and refuse some of those that wait."""

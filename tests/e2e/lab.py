@@ -101,18 +101,24 @@ class Notebook:
         self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for()
 
     def run_cell(self, index: int) -> None:
-        """Run one cell by keyboard, as a person does, until what it showed before is gone."""
+        """Run one cell by keyboard, as a person does, until its views are those of this run.
+
+        Views are found by their place on the page: where a cell had some, those before may still
+        stand there, and then those of the cells below it, before the new ones come.
+        """
         from playwright.sync_api import expect
 
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
-        # Views are found by their place on the page, where the one before may still stand.
-        mark = "views => { for (const view of views) view.dataset.before = '' }"
-        cell.locator(".evavos").evaluate_all(mark)
+        views = cell.locator(".evavos")
+        before = views.count()
+        views.evaluate_all("views => { for (const view of views) view.dataset.before = '' }")
         cell.locator(".jp-InputArea-editor").click()
         self.page.keyboard.press("Shift+Enter")
         prompt = cell.locator(".jp-InputArea-prompt")
         expect(prompt).not_to_have_text("[ ]:")
         expect(cell.locator(".evavos[data-before]")).to_have_count(0)
+        if before:
+            expect(views).to_have_count(before)
 
     def annotator(self, index: int = 0) -> Annotator:
         return Annotator(self.page, index)

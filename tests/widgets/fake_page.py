@@ -27,12 +27,16 @@ class Page:
         self.replies: dict[str, tuple[dict[str, Any], list[bytes]]] = {}
         self.order: list[str] = []
         self.pushes: list[tuple[dict[str, Any], list[bytes]]] = []
+        self.unasked: list[dict[str, Any]] = []
         self.senders: set[str] = set()
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
 
     def receive(self, content: dict[str, Any], buffers: list[bytes]) -> None:
         if content.get("view", self.view) != self.view:
+            return
+        if "id" in content and content["id"] is None:
+            self.unasked.append(content)
             return
         if "id" in content and not str(content["id"]).startswith(self.view):
             return

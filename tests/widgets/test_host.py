@@ -381,6 +381,8 @@ def test_a_closed_session_ends_the_worker_and_answers_what_waits(
     assert predictor.entered.wait(PATIENCE)
     waiting = [outlined.post("frame.get", frame=1), outlined.commit(3, square(20, 20))]
     session.close()
+    # A page that asks for nothing hears of it too, before another cell shows the session.
+    assert [content["error"]["code"] for content in outlined.unasked] == ["closed"]
     for request in waiting:
         assert outlined.reply(request)[0]["error"]["code"] == "closed"
     predictor.gate.release()

@@ -56,7 +56,7 @@ interface Pending {
 
 /** A message from the kernel before it is known to be a reply or a push. */
 export interface Incoming {
-  id?: string;
+  id?: string | null;
   ok?: boolean;
   error?: { code: string; message: string };
   push?: number;
@@ -145,10 +145,15 @@ export class Channel {
   /** Takes a message if it is meant for this view. */
   receive(content: Incoming, buffers: DataView[]): void {
     if (this.closed) return;
-    if (content.id !== undefined) {
-      const pending = this.pending.get(content.id);
-      if (!pending) return;
-      this.pending.delete(content.id);
+    const { id, error } = content;
+    if (id !== undefined) {
+      const pending = this.pending.get(id ?? "");
+      if (!pending) {
+        // Nobody has to ask to be told this.
+        if (error?.code === "closed") this.failed(new KernelError(error.code, error.message));
+        return;
+      }
+      this.pending.delete(id ?? "");
       pending.settle(content, buffers);
       this.changed();
     } else if (content.push !== undefined && content.view === this.view) {

@@ -81,6 +81,17 @@ describe("a kernel that is listened for", () => {
     expect(kernel.silent.value).toBe(false);
   });
 
+  it("is gone for a view that is told so unasked, and for no other reason", () => {
+    kernel.receive({ id: null, ok: false, error: { code: "invalid", message: "no." } }, []);
+    expect(kernel.gone.value).toBe(false);
+    kernel.receive(
+      { id: null, ok: false, error: { code: "closed", message: "run it again." } },
+      [],
+    );
+    expect([kernel.gone.value, kernel.closed.value]).toEqual([true, true]);
+    expect(kernel.log.value.map(({ message }) => message)).toEqual(["run it again."]);
+  });
+
   it.each(["ping", "hello"])(
     "is gone for a view that it closed, by the answer to a %s",
     async (kind) => {
