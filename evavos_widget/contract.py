@@ -111,23 +111,21 @@ class SelectorError(EngineError):
 
 
 @contextmanager
-def naming(engine: Stage, stage: str) -> Iterator[None]:
-    """Say which engine failed; those of the package say themselves what is wrong.
+def naming(selector: Stage, stage: str) -> Iterator[None]:
+    """Say which selector failed; those of the package say themselves what is wrong.
 
     Parameters
     ----------
-    engine : Stage
+    selector : Stage
     stage : str
         A key of `BASES`.
     """
     try:
         yield
-    except EngineError:
-        raise
     except Exception as error:
-        if type(engine).__module__.partition(".")[0] == __name__.partition(".")[0]:
+        if type(selector).__module__.partition(".")[0] == __name__.partition(".")[0]:
             raise
-        raise _error(engine, stage, f"it raised {type(error).__name__}: {error}") from error
+        raise _error(selector, stage, f"it raised {type(error).__name__}: {error}") from error
 
 
 def refuse(engine: Stage, stage: str, fault: tuple[str, str] | None) -> None:
@@ -157,21 +155,19 @@ def steps_of(
     Raises
     ------
     EngineError
-        One cannot be used, or a propagator of somebody's own failed.
+        One cannot be used.
     """
+    steps = propagator.propagate(video, annotations, objects, frames)
+    if not isinstance(steps, Generator):
+        returned = f"propagate returned {_shown(steps)} ({type(steps).__name__})"
+        refuse(propagator, "propagator", ("can-be-cancelled", f"{returned}, which is no generator"))
     wanted, shape = frozenset(frames), (len(objects) + 1, video.height, video.width)
-    with naming(propagator, "propagator"):
-        steps = propagator.propagate(video, annotations, objects, frames)
-        if not isinstance(steps, Generator):
-            returned = f"propagate returned {_shown(steps)} ({type(steps).__name__})"
-            fault = "can-be-cancelled", f"{returned}, which is no generator"
-            refuse(propagator, "propagator", fault)
-        try:
-            for step in steps:
-                refuse(propagator, "propagator", step_fault(step, wanted, shape))
-                yield step
-        finally:
-            steps.close()
+    try:
+        for step in steps:
+            refuse(propagator, "propagator", step_fault(step, wanted, shape))
+            yield step
+    finally:
+        steps.close()
 
 
 def step_fault(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget import formats
-from evavos_widget.contract import naming, prediction_fault, refuse
+from evavos_widget.contract import prediction_fault, refuse
 from evavos_widget.corrections import as_told
 from evavos_widget.loop import MaskPredictor, Propagator
 from evavos_widget.masks import as_label_map
@@ -165,12 +165,11 @@ class AnnotatedSession(SessionView):
         checks.check_prompted(self.predictor, prompts.kinds)
         image, key = self.video.frame(frame), (self.video.token, frame)
         others = self._others(state, frame, obj) if self.predictor.together and not alone else {}
-        with naming(self.predictor, "predictor"):
-            if others:
-                together = self.predictor.predict_together(image, {**others, obj: prompts}, key=key)
-                prediction = together[obj]
-            else:
-                prediction = self.predictor.predict(image, prompts, key=key)
+        if others:
+            together = self.predictor.predict_together(image, {**others, obj: prompts}, key=key)
+            prediction = together[obj]
+        else:
+            prediction = self.predictor.predict(image, prompts, key=key)
         refuse(self.predictor, "predictor", prediction_fault(prediction, current.shape))
         prediction = as_told(prediction, prompts)
         before = self._before_the_last(frame, obj, prompts)
