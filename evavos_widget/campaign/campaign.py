@@ -188,7 +188,7 @@ class Campaign:
 
     @property
     def target(self) -> float:
-        """Mean J&F that a video shall reach, 0 to 1; may be set, as the next two."""
+        """Mean J&F that a video shall reach, 0 to 1. It may be set, as certainty and budget may."""
         return self._target
 
     @target.setter
