@@ -17,6 +17,7 @@ export function Layout({ view }: { view: View }) {
     );
   }
   const { next } = state;
+  const below = next !== null && next === state.open;
   return (
     <div class="ev-panel">
       <header class="evq-head">
@@ -24,10 +25,12 @@ export function Layout({ view }: { view: View }) {
         <button
           type="button"
           class="ev-button ev-primary"
-          disabled={!next || view.opening.value !== null}
+          disabled={!next || below || view.opening.value !== null}
           onClick={() => next && void view.open(next)}
         >
-          <span>{next ? `Go on with ${next}` : "Nothing is left to do"}</span>
+          <span>
+            {next ? `Go on with ${next}${below ? " below" : ""}` : "Nothing is left to do"}
+          </span>
         </button>
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it by keys */}

@@ -61,3 +61,15 @@ describe("a campaign that waits for its first state", () => {
     expect(words(Layout({ view }))).not.toContain("the folder is gone.");
   });
 });
+
+describe("the video that is next", () => {
+  const queue = { entries: [], seconds: 0, budget: null, target: 0.85, measured: 1 };
+
+  it("is opened by the button on top, which says where it is once it is open", () => {
+    view.kernel.state.value = { ...queue, next: "morning", open: "evening" };
+    expect(words(Layout({ view }))).toContain("Go on with morning");
+    expect(words(Layout({ view }))).not.toContain("below");
+    view.kernel.state.value = { ...queue, next: "morning", open: "morning" };
+    expect(words(Layout({ view }))).toContain("Go on with morning below");
+  });
+});
