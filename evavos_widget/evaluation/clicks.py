@@ -18,7 +18,8 @@ from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
-    annotations_of,
+    first_shown,
+    given_masks,
     ids_of,
     propagated_masks,
     standard_error,
@@ -71,10 +72,10 @@ def evaluate_clicks(
     clicks : int
         N, clicks per object and frame.
     start : {'empty', 'propagated', 'second-object'}
-        From nothing, from the mask propagated from the first frame, or, by one negative click,
+        From nothing, from the mask propagated from its first frame, or, by one negative click,
         from a mask that wrongly holds a second object: see `evaluate_second_object`.
     frames_per_sequence : int
-        M frames, drawn at random among those that show the object (not the first).
+        M frames, drawn at random among those that show the object, without the first of them.
     seed : int
     propagator : str
         Makes the masks that ``start='propagated'`` starts from.
@@ -109,11 +110,11 @@ def evaluate_clicks(
         rng = np.random.default_rng([seed, *name.encode()])
         picked = {o: _some_frames(truth, o, frames_per_sequence, rng) for o in ids}
         if not any(picked.values()):
-            raise ValueError(f"no object is shown after the first frame of {name!r}.")
+            raise ValueError(f"no object of {name!r} is shown on more than one frame.")
         masks = soft = None
         if start == "propagated":
             flow = engines.create("propagator", propagator)
-            given = annotations_of(truth, ids, [min(truth)])
+            given = given_masks(truth, ids, [min(truth)])
             masks, soft = propagated_masks(
                 flow,
                 sequence.video,
@@ -169,8 +170,8 @@ def evaluate_clicks(
 def _some_frames(
     truth: Mapping[int, np.ndarray], obj: int, n: int, rng: np.random.Generator
 ) -> list[int]:
-    """At most `n` frames after the first that show the object, at random, ascending."""
-    shown = [f for f in sorted(truth)[1:] if (truth[f] == obj).any()]
+    """At most `n` frames that show the object, without the first of them, ascending."""
+    shown = [f for f in sorted(truth) if f > first_shown(truth, obj) and (truth[f] == obj).any()]
     return sorted(int(f) for f in rng.permutation(shown)[:n])
 
 

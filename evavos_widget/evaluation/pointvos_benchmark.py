@@ -20,6 +20,7 @@ from evavos_widget.datasets.point_sets import object_key
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
+    first_shown,
     ids_of,
     propagated_masks,
     scored,
@@ -79,7 +80,7 @@ def draw_points(
     """
     drawn = []
     for obj in objects:
-        frame = next(f for f in sorted(truth) if (truth[f] == obj).any())
+        frame = first_shown(truth, obj)
         found = simulated_points(
             {frame: truth[frame]}, [obj], n=max(POINTS), frames=None, seed=seed
         )

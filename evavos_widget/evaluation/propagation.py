@@ -16,6 +16,7 @@ from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
     annotations_of,
+    given_masks,
     ids_of,
     peak_memory_mb,
     propagated_masks,
@@ -49,7 +50,8 @@ def evaluate_propagation(
     names : sequence of str
     propagator : str or Propagator
     annotated : int
-        K: ground truth is given on K frames, see `spread`.
+        K: ground truth is given on K frames, see `spread`, and of an object that none of them
+        shows on the first that does.
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
     second_round : bool
@@ -77,7 +79,7 @@ def evaluate_propagation(
         sequence = open_sequence(root, name)
         truth = all_masks(sequence.ground_truth, name)
         ids = ids_of(truth)
-        given = annotations_of(truth, ids, spread(sorted(truth), annotated))
+        given = given_masks(truth, ids, spread(sorted(truth), annotated))
         for i in range(sequence.video.n_frames):
             sequence.video.frame(i)  # so that decoding is not timed
         engine = engines.create("propagator", propagator)

@@ -18,6 +18,8 @@ __all__ = [
     "Report",
     "all_masks",
     "annotations_of",
+    "first_shown",
+    "given_masks",
     "ids_of",
     "peak_memory_mb",
     "propagated_masks",
@@ -62,6 +64,30 @@ def annotations_of(
 ) -> dict[int, Annotation]:
     """K of ground truth on some frames."""
     return {f: Annotation(truth[f], frozenset(ids)) for f in frames}
+
+
+def given_masks(
+    truth: Mapping[int, np.ndarray], ids: Sequence[int], frames: Sequence[int]
+) -> dict[int, Annotation]:
+    """K of ground truth on some frames; what none of them shows is given where it shows first.
+
+    As in YouTube-VOS: an object is annotated where it is to be seen. All that `frames` say of one
+    that comes later is that it is absent, with which no propagator can find it.
+    """
+    given = annotations_of(truth, ids, frames)
+    late: dict[int, list[int]] = {}
+    for obj in ids:
+        if not any((truth[f] == obj).any() for f in frames):
+            late.setdefault(first_shown(truth, obj), []).append(obj)
+    for frame, objects in late.items():
+        labels = np.where(np.isin(truth[frame], objects), truth[frame], 0).astype(np.uint8)
+        given[frame] = Annotation(labels, frozenset(objects))
+    return given
+
+
+def first_shown(truth: Mapping[int, np.ndarray], obj: int) -> int:
+    """The first frame that shows an object."""
+    return next(f for f in sorted(truth) if (truth[f] == obj).any())
 
 
 def all_masks(ground_truth: Mapping[int, np.ndarray], name: str) -> dict[int, np.ndarray]:

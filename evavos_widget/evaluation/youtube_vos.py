@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evavos_widget.evaluation.sequences import first_shown
 from evavos_widget.masks import LabelMaps
 from evavos_widget.metrics import j_and_f
 
@@ -54,7 +55,7 @@ def object_score(
     truth : mapping of frame -> (H, W) label map
     obj : int
     """
-    first = next(f for f in sorted(truth) if (truth[f] == obj).any())
+    first = first_shown(truth, obj)
     later = [f for f in sorted(truth) if f > first]
     if not later:
         return None

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from evavos_widget.cli import main
+from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.calibration import calibrate_quality
 from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 from evavos_widget.evaluation.propagation import evaluate_propagation
-from evavos_widget.evaluation.sequences import spread
+from evavos_widget.evaluation.sequences import given_masks, spread
 from evavos_widget.metrics import jaccard
 from evavos_widget.prompts import Prediction
 from evavos_widget.testing import Disks, NearestCopy
@@ -75,6 +76,51 @@ class TestPropagation:
             data, ["moving"], NearestCopy(), annotated=N, frames="all", report=quiet
         )
         assert result["mean"] == {"j": 1.0, "f": 1.0, "jf": 1.0}
+
+
+class TestAnObjectThatComesLater:
+    """Object 2 is to be seen from frame 1 on."""
+
+    @pytest.fixture(scope="class")
+    def late(self, tmp_path_factory):
+        root = tmp_path_factory.mktemp("late")
+        for kind in ("JPEGImages", "Annotations"):
+            (root / kind / "late").mkdir(parents=True)
+        for i in range(N):
+            mask = np.zeros((H, W), np.uint8)
+            mask[12:28, 8:24] = 1
+            if i >= 1:
+                mask[12:28, 40:56] = 2
+            cv2.imwrite(str(root / f"JPEGImages/late/{i:05d}.jpg"), 100 * mask)
+            cv2.imwrite(str(root / f"Annotations/late/{i:05d}.png"), mask)
+        return root
+
+    def test_is_given_where_it_shows_first(self, late):
+        result = evaluate_propagation(
+            late, ["late"], NearestCopy(), frames="after-first", report=quiet
+        )
+        assert result["mean"]["jf"] == 1.0
+
+    def test_is_given_alone_there(self, late):
+        truth = open_sequence(late, "late").ground_truth
+        given = given_masks(truth, [1, 2], [0])
+        assert {f: set(a.objects) for f, a in given.items()} == {0: {1, 2}, 1: {2}}
+        assert np.array_equal(given[1].labels, np.where(truth[1] == 2, 2, 0))
+        assert given_masks(truth, [1, 2], [1]).keys() == {1}
+
+    def test_is_not_clicked_where_it_was_given(self, late):
+        result = evaluate_clicks(
+            late,
+            ["late"],
+            Disks(),
+            clicks=1,
+            start="propagated",
+            propagator="evavos_widget.testing:NearestCopy",
+            frames_per_sequence=N,
+            report=quiet,
+        )
+        assert result["n"] == (N - 1) + (N - 2)
+        assert result["iou_after_clicks"][0] == 1.0
 
 
 class Stubborn(Disks):
