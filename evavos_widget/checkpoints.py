@@ -501,7 +501,10 @@ def _recorded() -> dict[str, str]:
     if not _records().is_file():
         return {}
     try:
-        return {str(key): str(digest) for key, digest in json.loads(_records().read_text()).items()}
+        return {
+            str(key): str(digest)
+            for key, digest in json.loads(_records().read_text(encoding="utf-8")).items()
+        }
     except (ValueError, AttributeError) as error:
         warnings.warn(
             f"{_records()} cannot be read ({error}); the hashes of weights that nobody published "
@@ -518,5 +521,5 @@ def _first_recorded(key: str, digest: str) -> str:
         if key not in records:
             records[key] = digest
             with replacing(_records()) as new:
-                new.write_text(json.dumps(records, indent=2) + "\n")
+                new.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
     return records[key]

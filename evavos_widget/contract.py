@@ -187,6 +187,10 @@ def step_fault(
     if not isinstance(step, PropagationStep):
         what = f"it yielded {_shown(step)} ({type(step).__name__})"
         return "gives-steps", f"{what}, which is no PropagationStep"
+    counts = (step.done, step.total)
+    if not all(isinstance(n, int | np.integer) for n in counts) or not 1 <= step.done <= step.total:
+        told = f"a step says {_shown(step.done)} of {_shown(step.total)}"
+        return "gives-steps", f"{told}, and they are counted from 1 of 1 on"
     if step.frame is None:
         return None
     if step.frame not in frames:

@@ -19,7 +19,7 @@ def usable_cores() -> int:
     except AttributeError:  # not on macOS or Windows
         cores = os.cpu_count() or 1
     try:
-        quota, period = map(int, QUOTA.read_text().split())
+        quota, period = map(int, QUOTA.read_text(encoding="utf-8").split())
     except (OSError, ValueError):  # no container, or one without a limit
         return cores
     return max(1, min(cores, quota // period))

@@ -6,6 +6,7 @@ A label map is an ``(H, W)`` uint8 array: 0 is background, 1 to 255 are object i
 from __future__ import annotations
 
 import colorsys
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -276,7 +277,11 @@ class LabelMaps:
     def runs(self, index: int) -> np.ndarray:
         """Give the runs of one frame: a read-only ``(R,)`` uint32 array, always the same object."""
         try:
-            return self._runs[index]
+            return self._runs[operator.index(index)]
+        except TypeError:
+            raise TypeError(
+                f"{index!r} is no frame of these masks; give one frame, 0 to {len(self) - 1}."
+            ) from None
         except IndexError:
             raise IndexError(
                 f"there is no frame {index} in these masks; give 0 to {len(self) - 1}."
@@ -284,7 +289,7 @@ class LabelMaps:
 
     def ids(self, index: int | None = None) -> set[int]:
         """Ids of the objects that have a pixel on one frame, or on any frame."""
-        runs = self._runs if index is None else (self._runs[index],)
+        runs = self._runs if index is None else (self.runs(index),)
         found: set[int] = set()
         for distinct in {id(r): r for r in runs}.values():
             found |= ids_of_runs(distinct)

@@ -98,7 +98,19 @@ def boundary_f(pred: Any, gt: Any, bound_th: float = BOUND_TH) -> float:
 
 
 def j_and_f(pred: Any, gt: Any, bound_th: float = BOUND_TH) -> tuple[float, float]:
-    """J and F of two binary masks; see `jaccard` and `boundary_f`.
+    """J and F of two binary masks.
+
+    Parameters
+    ----------
+    pred, gt : (H, W) arrays
+        Non-zero where the object is.
+    bound_th : float
+        As in `boundary_f`.
+
+    Returns
+    -------
+    two floats in [0, 1]
+        See `jaccard` and `boundary_f`.
 
     Examples
     --------
@@ -561,9 +573,10 @@ def area_under_curve(seconds: Any, quality: Any, until: float | None = None) -> 
     if not end >= seconds[0]:
         raise ValueError(f"until is {end} and the curve starts at {seconds[0]}; give a later time.")
     value_at_end = np.interp(end, seconds, quality)
-    before = seconds < end
-    seconds = np.append(seconds[before], end)
-    quality = np.append(quality[before], value_at_end)
+    until_then = seconds <= end
+    seconds, quality = seconds[until_then], quality[until_then]
+    if seconds[-1] < end:
+        seconds, quality = np.append(seconds, end), np.append(quality, value_at_end)
     duration = end - seconds[0]
     return float(np.trapezoid(quality, seconds) / duration) if duration else float(quality[-1])
 

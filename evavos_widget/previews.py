@@ -193,7 +193,8 @@ class Previews:
             if self._bytes >= self.max_bytes:
                 return False
             if len(self._sizes) % 64 == 0:  # others' folders are looked at now and then
-                _make_room(self._all, self._folder, self.max_bytes - self._bytes)
+                with suppress(OSError):  # the folder may be deleted at any time
+                    _make_room(self._all, self._folder, self.max_bytes - self._bytes)
             return True
 
     def _nearest(self, frame: int) -> int | None:

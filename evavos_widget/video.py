@@ -8,6 +8,7 @@ import os
 import threading
 import uuid
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -74,6 +75,10 @@ class Video:
         self.cache_bytes = cache_bytes
         self._frame_bytes = self.height * self.width * 3
         self._reader: Reader | None = reader
+        # What decodes refers to itself: files of videos that nobody has would stay open until the
+        # next collection.
+        self._let_go = weakref.finalize(self, reader.close)
+        self._let_go.atexit = False
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._fingerprint: str | None = None
         self._lock = threading.RLock()
@@ -255,8 +260,7 @@ class Video:
     def close(self) -> None:
         """Let go of the file and the cached frames; the video cannot be read afterwards."""
         with self._lock, self._quick_lock:
-            if self._reader is not None:
-                self._reader.close()
+            self._let_go()
             self._reader = None
             self._cache.clear()
 

@@ -10,7 +10,7 @@ import inspect
 import os
 import statistics
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -138,12 +138,12 @@ class Campaign:
         self._pricing = threading.Lock()  # never waited for under the other
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._held: set[str] = set()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: dict[object, Callable[[], None]] = {}
         there = self._folder.begin(self._content([]))
         self._finished: set[str] = set(there.get("finished", ())) & self._videos.keys()
         self._known: dict[str, StampedStanding] = self._folder.standings()
         self._failed: dict[str, str] = {}  # video -> why it could not be opened
-        self._changes: Counter[str] = Counter()
+        self._changes: dict[str, object] = {}
         self._turns: list[dict[str, Any]] = []
 
     @classmethod
@@ -385,19 +385,30 @@ class Campaign:
 
     def finish(self, name: str, finished: bool = True) -> None:
         """Say that a video needs no more annotation, or that it does."""
+
+        def said(there: Mapping[str, Any]) -> dict[str, Any]:
+            # Somebody else may have said it of other videos meanwhile.
+            self._finished = set(there.get("finished", self._finished)) & self._videos.keys()
+            (self._finished.add if finished else self._finished.discard)(name)
+            return self._content(sorted(self._finished))
+
         with self._lock:
             self._check(name)
-            # Somebody else may have said it of other videos meanwhile.
-            there = self._folder.begin(self._content(sorted(self._finished)))
-            self._finished = set(there.get("finished", ())) & self._videos.keys()
-            (self._finished.add if finished else self._finished.discard)(name)
-            self._folder.write(self._content(sorted(self._finished)))
+            self._folder.change(said)
         self._tell()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback()`` when standings may have changed; returns how to stop that."""
-        self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
+        """Call ``callback()`` when standings may have changed.
+
+        Returns how to stop that, once or more.
+        """
+        token = object()
+        self._listeners[token] = callback
+
+        def stop() -> None:
+            self._listeners.pop(token, None)
+
+        return stop
 
     def close(self) -> None:
         """Keep what is known, and close every session."""
@@ -406,7 +417,7 @@ class Campaign:
             every = self._let_go(list(self._open))
         self._close(every)
         with self._lock:
-            self._folder.keep(self._known)
+            self._folder.keep(dict(self._known))
 
     def __enter__(self) -> Self:
         return self
@@ -452,7 +463,7 @@ class Campaign:
             return False
         with self._pricing:
             with self._lock:
-                stamp, changes = self._folder.stamp(name), self._changes[name]
+                stamp, changes = self._folder.stamp(name), self._changes.get(name)
                 known = self._known.get(name)
                 done = self._has_session(name) or (known is not None and known.stamp == stamp)
                 if done or name in self._failed or name in self._finished:
@@ -462,13 +473,13 @@ class Campaign:
                     standing = standing_of(name, session)
             except Exception as error:  # one video that cannot be opened keeps no other from work
                 with self._lock:
-                    if self._changes[name] == changes:  # else it was changed since
+                    if self._changes.get(name) is changes:  # else it was changed since
                         self._failed[name] = _told(error)
                 return True
             with self._lock:
-                if self._changes[name] == changes:
+                if self._changes.get(name) is changes:
                     self._known[name] = StampedStanding(standing, stamp)
-                    self._folder.keep(self._known)
+                    self._folder.keep(dict(self._known))
         return True
 
     def _look(self, name: str) -> Standing:
@@ -476,7 +487,7 @@ class Campaign:
 
         A session of the campaign's tells of its changes; of another one's, the folder shows them.
         """
-        stamp, changes = self._folder.stamp(name), self._changes[name]
+        stamp, changes = self._folder.stamp(name), self._changes.get(name)
         known = self._known.get(name)
         if known is not None and known.stamp == stamp:
             return known.standing
@@ -491,7 +502,7 @@ class Campaign:
         except Exception as error:  # one video that cannot be looked at keeps no other from work
             spent = known.standing.seconds if known else 0.0
             return Standing(name, "failed", seconds=spent, reason=_told(error))
-        if self._changes[name] == changes:
+        if self._changes.get(name) is changes:
             self._known[name] = StampedStanding(standing, stamp)
         return standing
 
@@ -529,12 +540,12 @@ class Campaign:
     def _hear(self, name: str, event: str) -> None:
         """On whatever thread changed a session, which may hold its lock."""
         if event in ("changed", "propagated"):
-            self._changes[name] += 1
+            self._changes[name] = object()  # another than before, on whatever thread
             self._known.pop(name, None)
             self._tell()
 
     def _tell(self) -> None:
-        for callback in list(self._listeners):
+        for callback in list(self._listeners.values()):
             callback()
 
     def _check(self, name: str) -> None:

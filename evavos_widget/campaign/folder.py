@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.campaign.standing import Standing
-from evavos_widget.files import plain_name, replacing, tidy
+from evavos_widget.files import exclusive, plain_name, replacing, tidy
 from evavos_widget.video import Video
 from evavos_widget.video_sources import is_video
 
@@ -75,10 +75,12 @@ class CampaignFolder:
                 f"{str(self.path)!r} is a file, or lies in one, and a campaign is a folder; give "
                 "another path."
             ) from error
-        tidy(self.path)
-        if not (self.path / NAME).exists():
-            self.write(content)
-            return dict(content)
+        with exclusive(self.path) as alone:
+            if alone:  # else what looks left behind may be what somebody writes
+                tidy(self.path)
+            if not (self.path / NAME).exists():
+                self._write(NAME, {"version": VERSION, **content})
+                return dict(content)
         there = self.read()
         if list(there["videos"]) != list(content["videos"]):
             raise ValueError(
@@ -119,9 +121,11 @@ class CampaignFolder:
             )
         return content
 
-    def write(self, content: Mapping[str, Any]) -> None:
-        """Say what the campaign is, complete or not at all."""
-        self._write(NAME, {"version": VERSION, **content})
+    def change(self, content_of: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """Say what the campaign is, by what it was, which nobody else changes meanwhile."""
+        with exclusive(self.path):
+            there = self.read() if (self.path / NAME).is_file() else {}
+            self._write(NAME, {"version": VERSION, **content_of(there)})
 
     def standings(self) -> dict[str, StampedStanding]:
         """What was kept of videos, which holds where the stamp is still the same."""
@@ -136,7 +140,8 @@ class CampaignFolder:
 
     def keep(self, known: Mapping[str, StampedStanding]) -> None:
         """Keep what is known of videos."""
-        self._write(STANDINGS, {name: asdict(each) for name, each in known.items()})
+        with exclusive(self.path):
+            self._write(STANDINGS, {name: asdict(each) for name, each in known.items()})
 
     def has_session(self, video: str) -> bool:
         """Whether anything was said of a video."""

@@ -52,4 +52,4 @@ def write(result: dict[str, Any], path: Path | None) -> None:
     """Write figures as JSON, where a file was asked for."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+        path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -199,7 +199,7 @@ def _write_report(
     write(summary, out / "summary.json")
     plot_chart(Chart.of_experiments({out.name: summary}), out / "curves.png")
     told = report(summary)
-    (out / "report.md").write_text(told)
+    (out / "report.md").write_text(told, encoding="utf-8")
     return told
 
 

@@ -103,13 +103,15 @@ def write_crowd(
                 "photographs": clip.photographs,
             }
             with replacing(root / ABOUT) as path:
-                path.write_text(json.dumps(about, indent=1) + "\n")
+                path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         names.append(name)
         if on_video is not None:
             on_video(name)
     listed = [n for n, v in about["videos"].items() if (v["side"], v["level"]) == (side, level)]
     (root / "ImageSets").mkdir(exist_ok=True)
-    (root / "ImageSets" / f"{side}-{level}.txt").write_text("\n".join(sorted(listed)) + "\n")
+    (root / "ImageSets" / f"{side}-{level}.txt").write_text(
+        "\n".join(sorted(listed)) + "\n", encoding="utf-8"
+    )
     return names
 
 
@@ -135,7 +137,7 @@ def _read(root: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        about = json.loads(path.read_text())
+        about = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); give another folder.") from error
     return about if isinstance(about, dict) and about.get("generator") == "crowd" else None

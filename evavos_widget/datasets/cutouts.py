@@ -144,5 +144,9 @@ def _colored(grey: np.ndarray, black: Any, white: Any) -> np.ndarray:
 
 @cache
 def _outlines() -> dict[str, list[list[float]]]:
-    text = resources.files("evavos_widget.datasets").joinpath("data/outlines.json").read_text()
+    text = (
+        resources.files("evavos_widget.datasets")
+        .joinpath("data/outlines.json")
+        .read_text(encoding="utf-8")
+    )
     return json.loads(text)

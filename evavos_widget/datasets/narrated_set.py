@@ -85,7 +85,9 @@ def write_narrated(
         report(name)
     write(made, folder)
     (folder / "ImageSets").mkdir()
-    (folder / "ImageSets" / "all.txt").write_text("".join(f"{v.name}\n" for v in made))
+    (folder / "ImageSets" / "all.txt").write_text(
+        "".join(f"{v.name}\n" for v in made), encoding="utf-8"
+    )
     return made
 
 

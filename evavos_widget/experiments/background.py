@@ -123,14 +123,12 @@ class BackgroundRun:
             )
             done, total = self.progress.done, self.progress.total
             self._tell(replace(self.progress, phase="done" if done == total else "stopped"))
-        except StoppedError as error:
-            self._tell(replace(self.progress, phase="stopped"))
-            future.set_exception(error)
-            return
         except BaseException as error:  # whatever it is belongs to the one who asks for the result
-            said = str(error) or type(error).__name__
+            said = {"phase": "failed", "message": str(error) or type(error).__name__}
+            if isinstance(error, StoppedError):
+                said = {"phase": "stopped"}
             try:
-                self._tell(replace(self.progress, phase="failed", message=said))
+                self._tell(replace(self.progress, **said))
             finally:
                 future.set_exception(error)
             return

@@ -47,9 +47,11 @@ class Chart:
         Raises
         ------
         ValueError
-            The experiments were scored or ordered differently, so that their lines cannot
+            There is none, or they were scored or ordered differently, so that their lines cannot
             be compared.
         """
+        if not summaries:
+            raise ValueError("there is no experiment to show; give at least one.")
         for what in ("frames", "schedule"):
             found = sorted({summary[what] for summary in summaries.values()})
             if len(found) > 1:
@@ -82,7 +84,7 @@ class Chart:
     @classmethod
     def of_session(cls, curve: Iterable[CurvePoint]) -> Chart:
         """The predicted and, where ground truth is known, the true quality of a session."""
-        lines = {}
+        curve, lines = tuple(curve), {}
         for which in ("predicted", "true"):
             known = [
                 (point.seconds, value, np.nan, np.nan)
@@ -95,7 +97,7 @@ class Chart:
 
     def write_csv(self, path: Path) -> None:
         """A row for each point: line, time, J&F, low, high."""
-        with path.open("w", newline="") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("line", self.unit, "jf", "low", "high"))
             for name, points in self.lines.items():

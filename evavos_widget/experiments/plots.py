@@ -12,7 +12,7 @@ from evavos_widget.experiments.chart import Chart
 
 __all__ = ["plot_chart"]
 
-LOOK = json.loads(Path(__file__).with_name("lines.json").read_text())
+LOOK = json.loads(Path(__file__).with_name("lines.json").read_text(encoding="utf-8"))
 """Lines are told apart by colours for colour-blind eyes (after Okabe and Ito, 2008, darkened to
 3 : 1 on white), dashes and markers. Their numbers have no common divisor, so that no two lines
 look alike for long."""

@@ -101,7 +101,7 @@ class Table:
                 "give another folder, or the same options to go on with it."
             )
         with replacing(about) as path:
-            path.write_text(json.dumps(manifest, indent=2) + "\n")
+            path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if self.path.exists():  # without what a run that was killed has left unfinished
             self._write(self.rows())
 
@@ -113,7 +113,7 @@ class Table:
         """Add the rows of whole loops; on disk when this returns."""
         if not self.path.exists():
             self._write([])
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             # The first round comes last: where it is there, so are the others.
             latest_first = sorted(rows, key=lambda row: -row.round)
             csv.writer(file, lineterminator="\n").writerows(map(_cells, latest_first))
@@ -125,7 +125,7 @@ class Table:
         self._write(sorted(self.rows()))
 
     def _write(self, rows: Iterable[Row]) -> None:
-        with replacing(self.path) as path, path.open("w", newline="") as file:
+        with replacing(self.path) as path, path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_KINDS)
             writer.writerows(map(_cells, rows))
@@ -144,7 +144,7 @@ def read_rows(folder: Path) -> list[Row]:
     path = folder / "rows.csv"
     if not path.exists():
         raise FileNotFoundError(f"there is no experiment in {folder}; give a folder with rows.csv.")
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         lines = [line for line in file if line.endswith("\n")]
     try:
         rows = [
@@ -181,7 +181,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"there is no experiment in {folder}; give a folder with {path.name}."
         )
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged ({error}); give another folder, or remove this one."

@@ -8,7 +8,7 @@ import numpy as np
 
 from evavos_widget.explanation import FrameExplanation
 from evavos_widget.frame_selection.asking import closed, highest
-from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated
+from evavos_widget.loop import FrameChoice, FrameSelector, LoopState, objects_annotated, possible
 from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.joint import JointModel
 
@@ -53,7 +53,9 @@ class JointFrame(FrameSelector):
         taken = closed(state, obj)
         if len(taken) == state.n_frames or not objects_annotated(state.annotations, obj):
             return np.full(state.n_frames, np.nan)
-        seconds = np.array([max(state.costs.seconds(k), 1e-3) for k in self._model.types])
-        per_second = (self._model.gains(state, obj) / seconds).max(axis=1)
+        types = possible(self._model.types, state)
+        seconds = np.array([max(state.costs.seconds(k), 1e-3) for k in types])
+        gains = self._model.gains(state, obj)[:, [self._model.types.index(k) for k in types]]
+        per_second = (gains / seconds).max(axis=1)
         per_second[sorted(taken)] = np.nan
         return per_second

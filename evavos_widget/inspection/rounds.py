@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from evavos_widget import engines
 from evavos_widget.explanation import explained_frames, explained_types
 from evavos_widget.inspection.truth import TrueFrames
-from evavos_widget.loop import FrameChoice, LoopState, completed, objects_annotated
+from evavos_widget.loop import FrameChoice, LoopState, Round, completed, objects_annotated
 from evavos_widget.metrics import jaccard
 from evavos_widget.networks.encoders import create_encoder
 from evavos_widget.session.recording import Recording, branched
@@ -22,6 +22,28 @@ if TYPE_CHECKING:
     from evavos_widget.session import Session
 
 __all__ = ["Inspection"]
+
+
+class _Past(NamedTuple):
+    """What has to be the same for a round to be as it was.
+
+    Parameters
+    ----------
+    rounds : tuple of Round
+        Up to it. An equal round may be of another mask, so that it has to be the very same one.
+    revision : int or None
+        Of the session, where the round is the last or still to come.
+    """
+
+    rounds: tuple[Round, ...]
+    revision: int | None
+
+    def is_still(self, other: _Past) -> bool:
+        return (
+            self.revision == other.revision
+            and len(self.rounds) == len(other.rounds)
+            and all(a is b for a, b in zip(self.rounds, other.rounds, strict=True))
+        )
 
 
 class Inspection:
@@ -66,9 +88,9 @@ class Inspection:
         )
         self.truth = TrueFrames(ground_truth) if ground_truth else None
         self._encoder = create_encoder(encoder)
-        self._rounds: dict[tuple[Any, ...], dict[str, Any]] = {}
-        self._choices: dict[tuple[Any, ...], Suggestion | None] = {}
-        self._apart: dict[tuple[int, int], np.ndarray] = {}
+        self._rounds: dict[int, tuple[_Past, dict[str, Any]]] = {}
+        self._choices: dict[int, tuple[_Past, Suggestion | None]] = {}
+        self._apart: dict[tuple[Any, ...], np.ndarray] = {}
 
     def __len__(self) -> int:
         """Rounds that were made; one more can be looked at, the one that is to come."""
@@ -76,17 +98,16 @@ class Inspection:
 
     def choice(self, n: int) -> Suggestion | None:
         """What the policy asks for in the state before round `n`; None for nothing."""
-        key = self._key(n)
-        if key not in self._choices:
+        past, known = self._past(n), self._choices.get(n)
+        if known is None or not known[0].is_still(past):
             state = self.recording.asked_about(n)
-            self._choices[key] = suggest(state, self.frame_selector, self.annotation_selector)
-        return self._choices[key]
+            known = past, suggest(state, self.frame_selector, self.annotation_selector)
+            self._choices[n] = known
+        return known[1]
 
-    def _key(self, n: int) -> tuple[Any, ...]:
-        """What has to be the same for a round to be as it was."""
+    def _past(self, n: int) -> _Past:
         rounds = self.session.rounds
-        present = self.session.revision if n >= len(rounds) - 1 else None
-        return (n, *map(id, rounds[: n + 1]), present)
+        return _Past(rounds[: n + 1], self.session.revision if n >= len(rounds) - 1 else None)
 
     def round(self, n: int) -> dict[str, Any]:
         """All that is known of a round without a pass.
@@ -103,10 +124,10 @@ class Inspection:
             ``meaning`` of the scores; ``types``, for each its ``kind``, ``probability``, ``gain``,
             ``seconds`` and ``per_second``; ``value`` and ``gain_of``; ``reward``, see `reward`.
         """
-        key = self._key(n)
-        if key not in self._rounds:
-            self._rounds[key] = self._looked_at(n)
-        return self._rounds[key]
+        past, known = self._past(n), self._rounds.get(n)
+        if known is None or not known[0].is_still(past):
+            known = self._rounds[n] = past, self._looked_at(n)
+        return known[1]
 
     def _looked_at(self, n: int) -> dict[str, Any]:
         state = self.recording.state(n)
@@ -242,7 +263,7 @@ class Inspection:
         annotated = objects_annotated(state.annotations, obj)
         if len(annotated) < 2:
             return None
-        key = hash(tuple((f, state.annotations[f]) for f in annotated)), obj
+        key = (obj, *((f, state.annotations[f]) for f in annotated))
         if key not in self._apart:
             self._apart[key] = self._two_sides(n, obj, annotated, engines)
         return self._apart[key]

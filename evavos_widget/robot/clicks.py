@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from evavos_widget.prompts import Click
+from evavos_widget.robot.hand import depth
 
 __all__ = ["PLACEMENTS", "Placement", "corrective_click", "largest_component"]
 
@@ -48,9 +49,7 @@ def corrective_click(
     positive = size_missed > size_wrong
     region = region_missed if positive else region_wrong
     if placement == "distance":
-        padded = np.pad(region.astype(np.uint8), 1)
-        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        y, x = np.unravel_index(distance[1:-1, 1:-1].argmax(), region.shape)
+        y, x = np.unravel_index(depth(region).argmax(), region.shape)
     elif placement == "centroid":
         ys, xs = np.nonzero(region)
         nearest = np.hypot(ys - ys.mean(), xs - xs.mean()).argmin()

@@ -9,7 +9,7 @@ from evavos_widget.metrics import jaccard
 from evavos_widget.prompts import Box, Click, Scribble
 from evavos_widget.quantities import as_quantity
 
-__all__ = ["Hand", "middle_line"]
+__all__ = ["Hand", "depth", "middle_line"]
 
 SHAKE = 0.08
 """An outline's deviations are independent so far apart along it, relative to the square root of
@@ -135,8 +135,8 @@ def middle_line(region: np.ndarray) -> np.ndarray:
     upright = np.ptp(rows) > np.ptp(columns)
     part = region[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     part = part.T if upright else part
-    depth = _depth(part)
-    worth = np.where(part, depth, -float(depth.size))
+    within = depth(part)
+    worth = np.where(part, within, -float(within.size))
     height, width = part.shape
     best, came_from = worth[:, 0], np.zeros((height, width), dtype=np.int64)
     for column in range(1, width):
@@ -150,7 +150,7 @@ def middle_line(region: np.ndarray) -> np.ndarray:
     for column in range(width - 1, 0, -1):
         line[column - 1] = came_from[line[column], column]
     # The ends keep clear of the border, where the region is wide enough for that.
-    clear = depth[line, np.arange(width)]
+    clear = within[line, np.arange(width)]
     inside = clear > min(STROKE_RADIUS, clear.max() - 1)
     turns = np.flatnonzero(np.diff(inside, prepend=False, append=False))
     longest = np.diff(turns)[::2].argmax()
@@ -161,7 +161,7 @@ def middle_line(region: np.ndarray) -> np.ndarray:
     return np.column_stack([x + columns[0], y + rows[0]]).astype(np.float64)
 
 
-def _depth(mask: np.ndarray) -> np.ndarray:
+def depth(mask: np.ndarray) -> np.ndarray:
     """Distance to the nearest pixel outside the mask, the picture's edge counting as outside."""
     padded = np.pad(mask.astype(np.uint8), 1)
     return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]

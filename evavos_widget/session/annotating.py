@@ -261,6 +261,7 @@ class AnnotatedSession(SessionView):
         """
         frame = self._as_frame(frame)
         made = as_clicks(clicks)
+        Prompts(clicks=made).validate(self.video.height, self.video.width)
         with self._lock:
             objects = None if objects is None else checks.as_ids(objects)
             what = f"the mask for frame {frame}"

@@ -150,6 +150,7 @@ def branched(session: Session, state: State, **engines: Any) -> Session:
         first=session.first,
         costs=session.costs,
         budget=session.budget,
+        device=session._device,
         path=None,
         **engines,
     )

@@ -178,7 +178,7 @@ class Session(AnnotatedSession):
             self.annotation_selector,
         )
         self.notices: tuple[str, ...] = tuple(dict.fromkeys(s.notice for s in stages if s.notice))
-        self.budget, self.first = budget, first
+        self.budget, self.first, self._device = budget, first, device
         if first == "clicks":
             checks.check_prompted(self.predictor, frozenset({"clicks"}))
         self._features = FeatureStore()

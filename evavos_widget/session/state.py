@@ -139,21 +139,16 @@ class State:
 
     def with_masks(self, changed: Mapping[int, np.ndarray], revision: int) -> State:
         """Replace the label maps of some frames."""
-        if not changed:
-            return self
-        revisions = list(self.revisions)
-        for frame in changed:
-            revisions[frame] = revision
-        return replace(self, masks=self.masks.replace(changed), revisions=tuple(revisions))
+        return self._with(self.masks.replace(changed), changed, revision) if changed else self
 
     def with_runs(self, changed: Mapping[int, np.ndarray], revision: int) -> State:
         """As `with_masks`, of label maps that are coded already."""
-        if not changed:
-            return self
+        return self._with(self.masks.replace_runs(changed), changed, revision) if changed else self
+
+    def _with(self, masks: LabelMaps, changed: Iterable[int], revision: int) -> State:
         revisions = list(self.revisions)
         for frame in changed:
             revisions[frame] = revision
-        masks = self.masks.replace_runs(changed)
         return replace(self, masks=masks, revisions=tuple(revisions))
 
 

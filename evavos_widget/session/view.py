@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-__all__ = ["SessionView"]
+__all__ = ["PALETTES", "SessionView"]
+
+PALETTES = ("safe", "davis")
+"""Colours of the objects: their own, or those of DAVIS's label files."""
 
 
 class SessionView(SessionCore):
@@ -125,7 +128,7 @@ class SessionView(SessionCore):
         contour, legend : bool
             Outline the masks; number and name of the visible objects under the frame.
         palette : {'safe', 'davis'}
-            The objects' own colours, or those of DAVIS's label files.
+            See `PALETTES`.
 
         Returns
         -------
@@ -135,6 +138,8 @@ class SessionView(SessionCore):
         from evavos_widget.picture import annotated_picture
 
         frame = self._as_frame(frame)
+        if palette not in PALETTES:
+            raise ValueError(f"there is no palette {palette!r}; choose from {PALETTES}.")
         state = self._state
         objects = state.objects
         if palette == "davis":

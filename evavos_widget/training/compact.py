@@ -31,14 +31,12 @@ from evavos_widget.training.point_objective import CompactCarrier, PointObjectiv
 from evavos_widget.training.point_samples import PointSamples
 from evavos_widget.training.run import Run
 from evavos_widget.training.samples import Samples
+from evavos_widget.training.schedule import CONTINUED
 
 __all__ = ["compact_run", "main"]
 
 BACKBONE_RATE = 0.25
 """Learning rate of a backbone that was trained before, relative to the rest."""
-
-CONTINUED = 0.6
-"""Where a run begins that goes on from trained weights: when the curriculum is at its end."""
 
 
 def compact_run(

@@ -29,7 +29,7 @@ PANELS = {
 
 def read_log(path: Path) -> dict[str, np.ndarray]:
     """Columns of a log that `evavos_widget.training.run` wrote."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows:
         raise ValueError(f"{path} has no rows yet; train for a step first.")

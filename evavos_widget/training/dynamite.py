@@ -27,6 +27,7 @@ from evavos_widget.networks.dynamite_compact import (
     save_compact,
 )
 from evavos_widget.networks.weights import fold_normalisation, load_weights
+from evavos_widget.training.losses import dice
 from evavos_widget.training.options import add_options, run_command
 from evavos_widget.training.run import Run
 from evavos_widget.training.several import MOST, SeveralSamples, free_photographs
@@ -144,9 +145,8 @@ def several_loss(odds: Tensor, labels: Tensor, progress: float) -> Tensor:
     chance = odds.softmax(1).flatten(2)[:, 1:]
     right = functional.one_hot(labels, odds.shape[1]).to(chance)
     right = right.permute(0, 3, 1, 2).flatten(2)[:, 1:]
-    dice = 1 - (2 * (chance * right).sum(2) + 1) / (chance.sum(2) + right.sum(2) + 1)
     there = right.amax(2)
-    return worst + (dice * there).sum() / there.sum().clamp(min=1)
+    return worst + (dice(chance, right, 2) * there).sum() / there.sum().clamp(min=1)
 
 
 def _as(masks: Tensor, labels: Tensor) -> Tensor:

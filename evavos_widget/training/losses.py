@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["TAU", "huberised_cross_entropy", "point_loss", "pseudo_mask_loss"]
+__all__ = ["TAU", "dice", "huberised_cross_entropy", "point_loss", "pseudo_mask_loss"]
 
 TAU = 10.0
 """Slope at which the cross-entropy of a pixel stops to grow; the paper does not give its own."""
@@ -88,6 +88,17 @@ def pseudo_mask_loss(logits: Tensor, truth: Tensor, tau: float = TAU) -> Tensor:
     (B,) tensor
     """
     robust = huberised_cross_entropy(logits, truth, tau).flatten(1).mean(1)
-    mask, truth = logits.float().sigmoid().flatten(1), truth.flatten(1)
-    dice = 1 - (2 * (mask * truth).sum(1) + 1) / (mask.sum(1) + truth.sum(1) + 1)
-    return robust + dice
+    return robust + dice(logits.float().sigmoid().flatten(1), truth.flatten(1), 1)
+
+
+def dice(mask: Tensor, truth: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """Dice loss (Milletari et al., 3DV 2016, Eq. 3; without squares), 0 of two empty masks.
+
+    Parameters
+    ----------
+    mask, truth : tensors of one shape
+        In [0, 1].
+    dim : int or tuple of int
+        Those that are summed over.
+    """
+    return 1 - (2 * (mask * truth).sum(dim) + 1) / (mask.sum(dim) + truth.sum(dim) + 1)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from evavos_widget.networks.compact import CompactNet, Features
 from evavos_widget.networks.memory import tokens
+from evavos_widget.training.losses import dice
 from evavos_widget.training.samples import Start
 
 __all__ = ["CarriedFrame", "Objective", "carried", "encoded", "iou", "mask_loss", "next_clicks"]
@@ -51,9 +52,7 @@ def mask_loss(logits: Tensor, truth: Tensor, progress: float) -> Tensor:
     each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     share = 1 - (1 - HARDEST) * min(1.0, 2 * progress)
     worst = each.topk(max(1, round(share * each.shape[1])), dim=1, sorted=False).values.mean(1)
-    mask = logits.sigmoid()
-    dice = 1 - (2 * (mask * truth).sum(1) + 1) / (mask.sum(1) + truth.sum(1) + 1)
-    return worst + dice
+    return worst + dice(logits.sigmoid(), truth, 1)
 
 
 def encoded(network: CompactNet, frames: Tensor) -> list[Features]:

@@ -148,7 +148,7 @@ def _train(
     train(
         run,
         samples_of(args),
-        Budget(None if args.steps else args.minutes, args.steps, begin),
+        Budget(None if args.steps is not None else args.minutes, args.steps, begin),
         args.out,
         batch=args.batch,
         checkpoint_minutes=args.checkpoint_minutes,

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from evavos_widget.networks.discs import point_discs
 from evavos_widget.point_selection.sampling import Spaced
+from evavos_widget.quantities import as_count
 from evavos_widget.training.clips import points_clip, recoloured
 from evavos_widget.training.samples import Samples, reach_at
 from evavos_widget.training.sources import PointShot
@@ -88,12 +89,13 @@ class PointLabelledSamples(Dataset):
     def __init__(
         self, shots: Sequence[PointShot], n_frames: int, side: int, radius: float, seed: int = 0
     ) -> None:
+        self.n_frames, self.side = as_count("frames", n_frames, 2), side
         self.shots = [shot for shot in shots if len(shot.frames) >= n_frames]
         if not self.shots:
             raise ValueError(
                 f"no object has points on {n_frames} frames; give fewer frames per clip."
             )
-        self.n_frames, self.side, self.radius, self.seed = n_frames, side, radius, seed
+        self.radius, self.seed = radius, seed
 
     def __getitem__(self, key: tuple[int, float]) -> dict[str, np.ndarray]:
         """One sample: as of `PointStartedSamples`, and in place of masks the labelled points.

@@ -242,6 +242,8 @@ def train(
                 saved = run.minutes
                 _save(run, out)
     bar.close()
+    if log is not None:
+        log.close()
     if fabric.is_global_zero:
         _save(run, out)
 
@@ -261,9 +263,9 @@ class _Log:
     def __init__(self, path: Path, step: int, columns: tuple[str, ...]) -> None:
         rows, self._columns = [], columns
         if path.exists():
-            with path.open(newline="") as file:
+            with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        self._file = path.open("w", newline="")
+        self._file = path.open("w", newline="", encoding="utf-8")
         self._writer: csv.DictWriter[str] = csv.DictWriter(self._file, columns)
         self._writer.writeheader()
         self._writer.writerows(rows)
@@ -273,3 +275,6 @@ class _Log:
             {k: row[k] if isinstance(row[k], int) else f"{row[k]:.6g}" for k in self._columns}
         )
         self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
+from evavos_widget.quantities import as_count
 from evavos_widget.training.clips import composite_clip, recoloured, video_clip, warped_clip
 from evavos_widget.training.sources import (
     Pool,
@@ -121,7 +122,7 @@ class Samples(Dataset):
         free_only: bool = False,
         shots: Sequence[Shot] | None = None,
     ) -> None:
-        self.n_frames, self.side, self.seed = n_frames, side, seed
+        self.n_frames, self.side, self.seed = as_count("frames", n_frames, 2), side, seed
         if shots is not None:
             self.shares, self.pools, self.shots = {"video": Share(1, 1)}, [], list(shots)
             return

@@ -6,7 +6,9 @@ import math
 import time
 from dataclasses import dataclass
 
-__all__ = ["Budget", "Clock", "rate_at"]
+from evavos_widget.quantities import as_count, as_quantity
+
+__all__ = ["CONTINUED", "Budget", "Clock", "rate_at"]
 
 WARM_UP = 40
 """Steps in which the learning rate rises, of which the optimiser needs some to know the scale of
@@ -14,6 +16,10 @@ the gradients."""
 
 DECAY = 0.35
 """Fraction of the training, the last, in which it falls."""
+
+
+CONTINUED = 0.6
+"""Where a run begins that goes on from trained weights: when the curriculum is at its end."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,10 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
             raise ValueError("give the length of the training in minutes or in steps, one of them.")
+        if self.steps is not None:
+            as_count("steps", self.steps)
+        else:
+            as_quantity("minutes", self.minutes, "a number above 0", above=True)
 
     def progress(self, minutes: float, steps: int) -> float:
         """Fraction that is over, `begin` to 1."""

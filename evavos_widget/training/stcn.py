@@ -26,11 +26,9 @@ from evavos_widget.training.options import (
 from evavos_widget.training.point_objective import PointObjective, StcnCarrier, Supervision
 from evavos_widget.training.point_samples import PointSamples
 from evavos_widget.training.run import Run
+from evavos_widget.training.schedule import CONTINUED
 
 __all__ = ["main", "stcn_run"]
-
-CONTINUED = 0.6
-"""Where a run begins that goes on from trained weights, as for the compact network."""
 
 
 def stcn_run(

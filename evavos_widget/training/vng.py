@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from evavos_widget.networks.rfvng import RfVng
 from evavos_widget.networks.rfvng_weights import load_rfvng, save_rfvng
+from evavos_widget.training.losses import dice
 from evavos_widget.training.options import run_command
 from evavos_widget.training.run import Run
 from evavos_widget.training.vng_samples import NounSamples
@@ -61,15 +62,13 @@ class NounObjective(nn.Module):
         known, truth = batch["known"].float(), batch["masks"]
         shown = known * (truth.mean((-2, -1)) > LEAST)
         guess = found.masks.float().sigmoid()
-        both = (guess * truth).sum((-2, -1))
-        dice = 1 - (2 * both + 1) / (guess.sum((-2, -1)) + truth.sum((-2, -1)) + 1)
         entropy = functional.binary_cross_entropy_with_logits(
             found.masks.float(), truth, reduction="none"
         ).mean((-2, -1))
         apart = (found.boxes - batch["boxes"]).abs().sum(-1)
         seen = functional.binary_cross_entropy_with_logits(found.shown, shown, reduction="none")
         losses = {
-            "dice": _mean(dice, shown),
+            "dice": _mean(dice(guess, truth, (-2, -1)), shown),
             "mask": _mean(entropy, known),
             "box": _mean(apart, shown),
             "shown": _mean(seen, known),

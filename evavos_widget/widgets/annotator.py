@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 import traitlets
 
 from evavos_widget.session import Session
+from evavos_widget.session.view import PALETTES
 from evavos_widget.widgets.annotator_controller import AnnotatorController
 from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.frames import describe, valid_frame
@@ -33,7 +34,6 @@ __all__ = ["Annotator"]
 _log = logging.getLogger(__name__)
 
 
-_PALETTES = ("safe", "davis")
 _DISPLAY: dict[str, Any] = {
     "opacity": 0.5,
     "contour": True,
@@ -175,9 +175,9 @@ class Annotator(HostedWidget):
         complete = {**self.display, **given}
         if not 0 <= complete["opacity"] <= 1:
             raise traitlets.TraitError(f"opacity is {complete['opacity']}; give 0 to 1.")
-        if complete["palette"] not in _PALETTES:
+        if complete["palette"] not in PALETTES:
             raise traitlets.TraitError(
-                f"there is no palette {complete['palette']!r}; choose from {_PALETTES}."
+                f"there is no palette {complete['palette']!r}; choose from {PALETTES}."
             )
         return complete
 

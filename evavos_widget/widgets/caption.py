@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import ipywidgets
 
+from evavos_widget.files import in_words
 from evavos_widget.grounding.rfvng import RfVngGrounder
 from evavos_widget.grounding.session import Grounded, ground
 from evavos_widget.networks.words import word_spans
@@ -76,8 +77,8 @@ class CaptionBox(ipywidgets.VBox):
         try:
             self._grounder = self._grounder or RfVngGrounder()
             added = ground(self.session, self.caption, span, grounder=self._grounder)
-        except (LookupError, ValueError) as error:
-            self._told.value = str(error.args[0])
+        except Exception as error:  # else the line would say for ever that it looks
+            self._told.value = in_words(error)
             return None
         self.found.append(added)
         self._told.value = (

@@ -17,6 +17,7 @@ from evavos_widget.experiments.background import BackgroundRun, Progress
 from evavos_widget.experiments.chart import Chart
 from evavos_widget.experiments.summary import SCHEDULES, comparable, summarise
 from evavos_widget.experiments.table import Row, Table, read_rows, short_names
+from evavos_widget.quantities import as_count
 from evavos_widget.widgets.bundle import page
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host
@@ -116,6 +117,9 @@ class Curves(HostedWidget):
             raise ValueError(f"there is no schedule {schedule!r}; choose from {sorted(SCHEDULES)}.")
         self._schedule = schedule
         self._next_drawing = 0.0
+        chart = Chart("hours", {})
+        if summary is not None:
+            chart = Chart.of_experiments({"": summary} if "methods" in summary else summary)
         super().__init__(**page("curves"), **traits)
         host = Host(catalogue("curves"), self.send)
         host.serve(
@@ -125,11 +129,7 @@ class Curves(HostedWidget):
             }
         )
         self._host = host.start()
-        if summary is None:
-            self._show(Chart("hours", {}))
-        else:
-            one = "methods" in summary
-            self._show(Chart.of_experiments({"": summary} if one else summary))
+        self._show(chart)
 
     @classmethod
     def from_folder(
@@ -145,7 +145,6 @@ class Curves(HostedWidget):
             No object of an experiment was finished by every method, or the experiments
             cannot be compared.
         """
-        curves = cls(**options)
         names = short_names(folders)
         experiments = {n: read_rows(Path(f)) for n, f in zip(names, folders, strict=True)}
         for name, rows in experiments.items():
@@ -153,7 +152,12 @@ class Curves(HostedWidget):
                 raise ValueError(
                     f"no object in {name!r} was finished by every method yet; run it first."
                 )
-        curves._show_rows(experiments)
+        curves = cls(**options)
+        try:
+            curves._show_rows(experiments)
+        except BaseException:
+            curves.close()  # else its worker would stay
+            raise
         return curves
 
     @classmethod
@@ -203,11 +207,12 @@ class Curves(HostedWidget):
                 f"experiment is {experiment!r}; give an Experiment, as in "
                 "Experiment.preset('fig3c', data='DAVIS', sequences=['dog'])."
             )
+        workers = usable_cores() if workers is None else as_count("workers", workers)
         curves = cls(**options)
         curves._run = BackgroundRun(
             experiment,
             Path(folder),
-            workers or usable_cores(),
+            workers,
             scheduler,
             lambda progress, rows: curves._follow_run(experiment.name, progress, rows),
         )

@@ -330,7 +330,7 @@ class Host:
             thread.shutdown()
 
     def stop(self) -> None:
-        """Let the worker end after what it is doing; every request is refused from here on.
+        """Let the worker end after what it is doing; what waits, or would have to, is refused.
 
         The views are told unasked: what is unfinished in one of them is taken up by a view of
         another cell, if that comes to know of it in time.

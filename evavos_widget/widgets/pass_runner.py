@@ -186,12 +186,9 @@ class PassRunner:
         if step is None:
             return
         self._seconds += time.monotonic() - started
-        remaining = self._seconds / step.done * (step.total - step.done)
-        progress = {
-            "done": step.done,
-            "total": step.total,
-            "remaining_seconds": round(remaining, 2),
-        }
+        done, total = int(step.done), int(step.total)
+        remaining = self._seconds / done * (total - done)
+        progress = {"done": done, "total": total, "remaining_seconds": round(remaining, 2)}
         with self._host.lock:
             self._set_job({**self.job, **progress})
 

@@ -192,6 +192,11 @@ class PolicyExplorer(HostedWidget):
                     "compare policies on one."
                 )
             return second
+        if len(other) != 2:
+            raise ValueError(
+                f"other is {other!r}; give a session, its folder, or a pair of a frame selector "
+                "and an annotation selector."
+            )
         frame_selector, annotation_selector = other
         return Inspection(
             shown,

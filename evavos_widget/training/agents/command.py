@@ -89,7 +89,9 @@ def _train(args: argparse.Namespace) -> None:
         from evavos_widget.training.agents.joint import train_joint
 
         about = train_joint(records, args.out, seed=args.seed)
-    (args.out / f"{args.agent}.json").write_text(json.dumps(about, indent=2) + "\n")
+    (args.out / f"{args.agent}.json").write_text(
+        json.dumps(about, indent=2) + "\n", encoding="utf-8"
+    )
     print(json.dumps(about["held_out"], indent=2))
 
 

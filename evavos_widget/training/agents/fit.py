@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -88,7 +89,9 @@ def fit(
             optimizer.step()
         network.eval()
         reached = float(epoch) if score is None else score()
-        if reached > best or not taken:
+        if math.isnan(reached):  # a correlation of nothing; no number would be more than that
+            reached = -math.inf
+        if reached > best or best == -math.inf:
             best, taken = reached, epoch + 1
             kept = {name: value.clone() for name, value in network.state_dict().items()}
         save_state(

@@ -55,10 +55,11 @@ def train_ivosw(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     train, other = (Steps(side) for side in held_out(records))
-    if not len(train) or not len(other):
+    if not len(train) or not other.states():
         raise ValueError(
-            f"there are {len(train)} drawn masks to learn from and {len(other)} in held-out "
-            "videos; collect loops of more videos."
+            f"there are {len(train)} drawn masks to learn from and {len(other.states())} states of "
+            "held-out videos in which several were tried; collect loops of more videos, with two "
+            "candidates or more."
         )
     learner = _Learner()
     optimizer = torch.optim.Adam(learner.online.parameters(), RATE)
