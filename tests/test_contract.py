@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -169,6 +171,12 @@ class GivesAll(Gives):
         return [*super().propagate(video, annotations, objects, frames)]
 
 
+class GivesFromZero(Gives):
+    def propagate(self, *asked):
+        for step in super().propagate(*asked):
+            yield replace(step, done=step.done - 1)
+
+
 class GivesLater(Gives):
     def propagate(self, video, annotations, objects, frames):
         later = [frame + video.n_frames for frame in frames]
@@ -189,6 +197,7 @@ def even(k, h, w):
         (Gives(lambda k, h, w: even(k, h, w) * np.nan), "go from nan to nan, and not from 0 to 1"),
         (Gives(lambda k, h, w: even(k, h, w) * 9 - 5), "go from -0.5 to -0.5, and not from 0 to 1"),
         (Gives(lambda k, h, w: None), r"it yielded None \(NoneType\), which is no Propagation"),
+        (GivesFromZero(even), "a step says 0 of 3, and they are counted from 1 of 1 on"),
         (GivesLater(even), "it gave frame 5, which nobody asked for"),
         (GivesAll(even), r"propagate returned .* \(list\), which is no generator"),
     ],

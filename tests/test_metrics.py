@@ -334,6 +334,10 @@ def test_area_under_the_curve_is_the_mean_quality():
     assert area_under_curve(seconds, quality, until=40) == pytest.approx(0.875)
     assert area_under_curve(seconds, quality, until=5) == pytest.approx(0.25)
     assert area_under_curve([7], [0.3]) == 0.3
+    # A round that cost nothing: the curve rises where it ends, and has no area there.
+    assert area_under_curve([0, 10, 10], [0.5, 0.6, 0.9]) == pytest.approx(0.55)
+    assert area_under_curve([0, 10, 10, 20], [0.5, 0.6, 0.9, 1], until=10) == pytest.approx(0.55)
+    assert area_under_curve([0, 0], [0.5, 0.6]) == 0.6
     assert area_under_curve([7], [0.3], until=9) == pytest.approx(0.3)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def test_pictures_are_there_the_next_time(video: Video, tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", options={"g": "30", "crf": "6"})
     os.utime(tmp_path / "a.mp4", (1, 1))
     assert Previews(Video.open(tmp_path / "a.mp4"), folder=store).frames == []
+
+
+def test_the_whole_store_may_be_deleted_at_any_time(video: Video, tmp_path: Path) -> None:
+    previews = Previews(video, folder=tmp_path / "store")
+    shutil.rmtree(tmp_path / "store")
+    assert previews.fill(always)
+    assert previews.get(3) is None
 
 
 def test_damaged_and_deleted_pictures_are_made_again(video: Video, tmp_path: Path) -> None:

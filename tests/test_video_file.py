@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import io
+import os
 import threading
 import warnings
 from fractions import Fraction
@@ -137,6 +139,19 @@ def test_a_frame_that_nobody_waits_for_is_given_up_and_costs_no_other_one(tmp_pa
         with while_wanted(lambda asked=asked: next(asked, False)), pytest.raises(NotWantedError):
             video.frame(given_up)
         assert np.array_equal(video.frame(read), expected[read]), f"frame {read}"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="files are counted there")
+def test_a_video_that_nobody_has_lets_go_of_its_file_at_once(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4")
+    before = len(os.listdir("/proc/self/fd"))
+    gc.disable()
+    try:
+        for frame in range(3):
+            Video.open(tmp_path / "a.mp4").frame(frame)
+        assert len(os.listdir("/proc/self/fd")) == before
+    finally:
+        gc.enable()
 
 
 def test_memory_does_not_grow_with_the_frames_that_were_read(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def report(summary: Mapping[str, Any]) -> str:
     ]
     if summary.get("synthetic"):
         told.insert(0, f"Synthetic videos: {summary['synthetic']}.")
+    if summary.get("unfinished"):
+        told.insert(0, f"The experiment is not complete: {summary['unfinished']}.")
     if summary["ratios"]:
         told += [
             _table(

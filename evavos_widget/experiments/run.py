@@ -291,8 +291,9 @@ def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:
     why = str(error).rstrip(".") or type(error).__name__
     return (
         f"{len(failed)} of {total} loops failed, the first of them {method.name!r} on sequence "
-        f"{name!r} (object {obj}, seed {seed}): {why}; the {done} "
-        "finished ones are kept, and the same command tries the others again."
+        f"{name!r} (object {obj}, seed {seed}): {why}; the {done} finished ones are kept, and the "
+        "same command tries the others again. Code of your own that is mended makes another "
+        "experiment; give that a new folder."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -157,8 +157,9 @@ def summarise_folder(
 ) -> dict[str, Any]:
     """`summarise` what an experiment has left in a folder.
 
-    What its manifest says of the methods and the videos decides the baseline, and is told in
-    ``synthetic`` where the videos are.
+    What its manifest says of the methods and the videos decides the baseline and which loops there
+    are to be, and is told in ``synthetic`` where the videos are. Of a run that is not complete,
+    ``unfinished`` says so in words.
 
     Parameters
     ----------
@@ -171,7 +172,8 @@ def summarise_folder(
     Raises
     ------
     ValueError
-        There is no such method, or the manifest is that of something else.
+        There is no such method, none of the objects was finished by every method, or the manifest
+        is that of something else.
     """
     manifest = read_manifest(folder)
     try:
@@ -186,10 +188,51 @@ def summarise_folder(
     if unknown := sorted(set(wanted) - set(names)):
         raise ValueError(f"{folder} has no method {unknown[0]!r}; choose from {names}.")
     rows = [row for row in read_rows(folder) if row.method in wanted]
-    begun = {row.method for row in rows}
-    chosen = baseline(method for method in known if method.name in begun)
-    told = summarise(rows, schedule, against=chosen)
-    return told | {"synthetic": manifest.get("synthetic")}
+    names = {row.method for row in rows}
+    begun = [method for method in known if method.name in names]
+    chosen = baseline(begun)
+    loops = {(m.name, seed) for m in begun for seed in range(_runs(m, manifest, rows))}
+    done = comparable(rows, loops)
+    if rows and not done:
+        raise ValueError(
+            f"{folder} has no object yet that every method has finished; let the experiment run "
+            f"on, or choose from {sorted(names)} with --methods."
+        )
+    told = summarise(done, schedule, against=chosen)
+    return told | {
+        "synthetic": manifest.get("synthetic"),
+        "unfinished": _unfinished(rows, done, manifest, [n for n in wanted if n not in names]),
+    }
+
+
+def _runs(method: Method, manifest: Mapping[str, Any], rows: Iterable[Row]) -> int:
+    """How often a method is run on every object."""
+    unsteady = manifest.get("agreement", 1) < 1 or any(
+        manifest.get(part, 0) > 0 for part in ("jitter", "error_rate")
+    )
+    try:
+        chance = unsteady or method.has_chance
+    except Exception:  # an engine of somebody's own, which is not on this machine
+        chance = any(row.seed for row in rows if row.method == method.name)
+    return int(manifest.get("seeds", 1)) if chance else 1
+
+
+def _unfinished(
+    rows: Iterable[Row], done: Iterable[Row], manifest: Mapping[str, Any], methods: Sequence[str]
+) -> str | None:
+    """What of an experiment is not compared yet; None where it is complete."""
+    begun, finished = ({(row.video, row.object) for row in some} for some in (rows, done))
+    waiting = set(manifest.get("sequences", ())) - {video for video, _ in begun}
+    left = [f"{', '.join(methods)}, of which no loop is finished"] if methods else []
+    if begun != finished:
+        left.append(f"what some method has not finished ({_count(begun - finished, 'object')})")
+    if waiting:
+        left.append(f"what was not begun ({_count(waiting, 'video')})")
+    return f"without {' and '.join(left)}" if left else None
+
+
+def _count(things: Collection[Any], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def _told(curves: Curves, area: float) -> dict[str, Any]:
@@ -206,16 +249,20 @@ def _told(curves: Curves, area: float) -> dict[str, Any]:
     }
 
 
-def comparable(rows: Iterable[Row]) -> list[Row]:
+def comparable(rows: Iterable[Row], loops: Collection[tuple[str, int]] = ()) -> list[Row]:
     """The rows of the objects on which every method has finished every seed of its own.
 
     All of them, where the experiment is complete.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    loops : collection of (method, seed), optional
+        What there is to be of every object; by default what there is of any.
     """
     rows = list(rows)
-    seeds: dict[str, set[int]] = {}
     done: dict[tuple[str, int], set[tuple[str, int]]] = {}
     for row in rows:
-        seeds.setdefault(row.method, set()).add(row.seed)
         done.setdefault((row.video, row.object), set()).add((row.method, row.seed))
-    wanted = {(method, seed) for method, of in seeds.items() for seed in of}
+    wanted = set(loops) or set().union(*done.values())
     return [row for row in rows if done[row.video, row.object] == wanted]

@@ -73,6 +73,16 @@ _KINDS = {
 """Each column of the table holds values of this type."""
 
 
+_WORDS = {
+    "code": "other code of engines of your own",
+    "hashes": "other pictures or masks",
+    "packages": "other versions of packages",
+    "weights": "other weights",
+    "version": "another version of its rows",
+}
+"""What of a manifest no option says."""
+
+
 class Table:
     """Rows in ``rows.csv`` and how they came about in ``manifest.json``, in one folder.
 
@@ -96,9 +106,11 @@ class Table:
         known = read_manifest(folder) if about.exists() else manifest
         changed = sorted(k for k in known.keys() | manifest if known.get(k) != manifest.get(k))
         if changed and self.rows():  # a manifest without rows binds nobody
+            other = ", ".join(_WORDS.get(name, f"another {name}") for name in changed)
+            options = not _WORDS.keys() >= set(changed)
+            again = ", or the same options to go on with it" if options else ""
             raise ValueError(
-                f"{folder} holds an experiment with another {', '.join(changed)}; "
-                "give another folder, or the same options to go on with it."
+                f"{folder} holds an experiment with {other}; give another folder{again}."
             )
         with replacing(about) as path:
             path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

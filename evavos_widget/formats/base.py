@@ -12,7 +12,11 @@ from evavos_widget.masks import LabelMaps
 from evavos_widget.points import Point
 from evavos_widget.video import Video
 
-__all__ = ["Format", "Job", "MaskSource"]
+__all__ = ["Format", "Job", "MaskSource", "UnfitError"]
+
+
+class UnfitError(ValueError):
+    """A file of the right kind does not fit the video; the message says why and what to do."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from evavos_widget.formats import youtube_vis
-from evavos_widget.formats.base import Format, Job, MaskSource
+from evavos_widget.formats.base import Format, Job, MaskSource, UnfitError
 from evavos_widget.formats.davis import frames_of
 from evavos_widget.masks import from_coco, to_coco
 from evavos_widget.video import Video
@@ -91,29 +91,38 @@ def read(file: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
     video = wanted.video
     try:
         if file.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it has {file.stat().st_size} bytes, more than {_MOST_BYTES}")
+            raise UnfitError(
+                f"it has {file.stat().st_size} bytes, more than {_MOST_BYTES}; leave other videos "
+                "out"
+            )
         content = json.loads(file.read_bytes())
         if not isinstance(content, dict):
-            raise ValueError("it is a list")
+            raise TypeError("it is a list")
         if "images" in content:
             images = {image["id"]: str(image["file_name"]) for image in content["images"]}
             frames = _frames([*images.values()], video)
+            for image in content["images"]:
+                if str(image["file_name"]) in frames:
+                    _check_size(image, video)
             segments = _segments(content["annotations"], images, frames)
         else:
-            names, segments = youtube_vis.listed(content, video.name)
+            told, names, segments = youtube_vis.listed(content, video.name)
             frames = _frames(names, video)
+            _check_size(told, video)
         by_frame: dict[int, list[tuple[int, Any]]] = {frame: [] for frame in frames.values()}
         for name, obj, segment in segments:
             if name not in frames:
                 continue
             if not 1 <= obj <= 255:
-                raise ValueError(f"object {obj} is none of 1 to 255")
+                raise UnfitError(f"it has an object {obj}; number objects from 1 to 255")
             by_frame[frames[name]].append((obj, _checked(segment, video)))
+    except UnfitError as error:
+        raise ValueError(f"{file} holds no masks of {video.name!r}: {error}.") from error
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"[:300].replace("\n", " ")
         raise ValueError(
-            f"{file} holds no masks of {video.name!r} ({reason}); give COCO or YouTube-VIS whose "
-            "file names are those of the frames."
+            f"{file} holds no masks of {video.name!r}: it is neither COCO nor YouTube-VIS "
+            f"({reason}); give one of these whose file names are those of the frames."
         ) from error
     return _SegmentMaps(by_frame, video.height, video.width)
 
@@ -123,16 +132,24 @@ def _segments(
 ) -> Iterator[tuple[str, int, Any]]:
     """File name, object and segment of every annotation of the images that are wanted."""
     seen: set[tuple[str, int]] = set()
+    boxes = [a for a in annotations if not a.get("segmentation")]
+    if annotations and len(boxes) == len(annotations):
+        raise UnfitError("its annotations are boxes without masks; give one with segmentations")
     for annotation in annotations:
+        if annotation["image_id"] not in names:
+            raise UnfitError(
+                f"it has an annotation of image {annotation['image_id']!r} and no such image; "
+                "leave that annotation out"
+            )
         name = names[annotation["image_id"]]
         if name not in wanted:
             continue
         keys = [k for k in ("object_id", "track_id", "instance_id") if k in annotation]
         obj = int(annotation[(*keys, "category_id")[0]])
         if not keys and (name, obj) in seen:
-            raise ValueError(
-                f"{name} has several objects of category {obj} and nothing that tells them "
-                "apart, such as track_id"
+            raise UnfitError(
+                f"{name} has several objects of category {obj} and nothing that tells them apart; "
+                "give each annotation the track_id of its object"
             )
         seen.add((name, obj))
         if annotation.get("segmentation"):
@@ -147,11 +164,14 @@ def _frames(names: Sequence[str], video: Video) -> dict[str, int]:
         stems = [PurePosixPath(_tail(name)).stem for name in names]
         frames = frames_of(stems, video.frame_names)
         if not stems or frames is None:
-            raise ValueError(f"its file names, such as {next(iter(names), '')!r}, are no frames")
+            raise UnfitError(
+                f"its file names, such as {next(iter(names), '')!r}, are no frames; call them as "
+                f"{video.frame_files[0]!r}"
+            )
         found = dict(zip(names, frames, strict=True))
     images = Counter(found[name] for name in names if name in found)
     if twice := [frame for frame, n in images.items() if n > 1]:
-        raise ValueError(
+        raise UnfitError(
             f"two of its images are called {video.frame_files[twice[0]]!r}, as of two videos; put "
             "the folder of its video before each name, or leave the other videos out"
         )
@@ -163,15 +183,28 @@ def _tail(name: str) -> str:
     return "/".join(name.replace("\\", "/").split("/")[-2:])
 
 
+def _check_size(told: Mapping[str, Any], video: Video) -> None:
+    """Refuse masks of pictures of another size: polygons would end up somewhere else."""
+    sides = {"width": video.width, "height": video.height}
+    given = {side: told[side] for side in sides if told.get(side)}
+    if any(int(n) != sides[side] for side, n in given.items()):
+        of = " x ".join(str(given.get(side, "?")) for side in sides)
+        raise UnfitError(
+            f"its pictures are {of} and the video {video.width} x {video.height}; make it of "
+            "pictures of the video's size"
+        )
+
+
 def _checked(segment: Any, video: Video) -> Any:
     """A segment that may be decoded: one that claims another size could be of any size."""
     if isinstance(segment, Mapping):
         if list(segment["size"]) != [video.height, video.width]:
-            raise ValueError(
-                f"a mask is {segment['size']} and the video {[video.height, video.width]}"
+            raise UnfitError(
+                f"a mask is {segment['size']} and the video {[video.height, video.width]}; give "
+                "masks of the video's size"
             )
     elif not isinstance(segment, list):
-        raise ValueError(f"a segmentation is {type(segment).__name__}")
+        raise TypeError(f"a segmentation is {type(segment).__name__}")
     return segment
 
 

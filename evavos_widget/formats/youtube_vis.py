@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evavos_widget.formats.base import Format, Job
+from evavos_widget.formats.base import Format, Job, UnfitError
 from evavos_widget.masks import to_coco
 
 __all__ = ["FORMAT", "listed", "video_entry", "write"]
@@ -65,8 +65,8 @@ def video_entry(job: Job) -> dict[str, Any]:
 
 def listed(
     content: dict[str, Any], video_name: str
-) -> tuple[list[str], Iterable[tuple[str, int, Any]]]:
-    """File names of a video's frames; file name, object and segment of everything on them.
+) -> tuple[dict[str, Any], list[str], Iterable[tuple[str, int, Any]]]:
+    """What is told of a video, its frames' file names; name, object and segment of all on them.
 
     Of several videos it is the one of the name, and objects without ``object_id`` are
     numbered from 1.
@@ -75,15 +75,19 @@ def listed(
     if len(videos) > 1:
         videos = [v for v in videos if video_name in (v.get("name"), _folder(v))]
     if len(videos) != 1:
-        raise ValueError(f"{len(videos)} of its videos are called so")
+        raise UnfitError(f"{len(videos)} of its videos are called so; leave the others out")
     (video,) = videos
     tracks = [a for a in content["annotations"] if a["video_id"] == video["id"]]
     names = [str(name) for name in video["file_names"]]
-    return names, (
-        (name, int(track.get("object_id", number)), segment)
-        for number, track in enumerate(tracks, 1)
-        for name, segment in zip(names, track["segmentations"], strict=True)
-        if segment
+    return (
+        video,
+        names,
+        (
+            (name, int(track.get("object_id", number)), segment)
+            for number, track in enumerate(tracks, 1)
+            for name, segment in zip(names, track["segmentations"], strict=True)
+            if segment
+        ),
     )
 
 

@@ -272,6 +272,8 @@ class Session(AnnotatedSession):
 
         Raises
         ------
+        IndexError, TypeError
+            One of `frames` is none of the video.
         ValueError
             Masks are to begin from points, which the session's propagator does not take.
         RuntimeError
@@ -281,7 +283,8 @@ class Session(AnnotatedSession):
             self.check_open()
             checks.check_accepted(self._state, self.propagator)
             state, generation = self._state, self._timeline.generation
-            waiting = sorted(state.stale if frames is None else state.stale.intersection(frames))
+            asked = state.stale if frames is None else {self._as_frame(f) for f in frames}
+            waiting = sorted(state.stale & asked)
             if not waiting:
                 # Where every frame is annotated, that is a finished pass too.
                 if state.rounds and not state.stale:

@@ -810,6 +810,28 @@ def test_a_selector_that_fails_stops_its_campaign_from_nothing_else(clips, tmp_p
         assert {s.status for s in campaign.standings()} == {"open", "failed"}
 
 
+def test_what_somebody_else_is_writing_is_not_cleared_away(clips, tmp_path):
+    one, other = begun(clips, tmp_path)[0], begun(clips, tmp_path)[0]
+    writing = tmp_path / "c" / ".standings.0123456789ab.new.json"
+    assert writing.parent.is_dir()
+    writing.write_text("{")
+    other.finish("fast")
+    assert writing.exists()
+    one.close()
+    other.close()
+
+
+def test_to_stop_listening_twice_is_as_good_as_once(clips, tmp_path):
+    heard = []
+    with begun(clips, tmp_path)[0] as campaign:
+        stop, again = (campaign.subscribe(lambda: heard.append(1)) for _ in range(2))
+        stop()
+        stop()
+        campaign.finish("fast")
+        again()
+    assert heard == [1]
+
+
 def test_what_two_of_a_folder_finish_is_finished(clips, tmp_path):
     one, other = begun(clips, tmp_path)[0], begun(clips, tmp_path)[0]
     one.finish("still")

@@ -351,11 +351,29 @@ def test_a_baseline_that_has_not_begun_keeps_no_report_back(
     for video in "ab":
         table.append(loop(CLICKS.name, video, (10, 0.5), (40, 0.9)))
     assert main(["report", str(tmp_path)]) == 0
-    assert json.loads((tmp_path / "summary.json").read_text())["baseline"] is None
+    told = json.loads((tmp_path / "summary.json").read_text())
+    assert told["baseline"] is None
+    assert told["unfinished"] == f"without {MASKS.name}, of which no loop is finished"
+    assert "The experiment is not complete: without" in (tmp_path / "report.md").read_text()
     for video in "ab":
         table.append(loop(MASKS.name, video, (80, 0.9)))
     assert main(["report", str(tmp_path)]) == 0
     assert json.loads((tmp_path / "summary.json").read_text())["baseline"] == MASKS.name
+    told = json.loads((tmp_path / "summary.json").read_text())
+    assert told["unfinished"] is None
+    about = {"methods": [asdict(MASKS), asdict(CLICKS)], "seeds": 2, "sequences": ["a", "b", "c"]}
+    (tmp_path / "manifest.json").write_text(json.dumps(about))
+    assert MASKS.has_chance  # of which no object has both runs
+    assert main(["report", str(tmp_path)]) == 1
+    assert "no object yet that every method has finished" in capsys.readouterr().err
+    for method in (MASKS, CLICKS):
+        table.append([replace(row, seed=1) for row in loop(method.name, "a", (80, 0.9))])
+    assert main(["report", str(tmp_path)]) == 0
+    told = json.loads((tmp_path / "summary.json").read_text())
+    assert told["objects"] == 1
+    assert told["unfinished"] == (
+        "without what some method has not finished (1 object) and what was not begun (1 video)"
+    )
     (tmp_path / "manifest.json").write_text('{"name": "an app"}')
     capsys.readouterr()
     assert main(["report", str(tmp_path)]) == 1

@@ -224,6 +224,17 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_has_and_goes_on(
     assert table.path.read_bytes() == whole.path.read_bytes()
 
 
+def test_names_of_any_language_are_kept_whatever_the_machine_speaks(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from evavos_widget.experiments.table import Row, "
+        "Table; t = Table(Path(sys.argv[1]), {}); t.append([Row('clics d\u2019\u00e9t\u00e9', "
+        "'caf\u00e9', 1, 0, 0, 0, 'mask', 80.0, 0.02, 0.5, 0.5, 0.5, 0.0, 'davis')]); t.rows()"
+    )
+    strict = ["-X", "utf8=0", "-X", "warn_default_encoding", "-W", "error::EncodingWarning"]
+    subprocess.run([sys.executable, *strict, "-c", program, str(tmp_path)], check=True)
+    assert read_rows(tmp_path)[0].method == "clics d\u2019\u00e9t\u00e9"
+
+
 def test_a_loop_that_was_written_in_part_is_run_again(whole: Table, tmp_path: Path) -> None:
     rows = [row for row in whole.rows() if row.video == "left" and row.method == "worst"]
     table = Table(tmp_path, {})

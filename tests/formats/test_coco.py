@@ -151,7 +151,28 @@ def test_images_that_are_called_alike_are_not_laid_over_each_other(video, tmp_pa
         (
             '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '
             '"category_id": 300, "segmentation": [[0, 0, 1, 1, 2, 2]]}]}',
-            "object 300 is none of",
+            "it has an object 300; number objects from 1",
+        ),
+        (
+            '{"images": [{"id": 1, "file_name": "clip/f001.png", "width": 90, "height": 62}], '
+            '"annotations": [{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 9, 9, 2, '
+            "2]]}]}",
+            r"its pictures are 90 x 62 and the video \d+ x \d+; make it of",
+        ),
+        (
+            '{"videos": [{"id": 1, "file_names": ["clip/f001.png"], "width": 90, "height": 62}], '
+            '"annotations": []}',
+            r"its pictures are 90 x 62 and the video",
+        ),
+        (
+            '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '
+            '"category_id": 1, "bbox": [1, 2, 3, 4]}]}',
+            "boxes without masks; give one with segmentations",
+        ),
+        (
+            '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 9, '
+            '"category_id": 1, "segmentation": [[0, 0, 1, 1, 2, 2]]}]}',
+            "an annotation of image 9 and no such image",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
@@ -67,6 +68,19 @@ def test_it_goes_on_to_other_frames() -> None:
         asked[choice.frame] += 1
         clicked(session, obj, choice.frame)
     assert asked == {frame: 1 for frame in range(1, N)}
+
+
+def test_only_types_that_can_be_asked_for_count() -> None:
+    session, (obj,) = begun(15)
+    selector = JointFrame()
+    promises(selector._model, 0.1, 0.1)
+    state = session.state
+    drawn = selector._scores(replace(state, types=frozenset({"mask"})), obj)
+    either = selector._scores(state, obj)
+    costs = session.costs
+    np.testing.assert_allclose(
+        either[1:] / drawn[1:], costs.seconds("mask") / costs.seconds("clicks")
+    )
 
 
 def test_what_is_known_of_a_frame() -> None:

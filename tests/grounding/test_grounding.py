@@ -171,6 +171,9 @@ def test_a_click_on_a_word_adds_what_it_means(video: Video, mask: np.ndarray, tm
     assert [o.name for o in session.objects] == ["dog"]
     box.caption = "A cat"
     assert [b.description for b in box.words] == ["A", "cat"]
+    session.close()
+    assert box.mark((2, 5)) is None
+    assert "closed" in box._told.value
     empty = CaptionBox(session, "A cat", grounder=_Known(None))  # type: ignore[arg-type]
     assert empty.mark((2, 5)) is None
     assert len(session.objects) == 1

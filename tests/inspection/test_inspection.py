@@ -19,6 +19,7 @@ from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 from evavos_widget.session import history as history_module
 from evavos_widget.session import recording as recording_module
+from evavos_widget.session.recording import branched
 from evavos_widget.testing import Disks
 
 N = 16
@@ -157,6 +158,34 @@ def test_what_was_undone_is_no_round(session):
     session.propagate()
     told = inspection.round(n - 1)
     assert (told["made"]["frame"], told["made"]["seconds"], told["followed"]) == (1, 7, False)
+
+
+def test_a_round_that_takes_the_place_of_one_that_was_undone_is_shown(session):
+    inspection = Inspection(session)
+    last = len(session.rounds) - 1
+    for frame in (3, 5, 7, 9) * 5:  # an object that is gone leaves its place to the next one
+        session.undo()
+        session.annotate(frame, TRUTH[frame] == 1, objects=[1])
+        session.propagate()
+        session.annotate(11, TRUTH[11] == 1, objects=[1])
+        session.propagate()
+        assert inspection.round(last)["made"]["frame"] == frame
+        session.undo()
+
+
+def test_a_branch_works_on_the_device_of_its_session():
+    given = {"propagator": "flow", "predictor": "test_inspection:Somewhere"}
+    with (
+        Session(FRAMES, path=None, device="over there", **given) as session,
+        branched(session, session._state) as branch,
+    ):
+        assert branch.predictor.device == session.predictor.device == "over there"
+
+
+class Somewhere(Disks):
+    def __init__(self, device="here"):
+        super().__init__()
+        self.device = device
 
 
 def test_rewards_follow_from_the_masks(session):

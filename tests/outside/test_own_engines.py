@@ -260,7 +260,10 @@ def test_other_code_is_another_experiment(data: Path, tmp_path: Path) -> None:
     rows = len(run_experiment(own, tmp_path / "out").rows())
     assert len(run_experiment(own, tmp_path / "out").rows()) == rows
     mine.write_text(mine.read_text().replace("best is None or", "best is None or not"))
-    with pytest.raises(ValueError, match="holds an experiment with another code"):
+    with pytest.raises(
+        ValueError,
+        match="other code of engines of your own; give another",
+    ):
         run_experiment(own, tmp_path / "out")
 
 

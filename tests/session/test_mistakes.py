@@ -50,12 +50,22 @@ def session():
         (lambda s: s.predict(0, 1, box=Box(1, 2, "3", 4)), r"the box is \(1, 2, '3', 4\); give"),
         (lambda s: s.predict(0, 1, scribbles=[[(5, 5)]]), r"scribble 0 is \[\(5, 5\)\]; give"),
         (lambda s: s.predict(0, 1, scribbles=Scribble([(5, 5)])), "scribbles is .*; give a list"),
+        (lambda s: s.propagate(frames=[4]), "there is no frame 4 in the video; give 0 to 3"),
+        (lambda s: s.propagate(frames=[2, -1]), "there is no frame -1 in the video; give 0 to 3"),
+        (lambda s: s.propagate(frames=[1.5]), "1.5 is no frame; give"),
+        (lambda s: s.propagate(frames="23"), "'2' is no frame; give"),
+        (lambda s: s.annotate(0, MASK, objects=[1], clicks=[(40, 5, 1)]), r"click 0 .*\(40, 5\)"),
+        (lambda s: s.annotate(0, MASK, objects=[1], clicks=[(1, np.nan, 1)]), "click 0 .*nan"),
+        (lambda s: s.annotate(0, MASK, objects=[1], clicks=[("a", 5, 1)]), "click 0 is at .'a', 5"),
+        (lambda s: s.masks[1:3], r"slice\(1, 3, None\) is no frame of these masks; give one"),
+        (lambda s: s.masks.ids(9), "there is no frame 9 in these masks; give 0 to 3"),
+        (lambda s: s.snapshot(0, palette="davos"), "there is no palette 'davos'; choose from"),
         (lambda s: s.propagate([2, 3]), r"on_step is \[2, 3\]; give a function, and frames as"),
     ],
 )
 def test_a_mistake_is_named_and_changes_nothing(session: Session, mistake: Any, said: str):
     before = session.revision, session.stale
-    with pytest.raises((ValueError, TypeError), match=said):
+    with pytest.raises((ValueError, TypeError, IndexError), match=said):
         mistake(session)
     assert (session.revision, session.stale) == before
 

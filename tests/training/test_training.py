@@ -220,6 +220,10 @@ def test_budget_counts_minutes_or_steps() -> None:
     assert Budget(steps=10).progress(0, 20) == 1
     with pytest.raises(ValueError, match="one of them"):
         Budget()
+    with pytest.raises(ValueError, match="steps is 0; give a whole number, 1 or more"):
+        Budget(steps=0)
+    with pytest.raises(ValueError, match="minutes is nan; give a number above 0"):
+        Budget(minutes=float("nan"))
     assert Clock(12.0).minutes == pytest.approx(12, abs=0.1)
 
 

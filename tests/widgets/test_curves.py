@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,19 @@ def test_what_cannot_be_compared_is_refused(no_page):
     first, second = summarise(rows("mask")), summarise(rows("mask"), "oracle")
     with pytest.raises(ValueError, match="differ in schedule: oracle, round-robin"):
         Curves({"a": first, "b": second})
+
+
+def test_curves_that_cannot_be_shown_leave_no_thread(no_page, tmp_path):
+    before = threading.active_count()
+    for wrong in (
+        lambda: Curves({}),
+        lambda: Curves.from_folder(),
+        lambda: Curves.from_folder(tmp_path),
+        lambda: Curves.run(None, tmp_path),
+    ):
+        with pytest.raises((ValueError, FileNotFoundError, TypeError)):
+            wrong()
+    assert threading.active_count() == before
 
 
 def test_a_notebook_saved_with_twenty_long_lines_stays_small():
