@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from evavos_widget.cli.common import data_options, write
+from evavos_widget.cli.common import data_options, output_file, write
 
 __all__ = ["add_parsers"]
 
@@ -30,7 +30,7 @@ def add_parsers(commands: Any) -> None:
     )
     everything.add_argument("--data", type=Path, required=True, help="laid out as DAVIS")
     everything.add_argument("--only", nargs="+", metavar="PART", help="import picture bundle ...")
-    everything.add_argument("--json", type=Path, help="write the figures here")
+    everything.add_argument("--json", type=output_file, help="write the figures here")
     everything.set_defaults(run=_benchmark_all)
 
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["data_options", "numbers", "plus_minus", "schedule_options", "write"]
+__all__ = [
+    "data_options",
+    "numbers",
+    "output_file",
+    "plus_minus",
+    "schedule_options",
+    "write",
+]
 
 
 def data_options() -> argparse.ArgumentParser:
@@ -15,7 +23,7 @@ def data_options() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument("--data", type=Path, required=True, help="has JPEGImages and Annotations")
     data.add_argument("--sequences", required=True, help="A,B,... or @FILE with one name a line")
-    data.add_argument("--json", type=Path, help="write the figures there")
+    data.add_argument("--json", type=output_file, help="write the figures there")
     return data
 
 
@@ -46,6 +54,18 @@ def numbers(spec: str) -> list[int]:
 def plus_minus(error: float | None) -> str:
     """A standard error as it stands behind a number; nothing where there is none."""
     return "" if error is None else f" +- {error:.3f}"
+
+
+def output_file(spec: str) -> Path:
+    """A file that is to be written, of which it is known before the work that it can be.
+
+    Of ``type`` of an argument: what it raises is told with the option's name.
+    """
+    path = Path(spec).expanduser()
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{spec!r} cannot be written; give a file that can be")
+    return path
 
 
 def write(result: dict[str, Any], path: Path | None) -> None:

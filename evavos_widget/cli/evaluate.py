@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evavos_widget.cli.common import data_options, plus_minus, write
+from evavos_widget.cli.common import data_options, output_file, plus_minus, write
 from evavos_widget.quantities import as_count
 
 __all__ = ["add_parsers"]
@@ -69,7 +69,7 @@ def add_parsers(commands: Any) -> None:
     narrated = what.add_parser("vng", help="masks of the nouns of narratives")
     narrated.add_argument("--data", type=Path, required=True, help="has meta_expressions.json")
     narrated.add_argument("--predictions", type=Path, required=True, help="VIDEO/NOUN/FRAME.png")
-    narrated.add_argument("--json", type=Path, help="write the figures there")
+    narrated.add_argument("--json", type=output_file, help="write the figures there")
     narrated.set_defaults(run=_evaluate_vng)
 
 

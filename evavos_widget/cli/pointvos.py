@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from evavos_widget.cli.common import data_options, write
+from evavos_widget.cli.common import data_options, output_file, write
 
 __all__ = ["add_parsers"]
 
@@ -69,7 +69,7 @@ def add_parsers(commands: Any) -> None:
     compared = doing.add_parser("compare", help="how far two annotators' points agree")
     compared.add_argument("first", type=Path, metavar="A", help="a .json or .jsonl file of points")
     compared.add_argument("second", type=Path, metavar="B")
-    compared.add_argument("--json", type=Path, help="file for the result")
+    compared.add_argument("--json", type=output_file, help="file for the result")
     compared.set_defaults(run=_pointvos_compare)
 
 

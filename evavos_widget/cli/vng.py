@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evavos_widget.cli.common import numbers, write
+from evavos_widget.cli.common import numbers, output_file, write
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -51,7 +51,7 @@ def add_parsers(commands: Any) -> None:
     scored.add_argument("--methods", nargs="+", help="rf-vng, name-only, salient; all by default")
     scored.add_argument("--predictions", type=Path, help="folder for the masks")
     scored.add_argument("--seed", type=int, default=0, help="of the resamples (0)")
-    scored.add_argument("--json", type=Path, help="write the figures there")
+    scored.add_argument("--json", type=output_file, help="write the figures there")
     scored.set_defaults(run=_evaluate)
 
     found = doing.add_parser("ground", help="masks of nouns on a video")

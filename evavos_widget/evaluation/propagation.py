@@ -65,13 +65,16 @@ def evaluate_propagation(
     Returns
     -------
     dict
-        ``sequences -> name -> {j, f, jf}`` and ``mean``, fractions of 1;
+        ``sequences -> name -> {j, f, jf}`` and ``mean`` over sequences, fractions of 1;
+        ``mean_over_objects``, the same over the objects of all sequences, as
+        ``davis2017-evaluation`` and ``vos-benchmark`` give it;
         ``standard_error`` of the mean J&F over sequences; ``ms_per_frame`` (wall clock,
         decoding left out) and ``cpu_ms_per_frame``; ``peak_memory_mb`` of the process;
         ``second_round``, the median over sequences of its CPU seconds relative to the
         first pass; ``synthetic``, what of the videos is so, in words; and the options.
     """
     scores: dict[str, dict[str, float]] = {}
+    objects: list[tuple[float, float]] = []
     wall = cpu = 0.0
     n_frames = 0
     again: list[float] = []
@@ -91,6 +94,7 @@ def evaluate_propagation(
         n_frames += sequence.video.n_frames
         score = scored(masks, truth, ids, frames, name)
         scores[name] = {"j": score.j, "f": score.f, "jf": score.jf}
+        objects += zip(score.j_per_object.tolist(), score.f_per_object.tolist(), strict=True)
         report(f"{name:24s} J {score.j:.3f}  F {score.f:.3f}  J&F {score.jf:.3f}")
         if pictures is not None:
             save_strip(sequence.video, masks, truth, pictures / f"{score.jf:.3f}-{name}.jpg")
@@ -104,6 +108,7 @@ def evaluate_propagation(
             again.append((time.process_time() - cpu_0) / first)
         sequence.video.close()
     jf = [s["jf"] for s in scores.values()]
+    j_of_all, f_of_all = np.mean(objects, axis=0).tolist()
     return {
         "propagator": propagator if isinstance(propagator, str) else propagator.name,
         "annotated": annotated,
@@ -111,6 +116,7 @@ def evaluate_propagation(
         "synthetic": synthetic_videos(root, names),
         "sequences": scores,
         "mean": {k: float(np.mean([s[k] for s in scores.values()])) for k in ("j", "f", "jf")},
+        "mean_over_objects": {"j": j_of_all, "f": f_of_all, "jf": (j_of_all + f_of_all) / 2},
         "standard_error": standard_error(jf),
         "ms_per_frame": 1000 * wall / n_frames,
         "cpu_ms_per_frame": 1000 * cpu / n_frames,

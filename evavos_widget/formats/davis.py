@@ -42,7 +42,9 @@ def read(folder: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
         if files := [p for p in found if p.suffix.lower() in suffixes]:
             break
     else:
-        raise ValueError(f"the folder {folder} holds no PNG file; give one with masks.")
+        frames = any(path.resolve() in own for path in folder.iterdir())
+        what = "the video's own frames, and no masks" if frames else "no PNG file"
+        raise ValueError(f"the folder {folder} holds {what}; give one with masks.")
     files.sort(key=lambda path: natural(path.name))
     frames = frames_of([path.stem for path in files], video.frame_names)
     if frames is None:

@@ -174,8 +174,15 @@ class SessionView(SessionCore):
         -------
         Path
             What was written.
+
+        Raises
+        ------
+        ValueError
+            There is no such format, or nothing that it could hold.
         """
         state = self._state
+        if format == "pointvos" and not state.points:
+            raise ValueError("there are no points to export; verify some, or export the masks.")
         if path is None:
             path = (self.path or Path()) / formats.export_name(self.video, format)
             options.setdefault(

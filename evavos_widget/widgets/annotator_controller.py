@@ -317,8 +317,15 @@ class AnnotatorController:
     def _export(self, request: Request) -> Reply:
         """Only reads, and may take long."""
         fields = request.fields
+        waiting = len(self.session.stale)
         path = self.session.export(fields.text("format"), fields.text_or_none("path"))
         self.host.write_log("info", f"exported to {path}", told=request.view)
+        if waiting:
+            frames = "1 frame waits" if waiting == 1 else f"{waiting} frames wait"
+            self.host.write_log(
+                "warning",
+                f"{frames} for a pass, and went into {path.name} with the masks of before",
+            )
         return {"path": str(path)}, []
 
     def _frame(self, request: Request) -> int:

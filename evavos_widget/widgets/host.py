@@ -462,7 +462,7 @@ class Host:
         self.catch_up()
         with self.lock:
             for view in [v for v, o in self._views.items() if o.silent(now)]:
-                _log.warning("view %s stopped answering and is left alone", view)
+                _log.info("view %s is left alone until it answers: it may wait for a cell", view)
                 del self._views[view]
             due = {view: outbox.take(now) for view, outbox in self._views.items()}
         wholes: dict[str, Reply] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from evavos_widget.session import Session
@@ -122,7 +123,9 @@ class PolicyOptions(TypedDict, total=False):
 def check_options(widget: str, given: Collection[str], known: Collection[str]) -> None:
     """`TypeError` where a widget is given a keyword that it does not have."""
     if unknown := sorted(set(given) - set(known)):
-        raise TypeError(f"{widget} has no option {unknown[0]!r}; choose from {sorted(known)}.")
+        alike = get_close_matches(unknown[0], known, n=1)
+        remedy = f"give {alike[0]!r}" if alike else f"choose from {sorted(known)}"
+        raise TypeError(f"{widget} has no option {unknown[0]!r}; {remedy}.")
 
 
 def take_session_options(source: Any, options: dict[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Verifier(HostedWidget):
         localisation: Mapping[str, Any] | None = None,
         **options: Unpack[VerifierOptions],
     ) -> None:
-        check_options("Verifier", options, VerifierOptions.__optional_keys__)
+        check_options("Verifier", options, VerifierOptions.__optional_keys__ | {"localisation"})
         own: dict[str, Any] = dict(options)
         proposals = {k: own.pop(k) for k in _PROPOSALS if k in own}
         session_options = take_session_options(source, own)

@@ -71,6 +71,21 @@ class TestPropagation:
         assert result["mean"]["jf"] == pytest.approx(np.mean(jf))
         assert result["standard_error"] == pytest.approx(np.std(jf, ddof=1) / np.sqrt(2))
 
+    def test_the_mean_over_objects_is_not_that_over_sequences(self, data, tmp_path):
+        root = copytree(data, tmp_path / "data")
+        for file in (root / "Annotations/480p/still").iterdir():
+            mask = np.array(Image.open(file))
+            mask[mask > 0] = 1
+            mask[12:28, 16:24][mask[12:28, 16:24] > 0] = 2  # its right half is another object
+            Image.fromarray(mask).save(file)
+        result = evaluate_propagation(
+            root, ["moving", "still"], NearestCopy(), frames="after-first", report=quiet
+        )
+        moving = result["sequences"]["moving"]["jf"]
+        assert result["sequences"]["still"]["jf"] == 1.0
+        assert result["mean"]["jf"] == pytest.approx((moving + 1) / 2)
+        assert result["mean_over_objects"]["jf"] == pytest.approx((moving + 1 + 1) / 3)
+
     def test_annotating_every_frame_is_perfect(self, data):
         result = evaluate_propagation(
             data, ["moving"], NearestCopy(), annotated=N, frames="all", report=quiet
@@ -173,6 +188,13 @@ class TestClicks:
 
 
 class TestCommand:
+    def test_where_figures_cannot_be_written_is_told_before_the_work(self, data, capsys):
+        given = ["--data", str(data), "--sequences", "still", "--propagator", "no-such"]
+        for wrong in (str(data), str(data / "list.txt" / "a.json")):
+            with pytest.raises(SystemExit):
+                main(["evaluate", "propagation", *given, "--json", wrong])
+            assert f"--json: {wrong!r} cannot be written" in capsys.readouterr().err
+
     def test_propagation_writes_the_keys_it_promises(self, data, tmp_path, capsys):
         out = tmp_path / "new" / "p.json"
         arguments = ["evaluate", "propagation", "--data", str(data), "--sequences"]

@@ -288,6 +288,11 @@ def test_an_export_that_has_no_place_is_told(video, masks, tmp_path):
 def test_files_that_hold_no_masks_are_refused(video, tmp_path):
     with pytest.raises(ValueError, match="holds no PNG"):
         import_masks(tmp_path, video)
+    own = tmp_path / "video"
+    own.mkdir()
+    Image.new("RGB", (45, 31)).save(own / "00000.png")
+    with pytest.raises(ValueError, match="video holds the video's own frames, and no masks; give"):
+        import_masks(own, Video.open(own))
     (tmp_path / "text.npz").write_text("no archive")
     np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
     for name in ("text.npz", "other.npz"):

@@ -60,6 +60,7 @@ def session():
         (lambda s: s.masks[1:3], r"slice\(1, 3, None\) is no frame of these masks; give one"),
         (lambda s: s.masks.ids(9), "there is no frame 9 in these masks; give 0 to 3"),
         (lambda s: s.snapshot(0, palette="davos"), "there is no palette 'davos'; choose from"),
+        (lambda s: s.export("pointvos"), "there are no points to export; verify some"),
         (lambda s: s.propagate([2, 3]), r"on_step is \[2, 3\]; give a function, and frames as"),
     ],
 )

@@ -396,6 +396,10 @@ def test_export_writes_the_masks_and_tells_every_view(outlined, connect, session
     with np.load(path) as file:
         assert any(np.array_equal(file[k][0], square()) for k in file if file[k].ndim == 3)
     other.wait(lambda: any(path in line["message"] for line in other.of_kind("log")))
+    waiting = (
+        f"{len(session.stale)} frames wait for a pass, and went into out.npz with the masks of"
+    )
+    other.wait(lambda: any(waiting in line["message"] for line in other.of_kind("log")))
 
 
 def test_a_read_only_view_may_take_the_masks_away(outlined, controller, session, tmp_path):

@@ -220,6 +220,8 @@ def test_a_localisation_without_a_frame_adds_no_object(no_page, frames, predicto
         Verifier(session, "bird", localisation={"clicks": [(20, 20, True)]})
     with pytest.raises(TypeError, match=r"localisation is \(0, 20, 20\); give a mapping, as in"):
         Verifier(session, "bird", localisation=(0, 20, 20))
+    with pytest.raises(TypeError, match="no option 'localization'; give 'localisation'"):
+        Verifier(session, "bird", localization={"frame": 0, "clicks": [(20, 20, True)]})
     with pytest.raises(ValueError, match=r"the localisation has 'click'; choose from .*'clicks'"):
         Verifier(session, "bird", localisation={"frame": 0, "click": [(20, 20, True)]})
     assert session.objects == ()
