@@ -138,7 +138,8 @@ def run_experiment(
                 on_rows(result, done, total)
         table.sort()
     if failed:
-        raise RuntimeError(_told(failed, done, total)) from next(iter(failed.values()))
+        own = any(engines.source(*each) is not None for each in experiment.engines)
+        raise RuntimeError(_told(failed, done, total, own)) from next(iter(failed.values()))
     if done < total and not stop.is_set():
         raise RuntimeError(
             f"{total - done} of {total} loops were lost with the connection to {scheduler}; the "
@@ -285,15 +286,15 @@ def _alone_in(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _told(failed: Mapping[Loop, BaseException], done: int, total: int) -> str:
+def _told(failed: Mapping[Loop, BaseException], done: int, total: int, own: bool) -> str:
     """What went wrong in some of the loops, and what to do."""
+    mended = "; once code of your own is mended it is another experiment, with another folder"
     (method, name, obj, seed), error = next(iter(failed.items()))
     why = str(error).rstrip(".") or type(error).__name__
     return (
         f"{len(failed)} of {total} loops failed, the first of them {method.name!r} on sequence "
         f"{name!r} (object {obj}, seed {seed}): {why}; the {done} finished ones are kept, and the "
-        "same command tries the others again. Code of your own that is mended makes another "
-        "experiment; give that a new folder."
+        f"same command tries the others again{mended if own else ''}."
     )
 
 
