@@ -356,6 +356,28 @@ def test_a_run_that_is_killed_goes_on_to_the_same_weights(data: Path, tmp_path: 
             assert torch.equal(value, resumed[name][key]), key
 
 
+def test_a_run_goes_on_with_the_options_it_began_with(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, out = write_small_weights(tmp_path), tmp_path / "out"
+    command = [*given(data, "points"), "--init", str(weights), "--out", str(out), "--resume"]
+    assert compact.main([*command, "--steps", "1"]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"the weights are in {out}/compact-0000.safetensors\n"
+    assert f"{out} holds no state.pt to go on from" in told.err
+    assert compact.main([*command, "--steps", "2", "--seed", "5", "--tau", "3"]) == 1
+    assert "a run with --seed 0, --tau 10.0, not --seed 5, --tau 3.0" in capsys.readouterr().err
+    state = torch.load(out / "state.pt", weights_only=True)
+    assert state["step"] == 1
+    more = ["--steps", "2", "--workers", "1", "--checkpoint-minutes", "3"]
+    assert compact.main([*command, *more]) == 0
+    # A file of before tells nothing of its options.
+    del state["options"]
+    torch.save(state, out / "state.pt")
+    assert compact.main([*command, "--steps", "2", "--seed", "5"]) == 0
+    assert torch.load(out / "state.pt", weights_only=True)["options"]["seed"] == 5
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
