@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evavos_widget.cli.common import write
 from evavos_widget.files import in_words
 from evavos_widget.quantities import as_count
 
@@ -89,10 +90,8 @@ def _train(args: argparse.Namespace) -> None:
         from evavos_widget.training.agents.joint import train_joint
 
         about = train_joint(records, args.out, seed=args.seed)
-    (args.out / f"{args.agent}.json").write_text(
-        json.dumps(about, indent=2) + "\n", encoding="utf-8"
-    )
-    print(json.dumps(about["held_out"], indent=2))
+    write(about, args.out / f"{args.agent}.json")
+    print(json.dumps(about["held_out"], indent=2, allow_nan=False))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -100,7 +99,8 @@ def _evaluate(args: argparse.Namespace) -> None:
     from evavos_widget.training.agents.records import read_records
 
     records = read_records(*args.data)
-    print(json.dumps(evaluate_agent(args.agent, records, args.weights), indent=2))
+    found = evaluate_agent(args.agent, records, args.weights)
+    print(json.dumps(found, indent=2, allow_nan=False))
 
 
 def _parser() -> argparse.ArgumentParser:
