@@ -290,7 +290,7 @@ def test_records_are_read_as_they_were_written(tmp_path):
     np.testing.assert_array_equal(read.outcomes.nexts, one.outcomes.nexts)
     other = replace(one, about={**one.about, "propagator": "other"})
     write_record(other, record_file(tmp_path, "boat", 1, 0))
-    with pytest.raises(ValueError, match="several propagator, other and p"):
+    with pytest.raises(ValueError, match="differ in propagator, other and p"):
         read_records(tmp_path)
 
 
