@@ -32,7 +32,7 @@ CLIPS = ("all", "stills", "video")
 """What masks are learned from: everything, synthetic clips of photographs, or DAVIS."""
 
 COUNTS = {
-    "steps": 1, "seed": 0, "batch": 1, "workers": 0, "devices": 1, "states": 1,
+    "steps": 1, "seed": 0, "batch": 1, "workers": 0, "devices": 1, "states": 1, "nouns": 1,
 }  # fmt: skip
 """Options that are whole numbers, and the least of each."""
 
@@ -123,6 +123,8 @@ def run_command(
     args: argparse.Namespace,
     run_of: Callable[[argparse.Namespace], tuple[Run, float]],
     samples_of: Callable[[argparse.Namespace], Any],
+    *,
+    least_frames: int = 2,
 ) -> int:
     """Train as the options say; returns the exit status, 1 after an error told in a sentence.
 
@@ -136,9 +138,11 @@ def run_command(
         Makes the run, and says where in a training it begins, 0 to 1.
     samples_of : callable
         Makes the samples.
+    least_frames : int
+        Of a sample, where the command has ``--frames``.
     """
     try:
-        check_numbers(args)
+        check_numbers(args, least_frames)
         weights = _train(args, run_of, samples_of)
     except (ValueError, OSError, ImportError) as error:
         print(f"training: {in_words(error)}", file=sys.stderr)
@@ -152,13 +156,15 @@ def run_command(
     return 0
 
 
-def check_numbers(args: argparse.Namespace) -> None:
+def check_numbers(args: argparse.Namespace, least_frames: int = 2) -> None:
     """Refuse numbers that no training can have; options that a command lacks are passed over.
 
     Parameters
     ----------
     args : Namespace
         Of any command that trains.
+    least_frames : int
+        See `run_command`.
 
     Raises
     ------
@@ -170,7 +176,7 @@ def check_numbers(args: argparse.Namespace) -> None:
     def among(*names: str) -> Iterator[tuple[str, Any]]:
         return ((_option(name), given[name]) for name in names if name in given)
 
-    for name, least in COUNTS.items():
+    for name, least in {**COUNTS, "frames": least_frames}.items():
         for what, value in among(name):
             as_count(what, value, least)
     for what, value in among("minutes", "rate"):
@@ -193,6 +199,7 @@ def _train(
     samples_of: Callable[[argparse.Namespace], Any],
 ) -> Path | None:
     torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
     file, state = _state(args), None
     if file.exists():
         if not args.resume:
@@ -205,15 +212,13 @@ def _train(
     run.options = _options(args)
     if state is not None:
         run.restore(state)
-    samples = samples_of(args)
     cuda = torch.cuda.is_available()
     workers = args.workers
     if workers is None:
         workers = max(1, usable_cores() // torch.cuda.device_count() - 1) if cuda else 0
-    args.out.mkdir(parents=True, exist_ok=True)
     return train(
         run,
-        samples,
+        samples_of(args),
         Budget(None if args.steps is not None else args.minutes, args.steps, begin),
         args.out,
         batch=args.batch,

@@ -282,6 +282,7 @@ def test_command_refuses_to_overwrite_a_run(
         ("--batch 0", "--batch is 0; give a whole number, 1 or more"),
         ("--workers -1", "--workers is -1; give a whole number, 0 or more"),
         ("--seed -1", "--seed is -1; give a whole number, 0 or more"),
+        ("--frames 1", "--frames is 1; give a whole number, 2 or more"),
         ("--states 0", "--states is 0; give a whole number, 1 or more"),
         ("--minutes nan", "--minutes is nan; give a number above 0"),
         ("--rate -1", "--rate is -1.0; give a number above 0"),
