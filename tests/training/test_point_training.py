@@ -206,10 +206,16 @@ def test_pseudo_masks_belong_to_their_object_and_frame(data: Path) -> None:
         pseudo_mask_shots(data / "davis16", data / "points.jsonl", data / "nothing")
 
 
-def test_the_command_line_makes_points_and_pseudo_masks(data: Path, tmp_path: Path) -> None:
+def test_the_command_line_makes_points_and_pseudo_masks(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     davis, points = str(data / "davis16"), tmp_path / "sets" / "points.jsonl"
     command = ["pointvos", "simulate", "--data", davis, "--sequences", "two", "--n", "3"]
     assert cli.main([*command, "--label-frames", "0", "--out", str(points)]) == 0
+    for option in ("--label-frames", "--seed"):
+        assert cli.main([*command, option, "-1", "--out", str(tmp_path / "none")]) == 1
+        told = capsys.readouterr().err
+        assert told == f"evavos: {option} is -1; give a whole number, 0 or more.\n"
     found = list(pointvos.read(points))
     assert [len({p.frame_id for p in of.points}) for of in found] == [8, 8]
     for of in found:
