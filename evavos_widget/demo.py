@@ -15,6 +15,7 @@ from evavos_widget.experiments.chart import Chart
 from evavos_widget.experiments.plots import plot_chart
 from evavos_widget.loop import PropagationStep
 from evavos_widget.overlay import overlay
+from evavos_widget.quantities import as_count
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 
@@ -30,8 +31,9 @@ def run_demo(output: Path, rounds: int = 6) -> None:
         Folder, created if needed: ``before.png`` and ``after.png`` (frames with their
         masks), ``curve.png``, ``masks/`` (DAVIS palette PNG) and ``overlay.mp4``.
     rounds : int
-        Turns of the loop after the first masks are drawn.
+        Turns of the loop after the first masks are drawn; with 0 there are these alone.
     """
+    rounds = as_count("rounds", rounds, 0)
     output.mkdir(parents=True, exist_ok=True)
     clip = embedded_clip()
     with Session(clip.video, path=None, ground_truth=clip.ground_truth) as session:

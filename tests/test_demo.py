@@ -17,6 +17,9 @@ def test_demo_leaves_pictures_masks_and_a_table(tmp_path, capsys, monkeypatch):
     truth = {i: whole.ground_truth[frame] for i, frame in enumerate(FRAMES)}
     clip = AnnotatedVideo(whole.name, Video.open(frames, name=whole.name), truth)
     monkeypatch.setattr(demo, "embedded_clip", lambda: clip)
+    assert main(["demo", "--output", str(tmp_path / "none"), "--rounds", "-1"]) == 1
+    assert "rounds is -1; give a whole number, 0 or more" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
     assert main(["demo", "--output", str(tmp_path / "out"), "--rounds", "1"]) == 0
     table = capsys.readouterr().out
     assert "J&F" in table

@@ -12,6 +12,7 @@ from evavos_widget import __version__
 from evavos_widget.cli import benchmark, evaluate, experiment, models, pointvos, sessions, vng
 from evavos_widget.files import in_words
 from evavos_widget.notebook import plain_warnings
+from evavos_widget.quantities import as_count
 
 __all__ = ["main"]
 
@@ -55,6 +56,8 @@ def _run(given: list[str]) -> int:
     if given[:2] == ["vng", "train"]:
         return import_module("evavos_widget.training.vng").main(given[2:])
     args = _parser().parse_args(given)
+    if "seed" in args:  # no generator takes one below 0
+        as_count("--seed", args.seed, 0)
     args.run(args)
     return 0
 

@@ -205,9 +205,11 @@ def _write_report(
 
 def _crowd(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.crowd_set import write_crowd
+    from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.datasets.photographs import read_photographs
 
-    size = {name: getattr(args, name) for name in ("height", "width") if getattr(args, name)}
+    given = {name: getattr(args, name) for name in ("height", "width")}
+    size = {name: value for name, value in given.items() if value is not None}
     names = write_crowd(
         args.out,
         read_photographs(args.photographs),
@@ -217,8 +219,9 @@ def _crowd(args: argparse.Namespace) -> None:
         on_video=print,
         **size,
     )
-    listed = f"ImageSets/{args.side}-{args.level}.txt"
-    print(f"{len(names)} videos; their names: --data {args.out} --sequences @{listed}")
+    listed = f"@ImageSets/{args.side}-{args.level}.txt"
+    n = len(read_sequence_names(listed, args.out))
+    print(f"{len(names)} videos; all {n} of their kind: --data {args.out} --sequences {listed}")
 
 
 def _plot(args: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evavos_widget.cli.common import data_options, output_file, write
+from evavos_widget.quantities import as_count
 
 __all__ = ["add_parsers"]
 
@@ -102,6 +103,7 @@ def _pointvos_simulate(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.point_sets import simulated_set
     from evavos_widget.formats.pointvos import write
 
+    label_frames = as_count("--label-frames", args.label_frames, 0)
     names = read_sequence_names(args.sequences, args.data)
     found = list(
         simulated_set(
@@ -109,7 +111,7 @@ def _pointvos_simulate(args: argparse.Namespace) -> None:
             names,
             n=args.n,
             background=args.background,
-            frames=args.label_frames or None,
+            frames=label_frames or None,
             seed=args.seed,
         )
     )

@@ -106,8 +106,6 @@ def _samples(args: argparse.Namespace) -> Samples | PointSamples | TeacherStates
         samples = Samples(args.data, args.frames, args.side, args.seed, args.free_data_only)
         if args.teacher is None:
             return samples
-        if args.states < 1:
-            raise ValueError(f"--states is {args.states}; give at least one clip.")
         teacher = _trained(args.teacher)
         fold_normalisation(teacher)
         return TeacherStates(samples, teacher, _states_folder(args), args.states)

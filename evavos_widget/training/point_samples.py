@@ -80,7 +80,7 @@ class PointLabelledSamples(Dataset):
     ----------
     shots : sequence of PointShot
     n_frames, side : int
-        Of a clip; `side` in pixels, a multiple of 32.
+        Of a clip; `side` in pixels, a multiple of 16.
     radius : float
         See `point_discs`.
     seed : int

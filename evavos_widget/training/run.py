@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import copy
 import csv
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +90,8 @@ class Run:
         if own and self._kept is None:
             groups.append({"params": own, "lr": rate, "peak": rate * backbone_rate})
         self.optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+        self.options: Mapping[str, Any] = {}
+        """What `state` keeps beside, for whoever goes on to compare with."""
         self.step = 0
         self.minutes = 0.0
 
@@ -125,6 +130,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "minutes": self.minutes,
+            "options": dict(self.options),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -153,8 +159,8 @@ def train(
     accelerator: str = "auto",
     devices: int | str = "auto",
     precision: str | None = None,
-) -> None:
-    """Train until the budget is used up.
+) -> Path | None:
+    """Train until the budget is used up, or until Ctrl-C, after which the step is ended and kept.
 
     `out` gets ``state.pt`` to resume from, ``log.csv``, its curve ``curve.png``, and weights
     every `checkpoint_minutes` and at the end, named after the minutes.
@@ -175,6 +181,16 @@ def train(
         Of Lightning Fabric.
     precision : str, optional
         The same; by default mixed where the hardware multiplies the smaller type.
+
+    Returns
+    -------
+    Path or None
+        The weights at the end; None in the processes beside the first, which write nothing.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It was stopped; `out` has all that was learned until then.
     """
     from lightning_fabric import Fabric
 
@@ -198,6 +214,7 @@ def train(
             sampler=sampler,
             num_workers=workers,
             persistent_workers=workers > 0,
+            worker_init_fn=_leave_stopping_to_the_loop,
             pin_memory=fabric.device.type == "cuda",
         ),
         use_distributed_sampler=False,
@@ -209,52 +226,87 @@ def train(
     objective.train()
     run.train()
     batches = iter(loader)
-    while True:
-        begun = time.monotonic()
-        # One clock for all devices, so that all stay equal.
-        progress = fabric.broadcast(budget.progress(clock.minutes, run.step))
-        if progress >= 1:
-            break
-        run.set_rate(rate_at(progress, run.step))
-        random = np.random.default_rng([seed, run.step, fabric.global_rank, 1])
-        result = objective(next(batches), progress, random)
-        fabric.backward(result["loss"])
-        fabric.clip_gradients(objective, optimizer, max_norm=1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        run.step += 1
-        run.minutes = clock.minutes
-        run.update_average()
-        if log is not None:
-            log.add(
-                {name: float(value.detach()) for name, value in result.items()}
-                | {
-                    "step": run.step,
-                    "minutes": run.minutes,
-                    "samples": run.step * per_step,
-                    "rate": optimizer.param_groups[0]["lr"],
-                    "seconds": time.monotonic() - begun,
-                }
-            )
-            bar.n = round(100 * budget.progress(clock.minutes, run.step))
-            bar.set_postfix(step=run.step, loss=f"{float(result['loss'].detach()):.3f}")
-            if run.minutes - saved >= checkpoint_minutes:
-                saved = run.minutes
-                _save(run, out)
+    with _between_steps() as asked:
+        while True:
+            begun = time.monotonic()
+            # One clock for all devices, so that all stay equal; they stop as the first one does.
+            now = budget.progress(clock.minutes, run.step)
+            progress, stopped = fabric.broadcast((now, bool(asked) and now < 1))
+            if progress >= 1 or stopped:
+                break
+            run.set_rate(rate_at(progress, run.step))
+            random = np.random.default_rng([seed, run.step, fabric.global_rank, 1])
+            result = objective(next(batches), progress, random)
+            fabric.backward(result["loss"])
+            fabric.clip_gradients(objective, optimizer, max_norm=1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            run.step += 1
+            run.minutes = clock.minutes
+            run.update_average()
+            if log is not None:
+                log.add(
+                    {name: float(value.detach()) for name, value in result.items()}
+                    | {
+                        "step": run.step,
+                        "minutes": run.minutes,
+                        "samples": run.step * per_step,
+                        "rate": optimizer.param_groups[0]["lr"],
+                        "seconds": time.monotonic() - begun,
+                    }
+                )
+                bar.n = round(100 * budget.progress(clock.minutes, run.step))
+                bar.set_postfix(step=run.step, loss=f"{float(result['loss'].detach()):.3f}")
+                if run.minutes - saved >= checkpoint_minutes:
+                    saved = run.minutes
+                    _save(run, out)
     bar.close()
     if log is not None:
         log.close()
-    if fabric.is_global_zero:
-        _save(run, out)
+    if not fabric.is_global_zero:
+        return None
+    weights = _save(run, out) if run.step else None  # nothing was learned before the first step
+    if stopped:
+        raise KeyboardInterrupt
+    return weights
 
 
-def _save(run: Run, out: Path) -> None:
+@contextmanager
+def _between_steps() -> Iterator[list[int]]:
+    """A list that Ctrl-C puts something into, so that no step is left halfway; a second one raises.
+
+    Python hears signals in its main thread alone; in another, Ctrl-C is what it always is.
+    """
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave_stopping_to_the_loop(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal, and the step under way still needs samples."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _save(run: Run, out: Path) -> Path:
     with replacing(out / "state.pt") as path:
         torch.save(run.state(), path)
     notes = {"step": str(run.step), "minutes": f"{run.minutes:.1f}"}
     named = f"{run.file.stem}-{round(run.minutes):04d}{run.file.suffix}"
     run.write(run.average, out / named, notes)
     draw(read_log(out / "log.csv"), out / "curve.png")
+    return out / named
 
 
 class _Log:

@@ -100,7 +100,7 @@ class Samples(Dataset):
     root : Path
         Folder of data, with ``stills`` and, unless `free_only`, ``davis16``.
     n_frames, side : int
-        Of a clip; `side` in pixels, a multiple of 32.
+        Of a clip; `side` in pixels, a multiple of 16.
     seed : int
     free_only : bool
         Leave DAVIS out, whose terms are non-commercial.

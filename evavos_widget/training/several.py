@@ -76,7 +76,7 @@ class SeveralSamples(Dataset):
     ----------
     photographs : sequence of Photograph
     side : int
-        Of a still in pixels, a multiple of 32.
+        Of a still in pixels, a multiple of 16.
     seed : int
     """
 

@@ -90,7 +90,7 @@ def vng_run(network: RfVng, rate: float) -> Run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    return run_command(_parser().parse_args(argv), _run_of, _samples)
+    return run_command(_parser().parse_args(argv), _run_of, _samples, least_frames=1)
 
 
 def _run_of(args: argparse.Namespace) -> tuple[Run, float]:

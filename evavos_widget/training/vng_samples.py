@@ -21,6 +21,7 @@ from evavos_widget.networks.words import (
     caption_pieces,
     word_pieces,
 )
+from evavos_widget.quantities import as_count
 from evavos_widget.video import Video
 
 __all__ = ["SIZE", "NounSamples", "keep_scenes"]
@@ -100,7 +101,8 @@ class NounSamples(Dataset):
     def __init__(
         self, root: Path, features: Path, n_frames: int, n_nouns: int = 3, seed: int = 0
     ) -> None:
-        self.n_frames, self.n_nouns, self.seed = n_frames, n_nouns, seed
+        self.n_frames, self.n_nouns = as_count("frames", n_frames), as_count("nouns", n_nouns)
+        self.seed = seed
         self.videos = [v for v in read(root) if any(v.annotated(e) for e in v.expressions)]
         if not self.videos:
             raise ValueError(f"{root} has no noun with a mask; there is nothing to learn from.")

@@ -153,7 +153,8 @@ def test_a_set_is_written_where_experiments_find_it(
     command = ["crowd", "--photographs", str(folder), "--out", str(root), "--level", "easy"]
     command += ["--side", "train", "--height", "96", "--width", "170"]
     assert main([*command, "--seeds", "3-4"]) == 0
-    assert "@ImageSets/train-easy.txt" in capsys.readouterr().out
+    told = f"2 videos; all 2 of their kind: --data {root} --sequences @ImageSets/train-easy.txt"
+    assert told in capsys.readouterr().out
     names = read_sequence_names("@ImageSets/train-easy.txt", root)
     assert names == ["train-easy-0003", "train-easy-0004"]
     sequence = open_sequence(root, names[0])
@@ -169,7 +170,11 @@ def test_a_set_is_written_where_experiments_find_it(
     assert synthetic_videos(folder, names) is None
     # What is there is kept; what does not go with it is refused.
     written = (root / "JPEGImages" / names[0] / "00000.jpg").stat().st_mtime_ns
+    capsys.readouterr()
     assert main([*command, "--seeds", "3"]) == 0
+    assert "1 videos; all 2 of their kind" in capsys.readouterr().out
+    assert main([*command, "--seeds", "5", "--height", "0"]) == 1
+    assert "height is 0; give at least 64" in capsys.readouterr().err
     assert (root / "JPEGImages" / names[0] / "00000.jpg").stat().st_mtime_ns == written
     assert read_sequence_names("@ImageSets/train-easy.txt", root) == names
     with pytest.raises(ValueError, match="with 96 x 170 pixels"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from evavos_widget.environments.outcomes import Recorded
 from evavos_widget.testing.scenes import Scene
 from evavos_widget.training.agents import collect as collecting
 from evavos_widget.training.agents.collect import Simulation, collect
-from evavos_widget.training.agents.records import read_records
+from evavos_widget.training.agents.records import read_records, write_record
 from evavos_widget.training.agents.samples import FramesAndMasks
 
 STAND_INS = "evavos_widget.testing.stand_ins"
@@ -55,6 +57,63 @@ def test_a_run_that_was_killed_goes_on(simulation, tmp_path, monkeypatch):
     ):
         for name in ("masks", "predicted", "true", "branch_gain", "branch_after"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_folder_takes_loops_of_one_kind(simulation, tmp_path):
+    simulation, out = replace(simulation, pictures=False), tmp_path / "out"
+    collect(simulation, out)
+    other = replace(simulation, predictor=f"{STAND_INS}:Rings", rounds=3, height=48)
+    with pytest.raises(ValueError, match=r"with predictor \S+:Disks, rounds 2, height 240, not "):
+        collect(other, out)
+    assert len(read_records(out)) == 2
+    for what, value in [("every", 2), ("candidates", 3), ("longest", 5), ("pictures", True)]:
+        with pytest.raises(ValueError, match=f"not {what} {value}; give that, or another --out"):
+            collect(replace(simulation, **{what: value}), out)
+    # Of what a record of before does not know nothing is said.
+    first = sorted(out.glob("*.npz"))[0]
+    for path, record in zip(sorted(out.glob("*.npz")), read_records(out), strict=True):
+        known = {k: v for k, v in record.about.items() if k not in simulation.options()}
+        engines = {k: record.about[k] for k in ("types", "propagator", "predictor")}
+        write_record(replace(record, about=known | engines), path)
+    first.unlink()
+    assert collect(replace(simulation, rounds=1), out) == 1
+    assert {r.about.get("rounds") for r in read_records(out)} == {None, 1}
+
+
+def test_a_file_that_another_run_is_writing_is_no_record(simulation, tmp_path):
+    collect(simulation, tmp_path / "out")
+    (tmp_path / "out" / ".scene-1-5.0123456789ab.new.npz").touch()
+    assert collect(simulation, tmp_path / "out") == 0
+    assert len(read_records(tmp_path / "out")) == 2
+
+
+def test_another_seed_is_another_loop_beside_the_first(simulation, tmp_path):
+    collect(replace(simulation, seeds=2), tmp_path / "both")
+    for seed in (0, 1):
+        collect(replace(simulation, seed=seed), tmp_path / "each")
+    both, each = read_records(tmp_path / "both"), read_records(tmp_path / "each")
+    assert [r.about["seed"] for r in both] == [0, 1, 0, 1]
+    for one, other in zip(both, each, strict=True):
+        assert one.about == other.about
+        np.testing.assert_array_equal(one.branch_gain, other.branch_gain)
+    assert len({r.branch_frame.tobytes() + r.masks.tobytes() for r in both}) == 4
+    assert [r.about["seed"] for r in _collected(simulation, tmp_path / "seven", "7")] == [7, 7]
+
+
+def _collected(simulation, out, seed):
+    """By the command."""
+    options = ["--data", str(simulation.data), "--out", str(out), "--seed", seed]
+    engines = ["--propagator", simulation.propagator, "--predictor", simulation.predictor]
+    small = ["--rounds", "1", "--candidates", "1", "--longest", "4"]
+    assert main(["train", "collect", *options, *engines, *small]) == 0
+    return read_records(out)
+
+
+def test_loops_of_several_heights_are_not_learned_from_together(simulation, tmp_path):
+    for height in (48, 64):
+        collect(replace(simulation, rounds=1, height=height), tmp_path / str(height))
+    with pytest.raises(ValueError, match="differ in height, 48 and 64; keep each in a folder"):
+        read_records(tmp_path / "48", tmp_path / "64")
 
 
 def test_whoever_collects_keeps_the_threads(simulation, tmp_path, monkeypatch):
@@ -135,3 +194,6 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
     empty = ["train", "collect", "--data", str(tmp_path), "--sequences", "bear", "--out", "x"]
     assert main(empty) == 1
     assert "there is no folder" in capsys.readouterr().err
+    for option, told in (("--seed", "0 or more"), ("--workers", "1 or more")):
+        assert main([*empty, option, "-1"]) == 1
+        assert f"{option} is -1; give a whole number, {told}" in capsys.readouterr().err

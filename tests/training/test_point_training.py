@@ -206,10 +206,16 @@ def test_pseudo_masks_belong_to_their_object_and_frame(data: Path) -> None:
         pseudo_mask_shots(data / "davis16", data / "points.jsonl", data / "nothing")
 
 
-def test_the_command_line_makes_points_and_pseudo_masks(data: Path, tmp_path: Path) -> None:
+def test_the_command_line_makes_points_and_pseudo_masks(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     davis, points = str(data / "davis16"), tmp_path / "sets" / "points.jsonl"
     command = ["pointvos", "simulate", "--data", davis, "--sequences", "two", "--n", "3"]
     assert cli.main([*command, "--label-frames", "0", "--out", str(points)]) == 0
+    for option in ("--label-frames", "--seed"):
+        assert cli.main([*command, option, "-1", "--out", str(tmp_path / "none")]) == 1
+        told = capsys.readouterr().err
+        assert told == f"evavos: {option} is -1; give a whole number, 0 or more.\n"
     found = list(pointvos.read(points))
     assert [len({p.frame_id for p in of.points}) for of in found] == [8, 8]
     for of in found:
@@ -354,6 +360,28 @@ def test_a_run_that_is_killed_goes_on_to_the_same_weights(data: Path, tmp_path: 
     for name in ("network", "average"):
         for key, value in whole[name].items():
             assert torch.equal(value, resumed[name][key]), key
+
+
+def test_a_run_goes_on_with_the_options_it_began_with(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, out = write_small_weights(tmp_path), tmp_path / "out"
+    command = [*given(data, "points"), "--init", str(weights), "--out", str(out), "--resume"]
+    assert compact.main([*command, "--steps", "1"]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"the weights are in {out}/compact-0000.safetensors\n"
+    assert f"{out} holds no state.pt to go on from" in told.err
+    assert compact.main([*command, "--steps", "2", "--seed", "5", "--tau", "3"]) == 1
+    assert "a run with --seed 0, --tau 10.0, not --seed 5, --tau 3.0" in capsys.readouterr().err
+    state = torch.load(out / "state.pt", weights_only=True)
+    assert state["step"] == 1
+    more = ["--steps", "2", "--workers", "1", "--checkpoint-minutes", "3"]
+    assert compact.main([*command, *more]) == 0
+    # A file of before tells nothing of its options.
+    del state["options"]
+    torch.save(state, out / "state.pt")
+    assert compact.main([*command, "--steps", "2", "--seed", "5"]) == 0
+    assert torch.load(out / "state.pt", weights_only=True)["options"]["seed"] == 5
 
 
 @pytest.mark.parametrize(

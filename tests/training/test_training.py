@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from small_weights import TINY
 from evavos_widget.networks.compact import CompactNet
 from evavos_widget.networks.weights import load_weights, save_weights
 from evavos_widget.training import objective
-from evavos_widget.training.compact import _initial, compact_run, main
+from evavos_widget.training.compact import _initial, _parser, compact_run, main
 from evavos_widget.training.objective import HAND, Objective, mask_loss, next_clicks
+from evavos_widget.training.options import check_numbers
 from evavos_widget.training.run import Run, train
 from evavos_widget.training.samples import Start
 from evavos_widget.training.schedule import Budget, Clock, rate_at
@@ -81,6 +83,45 @@ def test_a_resumed_run_is_the_run_that_was_not_stopped(tmp_path: Path) -> None:
             logs.append([(row["step"], row["loss"]) for row in csv.DictReader(file)])
     assert logs[0] == logs[1]
     assert [step for step, _ in logs[0]] == ["1", "2", "3", "4"]
+
+
+def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run_for(4, tmp_path / "whole")
+    sample = Discs.__getitem__
+
+    def stopped(self: Discs, key: tuple[int, float]) -> dict[str, np.ndarray]:
+        if key[0] == 3:  # of two to a step, the last one of the second
+            signal.raise_signal(signal.SIGINT)
+        return sample(self, key)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Discs, "__getitem__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run_for(4, tmp_path / "halves")
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert list((tmp_path / "halves").glob("compact-*.safetensors"))
+    state = torch.load(tmp_path / "halves" / "state.pt", weights_only=True)
+    assert state["step"] == 2
+    resumed = compact_run(CompactNet(TINY), 1e-3)
+    resumed.restore(state)
+    run_for(2, tmp_path / "halves", resumed, total=4)
+    for key, value in resumed.state()["average"].items():
+        assert torch.equal(value, whole.state()["average"][key]), key
+    with (tmp_path / "halves" / "log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
+
+
+def test_ctrl_c_twice_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(self: Discs, key: tuple[int, float]) -> dict[str, np.ndarray]:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+
+    monkeypatch.setattr(Discs, "__getitem__", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run_for(4, tmp_path)
+    assert not (tmp_path / "state.pt").exists()
 
 
 def test_checkpoints_hold_the_averaged_weights(tmp_path: Path) -> None:
@@ -233,3 +274,37 @@ def test_command_refuses_to_overwrite_a_run(
     (tmp_path / "state.pt").touch()
     assert main(["--data", "x", "--out", str(tmp_path)]) == 1
     assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--side 0", "--side is 0; give a multiple of 16"),
+        ("--side 70", "--side is 70; give a multiple of 16"),
+        ("--devices 0", "--devices is 0; give a whole number, 1 or more"),
+        ("--steps -4", "--steps is -4; give a whole number, 1 or more"),
+        ("--batch 0", "--batch is 0; give a whole number, 1 or more"),
+        ("--workers -1", "--workers is -1; give a whole number, 0 or more"),
+        ("--seed -1", "--seed is -1; give a whole number, 0 or more"),
+        ("--frames 1", "--frames is 1; give a whole number, 2 or more"),
+        ("--states 0", "--states is 0; give a whole number, 1 or more"),
+        ("--minutes nan", "--minutes is nan; give a number above 0"),
+        ("--rate -1", "--rate is -1.0; give a number above 0"),
+        ("--checkpoint-minutes -1", "--checkpoint-minutes is -1.0; give a number, 0 or more"),
+        ("--backbone-rate -1", "--backbone-rate is -1.0; give a number, 0 or more"),
+        ("--tau 1", "--tau is 1.0; give more than 1"),
+        ("--point-starts 3", "--point-starts is 3.0; give 0 to 1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_anything_is_written(
+    option: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), *option.split()]
+    assert main(given) == 1
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--side 48", "--tau inf", "--checkpoint-minutes 0", "--seed 0"])
+def test_numbers_at_the_edge_are_good(option: str) -> None:
+    check_numbers(_parser().parse_args(["--data", "x", "--out", "y", *option.split()]))

@@ -128,3 +128,16 @@ def test_a_set_without_masks_teaches_nothing(tmp_path: Path):
     (tmp_path / "extra_masks.json").write_text('{"annotations": []}')
     with pytest.raises(ValueError, match="nothing to learn from"):
         NounSamples(tmp_path, tmp_path / "features", 2)
+
+
+@pytest.mark.parametrize("option", ["--frames", "--nouns", "--batch"])
+def test_numbers_out_of_range_are_refused_before_anything_is_written(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out"
+    command = ["vng", "train", "--data", str(tmp_path), "--out", str(out)]
+    assert cli.main([*command, option, "0"]) == 1
+    assert f"{option} is 0; give a whole number, 1 or more" in capsys.readouterr().err
+    assert not out.exists()
+    assert cli.main([*command, option, "1"]) == 1  # a single picture is good, but there is no set
+    assert option not in capsys.readouterr().err

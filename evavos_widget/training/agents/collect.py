@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -27,10 +28,17 @@ from evavos_widget.environments.whatif import asked, tried
 from evavos_widget.loop import FrameChoice, LoopState, in_doubt, objects_annotated
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.networks.observation import ENCODER, KeyEncoder, frame_vector, mask_vector
+from evavos_widget.quantities import as_count
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.suggestion import FIRST_TYPES
-from evavos_widget.training.agents.records import LoopRecord, record_file, write_record
+from evavos_widget.training.agents.records import (
+    LoopRecord,
+    read_about,
+    record_file,
+    record_files,
+    write_record,
+)
 from evavos_widget.training.agents.small import mask_bits, reduced, small_jpeg
 
 __all__ = ["Simulation", "collect", "simulate"]
@@ -64,6 +72,8 @@ class Simulation:
         Of so many frames one is taken, so that more happens in few.
     seeds : int
         Loops of each object.
+    seed : int
+        Of the first of them; the others have those that follow.
     pictures : bool
         Keep frames and masks at 224 x 224 as well, which the presets `paper` see.
     """
@@ -80,15 +90,22 @@ class Simulation:
     longest: int = 40
     every: int = 1
     seeds: int = 1
+    seed: int = 0
     pictures: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (
             ("rounds", 1), ("candidates", 1), ("steps", 1), ("height", 32), ("longest", 2),
-            ("every", 1), ("seeds", 1),
+            ("every", 1), ("seeds", 1), ("seed", 0),
         ):  # fmt: skip
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; give {least} or more.")
+            as_count(name, getattr(self, name), least)
+
+    def options(self) -> dict[str, Any]:
+        """What a record depends on beside its video, object and seed, as JSON has it."""
+        given = {part.name: getattr(self, part.name) for part in fields(self)}
+        for which_loops in ("data", "sequences", "seeds", "seed"):
+            del given[which_loops]
+        return {**given, "types": list(self.types)}
 
 
 def collect(simulation: Simulation, out: Path, workers: int = 1) -> int:
@@ -96,13 +113,19 @@ def collect(simulation: Simulation, out: Path, workers: int = 1) -> int:
 
     Each loop is a file that is there when the loop is done, so that a run that was stopped goes
     on with those that lack. A loop depends on its video, its object and its seed alone.
+
+    Raises
+    ------
+    ValueError
+        `out` holds loops that were simulated with other engines or options.
     """
     out.mkdir(parents=True, exist_ok=True)
+    _check_options(simulation.options(), out)
     todo = [
         (name, obj, seed)
         for name in simulation.sequences
         for obj in _objects(simulation, name)
-        for seed in range(simulation.seeds)
+        for seed in range(simulation.seed, simulation.seed + simulation.seeds)
         if not record_file(out, name, obj, seed).exists()
     ]
     one = partial(_one, simulation, out)
@@ -110,6 +133,21 @@ def collect(simulation: Simulation, out: Path, workers: int = 1) -> int:
         return sum(one(loop) for loop in tqdm(todo, unit="loop"))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
         return sum(tqdm(executor.map(one, todo), total=len(todo), unit="loop"))
+
+
+def _check_options(options: Mapping[str, Any], out: Path) -> None:
+    """Refuse a folder of other loops; what older records do not know is not compared."""
+    for path in record_files(out):
+        about = read_about(path)
+        others = [name for name in options if about.get(name, options[name]) != options[name]]
+        if others:
+            before, now = (
+                ", ".join(f"{name} {values[name]}" for name in others)
+                for values in (about, options)
+            )
+            raise ValueError(
+                f"{path} was collected with {before}, not {now}; give that, or another --out."
+            )
 
 
 @contextmanager
@@ -197,10 +235,8 @@ def simulate(
             "video": sequence.name,
             "object": obj,
             "seed": seed,
-            "propagator": simulation.propagator,
-            "predictor": simulation.predictor,
             "encoder": ENCODER,
-            "types": list(simulation.types),
+            **simulation.options(),
         }
         return log.record(about, session.state)
 

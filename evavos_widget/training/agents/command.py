@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evavos_widget.cli.common import write
 from evavos_widget.files import in_words
 from evavos_widget.quantities import as_count
 
@@ -22,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     args = _parser().parse_args(argv)
     try:
+        if "seed" in args:  # no generator takes one below 0
+            as_count("--seed", args.seed, 0)
         args.run(args)
     except ImportError as error:
         print(
@@ -39,16 +42,17 @@ def _collect(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names, sequence_names
     from evavos_widget.training.agents.collect import Simulation, collect
 
+    workers = as_count("--workers", args.workers)
     options = (
         "propagator", "predictor", "rounds", "candidates", "height", "longest", "every", "seeds",
-        "pictures",
+        "seed", "pictures",
     )  # fmt: skip
     if args.sequences is None:
         names = sequence_names(args.data)
     else:
         names = read_sequence_names(args.sequences, args.data)
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
-    made = collect(Simulation(args.data, tuple(names), **given), args.out, args.workers)
+    made = collect(Simulation(args.data, tuple(names), **given), args.out, workers)
     print(f"{made} loops were simulated; all that there are lie in {args.out}")
 
 
@@ -89,10 +93,8 @@ def _train(args: argparse.Namespace) -> None:
         from evavos_widget.training.agents.joint import train_joint
 
         about = train_joint(records, args.out, seed=args.seed)
-    (args.out / f"{args.agent}.json").write_text(
-        json.dumps(about, indent=2) + "\n", encoding="utf-8"
-    )
-    print(json.dumps(about["held_out"], indent=2))
+    write(about, args.out / f"{args.agent}.json")
+    print(json.dumps(about["held_out"], indent=2, allow_nan=False))
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -100,7 +102,8 @@ def _evaluate(args: argparse.Namespace) -> None:
     from evavos_widget.training.agents.records import read_records
 
     records = read_records(*args.data)
-    print(json.dumps(evaluate_agent(args.agent, records, args.weights), indent=2))
+    found = evaluate_agent(args.agent, records, args.weights)
+    print(json.dumps(found, indent=2, allow_nan=False))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(required=True, metavar="what")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--out", type=Path, required=True, help="folder; taken up if it exists")
-    common.add_argument("--seed", type=int, default=0)
+    common.add_argument("--seed", type=int, default=0, help="of what chance decides (0)")
 
     collect = steps.add_parser("collect", parents=[common], help="simulate loops to learn from")
     collect.add_argument("--data", type=Path, required=True, help="has JPEGImages and Annotations")
@@ -120,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--height", type=int, help="of the frames in pixels, at most (240)")
     collect.add_argument("--longest", type=int, help="frames of a video, at most (40)")
     collect.add_argument("--every", type=int, help="only every so many frames (1)")
-    collect.add_argument("--seeds", type=int, help="loops of each object (1)")
+    collect.add_argument("--seeds", type=int, help="loops of each object, from --seed on (1)")
     collect.add_argument("--pictures", action="store_true", help="keep what preset paper sees")
     collect.add_argument("--workers", type=int, default=1, help="processes (1)")
     collect.set_defaults(run=_collect)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from evavos_widget.networks.agent_weights import write_agent
 from evavos_widget.networks.encoders_of_pairs import as_arrays
 from evavos_widget.networks.ivosw import IVOSW, seen_by
+from evavos_widget.training.agents.figures import figures
 from evavos_widget.training.agents.fit import fit
 from evavos_widget.training.agents.records import LoopRecord, fingerprint, held_out
 
@@ -145,15 +146,11 @@ class Steps:
             best.append(max(gains))
         return float(np.mean(chosen)), float(np.mean(anyone)), float(np.mean(best))
 
-    def measured(self, network: IVOSW) -> dict[str, float]:
+    def measured(self, network: IVOSW) -> dict[str, float | None]:
         """Those, and over how many states."""
         chosen, anyone, best = self.gain_of_best(network)
-        return {
-            "states": len(self.states()),
-            "gain": chosen,
-            "gain_random": anyone,
-            "gain_best": best,
-        }
+        found = {"gain": chosen, "gain_random": anyone, "gain_best": best}
+        return figures({"states": len(self.states()), **found})
 
 
 class _Learner(nn.Module):

@@ -13,6 +13,7 @@ from evavos_widget.networks.agent_weights import write_agent
 from evavos_widget.networks.joint import OF_A_FRAME, OF_THE_VIDEO, known_of
 from evavos_widget.networks.observation import ENCODER
 from evavos_widget.prompts import Costs
+from evavos_widget.training.agents.figures import figures
 from evavos_widget.training.agents.records import LoopRecord
 
 __all__ = ["Branches", "train_joint"]
@@ -144,16 +145,16 @@ class Branches:
         every = level[:, 0] + self.videos @ level[:, 1:].T + self.frames @ slope.T
         return every[each]
 
-    def measured(self, predicted: np.ndarray) -> dict[str, float]:
+    def measured(self, predicted: np.ndarray) -> dict[str, float | None]:
         """Gain per minute of the branch that is taken, beside that of others, mean over videos.
 
         Returns
         -------
         dict
-            ``n``; ``spearman_TYPE``, mean over states; ``gain_per_minute`` and its standard error
-            over videos, of any branch (``_random``), of the best, of clicks where the nearest
-            annotation is farthest (``_farthest``), and where the lowest J&F is predicted
-            (``_lowest``).
+            ``n``; ``spearman_TYPE``, mean over states, None where it is of nothing;
+            ``gain_per_minute`` and its standard error over videos, of any branch (``_random``), of
+            the best, of clicks where the nearest annotation is farthest (``_farthest``), and where
+            the lowest J&F is predicted (``_lowest``).
         """
         # What is told is divided by what an annotation usually costs, since that alone is known.
         usual = np.array([Costs().seconds(kind) for kind in self.types])[self.kind]
@@ -180,7 +181,7 @@ class Branches:
             found[f"gain_per_minute{name}"] = float(means.mean())
             if not name and len(means) > 1:
                 found["standard_error"] = float(means.std(ddof=1) / np.sqrt(len(means)))
-        return found
+        return figures(found)
 
     def _within(self, predicted: np.ndarray, some: np.ndarray) -> float:
         """Mean rank correlation within the states in which it is defined."""

@@ -25,6 +25,7 @@ from evavos_widget.networks.encoders_of_pairs import TwoEncoders, as_arrays
 from evavos_widget.networks.observation import ENCODER, FRAME_NUMBERS
 from evavos_widget.networks.policy import Policy
 from evavos_widget.networks.qnet import load_qnet
+from evavos_widget.training.agents.figures import figures
 from evavos_widget.training.agents.fit import Stopped, load_state, save_state
 from evavos_widget.training.agents.records import LoopRecord, fingerprint, held_out
 
@@ -305,9 +306,8 @@ def mean_return(policy: Policy, table: Recorded, choose: str | None = None) -> f
     return total / len(table)
 
 
-def measured_returns(policy: Policy, table: Recorded) -> dict[str, float]:
+def measured_returns(policy: Policy, table: Recorded) -> dict[str, float | None]:
     """Mean sum of rewards, of the policy and of each type alone."""
     returns = {kind: mean_return(policy, table, kind) for kind in table.types}
-    return {"n": len(table), "return": mean_return(policy, table), **{
-        f"return_{kind}_only": value for kind, value in returns.items()
-    }}  # fmt: skip
+    alone = {f"return_{kind}_only": value for kind, value in returns.items()}
+    return figures({"n": len(table), "return": mean_return(policy, table), **alone})

@@ -17,6 +17,7 @@ from evavos_widget.networks.encoders_of_pairs import as_arrays
 from evavos_widget.networks.observation import ENCODER
 from evavos_widget.networks.qnet import BINS, QNet, quality_bin
 from evavos_widget.quantities import as_count
+from evavos_widget.training.agents.figures import figures
 from evavos_widget.training.agents.fit import fit
 from evavos_widget.training.agents.records import LoopRecord, fingerprint, held_out
 from evavos_widget.training.agents.samples import FramesAndMasks
@@ -141,7 +142,9 @@ def _calibrate(network: QNet, samples: FramesAndMasks, bins: int, released: bool
         network.correction.copy_(torch.tensor([float(constant), float(slope)]))
 
 
-def evaluate(network: QNet, samples: FramesAndMasks, *, released: bool = False) -> dict[str, float]:
+def evaluate(
+    network: QNet, samples: FramesAndMasks, *, released: bool = False
+) -> dict[str, float | None]:
     """How well quality is told, on frames that are not annotated.
 
     Returns
@@ -149,7 +152,8 @@ def evaluate(network: QNet, samples: FramesAndMasks, *, released: bool = False) 
     dict
         ``n``, ``within_one_bin`` (share), ``mean_absolute_error``, ``calibration_error`` (expected,
         over ten equal bins), ``spearman`` of all frames, ``spearman_within`` (mean over passes in
-        which it is defined), and the same of what the propagator predicted, ``..._propagator``.
+        which it is defined), and the same of what the propagator predicted, ``..._propagator``;
+        None where a correlation is of nothing.
     """
     todo = ~samples.annotated
     truth = samples.quality(released)[todo]
@@ -164,7 +168,7 @@ def evaluate(network: QNet, samples: FramesAndMasks, *, released: bool = False) 
     )
     predicted = np.nan_to_num(samples.predicted[todo], nan=0.5)
     group = samples.group[todo]
-    return {
+    told = {
         "n": int(todo.sum()),
         "within_one_bin": float(near.mean()),
         "mean_absolute_error": float(np.abs(found - truth).mean()),
@@ -175,6 +179,7 @@ def evaluate(network: QNet, samples: FramesAndMasks, *, released: bool = False) 
         "spearman_within": _within(found, truth, group),
         "spearman_within_propagator": _within(predicted, truth, group),
     }
+    return figures(told)
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float:

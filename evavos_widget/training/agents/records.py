@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ __all__ = [
     "LoopRecord",
     "fingerprint",
     "held_out",
+    "read_about",
     "read_records",
     "record_file",
+    "record_files",
     "write_record",
 ]
 
@@ -43,7 +46,7 @@ class LoopRecord:
     ----------
     about : dict
         ``video``, ``object``, ``seed``, ``propagator``, ``predictor``, ``encoder``, ``types``,
-        ``version``.
+        ``version``; the other options of a `Simulation` where it is not older than they are here.
     frames : (N, FRAME_NUMBERS) float16 array
     masks : (T, N, MASK_NUMBERS) float16 array
         What is seen of each frame and its mask, before the annotation.
@@ -96,6 +99,11 @@ def record_file(folder: Path, video: str, obj: int, seed: int) -> Path:
     return folder / f"{video}-{obj}-{seed}.npz"
 
 
+def record_files(folder: Path) -> list[Path]:
+    """Those of a folder, in the order of their names; a file that is being written is none yet."""
+    return sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
+
+
 def write_record(record: LoopRecord, path: Path) -> None:
     """Write a record, whole or not at all."""
     arrays = {
@@ -121,38 +129,56 @@ def read_records(*folders: Path) -> list[LoopRecord]:
     FileNotFoundError
         There is none in one of them.
     ValueError
-        One cannot be read, or some are of another version, encoder, types or engines than the
-        others.
+        One cannot be read, or some are of another version, encoder, types, engines or height than
+        the others.
     """
     records = []
     for folder in folders:
-        paths = sorted(folder.glob("*.npz"))
+        paths = record_files(folder)
         if not paths:
             raise FileNotFoundError(
                 f"there is no record of a loop in {folder}; make some with evavos train collect."
             )
         records += [_read(path) for path in paths]
-    for what in ("types", "propagator", "predictor"):
-        kinds = sorted({str(record.about[what]) for record in records})
+    for what in ("types", "propagator", "predictor", "height"):
+        kinds = sorted({str(r.about[what]) for r in records if what in r.about})
         if len(kinds) > 1:
             where = " and ".join(map(str, folders))
             raise ValueError(
-                f"the records in {where} are of several {what}, {' and '.join(kinds)}; "
+                f"the records in {where} differ in {what}, {' and '.join(kinds)}; "
                 "keep each in a folder of its own."
             )
     return records
 
 
-def _read(path: Path) -> LoopRecord:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Any]]:
+    """What a record says of itself, and its arrays, which are read when they are asked for."""
     try:
         with np.load(path) as stored:
-            about = json.loads(str(stored["about"]))
-            made_with = about["version"], about["encoder"]
-            arrays = {name: stored[name] for name in stored.files if name != "about"}
+            yield json.loads(str(stored["about"])), stored
     except (BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is no record of a loop, or is damaged; remove it and collect it again."
         ) from error
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What a record says of itself, without its arrays.
+
+    Raises
+    ------
+    ValueError
+        It cannot be read.
+    """
+    with _opened(path) as (about, _):
+        return dict(about)
+
+
+def _read(path: Path) -> LoopRecord:
+    with _opened(path) as (about, stored):
+        made_with = about["version"], about["encoder"]
+        arrays = {name: stored[name] for name in stored.files if name != "about"}
     if made_with != (VERSION, ENCODER):
         raise ValueError(
             f"{path} was made with version {made_with[0]} and encoder {made_with[1]!r}, and this "
