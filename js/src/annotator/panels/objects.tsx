@@ -7,7 +7,7 @@ import { ActionButton } from "../../ui/action-button";
 import { Icon, type IconName } from "../../ui/icons";
 import { useInSight } from "../../ui/in-sight";
 import { changes } from "../actions/conditions";
-import { mergeable } from "../actions/objects";
+import { mergeable, rename } from "../actions/objects";
 import type { App } from "../app";
 import type { ObjectInfo } from "../messages";
 
@@ -121,6 +121,8 @@ function Details({ app, object, update, active }: DetailsProps) {
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLSelectElement>(null);
   const { changing } = app.store;
+  // News from the kernel does not write over a name being typed.
+  const typed = useSignal(changing.value?.typed ?? null);
   useLayoutEffect(() => {
     if (changing.value?.at === "merge") list.current?.focus();
     else {
@@ -132,9 +134,6 @@ function Details({ app, object, update, active }: DetailsProps) {
     changing.value = null;
     app.canvas?.focus();
   };
-  const rename = (text: string) => {
-    if (text.trim() && text.trim() !== name) update({ name: text.trim() });
-  };
   return (
     // A list keeps every key to itself, and Escape does nothing in it.
     <div
@@ -144,18 +143,28 @@ function Details({ app, object, update, active }: DetailsProps) {
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
         event.stopPropagation();
+        // Leaving the field would give it the name.
+        if (field.current) field.current.value = name;
         close();
       }}
     >
       <input
         class="ev-field"
         aria-label={`Name of object ${id}`}
-        value={name}
+        value={typed.value ?? name}
         ref={field}
-        onChange={(event) => rename(event.currentTarget.value)}
+        onInput={(event) => {
+          typed.value = event.currentTarget.value;
+        }}
+        onChange={(event) => {
+          const taken = rename(app, object, event.currentTarget.value).then((yes) => {
+            if (yes) typed.value = null;
+          });
+          app.attempt(taken);
+        }}
         onKeyDown={(event) => {
           if (event.key !== "Enter") return;
-          rename(event.currentTarget.value);
+          // The field is left, and so gives the name.
           event.stopPropagation();
           close();
         }}
