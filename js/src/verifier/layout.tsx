@@ -174,7 +174,13 @@ function Keys({ view }: { view: View }) {
       <Answers view={view} />
       <div class="ev-group" role="group" aria-label="Way">
         <ActionButton app={view} id="back" text="Back" showKey class="ev-small" />
-        <ActionButton app={view} id="remind" text="Which object?" showKey class="ev-small" />
+        <ActionButton
+          app={view}
+          id="remind"
+          text={view.reminding.value ? "Back to the point" : "Which object?"}
+          showKey
+          class="ev-small"
+        />
         <ActionButton app={view} id="skip" text="Skip object" showKey class="ev-small" />
         {!view.paused.value && (
           <ActionButton app={view} id="pause" text="Pause" showKey class="ev-small" />

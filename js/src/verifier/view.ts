@@ -124,6 +124,12 @@ export class View {
       () => {
         if (this.object.value !== null) void this.load(this.object.value);
       },
+      () => {
+        // The look at an object ends with the object, and with its question.
+        this.object.value;
+        this.stage.value;
+        this.reminding.value = false;
+      },
       () => this.show(),
     ];
     const stops = rules.map((rule) => effect(rule));
@@ -205,6 +211,11 @@ export class View {
     );
   }
 
+  /** Whether an answer is taken; while the object is shown, it only brings the point back. */
+  get takesAnswers(): boolean {
+    return this.asks || (this.reminding.value && !this.synced.readOnly.value);
+  }
+
   // What the person does
 
   /** Begins with an object whose localisation was seen. */
@@ -216,7 +227,9 @@ export class View {
   /** Answers the point on the screen, and shows the next; it counts once it is on disk. */
   async answer(label: Label): Promise<void> {
     const object = this.current;
-    if (!object || !this.asks) return;
+    const reminded = this.reminding.peek();
+    this.reminding.value = false;
+    if (!object || reminded || !this.asks) return;
     const place = this.place.peek();
     const seconds = this.measured();
     this.kernel.trouble.value = null;

@@ -78,24 +78,68 @@ describe("questions that did not come", () => {
   });
 });
 
+/** Somebody looks at what is on the screen, for so many milliseconds. */
+const look = (ms: number) => {
+  view.sight.painted();
+  vi.advanceTimersByTime(ms);
+};
+
+/** The questions of the object in hand come, and somebody begins with it. */
+async function begin() {
+  const id = asked("questions.get").at(-1)?.id;
+  const questions = [0, 1].map((x) => [0, x, 0, 0]);
+  const runs = new DataView(Uint32Array.of(24).buffer);
+  view.kernel.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
+  await vi.advanceTimersByTimeAsync(0);
+  look(1000);
+  view.begin();
+}
+
+describe("a look at the object", () => {
+  const { run, enabled } = ACTIONS.get("remind");
+
+  beforeEach(async () => {
+    Object.defineProperty(view, "picture", { get: () => ({}) });
+    push(object(1), object(2));
+    await begin();
+    look(100);
+    run(view);
+    look(100);
+  });
+
+  it.each(["positive", "negative"] as const)("ends with an answer, %s, of no point", (label) => {
+    expect(view.localises).toBe(true);
+    expect(ACTIONS.get(`answer.${label}`).enabled?.(view)).toBe(true);
+    void view.answer(label);
+    expect(view.localises).toBe(false);
+    expect(asked("point.answer")).toEqual([]);
+    look(100);
+    void view.answer(label);
+    expect(asked("point.answer")).toHaveLength(1);
+  });
+
+  it("is of this object only", async () => {
+    push(object(1, true), object(2));
+    await begin();
+    expect([view.object.value, view.stage.value, view.localises]).toEqual([2, "question", false]);
+    expect(enabled?.(view)).toBe(true);
+  });
+
+  it("does not last until the object is taken up again", async () => {
+    push(object(1, true), object(2, true));
+    expect(view.stage.value).toBe("done");
+    push(object(1), object(2, true));
+    expect([view.object.value, view.stage.value, view.localises]).toEqual([1, "question", false]);
+  });
+});
+
 describe("the seconds of an answer", () => {
-  /** Somebody looks at what is on the screen, for so many milliseconds. */
-  const look = (ms: number) => {
-    view.sight.painted();
-    vi.advanceTimersByTime(ms);
-  };
   const seconds = () => asked("point.answer").map((each) => (each as { seconds?: number }).seconds);
 
   beforeEach(async () => {
     Object.defineProperty(view, "picture", { get: () => ({}) });
     push(object(1));
-    const id = asked("questions.get").at(-1)?.id;
-    const questions = [0, 1].map((x) => [0, x, 0, 0]);
-    const runs = new DataView(Uint32Array.of(24).buffer);
-    view.kernel.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
-    await vi.advanceTimersByTimeAsync(0);
-    look(1000);
-    view.begin();
+    await begin();
   });
 
   it("begin when its point is shown, and go on after a look at the object", () => {
