@@ -572,6 +572,37 @@ def test_the_picture_is_few_tabs_away_and_the_arrows_go_through_the_tools(open_a
     annotator.expect(annotator.action("view.whole")).to_be_focused()
 
 
+def test_the_arrows_go_past_a_slider_and_up_and_down_move_it(open_annotator):
+    annotator = open_annotator()
+    opacity = annotator.root.get_by_label("Opacity of the masks")
+    annotator.action("view.outline").focus()
+    press(annotator, "ArrowLeft")
+    annotator.expect(opacity).to_be_focused()
+    press(annotator, "ArrowUp")
+    annotator.expect(opacity).to_have_value("55")
+    press(annotator, "ArrowLeft")
+    annotator.expect(opacity).not_to_be_focused()
+    press(annotator, "ArrowRight", "ArrowRight")
+    annotator.expect(annotator.action("view.outline")).to_be_focused()
+    press(annotator, "ArrowLeft", "Home")
+    annotator.expect(annotator.action("tool.clicks")).to_be_focused()
+    annotator.expect(opacity).to_have_value("55")
+
+
+def test_enter_commits_after_an_object_was_picked_with_the_mouse_and_picks_by_keys(open_annotator):
+    annotator = open_annotator(objects=2)
+    names = annotator.root.locator(".ev-object-name")
+    active = annotator.root.locator(".ev-object-active")
+    names.last.click()
+    dab(annotator)
+    names.last.click()
+    press(annotator, "Enter")
+    annotator.draft("none")
+    names.first.focus()
+    press(annotator, "Enter")
+    annotator.expect(active).to_have_attribute("data-object", "1")
+
+
 @pytest.mark.parametrize("width", [1240, 960, 620, 420])
 def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     annotator = open_annotator(width=width, objects=2)
@@ -1114,6 +1145,19 @@ def outside_or_cut(annotator: Annotator) -> dict[int, list[str]]:
             return found;
         }"""
     )
+
+
+def test_a_long_name_takes_no_room_from_anything_else(open_annotator):
+    annotator = open_annotator(width=600, objects=2)
+    draw_a_curve(annotator)
+    press(annotator, "1", "F2")
+    annotator.page.keyboard.insert_text("a woman in a blue coat, she carries a bag; " * 3)
+    press(annotator, "Enter", "2", "F2")
+    annotator.expect(annotator.root.locator(".ev-merge")).to_be_visible()
+    assert outside_or_cut(annotator) == {}
+    curve = annotator.root.locator(".ev-curve").bounding_box()
+    layout = annotator.root.locator(".ev-layout").bounding_box()
+    assert curve["width"] == pytest.approx(layout["width"] / 2, abs=3)
 
 
 def test_every_control_lies_within_the_cell_however_wide_it_is(open_annotator):

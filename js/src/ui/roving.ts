@@ -1,6 +1,7 @@
 /**
  * A toolbar is one stop for Tab, and the arrows go through it, as everywhere: whoever works by
- * keys is not to pass twenty buttons on the way to the picture.
+ * keys is not to pass twenty buttons on the way to the picture. A slider in it is moved by the
+ * arrows up and down, or it could not be passed.
  */
 
 const CONTROLS = "button:not(:disabled), input:not(:disabled)";
@@ -26,11 +27,9 @@ export function rove(toolbar: HTMLElement): () => void {
     mark();
   };
   const go = (event: KeyboardEvent) => {
-    const all = controls();
+    const all = controls().filter((each) => each.checkVisibility());
     const at = all.indexOf(event.target as HTMLElement);
-    const slides = event.target instanceof HTMLInputElement;
-    if (at < 0 || slides || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey)
-      return;
+    if (at < 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const to = {
       ArrowRight: (at + 1) % all.length,
       ArrowLeft: (at - 1 + all.length) % all.length,
