@@ -45,7 +45,7 @@ function Batches({ view, object }: { view: View; object: ObjectInfo }) {
   const questions = view.subject.value?.questions ?? [];
   const here = view.question?.[3];
   return (
-    <ol class="evv-batches" aria-label={`Points of ${object.name}`}>
+    <ol class="evv-batches" aria-label={`Points of ${view.called(object)}`}>
       {BATCHES.map((name, region) => {
         const places = questions.flatMap((q, place) => (q[3] === region ? [place] : []));
         const done = places.filter((place) => view.answers.isSaved(object, place)).length;

@@ -46,10 +46,10 @@ function Heading({ view }: { view: View }) {
         <Asked view={view} object={object} question={question} />
       ) : object && view.localises ? (
         <>
-          <h2 class="ev-headline">This is {object.name}.</h2>
+          <h2 class="ev-headline">This is {view.called(object)}.</h2>
           <p class="ev-text">
-            The outline is rough. Say of single pixels whether they are on {object.name}, whatever
-            the outline says.
+            The outline is rough. Say of single pixels whether they are on {view.called(object)},
+            whatever the outline says.
           </p>
         </>
       ) : (
@@ -69,7 +69,7 @@ function Asked({ view, object, question: [frame, , , region] }: AskedProps) {
   const said = view.answers.of(object, view.place.value);
   return (
     <>
-      <h2 class="ev-headline">Is the marked pixel on {object.name}?</h2>
+      <h2 class="ev-headline">Is the marked pixel on {view.called(object)}?</h2>
       <p class="ev-text">
         {view.synced.readOnly.value && "This view is for looking only. "}
         <span class="evv-batch" data-region={region}>
@@ -158,9 +158,14 @@ function Card({ view }: { view: View }) {
   return (
     <div class="evv-card" data-stage={stage} role="status">
       <p class="ev-text">{outcome(state, answered)}</p>
-      {putOff(view.objects).map(({ id, name }) => (
-        <button key={id} type="button" class="ev-button" onClick={() => view.take(id)}>
-          <span>Take {name} up again</span>
+      {putOff(view.objects).map((object) => (
+        <button
+          key={object.id}
+          type="button"
+          class="ev-button"
+          onClick={() => view.take(object.id)}
+        >
+          <span>Take {view.called(object)} up again</span>
         </button>
       ))}
     </div>

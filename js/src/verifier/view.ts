@@ -7,6 +7,7 @@ import { decodeRuns } from "../masks/runs";
 import type { ActionTable } from "../ui/actions";
 import { Activity, PAUSE } from "../ui/activity";
 import { Commands } from "../ui/commands";
+import { nameAmong } from "../ui/object-names";
 import { rootTheme, type Theme } from "../ui/theme";
 import { Frames } from "../video/frames";
 import { Kernel } from "../wire/kernel";
@@ -156,6 +157,10 @@ export class View {
     return this.objects.find(({ id }) => id === this.object.value) ?? null;
   }
 
+  called({ id }: ObjectInfo): string {
+    return nameAmong(id, this.objects);
+  }
+
   get question(): Question | null {
     const subject = this.subject.value;
     return subject?.id === this.object.value ? (subject.questions[this.place.value] ?? null) : null;
@@ -274,7 +279,7 @@ export class View {
     if (!object) return;
     this.kernel.trouble.value = null;
     const reply = await this.kernel.ask("object.skip", { object: object.id, skipped: true });
-    if (reply) this.announcement.value = `${object.name} put off`;
+    if (reply) this.announcement.value = `${this.called(object)} put off`;
   }
 
   /** Takes an object up again that was put off. */

@@ -43,6 +43,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
   const active = app.editor.objects.active.value?.id === id;
   const editable = !app.synced.readOnly.value;
   const editing = changes(app, object);
+  const called = app.editor.objects.called(id);
   const row = useInSight<HTMLLIElement>(active || editing, editing);
   // What keys do is done to the object in hand; its buttons name them.
   const by = (name: string) => (active ? `object.${name}` : undefined);
@@ -75,7 +76,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
           action={by("hide")}
           on={!visible}
           icon={visible ? "eye" : "hidden"}
-          label={`${visible ? "Hide" : "Show"} ${name}`}
+          label={`${visible ? "Hide" : "Show"} ${called}`}
           onClick={() => app.attempt(app.editor.objects.toggleVisible(object))}
         />
         {editable && (
@@ -85,7 +86,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
               action={by("lock")}
               on={locked}
               icon={locked ? "locked" : "unlocked"}
-              label={`${locked ? "Unlock" : "Lock"} ${name}`}
+              label={`${locked ? "Unlock" : "Lock"} ${called}`}
               onClick={() => app.attempt(app.editor.objects.toggleLocked(object))}
             />
             <Toggle
@@ -93,7 +94,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
               action={by("change")}
               on={editing}
               icon="edit"
-              label={`Change ${name}`}
+              label={`Change ${called}`}
               expanded={editing}
               onClick={() => {
                 app.store.changing.value = editing ? null : { object: id, at: "name" };
@@ -118,6 +119,7 @@ interface DetailsProps {
 function Details({ app, object, update, active }: DetailsProps) {
   const { id, name, color, locked } = object;
   const others = mergeable(app, object);
+  const called = app.editor.objects.called(id);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLSelectElement>(null);
   const { changing } = app.store;
@@ -139,7 +141,7 @@ function Details({ app, object, update, active }: DetailsProps) {
     <div
       class="ev-object-details"
       role="group"
-      aria-label={`Change ${name}`}
+      aria-label={`Change ${called}`}
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
         event.stopPropagation();
@@ -170,7 +172,7 @@ function Details({ app, object, update, active }: DetailsProps) {
         }}
       />
       <label class="ev-color" title="Colour">
-        <span class="ev-hidden">Colour of {name}</span>
+        <span class="ev-hidden">Colour of {called}</span>
         <input
           type="color"
           value={color}
@@ -180,12 +182,12 @@ function Details({ app, object, update, active }: DetailsProps) {
       <button
         type="button"
         class="ev-button ev-small"
-        aria-label={`Remove ${name}`}
+        aria-label={`Remove ${called}`}
         title={
           locked
-            ? `${name} is locked`
+            ? `${called} is locked`
             : app.commands.withKey(
-                `Remove ${name}; undo brings it back`,
+                `Remove ${called}; undo brings it back`,
                 ...(active ? ["object.remove"] : []),
               )
         }
@@ -207,16 +209,17 @@ interface MergeProps {
 }
 
 /** A list that is gone through by keys takes each entry on the way, so a button says that one is meant. */
-function Merge({ app, object: { id, name }, others, list }: MergeProps) {
+function Merge({ app, object: { id }, others, list }: MergeProps) {
   const into = useSignal(0);
+  const called = app.editor.objects.called(id);
   const active = app.editor.objects.active.value?.id === id;
   return (
     <span class="ev-merge">
       <select
         ref={list}
         class="ev-field"
-        title={app.commands.withKey(`Merge ${name} into`, ...(active ? ["object.merge"] : []))}
-        aria-label={`Merge ${name} into`}
+        title={app.commands.withKey(`Merge ${called} into`, ...(active ? ["object.merge"] : []))}
+        aria-label={`Merge ${called} into`}
         value={into.value || ""}
         onChange={(event) => {
           into.value = Number(event.currentTarget.value);

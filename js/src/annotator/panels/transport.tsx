@@ -47,11 +47,10 @@ function Asked({ app, question }: { app: App; question: Question }) {
 
 /** From whom how many pixels are taken. */
 function taken(app: App, takes: Question["takes"]): string {
-  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? id;
   return takes
     .map(
       ([id, pixels]) =>
-        `${pixels.toLocaleString("en")} ${pixels === 1 ? "pixel" : "pixels"} from ${name(id)}`,
+        `${pixels.toLocaleString("en")} ${pixels === 1 ? "pixel" : "pixels"} from ${app.editor.objects.called(id)}`,
     )
     .join(", ");
 }
