@@ -42,6 +42,7 @@ export const what = (
 
 /** What happened in a round, in a sentence. */
 export function summary({ made, asked, followed, spent }: Round, objects: Objects): string {
+  if (objects.length === 0) return "There is no object yet.";
   const before = `After ${seconds(spent)}`;
   if (!made)
     return asked

@@ -53,7 +53,9 @@ function Heading({ view }: { view: View }) {
           </p>
         </>
       ) : (
-        <h2 class="ev-headline">{TITLES[stage]}</h2>
+        <h2 class="ev-headline">
+          {stage === "done" && view.open(true) > 0 ? "What is left was skipped" : TITLES[stage]}
+        </h2>
       )}
     </div>
   );
@@ -154,10 +156,9 @@ function Card({ view }: { view: View }) {
     );
   }
   if (stage !== "done" || !state) return null;
-  const answered = view.objects.reduce((sum, o) => sum + view.answers.saved(o), 0);
   return (
     <div class="evv-card" data-stage={stage} role="status">
-      <p class="ev-text">{outcome(state, answered)}</p>
+      <p class="ev-text">{outcome(state, view.answered, view.open(true))}</p>
       {putOff(view.objects).map((object) => (
         <button
           key={object.id}

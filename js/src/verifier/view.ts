@@ -161,6 +161,18 @@ export class View {
     return nameAmong(id, this.objects);
   }
 
+  /** Points that are answered, on disk; of objects that were skipped too. */
+  get answered(): number {
+    return this.objects.reduce((sum, object) => sum + this.answers.saved(object), 0);
+  }
+
+  /** Points without an answer, of the objects that are skipped or of the others. */
+  open(skipped: boolean): number {
+    return this.objects
+      .filter((object) => object.skipped === skipped)
+      .reduce((sum, object) => sum + object.answers.length - this.answers.saved(object), 0);
+  }
+
   get question(): Question | null {
     const subject = this.subject.value;
     return subject?.id === this.object.value ? (subject.questions[this.place.value] ?? null) : null;

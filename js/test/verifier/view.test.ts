@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ACTIONS } from "../../src/verifier/actions";
+import { Foot } from "../../src/verifier/foot";
 import type { ObjectInfo, State } from "../../src/verifier/messages";
 import type { VerifierTraits } from "../../src/verifier/traits";
 import { View } from "../../src/verifier/view";
-import { type Host, hostOf, root } from "../host";
+import { type Host, hostOf, root, words } from "../host";
 
 vi.mock("../../src/ui/theme", () => ({ rootTheme: () => ({ value: "light" }) }));
 
@@ -61,6 +62,19 @@ describe("an object that is skipped", () => {
     await answer("object.skip", { ok: true });
     push(object(1, true), object(2));
     expect([view.object.value, view.announcement.value]).toEqual([2, "object 1 put off"]);
+  });
+});
+
+describe("how many are answered", () => {
+  const foot = () => words(Foot({ view })).replaceAll(/\s+/g, " ");
+  const half = (id: number, skipped = false) => ({ ...object(id, skipped), answers: "+." });
+
+  it("counts what was skipped", () => {
+    push(half(1), half(2));
+    expect(foot()).toContain("2 of 4 answered");
+    expect(foot()).not.toContain("skipped");
+    push(half(1), half(2, true));
+    expect(foot()).toContain("2 of 4 answered , 1 skipped");
   });
 });
 

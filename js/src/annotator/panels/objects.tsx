@@ -26,7 +26,11 @@ export function Objects({ app }: { app: App }) {
         <ActionButton app={app} id="object.add" icon="add" class="ev-small" />
       </div>
       {objects.length === 0 ? (
-        <p class="ev-text ev-quiet">The first one is made when you start to draw.</p>
+        <p class="ev-text ev-quiet">
+          {app.synced.readOnly.value
+            ? "There is none yet."
+            : "The first one is made when you start to draw."}
+        </p>
       ) : (
         <ul class="ev-objects ev-scroll">
           {objects.map((object) => (
