@@ -589,6 +589,32 @@ def test_the_arrows_go_past_a_slider_and_up_and_down_move_it(open_annotator):
     annotator.expect(opacity).to_have_value("55")
 
 
+def test_the_export_menu_is_gone_through_by_arrows(open_annotator):
+    annotator = open_annotator()
+    entries = annotator.root.locator("[data-export]")
+    press(annotator, "x")
+    annotator.expect(entries.first).to_be_focused()
+    press(annotator, "ArrowDown")
+    annotator.expect(entries.nth(1)).to_be_focused()
+    press(annotator, "End", "ArrowDown", "ArrowUp")
+    annotator.expect(entries.last).to_be_focused()
+    annotator.expect().to_have_attribute("data-frame", "0")
+    press(annotator, "Escape")
+    annotator.expect(entries).to_have_count(0)
+    annotator.expect(annotator.stage).to_be_focused()
+
+
+def test_a_frame_number_that_is_cleared_goes_nowhere(open_annotator):
+    annotator = open_annotator()
+    number = annotator.root.locator(".ev-frame input")
+    for typed in ("23", ""):
+        number.fill(typed)
+        press(annotator, "Enter")
+        annotator.expect().to_have_attribute("data-frame", "23")
+        annotator.expect(number).to_have_value("23")
+        annotator.expect(annotator.stage).to_be_focused()
+
+
 def test_enter_commits_after_an_object_was_picked_with_the_mouse_and_picks_by_keys(open_annotator):
     annotator = open_annotator(objects=2)
     names = annotator.root.locator(".ev-object-name")

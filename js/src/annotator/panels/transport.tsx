@@ -73,7 +73,8 @@ function FrameNumber({ app }: { app: App }) {
         }}
         onChange={(event) => {
           typed.value = null;
-          app.navigation.jump(Number(event.currentTarget.value));
+          const { value } = event.currentTarget;
+          if (value !== "") app.navigation.jump(Number(value));
         }}
         onBlur={() => {
           typed.value = null;
