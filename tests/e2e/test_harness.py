@@ -1154,7 +1154,7 @@ def outside_or_cut(annotator: Annotator) -> dict[int, list[str]]:
             const found = {};
             const layout = root.querySelector(".ev-layout");
             const before = root.parentElement.style.width;
-            for (let width = 320; width <= 1100; width += 10) {
+            for (let width = 280; width <= 1100; width += 10) {
                 root.parentElement.style.width = `${width}px`;
                 const { left, right } = layout.getBoundingClientRect();
                 const names = [...root.querySelectorAll("button, input, select")]
@@ -1200,6 +1200,14 @@ def test_every_control_lies_within_the_cell_however_wide_it_is(open_annotator):
     press(annotator, "k", "F2", "Shift+d", "Shift+o")
     annotator.expect(annotator.root.locator(".ev-object-details")).to_be_visible()
     found["suggestion"] = outside_or_cut(annotator)
+    # The number is read whole: no arrows take its room.
+    number = annotator.root.locator(".ev-frame input")
+    number.fill("59")
+    for width in (280, 390, 420):
+        annotator.root.evaluate(
+            "(root, px) => { root.parentElement.style.width = px }", f"{width}px"
+        )
+        assert number.evaluate("field => field.scrollWidth <= field.clientWidth")
     assert found == {where: {} for where in found}
 
 
