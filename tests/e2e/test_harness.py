@@ -604,6 +604,35 @@ def test_the_export_menu_is_gone_through_by_arrows(open_annotator):
     annotator.expect(annotator.stage).to_be_focused()
 
 
+def test_a_name_is_asked_for_once_and_mended_where_it_was_refused(open_annotator):
+    annotator = open_annotator(objects=2)
+    annotator.page.evaluate(
+        """() => {
+            const { kernel } = harness;
+            const receive = kernel.receive.bind(kernel);
+            window.asked = 0;
+            kernel.receive = (content, buffers) => {
+                asked += content.kind === "object.update";
+                return receive(content, buffers);
+            };
+        }"""
+    )
+    name = annotator.root.locator(".ev-object-details .ev-field").first
+    for refused, typed in ((True, "swan"), (False, "goose")):
+        annotator.page.evaluate("refused => { harness.kernel.readOnly = refused }", refused)
+        press(annotator, "F2")
+        annotator.page.keyboard.type(typed)
+        press(annotator, "Enter")
+        if refused:
+            annotator.expect(name).to_be_focused()
+            annotator.expect(name).to_have_value(typed)
+            press(annotator, "Escape")
+        annotator.expect(name).to_have_count(0)
+        annotator.expect(annotator.stage).to_be_focused()
+    annotator.expect(annotator.root.locator(".ev-object-active")).to_contain_text("goose")
+    assert annotator.page.evaluate("asked") == 2
+
+
 def test_a_frame_number_that_is_cleared_goes_nowhere(open_annotator):
     annotator = open_annotator()
     number = annotator.root.locator(".ev-frame input")
