@@ -98,7 +98,7 @@ def summarise(
         )
     methods = {
         name: read_loops(row for row in rows if row.method == name)
-        for name in dict.fromkeys(row.method for row in rows)
+        for name in sorted({row.method for row in rows})
     }
     if against is not None and against not in methods:
         raise ValueError(f"there is no method {against!r}; choose from {sorted(methods)}.")

@@ -214,7 +214,7 @@ class Curves(HostedWidget):
             Path(folder),
             workers,
             scheduler,
-            lambda progress, rows: curves._follow_run(experiment.name, progress, rows),
+            lambda progress, rows: curves._follow_run(experiment, progress, rows),
         )
         curves._run.start()
         return curves
@@ -288,12 +288,14 @@ class Curves(HostedWidget):
             )
         return self._run
 
-    def _follow_run(self, name: str, progress: Progress, rows: Sequence[Row]) -> None:
+    def _follow_run(self, experiment: Experiment, progress: Progress, rows: Sequence[Row]) -> None:
         self.progress = asdict(progress)
         now = time.monotonic()
-        due = now >= self._next_drawing or progress.phase != "running"
+        # A line looks as its place among all methods says, so that none is missing while it runs.
+        complete = {method.name for method in experiment.methods} <= {row.method for row in rows}
+        due = (complete and now >= self._next_drawing) or progress.phase != "running"
         if due and comparable(rows):
-            self._show_rows({name: rows})
+            self._show_rows({experiment.name: rows})
             took = time.monotonic() - now
             self._next_drawing = now + took / DRAWING_SHARE
 

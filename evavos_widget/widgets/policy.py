@@ -50,7 +50,7 @@ class PolicyExplorer(HostedWidget):
     round : int
         Which is shown; the number of rounds is the one to come.
     object, frame : int
-        Which are looked at.
+        Which are looked at; at first what was annotated in the round.
     theme : {'auto', 'light', 'dark'}
         ``'auto'`` follows the notebook.
     video : dict
@@ -109,9 +109,7 @@ class PolicyExplorer(HostedWidget):
             about = {"ground_truth": ground_truth, "encoder": encoder}
             self.inspection = Inspection(shown, **about)
             self.second = self._second(shown, other, about)
-            at: dict[str, Any] = {"round": max(0, len(self.inspection) - 1)}
-            at |= {"object": next(iter(o.id for o in shown.objects), 0), **options}
-            super().__init__(**code, video=describe(shown.video), **at)
+            super().__init__(**code, video=describe(shown.video), **_opened_at(shown, options))
         except BaseException:
             self._close_opened()
             raise
@@ -209,6 +207,15 @@ class PolicyExplorer(HostedWidget):
         opened, self._opened = self._opened, ()
         for session in opened:
             session.close()
+
+
+def _opened_at(session: Session, options: PolicyOptions) -> dict[str, Any]:
+    """The last round, and what was annotated in it, where nothing else is asked for."""
+    n = options.get("round", max(0, len(session.rounds) - 1))
+    at: dict[str, Any] = {"round": n, "object": next((o.id for o in session.objects), 0)}
+    if made := dict(enumerate(session.rounds)).get(n):
+        at |= {"frame": made.frames[0], "object": made.objects[0]}
+    return at | options
 
 
 def _names(first: Inspection, second: Inspection | None) -> tuple[str, str]:

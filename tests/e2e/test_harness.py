@@ -572,6 +572,92 @@ def test_the_picture_is_few_tabs_away_and_the_arrows_go_through_the_tools(open_a
     annotator.expect(annotator.action("view.whole")).to_be_focused()
 
 
+def test_the_arrows_go_past_a_slider_and_up_and_down_move_it(open_annotator):
+    annotator = open_annotator()
+    opacity = annotator.root.get_by_label("Opacity of the masks")
+    annotator.action("view.outline").focus()
+    press(annotator, "ArrowLeft")
+    annotator.expect(opacity).to_be_focused()
+    press(annotator, "ArrowUp")
+    annotator.expect(opacity).to_have_value("55")
+    press(annotator, "ArrowLeft")
+    annotator.expect(opacity).not_to_be_focused()
+    press(annotator, "ArrowRight", "ArrowRight")
+    annotator.expect(annotator.action("view.outline")).to_be_focused()
+    press(annotator, "ArrowLeft", "Home")
+    annotator.expect(annotator.action("tool.clicks")).to_be_focused()
+    annotator.expect(opacity).to_have_value("55")
+
+
+def test_the_export_menu_is_gone_through_by_arrows(open_annotator):
+    annotator = open_annotator()
+    entries = annotator.root.locator("[data-export]")
+    press(annotator, "x")
+    annotator.expect(entries.first).to_be_focused()
+    press(annotator, "ArrowDown")
+    annotator.expect(entries.nth(1)).to_be_focused()
+    press(annotator, "End", "ArrowDown", "ArrowUp")
+    annotator.expect(entries.last).to_be_focused()
+    annotator.expect().to_have_attribute("data-frame", "0")
+    press(annotator, "Escape")
+    annotator.expect(entries).to_have_count(0)
+    annotator.expect(annotator.stage).to_be_focused()
+
+
+def test_a_name_is_asked_for_once_and_mended_where_it_was_refused(open_annotator):
+    annotator = open_annotator(objects=2)
+    annotator.page.evaluate(
+        """() => {
+            const { kernel } = harness;
+            const receive = kernel.receive.bind(kernel);
+            window.asked = 0;
+            kernel.receive = (content, buffers) => {
+                asked += content.kind === "object.update";
+                return receive(content, buffers);
+            };
+        }"""
+    )
+    name = annotator.root.locator(".ev-object-details .ev-field").first
+    for refused, typed in ((True, "swan"), (False, "goose")):
+        annotator.page.evaluate("refused => { harness.kernel.readOnly = refused }", refused)
+        press(annotator, "F2")
+        annotator.page.keyboard.type(typed)
+        press(annotator, "Enter")
+        if refused:
+            annotator.expect(name).to_be_focused()
+            annotator.expect(name).to_have_value(typed)
+            press(annotator, "Escape")
+        annotator.expect(name).to_have_count(0)
+        annotator.expect(annotator.stage).to_be_focused()
+    annotator.expect(annotator.root.locator(".ev-object-active")).to_contain_text("goose")
+    assert annotator.page.evaluate("asked") == 2
+
+
+def test_a_frame_number_that_is_cleared_goes_nowhere(open_annotator):
+    annotator = open_annotator()
+    number = annotator.root.locator(".ev-frame input")
+    for typed in ("23", ""):
+        number.fill(typed)
+        press(annotator, "Enter")
+        annotator.expect().to_have_attribute("data-frame", "23")
+        annotator.expect(number).to_have_value("23")
+        annotator.expect(annotator.stage).to_be_focused()
+
+
+def test_enter_commits_after_an_object_was_picked_with_the_mouse_and_picks_by_keys(open_annotator):
+    annotator = open_annotator(objects=2)
+    names = annotator.root.locator(".ev-object-name")
+    active = annotator.root.locator(".ev-object-active")
+    names.last.click()
+    dab(annotator)
+    names.last.click()
+    press(annotator, "Enter")
+    annotator.draft("none")
+    names.first.focus()
+    press(annotator, "Enter")
+    annotator.expect(active).to_have_attribute("data-object", "1")
+
+
 @pytest.mark.parametrize("width", [1240, 960, 620, 420])
 def test_the_row_under_the_picture_keeps_its_height(open_annotator, width):
     annotator = open_annotator(width=width, objects=2)
@@ -1097,7 +1183,7 @@ def outside_or_cut(annotator: Annotator) -> dict[int, list[str]]:
             const found = {};
             const layout = root.querySelector(".ev-layout");
             const before = root.parentElement.style.width;
-            for (let width = 320; width <= 1100; width += 10) {
+            for (let width = 280; width <= 1100; width += 10) {
                 root.parentElement.style.width = `${width}px`;
                 const { left, right } = layout.getBoundingClientRect();
                 const names = [...root.querySelectorAll("button, input, select")]
@@ -1116,6 +1202,19 @@ def outside_or_cut(annotator: Annotator) -> dict[int, list[str]]:
     )
 
 
+def test_a_long_name_takes_no_room_from_anything_else(open_annotator):
+    annotator = open_annotator(width=600, objects=2)
+    draw_a_curve(annotator)
+    press(annotator, "1", "F2")
+    annotator.page.keyboard.insert_text("a woman in a blue coat, she carries a bag; " * 3)
+    press(annotator, "Enter", "2", "F2")
+    annotator.expect(annotator.root.locator(".ev-merge")).to_be_visible()
+    assert outside_or_cut(annotator) == {}
+    curve = annotator.root.locator(".ev-curve").bounding_box()
+    layout = annotator.root.locator(".ev-layout").bounding_box()
+    assert curve["width"] == pytest.approx(layout["width"] / 2, abs=3)
+
+
 def test_every_control_lies_within_the_cell_however_wide_it_is(open_annotator):
     annotator = open_annotator(width=960)
     dab_and_commit(annotator)
@@ -1130,6 +1229,14 @@ def test_every_control_lies_within_the_cell_however_wide_it_is(open_annotator):
     press(annotator, "k", "F2", "Shift+d", "Shift+o")
     annotator.expect(annotator.root.locator(".ev-object-details")).to_be_visible()
     found["suggestion"] = outside_or_cut(annotator)
+    # The number is read whole: no arrows take its room.
+    number = annotator.root.locator(".ev-frame input")
+    number.fill("59")
+    for width in (280, 390, 420):
+        annotator.root.evaluate(
+            "(root, px) => { root.parentElement.style.width = px }", f"{width}px"
+        )
+        assert number.evaluate("field => field.scrollWidth <= field.clientWidth")
     assert found == {where: {} for where in found}
 
 

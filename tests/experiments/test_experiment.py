@@ -580,7 +580,16 @@ def test_methods_are_compared_after_equal_hours() -> None:
     assert result["difference"] == pytest.approx(0.6 - 0.525)
     (told,) = summarise(rows)["differences"]
     assert told.pop("p_holm") == told["p"]  # of one comparison
-    assert told == {"first": "dear", "second": "cheap", **compare(rows, "dear", "cheap")}
+    assert told == {"first": "cheap", "second": "dear", **compare(rows, "cheap", "dear")}
+
+
+def test_the_order_of_methods_is_not_that_in_which_they_finished() -> None:
+    loops = [loop(method, "a", 0, 1, 0.5, 0.6) for method in ("slow", "quick", "even")]
+    for order in ((0, 1, 2), (2, 0, 1)):
+        told = summarise([row for k in order for row in loops[k]])
+        assert list(told["methods"]) == ["even", "quick", "slow"]
+        pairs = [(each["first"], each["second"]) for each in told["differences"]]
+        assert pairs == [("even", "quick"), ("even", "slow"), ("quick", "slow")]
 
 
 def test_a_report_names_what_is_not_reached_and_not_resolved() -> None:
@@ -593,7 +602,7 @@ def test_a_report_names_what_is_not_reached_and_not_resolved() -> None:
         "at once", "at once", "3.43 (3.11 to 4.00)", "not reached"
     ]  # fmt: skip
     assert second[1].strip() == "slow"
-    assert re.search(r"slow - quick +\| -0\.0125 .*not resolved", told)
+    assert re.search(r"quick - slow +\| \+?0\.0125 .*not resolved", told)
 
 
 def test_a_difference_that_the_videos_do_not_resolve_is_said_to_be_none() -> None:

@@ -13,6 +13,7 @@ import traitlets
 from fake_page import Page, square
 from ipywidgets.embed import dependency_state
 
+from evavos_widget.experiments.background import Progress
 from evavos_widget.experiments.experiment import Experiment
 from evavos_widget.experiments.methods import Method
 from evavos_widget.experiments.summary import summarise
@@ -102,7 +103,7 @@ def test_curves_of_finished_runs_have_no_progress(no_page):
 def test_a_summary_travels_as_it_is(no_page):
     summary = summarise(rows("mask", "clicks"))
     lines = sent(Curves(json.loads(json.dumps(summary))))
-    assert list(lines) == ["mask", "clicks"]
+    assert list(lines) == ["clicks", "mask"]
     for name, points in lines.items():
         np.testing.assert_allclose(points, summary["methods"][name]["curve"], rtol=1e-6)
 
@@ -112,7 +113,7 @@ def test_several_folders_are_told_apart_by_name(no_page, tmp_path):
     second = save_experiment(tmp_path / "second", rows("mask", "clicks"))
     assert list(sent(Curves.from_folder(first))) == ["mask"]
     curves = Curves.from_folder(first, second, target=None)
-    assert list(sent(curves)) == ["first: mask", "second: mask", "second: clicks"]
+    assert list(sent(curves)) == ["first: mask", "second: clicks", "second: mask"]
     assert curves.target is None
     alike = save_experiment(tmp_path / "other" / "first", rows("mask"))
     assert list(sent(Curves.from_folder(first, alike))) == [f"{first}: mask", f"{alike}: mask"]
@@ -206,7 +207,8 @@ def test_pictures_and_tables(no_page, tmp_path):
         table = list(csv.DictReader(file))
     assert list(table[0]) == ["line", "hours", "jf", "low", "high"]
     assert {row["line"] for row in table} == {"mask", "clicks"}
-    assert float(table[0]["jf"]) == pytest.approx(curves.chart.lines["mask"][0, 1], abs=1e-5)
+    first = table[0]["line"]
+    assert float(table[0]["jf"]) == pytest.approx(curves.chart.lines[first][0, 1], abs=1e-5)
     assert curves.save(tmp_path / "c.svg").read_text().startswith("<?xml")
     assert curves.save(tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match=r"c.pdf"):
@@ -241,6 +243,22 @@ def test_a_run_grows_is_stopped_goes_on_and_ends(no_page, experiment, tmp_path):
     np.testing.assert_allclose(sent(curves)["chance"], told, atol=1e-5)
     again = Curves.run(experiment, tmp_path / "out", workers=1)
     assert again.result(PATIENCE).rows() == table.rows()
+
+
+def test_a_line_has_its_place_from_the_first_time_it_is_drawn(no_page, experiment, tmp_path):
+    curves = Curves()
+
+    def follow(phase: str, made: list[Row]) -> list[str]:
+        curves._next_drawing = 0
+        curves._follow_run(experiment, Progress(phase, 1, 4), made)
+        return list(sent(curves))
+
+    late, early = rows("mask", videos="a"), rows("chance", videos="a")
+    assert follow("running", late) == []
+    assert follow("running", late + early) == ["chance", "mask"]
+    assert follow("done", early + late) == ["chance", "mask"]
+    folder = save_experiment(tmp_path / "folder", late + early)
+    assert list(sent(Curves.from_folder(folder))) == ["chance", "mask"]
 
 
 def test_a_cell_that_is_run_again_takes_over_the_folder(no_page, experiment, tmp_path):

@@ -238,6 +238,19 @@ def test_a_recorded_session_is_opened_to_be_looked_at(session, truth, shown, no_
         PolicyExplorer(path)
 
 
+def test_it_opens_on_what_was_annotated_in_the_round_it_shows(session, shown):
+    rounds = session.rounds
+    for options, n in (({}, len(rounds) - 1), ({"round": 2}, 2)):
+        explorer, _ = shown(session, **options)
+        at = explorer.round, explorer.frame, explorer.object
+        assert at == (n, rounds[n].frames[0], rounds[n].objects[0])
+    assert rounds[-1].frames[0] != 0
+    explorer, _ = shown(session, frame=1, object=2)
+    assert (explorer.frame, explorer.object) == (1, 2)
+    explorer, _ = shown(session, round=len(rounds))
+    assert (explorer.round, explorer.frame) == (len(rounds), 0)
+
+
 def test_what_is_unknown_is_refused(session, shown):
     with pytest.raises(TypeError, match="no option 'colour'"):
         shown(session, colour="red")

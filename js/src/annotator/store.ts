@@ -34,8 +34,8 @@ export function createStore() {
     panning: signal(false),
     /** Objects that a view for looking only shows or hides against what the session says. */
     flipped: signal<ReadonlySet<number>>(new Set()),
-    /** The object whose details are open, and where the hand begins in them. */
-    changing: signal<{ object: number; at: "name" | "merge" } | null>(null),
+    /** The object whose details are open, where the hand begins in them, and a name that was refused. */
+    changing: signal<{ object: number; at: "name" | "merge"; typed?: string } | null>(null),
     exportOpen: signal(false),
     /** Which part of the video a pass shall cover. */
     passOpen: signal(false),

@@ -1,5 +1,6 @@
 /** The policy explorer from top to bottom: the rounds, the strip, the map, the numbers. */
 
+import { nameAmong } from "../ui/object-names";
 import { Trouble } from "../ui/trouble";
 import { FrameMap } from "./map";
 import type { State } from "./messages";
@@ -58,9 +59,9 @@ function Head({ view, state }: { view: View; state: State }) {
           value={String(view.object.value)}
           onChange={(event) => view.synced.object.set(Number(event.currentTarget.value))}
         >
-          {state.objects.map(({ id, name }) => (
+          {state.objects.map(({ id }) => (
             <option key={id} value={String(id)}>
-              {name}
+              {nameAmong(id, state.objects)}
             </option>
           ))}
         </select>

@@ -2,9 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { nameAmong } from "../ui/object-names";
 import { MaskedPicture } from "./masked-picture";
 import type { View } from "./view";
-import { nameOf, number } from "./words";
+import { number } from "./words";
 
 const WIDTH = 320;
 
@@ -19,7 +20,7 @@ export function Picture({ view }: { view: View }) {
   const mask = view.mask.value;
   const { width, height } = view.synced.video.value;
   const objects = view.kernel.state.value?.objects ?? [];
-  const name = nameOf(view.object.value, objects);
+  const name = nameAmong(view.object.value, objects);
   const color = objects.find(({ id }) => id === view.object.value)?.color ?? "#000000";
   useEffect(() => {
     if (canvas.current) painting.current = new MaskedPicture(canvas.current, { width, height });

@@ -1,9 +1,10 @@
 /** What the policy thought of each type, what followed, what was tried, and where two disagree. */
 
 import { seconds } from "../ui/format";
+import { nameAmong } from "../ui/object-names";
 import type { ComparedRow, State } from "./messages";
 import type { View } from "./view";
-import { inThousand, nameOf, number, rise, THOUSAND, what } from "./words";
+import { inThousand, number, rise, THOUSAND, what } from "./words";
 
 export function Types({ view }: { view: View }) {
   const told = view.told.value;
@@ -74,7 +75,7 @@ export function RewardTable({ view }: { view: View }) {
       </caption>
       <thead>
         <tr>
-          <th scope="col">{made && nameOf(made.object, objects)}</th>
+          <th scope="col">{made && nameAmong(made.object, objects)}</th>
           <th scope="col">before</th>
           <th scope="col">after</th>
           <th scope="col">rise</th>

@@ -1,6 +1,7 @@
 /** Numbers and sentences as people read them. Pure. */
 
 import { seconds } from "../ui/format";
+import { nameAmong } from "../ui/object-names";
 import type { Asked, Made, Round, State } from "./messages";
 
 type Objects = State["objects"];
@@ -32,18 +33,16 @@ export const THOUSAND = "in 1000 s";
 export const inThousand = (perSecond: number | null | undefined): string =>
   rise(perSecond === null || perSecond === undefined ? perSecond : perSecond * 1000, 2);
 
-export const nameOf = (object: number, objects: Objects): string =>
-  objects.find(({ id }) => id === object)?.name ?? `object ${object}`;
-
 /** "clicks on frame 12", and of which object where there are several. */
 export const what = (
   { kind, frame, object }: Pick<Made, "kind" | "frame" | "object">,
   objects: Objects,
 ): string =>
-  `${kind} on frame ${frame}${objects.length > 1 ? ` of ${nameOf(object, objects)}` : ""}`;
+  `${kind} on frame ${frame}${objects.length > 1 ? ` of ${nameAmong(object, objects)}` : ""}`;
 
 /** What happened in a round, in a sentence. */
 export function summary({ made, asked, followed, spent }: Round, objects: Objects): string {
+  if (objects.length === 0) return "There is no object yet.";
   const before = `After ${seconds(spent)}`;
   if (!made)
     return asked

@@ -1,7 +1,7 @@
 /**
  * From key presses to actions. No plain key goes on to the notebook, and none that does nothing
- * here is taken from the browser; a key that is typed into a field, or works the button it is
- * pressed on, is left alone.
+ * here is taken from the browser; a key that is typed into a field, or works the button that was
+ * come to by keys, is left alone.
  */
 
 import type { Action } from "./actions";
@@ -34,6 +34,8 @@ export function listenToKeys<C>(
   commands: Commands<C>,
   abort: AbortSignal,
 ): void {
+  /** The button that was pressed with a pointer, while it has the focus: keys are not for it. */
+  let pointed: EventTarget | null = null;
   const held = new Map<string, { action: Action<C>; since: number }>();
   // How long it was held is between the two events, however late a busy page hears of them.
   const release = (code: string, { timeStamp }: Event) => {
@@ -48,6 +50,13 @@ export function listenToKeys<C>(
   };
   const options = { signal: abort };
   root.addEventListener(
+    "pointerdown",
+    ({ target }) => {
+      pointed = (target as Element).closest("button");
+    },
+    options,
+  );
+  root.addEventListener(
     "keydown",
     (event) => {
       const name = nameOf(event, event.getModifierState("AltGraph"));
@@ -56,7 +65,8 @@ export function listenToKeys<C>(
       // A host's shortcuts match the focused element itself, so the root's attribute does not
       // keep them off. What is typed in here stays here; Ctrl keys without a use here go on.
       if (known || !(event.ctrlKey || event.metaKey)) event.stopPropagation();
-      if (event.isComposing || belongsTo(event.composedPath()[0], name)) return;
+      const [element] = event.composedPath();
+      if (event.isComposing || (element !== pointed && belongsTo(element, name))) return;
       if (held.has(event.code)) return take(event);
       if (!action) {
         // With nothing to undo here, a browser would undo what was typed into a field last.
@@ -74,13 +84,15 @@ export function listenToKeys<C>(
   root.addEventListener(
     "keyup",
     (event) => {
-      if (release(event.code, event)) take(event);
+      // A browser may press the button when the key is let go.
+      if (release(event.code, event) || event.target === pointed) take(event);
     },
     options,
   );
   root.addEventListener(
     "focusout",
     (event) => {
+      if (event.target === pointed) pointed = null;
       if (!root.contains(event.relatedTarget as Node | null)) {
         for (const code of [...held.keys()]) release(code, event);
       }

@@ -1,10 +1,27 @@
 /**
  * A toolbar is one stop for Tab, and the arrows go through it, as everywhere: whoever works by
- * keys is not to pass twenty buttons on the way to the picture.
+ * keys is not to pass twenty buttons on the way to the picture. A slider in it is moved by the
+ * arrows up and down, or it could not be passed.
  */
 
 const CONTROLS = "button:not(:disabled), input:not(:disabled)";
 const MENU = ".ev-menu";
+
+/** Moves the focus to the control before or behind, or to the first or last, by their keys. */
+export function step(event: KeyboardEvent, controls: HTMLElement[], back: string, on: string) {
+  const at = controls.indexOf(event.target as HTMLElement);
+  if (at < 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  const to = {
+    [on]: (at + 1) % controls.length,
+    [back]: (at - 1 + controls.length) % controls.length,
+    Home: 0,
+    End: controls.length - 1,
+  }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  event.stopPropagation();
+  controls[to].focus();
+}
 
 /** Lets the arrows go through the controls of a toolbar; returns what ends it. */
 export function rove(toolbar: HTMLElement): () => void {
@@ -26,21 +43,8 @@ export function rove(toolbar: HTMLElement): () => void {
     mark();
   };
   const go = (event: KeyboardEvent) => {
-    const all = controls();
-    const at = all.indexOf(event.target as HTMLElement);
-    const slides = event.target instanceof HTMLInputElement;
-    if (at < 0 || slides || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey)
-      return;
-    const to = {
-      ArrowRight: (at + 1) % all.length,
-      ArrowLeft: (at - 1 + all.length) % all.length,
-      Home: 0,
-      End: all.length - 1,
-    }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    all[to].focus();
+    const seen = controls().filter((each) => each.checkVisibility());
+    step(event, seen, "ArrowLeft", "ArrowRight");
   };
   mark();
   const observer = new MutationObserver(mark);

@@ -12,7 +12,7 @@ const answer = (label: Label, name: string, keys: string[]): Action<View> => ({
   label: name,
   keys,
   run: (view) => view.answer(label),
-  enabled: (view) => view.asks,
+  enabled: (view) => view.takesAnswers,
 });
 
 export const ACTIONS = new ActionTable<View>([

@@ -7,23 +7,20 @@ import { BATCHES, pace } from "./words";
 export function Foot({ view }: { view: View }) {
   const object = view.current;
   const trouble = view.kernel.trouble.value;
-  const total = view.objects
-    .filter(({ skipped }) => !skipped)
-    .reduce((sum, { answers }) => sum + answers.length, 0);
-  const saved = view.objects
-    .filter(({ skipped }) => !skipped)
-    .reduce((sum, o) => sum + view.answers.saved(o), 0);
+  const { answered } = view;
+  const [left, skipped] = [view.open(false), view.open(true)];
   const waiting = view.answers.waiting.value;
   return (
     <footer class="evv-foot">
       {object && view.subject.value?.id === object.id && <Batches view={view} object={object} />}
       <p class="evv-numbers">
-        <span data-answered={saved}>
-          {saved} of {total} answered
+        <span data-answered={answered}>
+          {answered} of {answered + left + skipped} answered
+          {skipped > 0 && `, ${skipped} skipped`}
         </span>
         {waiting > 0 && <span class="ev-quiet">{waiting} being saved</span>}
         <span class="ev-quiet" title="The median of the latest answers; pauses do not count">
-          {pace(view.kernel.state.value?.seconds_per_point ?? null, total - saved)}
+          {pace(view.kernel.state.value?.seconds_per_point ?? null, left)}
         </span>
         <span class="ev-spring" />
         {view.kernel.busy.value && <span role="status">The kernel is busy.</span>}
@@ -45,7 +42,7 @@ function Batches({ view, object }: { view: View; object: ObjectInfo }) {
   const questions = view.subject.value?.questions ?? [];
   const here = view.question?.[3];
   return (
-    <ol class="evv-batches" aria-label={`Points of ${object.name}`}>
+    <ol class="evv-batches" aria-label={`Points of ${view.called(object)}`}>
       {BATCHES.map((name, region) => {
         const places = questions.flatMap((q, place) => (q[3] === region ? [place] : []));
         const done = places.filter((place) => view.answers.isSaved(object, place)).length;

@@ -46,14 +46,16 @@ function Heading({ view }: { view: View }) {
         <Asked view={view} object={object} question={question} />
       ) : object && view.localises ? (
         <>
-          <h2 class="ev-headline">This is {object.name}.</h2>
+          <h2 class="ev-headline">This is {view.called(object)}.</h2>
           <p class="ev-text">
-            The outline is rough. Say of single pixels whether they are on {object.name}, whatever
-            the outline says.
+            The outline is rough. Say of single pixels whether they are on {view.called(object)},
+            whatever the outline says.
           </p>
         </>
       ) : (
-        <h2 class="ev-headline">{TITLES[stage]}</h2>
+        <h2 class="ev-headline">
+          {stage === "done" && view.open(true) > 0 ? "What is left was skipped" : TITLES[stage]}
+        </h2>
       )}
     </div>
   );
@@ -69,7 +71,7 @@ function Asked({ view, object, question: [frame, , , region] }: AskedProps) {
   const said = view.answers.of(object, view.place.value);
   return (
     <>
-      <h2 class="ev-headline">Is the marked pixel on {object.name}?</h2>
+      <h2 class="ev-headline">Is the marked pixel on {view.called(object)}?</h2>
       <p class="ev-text">
         {view.synced.readOnly.value && "This view is for looking only. "}
         <span class="evv-batch" data-region={region}>
@@ -154,13 +156,17 @@ function Card({ view }: { view: View }) {
     );
   }
   if (stage !== "done" || !state) return null;
-  const answered = view.objects.reduce((sum, o) => sum + view.answers.saved(o), 0);
   return (
     <div class="evv-card" data-stage={stage} role="status">
-      <p class="ev-text">{outcome(state, answered)}</p>
-      {putOff(view.objects).map(({ id, name }) => (
-        <button key={id} type="button" class="ev-button" onClick={() => view.take(id)}>
-          <span>Take {name} up again</span>
+      <p class="ev-text">{outcome(state, view.answered, view.open(true))}</p>
+      {putOff(view.objects).map((object) => (
+        <button
+          key={object.id}
+          type="button"
+          class="ev-button"
+          onClick={() => view.take(object.id)}
+        >
+          <span>Take {view.called(object)} up again</span>
         </button>
       ))}
     </div>
@@ -174,7 +180,13 @@ function Keys({ view }: { view: View }) {
       <Answers view={view} />
       <div class="ev-group" role="group" aria-label="Way">
         <ActionButton app={view} id="back" text="Back" showKey class="ev-small" />
-        <ActionButton app={view} id="remind" text="Which object?" showKey class="ev-small" />
+        <ActionButton
+          app={view}
+          id="remind"
+          text={view.reminding.value ? "Back to the point" : "Which object?"}
+          showKey
+          class="ev-small"
+        />
         <ActionButton app={view} id="skip" text="Skip object" showKey class="ev-small" />
         {!view.paused.value && (
           <ActionButton app={view} id="pause" text="Pause" showKey class="ev-small" />

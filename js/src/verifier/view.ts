@@ -7,6 +7,7 @@ import { decodeRuns } from "../masks/runs";
 import type { ActionTable } from "../ui/actions";
 import { Activity, PAUSE } from "../ui/activity";
 import { Commands } from "../ui/commands";
+import { nameAmong } from "../ui/object-names";
 import { rootTheme, type Theme } from "../ui/theme";
 import { Frames } from "../video/frames";
 import { Kernel } from "../wire/kernel";
@@ -124,6 +125,12 @@ export class View {
       () => {
         if (this.object.value !== null) void this.load(this.object.value);
       },
+      () => {
+        // The look at an object ends with the object, and with its question.
+        this.object.value;
+        this.stage.value;
+        this.reminding.value = false;
+      },
       () => this.show(),
     ];
     const stops = rules.map((rule) => effect(rule));
@@ -148,6 +155,22 @@ export class View {
   /** The object that is asked about, as the kernel has it. */
   get current(): ObjectInfo | null {
     return this.objects.find(({ id }) => id === this.object.value) ?? null;
+  }
+
+  called({ id }: ObjectInfo): string {
+    return nameAmong(id, this.objects);
+  }
+
+  /** Points that are answered, on disk; of objects that were skipped too. */
+  get answered(): number {
+    return this.objects.reduce((sum, object) => sum + this.answers.saved(object), 0);
+  }
+
+  /** Points without an answer, of the objects that are skipped or of the others. */
+  open(skipped: boolean): number {
+    return this.objects
+      .filter((object) => object.skipped === skipped)
+      .reduce((sum, object) => sum + object.answers.length - this.answers.saved(object), 0);
   }
 
   get question(): Question | null {
@@ -205,6 +228,11 @@ export class View {
     );
   }
 
+  /** Whether an answer is taken; while the object is shown, it only brings the point back. */
+  get takesAnswers(): boolean {
+    return this.asks || (this.reminding.value && !this.synced.readOnly.value);
+  }
+
   // What the person does
 
   /** Begins with an object whose localisation was seen. */
@@ -216,7 +244,9 @@ export class View {
   /** Answers the point on the screen, and shows the next; it counts once it is on disk. */
   async answer(label: Label): Promise<void> {
     const object = this.current;
-    if (!object || !this.asks) return;
+    const reminded = this.reminding.peek();
+    this.reminding.value = false;
+    if (!object || reminded || !this.asks) return;
     const place = this.place.peek();
     const seconds = this.measured();
     this.kernel.trouble.value = null;
@@ -261,7 +291,7 @@ export class View {
     if (!object) return;
     this.kernel.trouble.value = null;
     const reply = await this.kernel.ask("object.skip", { object: object.id, skipped: true });
-    if (reply) this.announcement.value = `${object.name} put off`;
+    if (reply) this.announcement.value = `${this.called(object)} put off`;
   }
 
   /** Takes an object up again that was put off. */

@@ -22,16 +22,19 @@ export function pace(perPoint: number | null, left: number): string {
     : `${each}, ${minute}`;
 }
 
-/** What came out, once all points are answered. */
-export function outcome(state: State, answered: number): string {
-  const points = answered === 1 ? "1 point is" : `${answered} points are`;
+const counted = (points: number): string => (points === 1 ? "1 point is" : `${points} points are`);
+
+/** What came out, once no more is asked; `skipped` points have no answer. */
+export function outcome(state: State, answered: number, skipped: number): string {
   const { agreement } = state;
   const controls = agreement
     ? ` Of ${agreement.answered} control points, ${agreement.agreed} were answered as known${
         agreement.unknown > 0 ? ` and ${agreement.unknown} could not be told` : ""
       }.`
     : "";
-  return `${points} answered and on disk.${controls}`;
+  const left =
+    skipped > 0 ? ` ${counted(skipped)} left of what was skipped; it can be taken up again.` : "";
+  return `${counted(answered)} answered and on disk.${controls}${left}`;
 }
 
 /** The names of objects that were put off. */

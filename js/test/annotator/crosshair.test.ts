@@ -23,8 +23,7 @@ describe("the crosshair", () => {
   });
 
   it("is told with what lies under it", () => {
-    const rider = { id: 1, name: "rider", color: "#fff", visible: true, locked: false };
-    expect(tell({ x: 3, y: 4 }, rider)).toBe("column 3, row 4, on rider");
+    expect(tell({ x: 3, y: 4 }, "rider")).toBe("column 3, row 4, on rider");
     expect(tell({ x: 3, y: 4 }, undefined)).toContain("background");
   });
 });

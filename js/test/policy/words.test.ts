@@ -57,6 +57,15 @@ describe("what was made", () => {
   });
 });
 
+describe("a round in which nothing was made", () => {
+  const round = { round: 0, spent: 0, made: null, asked: null, followed: false } as never;
+
+  it("is not called the end before there is an object", () => {
+    expect(summary(round, [])).toBe("There is no object yet.");
+    expect(summary(round, one)).toBe("After 0 s, nothing is left to ask.");
+  });
+});
+
 describe("a video of a campaign that failed", () => {
   it("says why, and no promise", () => {
     const entry = {

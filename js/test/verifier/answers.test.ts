@@ -86,9 +86,16 @@ describe("how fast it goes", () => {
 
   it("ends with what came out", () => {
     const agreement = { answered: 10, agreed: 8, unknown: 1 };
-    expect(outcome(state(1), 1)).toBe("1 point is answered and on disk.");
-    expect(outcome({ ...state(1), agreement }, 200)).toBe(
+    expect(outcome(state(1), 1, 0)).toBe("1 point is answered and on disk.");
+    expect(outcome({ ...state(1), agreement }, 200, 0)).toBe(
       "200 points are answered and on disk. Of 10 control points, 8 were answered as known and 1 could not be told.",
     );
+  });
+
+  it("ends with what was skipped, where that is left", () => {
+    expect(outcome(state(1), 13, 87)).toBe(
+      "13 points are answered and on disk. 87 points are left of what was skipped; it can be taken up again.",
+    );
+    expect(outcome(state(1), 0, 1)).toContain("1 point is left of what was skipped");
   });
 });

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ACTIONS } from "../../src/verifier/actions";
+import { Foot } from "../../src/verifier/foot";
 import type { ObjectInfo, State } from "../../src/verifier/messages";
 import type { VerifierTraits } from "../../src/verifier/traits";
 import { View } from "../../src/verifier/view";
-import { type Host, hostOf, root } from "../host";
+import { type Host, hostOf, root, words } from "../host";
 
 vi.mock("../../src/ui/theme", () => ({ rootTheme: () => ({ value: "light" }) }));
 
@@ -64,6 +65,19 @@ describe("an object that is skipped", () => {
   });
 });
 
+describe("how many are answered", () => {
+  const foot = () => words(Foot({ view })).replaceAll(/\s+/g, " ");
+  const half = (id: number, skipped = false) => ({ ...object(id, skipped), answers: "+." });
+
+  it("counts what was skipped", () => {
+    push(half(1), half(2));
+    expect(foot()).toContain("2 of 4 answered");
+    expect(foot()).not.toContain("skipped");
+    push(half(1), half(2, true));
+    expect(foot()).toContain("2 of 4 answered , 1 skipped");
+  });
+});
+
 describe("questions that did not come", () => {
   it("are asked for again, while they are wanted", async () => {
     push(object(1));
@@ -78,24 +92,68 @@ describe("questions that did not come", () => {
   });
 });
 
+/** Somebody looks at what is on the screen, for so many milliseconds. */
+const look = (ms: number) => {
+  view.sight.painted();
+  vi.advanceTimersByTime(ms);
+};
+
+/** The questions of the object in hand come, and somebody begins with it. */
+async function begin() {
+  const id = asked("questions.get").at(-1)?.id;
+  const questions = [0, 1].map((x) => [0, x, 0, 0]);
+  const runs = new DataView(Uint32Array.of(24).buffer);
+  view.kernel.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
+  await vi.advanceTimersByTimeAsync(0);
+  look(1000);
+  view.begin();
+}
+
+describe("a look at the object", () => {
+  const { run, enabled } = ACTIONS.get("remind");
+
+  beforeEach(async () => {
+    Object.defineProperty(view, "picture", { get: () => ({}) });
+    push(object(1), object(2));
+    await begin();
+    look(100);
+    run(view);
+    look(100);
+  });
+
+  it.each(["positive", "negative"] as const)("ends with an answer, %s, of no point", (label) => {
+    expect(view.localises).toBe(true);
+    expect(ACTIONS.get(`answer.${label}`).enabled?.(view)).toBe(true);
+    void view.answer(label);
+    expect(view.localises).toBe(false);
+    expect(asked("point.answer")).toEqual([]);
+    look(100);
+    void view.answer(label);
+    expect(asked("point.answer")).toHaveLength(1);
+  });
+
+  it("is of this object only", async () => {
+    push(object(1, true), object(2));
+    await begin();
+    expect([view.object.value, view.stage.value, view.localises]).toEqual([2, "question", false]);
+    expect(enabled?.(view)).toBe(true);
+  });
+
+  it("does not last until the object is taken up again", async () => {
+    push(object(1, true), object(2, true));
+    expect(view.stage.value).toBe("done");
+    push(object(1), object(2, true));
+    expect([view.object.value, view.stage.value, view.localises]).toEqual([1, "question", false]);
+  });
+});
+
 describe("the seconds of an answer", () => {
-  /** Somebody looks at what is on the screen, for so many milliseconds. */
-  const look = (ms: number) => {
-    view.sight.painted();
-    vi.advanceTimersByTime(ms);
-  };
   const seconds = () => asked("point.answer").map((each) => (each as { seconds?: number }).seconds);
 
   beforeEach(async () => {
     Object.defineProperty(view, "picture", { get: () => ({}) });
     push(object(1));
-    const id = asked("questions.get").at(-1)?.id;
-    const questions = [0, 1].map((x) => [0, x, 0, 0]);
-    const runs = new DataView(Uint32Array.of(24).buffer);
-    view.kernel.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
-    await vi.advanceTimersByTimeAsync(0);
-    look(1000);
-    view.begin();
+    await begin();
   });
 
   it("begin when its point is shown, and go on after a look at the object", () => {

@@ -40,6 +40,15 @@ export function change(app: App, object: number, at: "name" | "merge"): void {
   app.store.changing.value = open ? null : { object, at };
 }
 
+/** Whether an object has the name that was typed; one that is refused is there to be mended. */
+export async function rename(app: App, { id, name }: ObjectInfo, typed: string): Promise<boolean> {
+  const wanted = typed.trim();
+  if (wanted === "" || wanted === name) return true;
+  if (await app.kernel.ask("object.update", { object: id, name: wanted })) return true;
+  app.store.changing.value = { object: id, at: "name", typed };
+  return false;
+}
+
 /** The object after or before the one in hand, for those that have no key of their own. */
 function chooseNext(app: App, by: 1 | -1): void {
   const ids = app.kernel.objects.value.map(({ id }) => id);

@@ -213,12 +213,12 @@ export class Annotations {
     if (!reply) return;
     if (!reply.fields.saved) {
       this.announce(
-        `Nothing is said of ${object.name}: the masks of frame ${frame} changed; look again`,
+        `Nothing is said of ${this.objects.called(object.id)}: the masks of frame ${frame} changed; look again`,
       );
       return;
     }
     const said = right ? "accepted as it is" : "marked absent";
-    this.announce(`${object.name} ${said} on frame ${frame}`);
+    this.announce(`${this.objects.called(object.id)} ${said} on frame ${frame}`);
   }
 
   close(): void {

@@ -1,7 +1,6 @@
 /** A pointer for the keyboard: where it starts, how it steps, and how it is told. Pure. */
 
 import type { Point, Size } from "../../masks/geometry";
-import type { ObjectInfo } from "../messages";
 
 /** Big steps that cross the longer side of the picture. */
 const BIG_STEPS = 40;
@@ -20,6 +19,6 @@ export const stepped = (at: Point, dx: number, dy: number, image: Size): Point =
   onPixel({ x: at.x + dx, y: at.y + dy }, image);
 
 /** Where it is and what is there, for those who listen. */
-export function describe(at: Point, here: ObjectInfo | undefined): string {
-  return `column ${at.x}, row ${at.y}, ${here ? `on ${here.name}` : "background"}`;
+export function describe(at: Point, here: string | undefined): string {
+  return `column ${at.x}, row ${at.y}, ${here ? `on ${here}` : "background"}`;
 }

@@ -201,7 +201,9 @@ export class Editor {
   pick(at: Point): void {
     const object = this.objectAt(at);
     if (object) this.synced.activeObject.set(object.id);
-    this.announce(object ? `${object.name} is in hand` : "There is no object here");
+    this.announce(
+      object ? `${this.objects.called(object.id)} is in hand` : "There is no object here",
+    );
   }
 
   objectAt({ x, y }: Point): ObjectInfo | undefined {

@@ -1,6 +1,7 @@
 /** The objects: which one is in hand, whether it may be drawn on, and what is done to them. */
 
 import { computed, effect } from "@preact/signals";
+import { nameAmong } from "../../ui/object-names";
 import type { AnnotatorKernel } from "../annotator-kernel";
 import type { ObjectInfo } from "../messages";
 import type { Store } from "../store";
@@ -38,13 +39,17 @@ export class Objects {
       !this.active.value?.locked,
   );
 
+  called(object: number): string {
+    return nameAmong(object, this.kernel.objects.value);
+  }
+
   /** Whether the active object may be drawn on; says why where it may not. */
   mayEdit(): boolean {
     if (this.canEdit.value) return true;
     const object = this.active.value;
     if (this.synced.readOnly.value) this.announce("This view is for looking only");
     else if (this.kernel.state.value === null) this.announce("Waiting for the kernel");
-    else if (object?.locked) this.announce(`${object.name} is locked`);
+    else if (object?.locked) this.announce(`${this.called(object.id)} is locked`);
     else if (this.elsewhere.value) this.announce("The picture of this frame is on its way");
     return false;
   }
@@ -72,23 +77,23 @@ export class Objects {
   }
 
   /** Hides an object or shows it again: everywhere, or in this view where it is for looking only. */
-  async toggleVisible({ id, name, visible }: ObjectInfo): Promise<void> {
+  async toggleVisible({ id, visible }: ObjectInfo): Promise<void> {
     if (this.synced.readOnly.value) {
       const flipped = new Set(this.store.flipped.value);
       if (!flipped.delete(id)) flipped.add(id);
       this.store.flipped.value = flipped;
     } else if (!(await this.kernel.ask("object.update", { object: id, visible: !visible }))) return;
-    this.announce(`${name} ${visible ? "hidden" : "shown"}`);
+    this.announce(`${this.called(id)} ${visible ? "hidden" : "shown"}`);
   }
 
-  async toggleLocked({ id, name, locked }: ObjectInfo): Promise<void> {
+  async toggleLocked({ id, locked }: ObjectInfo): Promise<void> {
     if (!(await this.kernel.ask("object.update", { object: id, locked: !locked }))) return;
-    this.announce(`${name} ${locked ? "unlocked" : "locked"}`);
+    this.announce(`${this.called(id)} ${locked ? "unlocked" : "locked"}`);
   }
 
   /** Whether it is gone. */
   async remove(object: number): Promise<boolean> {
-    const name = this.kernel.objects.value.find(({ id }) => id === object)?.name;
+    const name = this.called(object);
     if (!(await this.kernel.ask("object.remove", { object }))) return false;
     this.announce(`${name} removed, undo brings it back`);
     return true;

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { ActionButton } from "../../ui/action-button";
+import { step } from "../../ui/roving";
 import type { App } from "../app";
 
 /** Formats as people call them; one that is not listed is shown as the kernel names it. */
@@ -45,7 +46,15 @@ export function ExportMenu({ app }: { app: App }) {
     >
       <ActionButton app={app} id="export" icon="export" text="Export" />
       {open.value && (
-        <ul ref={menu} class="ev-menu" aria-label="Export as">
+        <ul
+          ref={menu}
+          class="ev-menu"
+          aria-label="Export as"
+          onKeyDown={(event) => {
+            const entries = [...event.currentTarget.querySelectorAll("button")];
+            step(event, entries, "ArrowUp", "ArrowDown");
+          }}
+        >
           {formats.map((format) => (
             <li key={format}>
               <button

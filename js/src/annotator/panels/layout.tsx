@@ -101,7 +101,7 @@ function label(app: App): string {
   return [
     "Picture and masks",
     `frame ${app.store.shown.value}`,
-    object ? `object ${object.name}` : "no object yet",
+    object ? `object ${app.editor.objects.called(object.id)}` : "no object yet",
     `tool ${app.editor.tool.value}`,
   ].join(", ");
 }
@@ -109,9 +109,10 @@ function label(app: App): string {
 /** Where the crosshair is, for those who listen. */
 function Crosshair({ app }: { app: App }) {
   const at = app.store.crosshair.value;
+  const here = at && app.editor.objectAt(at);
   return (
     <p class="ev-hidden" aria-live="polite">
-      {at && describe(at, app.editor.objectAt(at))}
+      {at && describe(at, here ? app.editor.objects.called(here.id) : undefined)}
     </p>
   );
 }

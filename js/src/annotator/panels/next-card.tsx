@@ -54,7 +54,9 @@ function Asked({ app, asked }: { app: App; asked: AskedPoint }) {
   const object = app.editor.objects.active.value;
   return (
     <>
-      <p class="ev-headline">Is the marked pixel on {object?.name}?</p>
+      <p class="ev-headline">
+        Is the marked pixel on {object && app.editor.objects.called(object.id)}?
+      </p>
       <p class="ev-text" aria-live="polite">
         {asked.place + 1} of {asked.of}, {PROPOSED[asked.region]}
       </p>
@@ -75,7 +77,7 @@ function UnderWay({ app }: { app: App }) {
     <>
       <p class="ev-headline">
         Frame {app.store.shown.value}
-        {object ? `, ${object.name}` : ""}: yours, not saved yet
+        {object ? `, ${app.editor.objects.called(object.id)}` : ""}: yours, not saved yet
       </p>
       <p class="ev-text">Commit it where it is right; what to do next is said after that.</p>
     </>
@@ -84,13 +86,13 @@ function UnderWay({ app }: { app: App }) {
 
 function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion }) {
   const { frame, object, annotation_type, reason, predicted, expected_gain } = suggestion;
-  const info = app.kernel.objects.value.find((o) => o.id === object);
   const many = app.kernel.objects.value.length > 1;
   return (
     <>
       <p class="ev-headline">
         Frame {frame}
-        {many && info ? `, ${info.name}` : ""}: {TASKS[annotation_type] ?? annotation_type}
+        {many ? `, ${app.editor.objects.called(object)}` : ""}:{" "}
+        {TASKS[annotation_type] ?? annotation_type}
       </p>
       <p class="ev-text">{reason}</p>
       <dl class="ev-facts">
@@ -146,7 +148,7 @@ function Alternatives({ app }: { app: App }) {
   const offered = verifies && app.kernel.state.value?.suggestion?.annotation_type !== "points";
   if ((others.length === 0 && !offered) || app.synced.readOnly.value) return null;
   const many = app.kernel.objects.value.length > 1;
-  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? "";
+  const called = (object: number) => app.editor.objects.called(object);
   return (
     <div class="ev-instead">
       <span class="ev-quiet">or</span>
@@ -159,10 +161,10 @@ function Alternatives({ app }: { app: App }) {
           type="button"
           class="ev-button ev-small"
           data-instead={other.frame}
-          title={`frame ${other.frame}, ${name(other.object)}, ${TASKS[other.annotation_type] ?? other.annotation_type}: ${other.reason}`}
+          title={`frame ${other.frame}, ${called(other.object)}, ${TASKS[other.annotation_type] ?? other.annotation_type}: ${other.reason}`}
           onClick={() => take(app, other)}
         >
-          <span>{many ? `${other.frame}, ${name(other.object)}` : `frame ${other.frame}`}</span>
+          <span>{many ? `${other.frame}, ${called(other.object)}` : `frame ${other.frame}`}</span>
         </button>
       ))}
     </div>

@@ -7,7 +7,7 @@ import { ActionButton } from "../../ui/action-button";
 import { Icon, type IconName } from "../../ui/icons";
 import { useInSight } from "../../ui/in-sight";
 import { changes } from "../actions/conditions";
-import { mergeable } from "../actions/objects";
+import { mergeable, rename } from "../actions/objects";
 import type { App } from "../app";
 import type { ObjectInfo } from "../messages";
 
@@ -26,7 +26,11 @@ export function Objects({ app }: { app: App }) {
         <ActionButton app={app} id="object.add" icon="add" class="ev-small" />
       </div>
       {objects.length === 0 ? (
-        <p class="ev-text ev-quiet">The first one is made when you start to draw.</p>
+        <p class="ev-text ev-quiet">
+          {app.synced.readOnly.value
+            ? "There is none yet."
+            : "The first one is made when you start to draw."}
+        </p>
       ) : (
         <ul class="ev-objects ev-scroll">
           {objects.map((object) => (
@@ -43,6 +47,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
   const active = app.editor.objects.active.value?.id === id;
   const editable = !app.synced.readOnly.value;
   const editing = changes(app, object);
+  const called = app.editor.objects.called(id);
   const row = useInSight<HTMLLIElement>(active || editing, editing);
   // What keys do is done to the object in hand; its buttons name them.
   const by = (name: string) => (active ? `object.${name}` : undefined);
@@ -75,7 +80,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
           action={by("hide")}
           on={!visible}
           icon={visible ? "eye" : "hidden"}
-          label={`${visible ? "Hide" : "Show"} ${name}`}
+          label={`${visible ? "Hide" : "Show"} ${called}`}
           onClick={() => app.attempt(app.editor.objects.toggleVisible(object))}
         />
         {editable && (
@@ -85,7 +90,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
               action={by("lock")}
               on={locked}
               icon={locked ? "locked" : "unlocked"}
-              label={`${locked ? "Unlock" : "Lock"} ${name}`}
+              label={`${locked ? "Unlock" : "Lock"} ${called}`}
               onClick={() => app.attempt(app.editor.objects.toggleLocked(object))}
             />
             <Toggle
@@ -93,7 +98,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
               action={by("change")}
               on={editing}
               icon="edit"
-              label={`Change ${name}`}
+              label={`Change ${called}`}
               expanded={editing}
               onClick={() => {
                 app.store.changing.value = editing ? null : { object: id, at: "name" };
@@ -118,9 +123,12 @@ interface DetailsProps {
 function Details({ app, object, update, active }: DetailsProps) {
   const { id, name, color, locked } = object;
   const others = mergeable(app, object);
+  const called = app.editor.objects.called(id);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLSelectElement>(null);
   const { changing } = app.store;
+  // News from the kernel does not write over a name being typed.
+  const typed = useSignal(changing.value?.typed ?? null);
   useLayoutEffect(() => {
     if (changing.value?.at === "merge") list.current?.focus();
     else {
@@ -132,36 +140,43 @@ function Details({ app, object, update, active }: DetailsProps) {
     changing.value = null;
     app.canvas?.focus();
   };
-  const rename = (text: string) => {
-    if (text.trim() && text.trim() !== name) update({ name: text.trim() });
-  };
   return (
     // A list keeps every key to itself, and Escape does nothing in it.
     <div
       class="ev-object-details"
       role="group"
-      aria-label={`Change ${name}`}
+      aria-label={`Change ${called}`}
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
         event.stopPropagation();
+        // Leaving the field would give it the name.
+        if (field.current) field.current.value = name;
         close();
       }}
     >
       <input
         class="ev-field"
         aria-label={`Name of object ${id}`}
-        value={name}
+        value={typed.value ?? name}
         ref={field}
-        onChange={(event) => rename(event.currentTarget.value)}
+        onInput={(event) => {
+          typed.value = event.currentTarget.value;
+        }}
+        onChange={(event) => {
+          const taken = rename(app, object, event.currentTarget.value).then((yes) => {
+            if (yes) typed.value = null;
+          });
+          app.attempt(taken);
+        }}
         onKeyDown={(event) => {
           if (event.key !== "Enter") return;
-          rename(event.currentTarget.value);
+          // The field is left, and so gives the name.
           event.stopPropagation();
           close();
         }}
       />
       <label class="ev-color" title="Colour">
-        <span class="ev-hidden">Colour of {name}</span>
+        <span class="ev-hidden">Colour of {called}</span>
         <input
           type="color"
           value={color}
@@ -171,12 +186,12 @@ function Details({ app, object, update, active }: DetailsProps) {
       <button
         type="button"
         class="ev-button ev-small"
-        aria-label={`Remove ${name}`}
+        aria-label={`Remove ${called}`}
         title={
           locked
-            ? `${name} is locked`
+            ? `${called} is locked`
             : app.commands.withKey(
-                `Remove ${name}; undo brings it back`,
+                `Remove ${called}; undo brings it back`,
                 ...(active ? ["object.remove"] : []),
               )
         }
@@ -198,16 +213,17 @@ interface MergeProps {
 }
 
 /** A list that is gone through by keys takes each entry on the way, so a button says that one is meant. */
-function Merge({ app, object: { id, name }, others, list }: MergeProps) {
+function Merge({ app, object: { id }, others, list }: MergeProps) {
   const into = useSignal(0);
+  const called = app.editor.objects.called(id);
   const active = app.editor.objects.active.value?.id === id;
   return (
     <span class="ev-merge">
       <select
         ref={list}
         class="ev-field"
-        title={app.commands.withKey(`Merge ${name} into`, ...(active ? ["object.merge"] : []))}
-        aria-label={`Merge ${name} into`}
+        title={app.commands.withKey(`Merge ${called} into`, ...(active ? ["object.merge"] : []))}
+        aria-label={`Merge ${called} into`}
         value={into.value || ""}
         onChange={(event) => {
           into.value = Number(event.currentTarget.value);

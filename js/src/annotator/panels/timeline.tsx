@@ -9,6 +9,7 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { quality } from "../../ui/format";
 import { useInSight } from "../../ui/in-sight";
+import { nameAmong } from "../../ui/object-names";
 import type { App } from "../app";
 import { isLost } from "../landmarks";
 import type { AnnotatedFrame, ObjectInfo, State } from "../messages";
@@ -45,10 +46,10 @@ export function Timeline({ app }: { app: App }) {
               type="button"
               tabIndex={-1}
               class="ev-lane-name"
-              title={object.name}
+              title={nameAmong(object.id, objects)}
               onClick={() => app.synced.activeObject.set(object.id)}
             >
-              {object.name}
+              {nameAmong(object.id, objects)}
             </button>
           ))}
         </div>
@@ -241,14 +242,15 @@ function describe(state: State | null, frame: number): string {
   const parts = [`Frame ${frame}`];
   if (!state) return parts[0];
   const annotated = state.annotated.find((a) => a.frame === frame);
+  const called = ({ id }: ObjectInfo) => nameAmong(id, state.objects);
   for (const kind of ["drawn", "corrected", "verified", "absent"] as const) {
     const names = state.objects
       .filter(({ id }) => annotated?.objects.includes(id) && kindOf(annotated, id) === kind)
-      .map(({ name }) => name);
+      .map(called);
     if (names.length > 0) parts.push(`${MARK_NAMES[kind]}: ${names.join(", ")}`);
   }
   const lost = state.objects.filter(({ id }) => isLost(state, id, frame));
-  if (lost.length > 0) parts.push(`empty, lost or absent: ${lost.map((o) => o.name).join(", ")}`);
+  if (lost.length > 0) parts.push(`empty, lost or absent: ${lost.map(called).join(", ")}`);
   const value = state.quality[frame];
   const judged = lost.length < state.objects.length;
   if (judged && value !== null && value !== undefined && levelOf(value) !== null) {

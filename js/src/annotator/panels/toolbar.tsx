@@ -165,12 +165,19 @@ function Comparisons({ app }: { app: App }) {
   );
 }
 
+/** The other arrows go on through the toolbar. */
+const SLIDES = "with the focus, ↑ and ↓ change it";
+
 function BrushSize({ app }: { app: App }) {
   const size = app.store.brushSize;
   return (
     <label
       class="ev-range"
-      title={app.commands.withKey("Brush size in image pixels", "brush.smaller", "brush.larger")}
+      title={app.commands.withKey(
+        `Brush size in image pixels; ${SLIDES}`,
+        "brush.smaller",
+        "brush.larger",
+      )}
     >
       <span class="ev-hidden">Brush size in pixels</span>
       <input
@@ -195,7 +202,11 @@ function Opacity({ app }: { app: App }) {
   return (
     <label
       class="ev-range"
-      title={app.commands.withKey("Opacity of the masks", "view.fainter", "view.stronger")}
+      title={app.commands.withKey(
+        `Opacity of the masks; ${SLIDES}`,
+        "view.fainter",
+        "view.stronger",
+      )}
     >
       <Icon name="opacity" />
       <span class="ev-hidden">Opacity of the masks</span>

@@ -47,11 +47,10 @@ function Asked({ app, question }: { app: App; question: Question }) {
 
 /** From whom how many pixels are taken. */
 function taken(app: App, takes: Question["takes"]): string {
-  const name = (id: number) => app.kernel.objects.value.find((o) => o.id === id)?.name ?? id;
   return takes
     .map(
       ([id, pixels]) =>
-        `${pixels.toLocaleString("en")} ${pixels === 1 ? "pixel" : "pixels"} from ${name(id)}`,
+        `${pixels.toLocaleString("en")} ${pixels === 1 ? "pixel" : "pixels"} from ${app.editor.objects.called(id)}`,
     )
     .join(", ");
 }
@@ -74,7 +73,8 @@ function FrameNumber({ app }: { app: App }) {
         }}
         onChange={(event) => {
           typed.value = null;
-          app.navigation.jump(Number(event.currentTarget.value));
+          const { value } = event.currentTarget;
+          if (value !== "") app.navigation.jump(Number(value));
         }}
         onBlur={() => {
           typed.value = null;
