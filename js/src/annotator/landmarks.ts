@@ -1,10 +1,14 @@
 /** Frames worth going to, seen from where one is. Pure. */
 
-import type { State } from "./messages";
+import type { ObjectInfo, State } from "./messages";
 
 /** Whether an object was carried to a frame and has no pixel there. */
 export const isLost = (state: State, object: number, frame: number): boolean =>
   (state.lost[object] ?? []).some(([first, last]) => frame >= first && frame <= last);
+
+/** Objects of which nothing is annotated: masks are carried of none of them. */
+export const untouched = ({ annotated, objects }: State): ObjectInfo[] =>
+  objects.filter(({ id }) => !annotated.some((frame) => frame.objects.includes(id)));
 
 /** Quality per frame as far as it is in doubt: a frame on which an object is empty is the most. */
 export function doubts(state: State): (number | null)[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { doubts, isLost, leastCertain } from "../../src/annotator/landmarks";
+import { doubts, isLost, leastCertain, untouched } from "../../src/annotator/landmarks";
 import type { State } from "../../src/annotator/messages";
 import { isJudged } from "../../src/annotator/panels/curve";
 
@@ -20,6 +20,16 @@ describe("a lost object", () => {
     expect([0, 1, 2, 3].map((frame) => isLost(lost, 4, frame))).toEqual([false, true, true, false]);
     expect(isLost(lost, 1, 1)).toBe(false);
     expect(isLost(lost, 7, 1)).toBe(false);
+  });
+});
+
+describe("an object of which nothing is annotated", () => {
+  it("is told from one that is said to be absent somewhere", () => {
+    const objects = [1, 2, 3].map((id) => ({ id })) as State["objects"];
+    const absent = { frame: 4, objects: [3], absent: [3], corrected: [], verified: [] };
+    const here = state({ objects, annotated: [...drawn(0, 2), absent] });
+    expect(untouched(here).map(({ id }) => id)).toEqual([2]);
+    expect(untouched(state({ objects })).map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 });
 
