@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evavos_widget.cli.common import write
 from evavos_widget.files import in_words
 from evavos_widget.quantities import as_count
 
@@ -93,7 +92,8 @@ def _train(args: argparse.Namespace) -> None:
         from evavos_widget.training.agents.joint import train_joint
 
         about = train_joint(records, args.out, seed=args.seed)
-    write(about, args.out / f"{args.agent}.json")
+    told = json.dumps(about, indent=2, allow_nan=False)
+    (args.out / f"{args.agent}.json").write_text(told + "\n", encoding="utf-8")
     print(json.dumps(about["held_out"], indent=2, allow_nan=False))
 
 
