@@ -7,7 +7,6 @@ import { atSuggestion, take } from "../actions/loop";
 import { canVerify } from "../actions/points";
 import type { App } from "../app";
 import type { AskedPoint } from "../editing/verifying";
-import { untouched } from "../landmarks";
 import type { Suggestion } from "../messages";
 
 /** Annotation types as the paper words them. */
@@ -19,9 +18,6 @@ const TASKS: Record<string, string> = {
   points: "verify points",
   absent: "say that it is absent",
 };
-
-/** Objects that a sentence names. */
-const MOST_NAMED = 3;
 
 /** What the hand does once the frame is there. */
 const HOW: Record<string, string> = {
@@ -99,7 +95,6 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
         {TASKS[annotation_type] ?? annotation_type}
       </p>
       <p class="ev-text">{reason}</p>
-      <Untouched app={app} besides={object} />
       <dl class="ev-facts">
         {predicted !== null && (
           <div>
@@ -133,21 +128,6 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
       </div>
       <Alternatives app={app} />
     </>
-  );
-}
-
-/** Selectors ask for objects that were begun; of the others a person is to know, too. */
-function Untouched({ app, besides }: { app: App; besides: number }) {
-  const state = app.kernel.state.value;
-  const others = state ? untouched(state).filter(({ id }) => id !== besides) : [];
-  if (others.length === 0) return null;
-  const named = others.slice(0, MOST_NAMED).map(({ id }) => app.editor.objects.called(id));
-  const more = others.length > MOST_NAMED ? ` and ${others.length - MOST_NAMED} more` : "";
-  return (
-    <p class="ev-text">
-      Nothing is annotated yet of {named.join(", ")}
-      {more}.
-    </p>
   );
 }
 
