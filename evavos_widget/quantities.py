@@ -1,4 +1,4 @@
-"""Numbers that somebody gives: what is none, or out of range, is refused in one sentence."""
+"""Numbers that somebody gives, refused in one sentence where they are none; and said in one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import operator
 from typing import Any
 
-__all__ = ["as_count", "as_quantity", "as_share"]
+__all__ = ["as_count", "as_quantity", "as_share", "counted"]
 
 
 def as_quantity(
@@ -86,6 +86,17 @@ def as_count(what: str, value: Any, least: int = 1) -> int:
     if number < least:
         raise ValueError(f"{what} is {_shown(value)}; give a whole number, {least} or more.")
     return number
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "frame"), counted(2, "frame")
+    ('1 frame', '2 frames')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _is_truth(value: Any) -> bool:

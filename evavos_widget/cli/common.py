@@ -62,8 +62,9 @@ def output_file(spec: str) -> Path:
     Of ``type`` of an argument: what it raises is told with the option's name.
     """
     path = Path(spec).expanduser()
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    there = path if path.exists() else folder
+    if path.is_dir() or not folder.is_dir() or not os.access(there, os.W_OK):
         raise argparse.ArgumentTypeError(f"{spec!r} cannot be written; give a file that can be")
     return path
 

@@ -66,8 +66,8 @@ def evaluate_propagation(
     -------
     dict
         ``sequences -> name -> {j, f, jf}`` and ``mean`` over sequences, fractions of 1;
-        ``mean_over_objects``, the same over the objects of all sequences, as
-        ``davis2017-evaluation`` and ``vos-benchmark`` give it;
+        ``mean_over_objects``, the same over the objects of all sequences, as ``vos-benchmark``
+        gives it;
         ``standard_error`` of the mean J&F over sequences; ``ms_per_frame`` (wall clock,
         decoding left out) and ``cpu_ms_per_frame``; ``peak_memory_mb`` of the process;
         ``second_round``, the median over sequences of its CPU seconds relative to the

@@ -29,6 +29,7 @@ from evavos_widget.experiments.resampling import (
     rising_mean_until,
 )
 from evavos_widget.experiments.table import Row, read_manifest, read_rows
+from evavos_widget.quantities import counted
 
 __all__ = ["SCHEDULES", "TARGETS", "comparable", "compare", "summarise", "summarise_folder"]
 
@@ -225,14 +226,12 @@ def _unfinished(
     waiting = set(manifest.get("sequences", ())) - {video for video, _ in begun}
     left = [f"{', '.join(methods)}, of which no loop is finished"] if methods else []
     if begun != finished:
-        left.append(f"what some method has not finished ({_count(begun - finished, 'object')})")
+        left.append(
+            f"what some method has not finished ({counted(len(begun - finished), 'object')})"
+        )
     if waiting:
-        left.append(f"what was not begun ({_count(waiting, 'video')})")
+        left.append(f"what was not begun ({counted(len(waiting), 'video')})")
     return f"without {' and '.join(left)}" if left else None
-
-
-def _count(things: Collection[Any], what: str) -> str:
-    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def _told(curves: Curves, area: float) -> dict[str, Any]:

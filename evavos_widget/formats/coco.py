@@ -132,8 +132,7 @@ def _segments(
 ) -> Iterator[tuple[str, int, Any]]:
     """File name, object and segment of every annotation of the images that are wanted."""
     seen: set[tuple[str, int]] = set()
-    boxes = [a for a in annotations if not a.get("segmentation")]
-    if annotations and len(boxes) == len(annotations):
+    if annotations and not any(a.get("segmentation") for a in annotations):
         raise UnfitError("its annotations are boxes without masks; give one with segmentations")
     for annotation in annotations:
         if annotation["image_id"] not in names:

@@ -162,6 +162,16 @@ def middle_line(region: np.ndarray) -> np.ndarray:
 
 
 def depth(mask: np.ndarray) -> np.ndarray:
-    """Distance to the nearest pixel outside the mask, the picture's edge counting as outside."""
+    """Distance to the nearest pixel outside the mask, the picture's edge counting as outside.
+
+    Parameters
+    ----------
+    mask : (H, W) bool array
+
+    Returns
+    -------
+    (H, W) float32 array
+        In pixels; 0 outside.
+    """
     padded = np.pad(mask.astype(np.uint8), 1)
     return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]

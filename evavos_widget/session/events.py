@@ -14,6 +14,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 import numpy as np
 
 from evavos_widget.masks import decode_runs, encode_runs
+from evavos_widget.quantities import counted
 
 __all__ = [
     "VERSION",
@@ -252,9 +253,9 @@ def describe(event: Event) -> str:
     if event["kind"] == "annotation.remove":
         return f"removal of the annotation on frame {event['frame']}"
     if event["kind"] == "points.label":
-        return f"{_counted(len(event['points']), 'point')} on frame {event['frame']}"
+        return f"{counted(len(event['points']), 'point')} on frame {event['frame']}"
     if event["kind"] == "points.remove":
-        return f"removal of {_counted(len(event['pixels']), 'point')} on frame {event['frame']}"
+        return f"removal of {counted(len(event['pixels']), 'point')} on frame {event['frame']}"
     if event["kind"] == "points.begin":
         return f"beginning from points on frame {event['frame']}"
     if event["kind"] == "snooze":
@@ -266,10 +267,6 @@ def describe(event: Event) -> str:
         "object.merge": "merge of two objects",
         "snooze.end": "end of what was put off",
     }[event["kind"]]
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def pack_label_map(labels: np.ndarray) -> str:

@@ -12,6 +12,7 @@ from evavos_widget import formats
 from evavos_widget.loop import Annotation, Round
 from evavos_widget.masks import LabelMaps, davis_palette
 from evavos_widget.points import Point
+from evavos_widget.quantities import counted
 from evavos_widget.session.core import SessionCore
 from evavos_widget.session.state import CurvePoint, ObjectInfo
 
@@ -103,9 +104,9 @@ class SessionView(SessionCore):
 
     def __repr__(self) -> str:
         return (
-            f"<Session of {self.video.name!r}: {_counted(self.video.n_frames, 'frame')}, "
-            f"{_counted(len(self.objects), 'object')}, "
-            f"{_counted(len(self.annotations), 'annotated frame')}, "
+            f"<Session of {self.video.name!r}: {counted(self.video.n_frames, 'frame')}, "
+            f"{counted(len(self.objects), 'object')}, "
+            f"{counted(len(self.annotations), 'annotated frame')}, "
             f"{self.seconds:.0f} s>"
         )
 
@@ -200,7 +201,3 @@ class SessionView(SessionCore):
         )
         self._exported.add(Path(path).absolute())
         return written
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

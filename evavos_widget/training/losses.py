@@ -92,7 +92,7 @@ def pseudo_mask_loss(logits: Tensor, truth: Tensor, tau: float = TAU) -> Tensor:
 
 
 def dice(mask: Tensor, truth: Tensor, dim: int | tuple[int, ...]) -> Tensor:
-    """Dice loss (Milletari et al., 3DV 2016, Eq. 3; without squares), 0 of two empty masks.
+    """Dice loss (Milletari et al., 3DV 2016, Sec. 3; without squares), 0 of two empty masks.
 
     Parameters
     ----------

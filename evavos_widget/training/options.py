@@ -14,6 +14,7 @@ from evavos_widget.cores import usable_cores
 from evavos_widget.files import in_words
 from evavos_widget.networks.compact import SIDE
 from evavos_widget.quantities import as_count, as_quantity, as_share
+from evavos_widget.training.kept_options import difference
 from evavos_widget.training.losses import TAU
 from evavos_widget.training.point_objective import SUPERVISIONS
 from evavos_widget.training.point_samples import (
@@ -248,13 +249,5 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _check_options(kept: Mapping[str, Any], args: argparse.Namespace) -> None:
     """Refuse what differs from the run that goes on; what an older file lacks is not known."""
-    given = _options(args)
-    others = [name for name in kept if name in given and kept[name] != given[name]]
-    if others:
-        before, now = (
-            ", ".join(f"{_option(name)} {values[name]}" for name in others)
-            for values in (kept, given)
-        )
-        raise ValueError(
-            f"{args.out} holds a run with {before}, not {now}; give that, or another --out."
-        )
+    if differs := difference(kept, _options(args), _option):
+        raise ValueError(f"{args.out} holds a run with {differs}; give that, or another --out.")

@@ -16,7 +16,7 @@ from evavos_widget.points import REGIONS, Point
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host, Pushed, Send
 from evavos_widget.widgets.mask_runs import unpack_mask
-from evavos_widget.widgets.pass_runner import PassRunner
+from evavos_widget.widgets.pass_runner import PassRunner, frames_that_wait
 from evavos_widget.widgets.requests import (
     Handler,
     Reply,
@@ -321,7 +321,7 @@ class AnnotatorController:
         path = self.session.export(fields.text("format"), fields.text_or_none("path"))
         self.host.write_log("info", f"exported to {path}", told=request.view)
         if waiting:
-            frames = "1 frame waits" if waiting == 1 else f"{waiting} frames wait"
+            frames = frames_that_wait(waiting)
             self.host.write_log(
                 "warning",
                 f"{frames} for a pass, and went into {path.name} with the masks of before",

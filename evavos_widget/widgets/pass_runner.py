@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from evavos_widget.loop import PropagationStep
     from evavos_widget.session import Session
 
-__all__ = ["PassRunner"]
+__all__ = ["PassRunner", "frames_that_wait"]
 
 _log = logging.getLogger(__name__)
 
@@ -217,10 +217,7 @@ class PassRunner:
         if waiting == 0:
             return "every mask is up to date"
         finished = self._wanted and not self._waiting(self._frames)
-        return (
-            f"{'done' if finished else 'stopped'}; "
-            f"{'1 frame waits' if waiting == 1 else f'{waiting} frames wait'} for a pass"
-        )
+        return f"{'done' if finished else 'stopped'}; {frames_that_wait(waiting)} for a pass"
 
     def _waiting(self, frames: range | None) -> frozenset[int]:
         stale = self._session.stale
@@ -232,3 +229,8 @@ class PassRunner:
             self._wanted = self._paused = False
             self._host.note_change()
             self._set_job({**_IDLE, "message": message})
+
+
+def frames_that_wait(number: int) -> str:
+    """Subject and verb of a sentence."""
+    return "1 frame waits" if number == 1 else f"{number} frames wait"

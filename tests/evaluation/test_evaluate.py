@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from vos_benchmark.benchmark import benchmark
 
 from evavos_widget.cli import main
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.calibration import calibrate_quality
 from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
 from evavos_widget.evaluation.propagation import evaluate_propagation
-from evavos_widget.evaluation.sequences import given_masks, spread
+from evavos_widget.evaluation.sequences import all_masks, given_masks, spread
 from evavos_widget.metrics import jaccard
 from evavos_widget.prompts import Prediction
 from evavos_widget.testing import Disks, NearestCopy
@@ -78,13 +79,23 @@ class TestPropagation:
             mask[mask > 0] = 1
             mask[12:28, 16:24][mask[12:28, 16:24] > 0] = 2  # its right half is another object
             Image.fromarray(mask).save(file)
-        result = evaluate_propagation(
-            root, ["moving", "still"], NearestCopy(), frames="after-first", report=quiet
-        )
+        result = evaluate_propagation(root, ["moving", "still"], NearestCopy(), report=quiet)
         moving = result["sequences"]["moving"]["jf"]
         assert result["sequences"]["still"]["jf"] == 1.0
         assert result["mean"]["jf"] == pytest.approx((moving + 1) / 2)
         assert result["mean_over_objects"]["jf"] == pytest.approx((moving + 1 + 1) / 3)
+        # The package is given the first mask of each as it is, on every frame.
+        truth = root / "Annotations/480p"
+        for name in ("moving", "still"):
+            for i in range(N):
+                (tmp_path / "found" / name).mkdir(parents=True, exist_ok=True)
+                shutil.copy(truth / f"{name}/00000.png", tmp_path / f"found/{name}/{i:05d}.png")
+        theirs = benchmark(
+            [str(truth)], [str(tmp_path / "found")], strict=True, num_processes=1, verbose=False,
+            skip_first_and_last=True,
+        )  # fmt: skip
+        ours = [100 * result["mean_over_objects"][k] for k in ("jf", "j", "f")]
+        assert [each[0] for each in theirs[:3]] == pytest.approx(ours)
 
     def test_annotating_every_frame_is_perfect(self, data):
         result = evaluate_propagation(
@@ -122,6 +133,18 @@ class TestAnObjectThatComesLater:
         assert {f: set(a.objects) for f, a in given.items()} == {0: {1, 2}, 1: {2}}
         assert np.array_equal(given[1].labels, np.where(truth[1] == 2, 2, 0))
         assert given_masks(truth, [1, 2], [1]).keys() == {1}
+
+    def test_the_second_cap_comes_when_the_swing_is_half_over(self, data_root):
+        if not (data_root / "multi_object").is_dir():
+            pytest.skip(f"no multi_object in {data_root}")
+        truth = all_masks(
+            open_sequence(data_root / "multi_object", "xmem2_caps").ground_truth, "xmem2_caps"
+        )
+        given = given_masks(truth, [1, 2], [0])
+        assert {f: set(a.objects) for f, a in given.items()} == {0: {1, 2}, 33: {2}}
+        assert not (given[0].labels == 2).any()
+        assert set(np.unique(given[33].labels)) == {0, 2}
+        assert (given[33].labels == 2).sum() == (truth[33] == 2).sum() > 5000
 
     def test_is_not_clicked_where_it_was_given(self, late):
         result = evaluate_clicks(

@@ -40,6 +40,7 @@ from evavos_widget.training.agents.records import (
     write_record,
 )
 from evavos_widget.training.agents.small import mask_bits, reduced, small_jpeg
+from evavos_widget.training.kept_options import difference
 
 __all__ = ["Simulation", "collect", "simulate"]
 
@@ -138,16 +139,8 @@ def collect(simulation: Simulation, out: Path, workers: int = 1) -> int:
 def _check_options(options: Mapping[str, Any], out: Path) -> None:
     """Refuse a folder of other loops; what older records do not know is not compared."""
     for path in record_files(out):
-        about = read_about(path)
-        others = [name for name in options if about.get(name, options[name]) != options[name]]
-        if others:
-            before, now = (
-                ", ".join(f"{name} {values[name]}" for name in others)
-                for values in (about, options)
-            )
-            raise ValueError(
-                f"{path} was collected with {before}, not {now}; give that, or another --out."
-            )
+        if differs := difference(read_about(path), options):
+            raise ValueError(f"{path} was collected with {differs}; give that, or another --out.")
 
 
 @contextmanager

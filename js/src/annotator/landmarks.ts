@@ -7,7 +7,7 @@ export const isLost = (state: State, object: number, frame: number): boolean =>
   (state.lost[object] ?? []).some(([first, last]) => frame >= first && frame <= last);
 
 /** Objects of which nothing is annotated: masks are carried of none of them. */
-export const untouched = ({ annotated, objects }: State): ObjectInfo[] =>
+export const unannotated = ({ annotated, objects }: State): ObjectInfo[] =>
   objects.filter(({ id }) => !annotated.some((frame) => frame.objects.includes(id)));
 
 /** Quality per frame as far as it is in doubt: a frame on which an object is empty is the most. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { doubts, isLost, leastCertain, untouched } from "../../src/annotator/landmarks";
+import { doubts, isLost, leastCertain, unannotated } from "../../src/annotator/landmarks";
 import type { State } from "../../src/annotator/messages";
 import { isJudged } from "../../src/annotator/panels/curve";
 
@@ -28,8 +28,8 @@ describe("an object of which nothing is annotated", () => {
     const objects = [1, 2, 3].map((id) => ({ id })) as State["objects"];
     const absent = { frame: 4, objects: [3], absent: [3], corrected: [], verified: [] };
     const here = state({ objects, annotated: [...drawn(0, 2), absent] });
-    expect(untouched(here).map(({ id }) => id)).toEqual([2]);
-    expect(untouched(state({ objects })).map(({ id }) => id)).toEqual([1, 2, 3]);
+    expect(unannotated(here).map(({ id }) => id)).toEqual([2]);
+    expect(unannotated(state({ objects })).map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 });
 

@@ -9,7 +9,7 @@ import { useInSight } from "../../ui/in-sight";
 import { changes } from "../actions/conditions";
 import { mergeable, rename } from "../actions/objects";
 import type { App } from "../app";
-import { untouched } from "../landmarks";
+import { unannotated } from "../landmarks";
 import type { ObjectInfo } from "../messages";
 
 export function Objects({ app }: { app: App }) {
@@ -51,7 +51,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
   const called = app.editor.objects.called(id);
   const state = app.kernel.state.value;
   // Selectors ask for objects that were begun; of the others a person is to know, too.
-  const waits = state && state.annotated.length > 0 && untouched(state).some((o) => o.id === id);
+  const notBegun = state && state.annotated.length > 0 && unannotated(state).some((o) => o.id === id);
   const row = useInSight<HTMLLIElement>(active || editing, editing);
   // What keys do is done to the object in hand; its buttons name them.
   const by = (name: string) => (active ? `object.${name}` : undefined);
@@ -79,7 +79,7 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
           </span>
           <span class="ev-name">{name}</span>
         </button>
-        {waits && (
+        {notBegun && (
           <span class="ev-quiet" title="Nothing is annotated of it yet">
             not begun
           </span>
