@@ -51,7 +51,8 @@ function Row({ app, object }: { app: App; object: ObjectInfo }) {
   const called = app.editor.objects.called(id);
   const state = app.kernel.state.value;
   // Selectors ask for objects that were begun; of the others a person is to know, too.
-  const notBegun = state && state.annotated.length > 0 && unannotated(state).some((o) => o.id === id);
+  const notBegun =
+    state && state.annotated.length > 0 && unannotated(state).some((o) => o.id === id);
   const row = useInSight<HTMLLIElement>(active || editing, editing);
   // What keys do is done to the object in hand; its buttons name them.
   const by = (name: string) => (active ? `object.${name}` : undefined);
