@@ -42,6 +42,7 @@ def add_parsers(commands: Any) -> None:
     experiment.add_argument("--manner", help="of the robot's clicks: paper (default), person")
     experiment.add_argument("--seeds", type=int, help="runs of each method with chance in it")
     experiment.add_argument("--clicks", type=int, help="per interaction")
+    experiment.add_argument("--every", type=int, help="only every so many frames (1)")
     experiment.add_argument("--frames", help="evavos (default), davis, after-first, all")
     experiment.add_argument("--placement", help="of clicks: distance (default), centroid")
     experiment.add_argument("--agreement", type=float, help="IoU of drawn masks with the truth")
@@ -120,8 +121,8 @@ def _experiment(args: argparse.Namespace) -> None:
     from evavos_widget.robot.costs import read_costs
 
     names = (
-        "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "frames",
-        "manner", "placement", "agreement", "jitter", "error_rate",
+        "data", "propagator", "predictor", "rounds", "budget", "seeds", "clicks", "every",
+        "frames", "manner", "placement", "agreement", "jitter", "error_rate",
     )  # fmt: skip
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.costs is not None:

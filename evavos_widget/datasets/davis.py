@@ -29,7 +29,7 @@ RESOLUTION = "480p"
 """The resolution that is opened where a dataset comes in several; DAVIS is scored on it."""
 
 
-def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
+def open_sequence(root: str | os.PathLike[str], name: str, every: int = 1) -> AnnotatedVideo:
     """Open sequence `name` of the dataset in folder `root`.
 
     Parameters
@@ -39,6 +39,8 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
         folder for the resolution, such as ``JPEGImages/480p/<name>``. Where there are
         several, 480p is opened.
     name : str
+    every : int
+        Only every so many frames, from the first on; they are numbered from 0 again.
 
     Returns
     -------
@@ -64,7 +66,12 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
     frames = sequence_folder(root, FRAMES, name)
     labels = sequence_folder(root, LABELS, name)
     video = Video.open(frames, name=name)
-    index = {Path(file).stem: i for i, file in enumerate(video.frame_files)}
+    known = [Path(file).stem for file in video.frame_files]
+    if every > 1:
+        taken = [frames / Path(file).name for file in video.frame_files[::every]]
+        video.close()
+        video = Video.open(taken, name=name)
+    index = {stem: i for i, stem in enumerate(known)}
     files = {}
     for path in list_pictures(labels):
         if path.stem not in index:
@@ -72,7 +79,9 @@ def open_sequence(root: str | os.PathLike[str], name: str) -> AnnotatedVideo:
                 f"the mask {path} belongs to no frame of {frames}; "
                 "give every mask the name of its frame."
             )
-        files[index[path.stem]] = path
+        frame, between = divmod(index[path.stem], every)
+        if not between:
+            files[frame] = path
     return AnnotatedVideo(name, video, LabelFolder(files, video.height, video.width))
 
 

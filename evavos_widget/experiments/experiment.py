@@ -70,6 +70,9 @@ class Experiment:
         where the robot's hand is not exact.
     clicks : int
         Per interaction; 3 (EVA-VOS Sec. 3).
+    every : int
+        Only every so many frames of each video: loops are so many times as quick, and masks have
+        farther to go.
     frames : str
         Which frames count, see `evavos_widget.metrics.CONVENTIONS`.
     manner : {'paper', 'person'}
@@ -107,6 +110,7 @@ class Experiment:
     budget: float | None = None
     seeds: int = 15
     clicks: int = 3
+    every: int = 1
     frames: str = "evavos"
     manner: Manner = "paper"
     placement: Placement = "distance"
@@ -140,7 +144,7 @@ class Experiment:
                     f"the methods have {method!r}; give Method(name, frame, annotation), or a "
                     "preset: Experiment.preset(name)."
                 )
-        for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1)):
+        for what, least in (("rounds", 0), ("seeds", 1), ("clicks", 1), ("every", 1)):
             value = getattr(self, what)
             if value is None and what == "rounds":
                 continue

@@ -314,7 +314,7 @@ def _look(experiment: Experiment, name: str) -> _Looked:
     ValueError
         A loop on it could not be run to its end.
     """
-    sequence = open_sequence(experiment.data, name)
+    sequence = open_sequence(experiment.data, name, experiment.every)
     n, masks = sequence.video.n_frames, sequence.ground_truth
     if len(masks) < n:
         some = f"masks on {len(masks)} of its {n} frames" if len(masks) else "no masks"

@@ -102,7 +102,12 @@ def whole_loop(
         _keep_freed_memory()
     shared.adopt()
     sequence, propagator, predictor = _opened(
-        experiment.data, name, experiment.propagator, experiment.predictor, method.merge
+        experiment.data,
+        name,
+        experiment.every,
+        experiment.propagator,
+        experiment.predictor,
+        method.merge,
     )
     rows = []
     for row in run_loop(experiment, method, sequence, obj, seed, propagator, predictor):
@@ -131,18 +136,18 @@ _kept = threading.local()
 
 @plain_warnings()
 def _opened(
-    data: str, name: str, propagator: str, predictor: str, merge: str | None = None
+    data: str, name: str, every: int, propagator: str, predictor: str, merge: str | None = None
 ) -> tuple[Any, Any, Any]:
     """A video with its engines, kept by each thread until it asks for another one.
 
     A propagator is kept only if what it gives does not depend on the loops before.
     """
-    asked = data, name, propagator, predictor, merge
+    asked = data, name, every, propagator, predictor, merge
     options = {} if merge is None else {"merge": merge}
     if getattr(_kept, "asked", None) != asked:
         _kept.asked = None
         _kept.opened = (
-            open_sequence(data, name),
+            open_sequence(data, name, every),
             engines.create("propagator", propagator, **options),
             engines.create("predictor", predictor),
         )

@@ -43,6 +43,17 @@ def test_a_sequence_opens_with_and_without_a_resolution_folder(
     assert sequence.ground_truth[1].tolist()[0] == [1, 1, 0, 0, 0, 0, 0, 0]
 
 
+def test_every_so_many_frames_are_a_video_of_their_own(tmp_path: Path) -> None:
+    write_sequence(tmp_path, "bear", n=8, masked=(0, 2, 3, 6))
+    whole, thin = open_sequence(tmp_path, "bear"), open_sequence(tmp_path, "bear", every=3)
+    assert thin.video.n_frames == 3
+    assert [Path(file).stem for file in thin.video.frame_files] == ["00000", "00003", "00006"]
+    assert list(thin.ground_truth) == [0, 1, 2]  # and not that of frame 2
+    for frame in range(3):
+        assert np.array_equal(thin.video.frame(frame), whole.video.frame(3 * frame))
+        assert np.array_equal(thin.ground_truth[frame], whole.ground_truth[3 * frame])
+
+
 @pytest.mark.parametrize("resolution", ["", "480p"])
 def test_all_sequences_with_masks_are_named_whatever_their_resolution(
     tmp_path: Path, resolution: str

@@ -24,6 +24,7 @@ import pytest
 from filelock import FileLock
 
 from evavos_widget.cli import main
+from evavos_widget.datasets.davis import open_sequence, write_sequence
 from evavos_widget.experiments import experiment as experiments
 from evavos_widget.experiments import run as runs
 from evavos_widget.experiments import workers
@@ -641,6 +642,22 @@ def test_wrong_names_cost_nothing(data: Path, tmp_path: Path) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match="up"):
         run_experiment(missing, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_every_so_many_frames_are_as_if_the_others_were_not_there(
+    data: Path, tmp_path: Path
+) -> None:
+    for name in ("left", "right"):
+        write_sequence(tmp_path / "thin", open_sequence(data, name), range(0, N, 3))
+    options = ["--sequences", "left,right", "--rounds", "1", "--seeds", "1", "--preset", "types"]
+    options += ["--propagator", "flow", "--predictor", "classical", "--workers", "1"]
+    for root, every, out in ((data, "3", "a"), (tmp_path / "thin", "1", "b")):
+        own = ["--data", str(root), "--every", every, "--out", str(tmp_path / out)]
+        main(["experiment", *own, *options])
+    rows = read_rows(tmp_path / "a")
+    assert rows == read_rows(tmp_path / "b")
+    assert {row.frame for row in rows} <= {0, 1, 2}
+    assert json.loads((tmp_path / "a" / "manifest.json").read_text())["every"] == 3
 
 
 def test_what_the_robot_charges_and_how_exact_it_is_can_be_told(data: Path, tmp_path: Path) -> None:
