@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.intervals import interval
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.experiments.table import Row, read_rows
+from evavos_widget.experiments.table import Row, read_manifest, read_rows
 
 EDGES = (0.02, 0.35, 0.75)
 """Shares of an object's usual pixels between the four classes."""
@@ -30,11 +30,11 @@ Gains = defaultdict[str, defaultdict[int, defaultdict[str, list[float]]]]
 """By method, class and video."""
 
 
-def shown(video: str, data: Path) -> dict[int, dict[int, float]]:
+def shown(video: str, data: Path, every: int) -> dict[int, dict[int, float]]:
     """Each object's pixels on each frame with ground truth, as a share of its usual ones."""
     counts = {
         frame: np.bincount(labels.ravel(), minlength=256)
-        for frame, labels in open_sequence(data, video).ground_truth.items()
+        for frame, labels in open_sequence(data, video, every).ground_truth.items()
     }
     pixels = np.array(list(counts.values()))
     return {
@@ -44,9 +44,9 @@ def shown(video: str, data: Path) -> dict[int, dict[int, float]]:
     }
 
 
-def classified(rows: list[Row], data: Path) -> Gains:
+def classified(rows: list[Row], data: Path, every: int) -> Gains:
     """Gains of all annotations after the first, by method, class and video."""
-    shares = {video: shown(video, data) for video in sorted({row.video for row in rows})}
+    shares = {video: shown(video, data, every) for video in sorted({row.video for row in rows})}
     found: Gains = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     loops: dict[tuple, list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.round):
@@ -66,9 +66,10 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=[])
     args = parser.parse_args()
     rows = [r for r in read_rows(args.folder) if not args.methods or r.method in args.methods]
+    every = read_manifest(args.folder).get("every", 1)
     print("| method | annotations | " + " | ".join(CLASSES) + " |")
     print("|---|---|" + "---|" * len(CLASSES))
-    for method, by_class in classified(rows, args.data).items():
+    for method, by_class in classified(rows, args.data, every).items():
         total = sum(len(gains) for kind in by_class.values() for gains in kind.values())
         told = []
         for kind in range(len(CLASSES)):
