@@ -183,8 +183,8 @@ GROUNDERS: Mapping[str, Checkpoint] = {
     "rf-vng": Checkpoint(
         "rf-vng.safetensors",
         "af66592936c6bcbf89f0a2a901051e5a38c0fee7010d1e77a8fc7c254f17a29f",
-        _AGENT_TERMS,
-        _AGENT_NOTICE,
+        "MIT; trained on made videos of Oxford-IIIT Pet (CC BY-SA 4.0), Clothing Co-Parsing "
+        "(Apache-2.0) and photographs of COCO128",
     ),
 }
 """With the package: what finds the nouns of a caption, by name."""

@@ -126,6 +126,8 @@ def test_label_maps_give_back_what_they_were_made_of(labels):
     assert all(np.array_equal(a, b) for a, b in zip(maps, labels, strict=True))
     assert maps.ids() == set(np.unique(labels).tolist()) - {0}
     assert maps.ids(0) == set(np.unique(labels[0]).tolist()) - {0}
+    for obj in (1, 2, 255, 9):
+        assert maps.pixels(obj).tolist() == [int((each == obj).sum()) for each in labels]
     assert maps == LabelMaps(list(map(maps.runs, range(len(maps)))), *labels.shape[1:])
     assert maps == pickle.loads(pickle.dumps(maps))
 

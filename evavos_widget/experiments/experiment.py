@@ -93,8 +93,8 @@ class Experiment:
     >>> experiment = Experiment.preset(
     ...     "fig3c", data="data", sequences=["coffee-break"], rounds=2, seeds=1
     ... )
-    >>> [method.name for method in experiment.methods]
-    ['mask-only', 'clicks-only', 'random', 'farthest-rule', 'evavos', 'joint', 'oracle']
+    >>> experiment.methods[0].name, len(experiment.methods)
+    ('mask-only', 8)
 
     `evavos_widget.experiments.run.run_experiment` runs it, `evavos_widget.Curves.run` shows it
     meanwhile.

@@ -78,6 +78,7 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         "l2",
         "ivosw",
         "qnet",
+        "qnet-eq1",
         "oracle-worst",
         "oracle-impact",
     ),
@@ -94,6 +95,7 @@ PRESETS: Mapping[str, Sequence[Method]] = {
         Method("random", "random", "random"),
         Method("farthest-rule", "farthest-in-time", "rule"),
         Method("evavos", "qnet", "policy"),
+        Method("evavos-eq1", "qnet-eq1", "policy"),
         Method("joint", "joint", "joint"),
         Method("oracle", "oracle-worst", "oracle"),
     ),
@@ -134,7 +136,8 @@ PRESETS: Mapping[str, Sequence[Method]] = {
 and both; image encoders for Equation 1 (the "L2" of Fig. 3a); objects that begin with a drawn mask
 or with clicks; the room that an oracle leaves; and the types of annotation on the frames that the
 annotator asks for by default, verified points (Point-VOS) in ``points``.
-``farthest-rule`` is what it does by default, ``evavos`` the paper's agent: QNet and the policy;
+``farthest-rule`` is what it does by default, ``evavos`` the paper's agent, QNet and the policy, and
+``evavos-eq1`` the same with the frames of Eq. 1 and nothing else;
 ``joint`` chooses frame and type together."""
 
 

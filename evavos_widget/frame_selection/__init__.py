@@ -10,6 +10,7 @@ ENGINES = {
     "joint": "joint:JointFrame",
     "l2": "l2:L2",
     "qnet": "qnet:QNetSelector",
+    "qnet-eq1": "qnet:QNetEquation1",
     "random": "baselines:Random",
     "uniform": "baselines:Uniform",
 }

@@ -1,4 +1,7 @@
-"""QNet chooses the frame (EVA-VOS Sec. 2.2): least alike, in how it looks and how good it is."""
+"""QNet chooses the frame (EVA-VOS Sec. 2.2): least alike, in how it looks and how good it is.
+
+`QNetEquation1` is Eq. 1 of the paper; `QNetSelector` goes two steps further.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,36 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.spatial.distance import pdist
 
 from evavos_widget.explanation import FrameExplanation
 from evavos_widget.frame_selection.asking import farthest, with_doubts
 from evavos_widget.frame_selection.embeddings import distances
 from evavos_widget.loop import FrameChoice, FrameSelector, LoopState
+from evavos_widget.masks import LabelMaps
 from evavos_widget.networks.agent_weights import agent_notice
 from evavos_widget.networks.encoders_of_pairs import pictures
 from evavos_widget.networks.observation import ByFrame, KeyEncoder, frame_vector, mask_vector
 from evavos_widget.networks.qnet import load_qnet
 
-__all__ = ["QNetSelector"]
+__all__ = ["QNetEquation1", "QNetSelector"]
 
 AT_ONCE = 64
 """Frames that go through the network together."""
 
+LEAST = 0.25
+"""What a frame without anything of the object still counts: the object may be there, and lost."""
+
 
 class QNetSelector(FrameSelector):
-    """The frame with the largest distance to its closest annotated one, among embeddings of QNet.
+    """The frame farthest from what is annotated, in QNet's embedding and in time, where it shows.
 
-    EVA-VOS Eq. 1: ``f* = arg max_i min_{j in K} d(E_i, E_j)``. A frame is embedded again only when
-    its mask or its predicted quality changed. What is annotated and in doubt may be asked for
-    again. Among objects the one whose frame is the farthest goes first; ties go to the earlier
-    frame.
+    The distances of EVA-VOS Eq. 1, each to the closest annotated frame, plus those in time, both in
+    units of their mean over all pairs of frames, times `shown`. Among embeddings alone the farthest
+    frame is often one with hardly anything of the object on it, or beside an annotated one; see
+    ``docs/agent.md`` for what that costs. A frame is embedded again only when its mask or its
+    predicted quality changed. What is annotated and in doubt may be asked for again. Among objects
+    the one whose frame is the farthest goes first; ties go to the earlier frame.
 
     Parameters
     ----------
@@ -37,6 +47,8 @@ class QNetSelector(FrameSelector):
     """
 
     name = "qnet"
+    _reason = "least like what you annotated, in looks and quality, and far from it"
+    _measured = "distance to what is annotated, in embedding and time, where it shows"
     learned = True
 
     def __init__(self, weights: str = "") -> None:
@@ -46,10 +58,10 @@ class QNetSelector(FrameSelector):
 
     def select(self, state: LoopState) -> FrameChoice | None:
         """The next frame, of the object for which it is the farthest."""
-        return farthest(state, self._scores, "least like what you annotated, in looks and quality")
+        return farthest(state, self._scores, self._reason)
 
     def explain(self, state: LoopState) -> FrameExplanation | None:
-        """The distances of Eq. 1, the embeddings, and the quality that QNet expects."""
+        """How far every frame is, the embeddings, and the quality that QNet expects."""
         if not state.objects:
             return None
         scores = np.stack([self._scores(state, obj) for obj in state.objects], axis=1)
@@ -57,7 +69,7 @@ class QNetSelector(FrameSelector):
             return None
         return FrameExplanation(
             scores,
-            "distance to the most alike annotated frame",
+            self._measured,
             embeddings={obj: self.embeddings(state, obj) for obj in state.objects},
             quality=np.stack([self.quality(state, obj) for obj in state.objects], axis=1),
         )
@@ -66,11 +78,18 @@ class QNetSelector(FrameSelector):
         """How far every frame is from what is known, (N,) float64; NaN where none is asked."""
 
         def measure(known: list[int]) -> tuple[np.ndarray, float]:
-            distance = distances(self.embeddings(state, obj), known)
+            distance = self._apart(state, obj, known)
             # As far as anything is, times the doubt, as of `farthest-in-time`.
             return distance, float(distance.max())
 
         return with_doubts(state, obj, measure)
+
+    def _apart(self, state: LoopState, obj: int, known: list[int]) -> np.ndarray:
+        """How far every frame is from the known ones, (N,) float64."""
+        embeddings = self.embeddings(state, obj)
+        time = np.arange(state.n_frames, dtype=np.float64)[:, None]
+        apart = sum(distances(points, known) / _spread(points) for points in (embeddings, time))
+        return apart * shown(state.masks, obj)
 
     def embeddings(self, state: LoopState, obj: int) -> np.ndarray:
         """E, (N, D) float32: of every frame with the object's present mask."""
@@ -106,3 +125,46 @@ class QNetSelector(FrameSelector):
             (frame_vector(key), mask_vector(key, mask, float(q)))
             for key, mask, q in zip(keys, masks, quality, strict=True)
         ]
+
+
+class QNetEquation1(QNetSelector):
+    """The frame with the largest distance to its closest annotated one, among embeddings of QNet.
+
+    EVA-VOS Eq. 1 and nothing else: ``f* = arg max_i min_{j in K} d(E_i, E_j)``.
+
+    Parameters
+    ----------
+    weights : path
+        As of `QNetSelector`.
+    """
+
+    name = "qnet-eq1"
+    _reason = "least like what you annotated, in looks and quality"
+    _measured = "distance to the most alike annotated frame"
+
+    def _apart(self, state: LoopState, obj: int, known: list[int]) -> np.ndarray:
+        return distances(self.embeddings(state, obj), known)
+
+
+def shown(masks: LabelMaps, obj: int) -> np.ndarray:
+    """How much of an object its masks show.
+
+    Parameters
+    ----------
+    masks : LabelMaps
+    obj : int
+
+    Returns
+    -------
+    (N,) float64 array
+        Its pixels on each frame as a share of their median over the frames that have any, from
+        `LEAST` to 1.
+    """
+    pixels = masks.pixels(obj)
+    usual = np.median(pixels[pixels > 0]) if pixels.any() else 1
+    return LEAST + (1 - LEAST) * np.minimum(pixels / usual, 1)
+
+
+def _spread(points: np.ndarray) -> float:
+    """The mean distance of two frames, or 1 where they are all alike."""
+    return float(pdist(points).mean() if len(points) > 1 else 0) or 1.0

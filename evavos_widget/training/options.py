@@ -16,6 +16,7 @@ from evavos_widget.networks.compact import SIDE
 from evavos_widget.quantities import as_count, as_quantity, as_share
 from evavos_widget.training.kept_options import difference
 from evavos_widget.training.losses import TAU
+from evavos_widget.training.missing import what_is_missing
 from evavos_widget.training.point_objective import SUPERVISIONS
 from evavos_widget.training.point_samples import (
     PointLabelledSamples,
@@ -145,7 +146,10 @@ def run_command(
     try:
         check_numbers(args, least_frames)
         weights = _train(args, run_of, samples_of)
-    except (ValueError, OSError, ImportError) as error:
+    except ImportError as error:
+        print(f"training: {what_is_missing(error)}", file=sys.stderr)
+        return 1
+    except (ValueError, OSError) as error:
         print(f"training: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from evavos_widget.frame_selection.embeddings import distances
-from evavos_widget.frame_selection.qnet import QNetSelector
+from evavos_widget.frame_selection.qnet import QNetEquation1, QNetSelector, shown
+from evavos_widget.masks import LabelMaps
 from evavos_widget.networks.agent_weights import write_agent
 from evavos_widget.networks.encoders_of_pairs import as_arrays, pictures
 from evavos_widget.networks.qnet import QNet
@@ -35,7 +36,7 @@ def qnet(tmp_path_factory):
 
 
 def test_qnet_chooses_by_it(qnet):
-    selector, state = QNetSelector(qnet), _state({0: (3, 200), 5: (3,), 7: (200,)})
+    selector, state = QNetEquation1(qnet), _state({0: (3, 200), 5: (3,), 7: (200,)})
     choice = selector.select(state)
     best = []
     for obj, known in ((3, [0, 5]), (200, [0, 7])):
@@ -46,6 +47,44 @@ def test_qnet_chooses_by_it(qnet):
     assert choice is not None
     assert (choice.object, choice.frame) == (obj, frame)
     assert choice.score == pytest.approx(score, rel=1e-4)
+
+
+def test_what_ships_adds_time_and_asks_where_the_object_shows(qnet):
+    selector, state = QNetSelector(qnet), _state({0: (3, 200), 5: (3,), 7: (200,)})
+    choice = selector.select(state)
+    best = []
+    for obj, known in ((3, [0, 5]), (200, [0, 7])):
+        score = np.zeros(state.n_frames)
+        for points in (selector.embeddings(state, obj), np.arange(9.0)[:, None]):
+            apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+            pairs = [apart[i, j] for i in range(9) for j in range(i)]
+            score += apart[:, known].min(axis=1) / np.mean(pairs)
+        pixels = np.array([(state.masks[f] == obj).sum() for f in range(9)])
+        score *= 0.25 + 0.75 * np.minimum(1, pixels / np.median(pixels[pixels > 0]))
+        best.append((score.max(), obj, int(score.argmax())))
+    score, obj, frame = max(best)
+    assert choice is not None
+    assert (choice.object, choice.frame) == (obj, frame)
+    assert choice.score == pytest.approx(score, rel=1e-4)
+
+
+def test_where_nothing_looks_otherwise_time_decides_and_a_lost_object_is_still_asked_for(qnet):
+    selector, state = QNetSelector(qnet), _state({0: (3, 200)})
+    selector.embeddings = lambda state, obj: np.ones((state.n_frames, 4), np.float32)
+    masks = state.masks.replace({f: np.zeros_like(state.masks[f]) for f in range(1, 9)})
+    assert selector.select(replace(state, masks=masks)).frame == 8
+    masks = state.masks.replace({f: np.zeros_like(state.masks[f]) for f in range(5, 9)})
+    assert selector.select(replace(state, masks=masks)).frame == 4  # a half as far, and it shows
+
+
+def test_what_shows_is_a_share_of_the_usual_pixels():
+    labels = np.zeros((5, 4, 10), np.uint8)
+    for frame, n in enumerate((0, 2, 4, 4, 8)):
+        labels[frame, 1, :n] = 255
+        labels[frame, 2] = 7  # another object's pixels do not count
+    masks = LabelMaps.from_array(labels)
+    np.testing.assert_allclose(shown(masks, 255), [0.25, 0.625, 1, 1, 1])
+    np.testing.assert_array_equal(shown(masks, 3), [0.25] * 5)
 
 
 def test_only_frames_that_changed_are_embedded_again(qnet):
@@ -74,7 +113,7 @@ def test_the_paper_s_two_resnets_choose_by_it_too(tmp_path):
     network = QNet("paper").eval()
     about = {"agent": "qnet", "preset": "paper", "bins": 20, "encoder": "resnet18"}
     write_agent(tmp_path / "paper.safetensors", about, as_arrays(network))
-    selector, state = QNetSelector(str(tmp_path / "paper.safetensors")), _state({0: (3, 200)})
+    selector, state = QNetEquation1(str(tmp_path / "paper.safetensors")), _state({0: (3, 200)})
     points = selector.embeddings(state, 3)
     assert points.shape == (9, 1024)
     choice = selector.select(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,16 @@ def test_a_set_without_masks_teaches_nothing(tmp_path: Path):
     (tmp_path / "extra_masks.json").write_text('{"annotations": []}')
     with pytest.raises(ValueError, match="nothing to learn from"):
         NounSamples(tmp_path, tmp_path / "features", 2)
+
+
+def test_a_package_that_is_missing_is_named_with_what_brings_it(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    options = ["--data", str(made / "set"), "--out", str(tmp_path / "run"), "--minutes", "1"]
+    assert cli.main(["vng", "train", *options, "--frames", "1"]) == 1
+    told = capsys.readouterr().err
+    assert "training: lightning_fabric is needed; run: pip install 'evavos-widget[train]'" in told
 
 
 @pytest.mark.parametrize("option", ["--frames", "--nouns", "--batch"])

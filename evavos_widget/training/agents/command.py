@@ -14,6 +14,7 @@ from pathlib import Path
 
 from evavos_widget.files import in_words
 from evavos_widget.quantities import as_count
+from evavos_widget.training.missing import what_is_missing
 
 __all__ = ["main"]
 
@@ -26,10 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             as_count("--seed", args.seed, 0)
         args.run(args)
     except ImportError as error:
-        print(
-            f"training: {error.name or error} is needed; run: pip install 'evavos-widget[train]'",
-            file=sys.stderr,
-        )
+        print(f"training: {what_is_missing(error)}", file=sys.stderr)
         return 1
     except (ValueError, OSError, RuntimeError) as error:
         print(f"training: {in_words(error)}", file=sys.stderr)
