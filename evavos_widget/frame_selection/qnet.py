@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from evavos_widget.networks.encoders_of_pairs import pictures
 from evavos_widget.networks.observation import ByFrame, KeyEncoder, frame_vector, mask_vector
 from evavos_widget.networks.qnet import load_qnet
 
-__all__ = ["QNetEquation1", "QNetSelector"]
+__all__ = ["QNetEquation1", "QNetSelector", "relative_distances", "shown"]
 
 AT_ONCE = 64
 """Frames that go through the network together."""
@@ -86,10 +86,9 @@ class QNetSelector(FrameSelector):
 
     def _apart(self, state: LoopState, obj: int, known: list[int]) -> np.ndarray:
         """How far every frame is from the known ones, (N,) float64."""
-        embeddings = self.embeddings(state, obj)
         time = np.arange(state.n_frames, dtype=np.float64)[:, None]
-        apart = sum(distances(points, known) / _spread(points) for points in (embeddings, time))
-        return apart * shown(state.masks, obj)
+        spaces = self.embeddings(state, obj), time
+        return sum(relative_distances(points, known) for points in spaces) * shown(state.masks, obj)
 
     def embeddings(self, state: LoopState, obj: int) -> np.ndarray:
         """E, (N, D) float32: of every frame with the object's present mask."""
@@ -146,25 +145,38 @@ class QNetEquation1(QNetSelector):
         return distances(self.embeddings(state, obj), known)
 
 
-def shown(masks: LabelMaps, obj: int) -> np.ndarray:
+def relative_distances(points: np.ndarray, known: Collection[int]) -> np.ndarray:
+    """`distances` in units of the mean over all pairs of frames; all 0 where these are alike.
+
+    Parameters
+    ----------
+    points : (N, D) float array
+    known : collection of int
+
+    Returns
+    -------
+    (N,) float64 array
+    """
+    spread = float(pdist(points).mean()) if len(points) > 1 else 0.0
+    return distances(points, known) / (spread or 1.0)
+
+
+def shown(masks: LabelMaps, obj: int, least: float = LEAST) -> np.ndarray:
     """How much of an object its masks show.
 
     Parameters
     ----------
     masks : LabelMaps
     obj : int
+    least : float
+        Of a frame that shows nothing of it.
 
     Returns
     -------
     (N,) float64 array
-        Its pixels on each frame as a share of their median over the frames that have any, from
-        `LEAST` to 1.
+        From `least` to 1, with its pixels on each frame as a share of their median over the
+        frames that have any.
     """
     pixels = masks.pixels(obj)
     usual = np.median(pixels[pixels > 0]) if pixels.any() else 1
-    return LEAST + (1 - LEAST) * np.minimum(pixels / usual, 1)
-
-
-def _spread(points: np.ndarray) -> float:
-    """The mean distance of two frames, or 1 where they are all alike."""
-    return float(pdist(points).mean() if len(points) > 1 else 0) or 1.0
+    return least + (1 - least) * np.minimum(pixels / usual, 1)
