@@ -143,6 +143,7 @@ class Campaign:
         self._finished: set[str] = set(there.get("finished", ())) & self._videos.keys()
         self._known: dict[str, StampedStanding] = self._folder.standings()
         self._failed: dict[str, str] = {}  # video -> why it could not be opened
+        self._out_of_sight = set[str]()  # that could not even be looked at
         self._changes: dict[str, object] = {}
         self._turns: list[dict[str, Any]] = []
 
@@ -411,11 +412,13 @@ class Campaign:
         return stop
 
     def close(self) -> None:
-        """Keep what is known, and close every session."""
-        self._begun()
-        with self._lock:
-            every = self._let_go(list(self._open))
-        self._close(every)
+        """Keep what is known, and close every session, whether that can be kept or not."""
+        try:
+            self._begun()
+        finally:
+            with self._lock:
+                every = self._let_go(list(self._open))
+            self._close(every)
         with self._lock:
             self._folder.keep(dict(self._known))
 
@@ -453,6 +456,8 @@ class Campaign:
             )
             for name in self._videos
         }
+        for name, why in self._failed.items():
+            told[name] = replace(told[name], status="failed", reason=why)
         for name in self._finished:
             told[name] = replace(told[name], status="finished", reason="you finished it")
         return told
@@ -501,7 +506,11 @@ class Campaign:
                     standing = standing_of(name, other)
         except Exception as error:  # one video that cannot be looked at keeps no other from work
             spent = known.standing.seconds if known else 0.0
+            self._out_of_sight.add(name)
             return Standing(name, "failed", seconds=spent, reason=_told(error))
+        if name in self._out_of_sight:  # it is there again
+            self._out_of_sight.remove(name)
+            self._failed.pop(name, None)
         if self._changes.get(name) is changes:
             self._known[name] = StampedStanding(standing, stamp)
         return standing

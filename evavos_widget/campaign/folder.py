@@ -6,6 +6,7 @@ that what stands here is only the list and a copy that is used while it is of th
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import zlib
@@ -234,8 +235,13 @@ def sources_of(videos: Any) -> dict[str, Any]:
 
 
 def _name_of(video: Any, n: int) -> str:
+    """What it is called once it is open, without opening it."""
     if isinstance(video, str | os.PathLike):
-        return plain_name(Path(os.fspath(video)).stem)
+        path = Path(os.fspath(video)).expanduser()
+        if path.is_dir():
+            return plain_name(path.name)
+        pattern = not path.exists() and glob.has_magic(path.name)
+        return plain_name(path.parent.name if pattern else path.stem)
     return getattr(video, "name", None) or f"video-{n}"
 
 

@@ -158,7 +158,11 @@ def _segments(
 def _frames(names: Sequence[str], video: Video) -> dict[str, int]:
     """Frames by file name: with the folder where that fits, or else all of them without."""
     files = {file: i for i, file in enumerate(video.frame_files)}
-    found = {name: i for name in names if (i := files.get(_tail(name))) is not None}
+    found = {}
+    for name in names:
+        frame = files.get(name.replace("\\", "/"), files.get(_tail(name)))
+        if frame is not None:
+            found[name] = frame
     if not found:
         stems = [PurePosixPath(_tail(name)).stem for name in names]
         frames = frames_of(stems, video.frame_names)

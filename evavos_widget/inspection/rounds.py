@@ -263,7 +263,8 @@ class Inspection:
         annotated = objects_annotated(state.annotations, obj)
         if len(annotated) < 2:
             return None
-        key = (obj, *((f, state.annotations[f]) for f in annotated))
+        known = ((f, state.annotations[f]) for f in annotated)
+        key = (obj, frozenset(engines.items()), *known)
         if key not in self._apart:
             self._apart[key] = self._two_sides(n, obj, annotated, engines)
         return self._apart[key]

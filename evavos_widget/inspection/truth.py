@@ -26,12 +26,15 @@ class TrueFrames:
 
     def __init__(self, ground_truth: Mapping[int, np.ndarray]) -> None:
         self.ground_truth = ground_truth
+        self._ids = {int(i) for truth in ground_truth.values() for i in np.unique(truth)}
         self._known: dict[tuple[int, int, bytes], float] = {}
         self._lock = threading.Lock()
 
     def of(self, masks: LabelMaps, obj: int) -> np.ndarray:
-        """``(N,)`` float32, 0 to 1; NaN on frames without truth."""
+        """``(N,)`` float32, 0 to 1; NaN on frames without truth, and of an object it lacks."""
         values = np.full(len(masks), np.nan, np.float32)
+        if obj not in self._ids:
+            return values
         for frame in range(len(masks)):
             if frame in self.ground_truth:
                 values[frame] = self._one(masks, frame, obj)

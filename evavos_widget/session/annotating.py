@@ -14,7 +14,7 @@ from evavos_widget import formats
 from evavos_widget.contract import prediction_fault, refuse
 from evavos_widget.corrections import as_told
 from evavos_widget.loop import MaskPredictor, Propagator
-from evavos_widget.masks import as_label_map
+from evavos_widget.masks import as_label_map, decode_runs, encode_runs, ids_of_runs
 from evavos_widget.metrics import jaccard
 from evavos_widget.points import Point, as_points
 from evavos_widget.probabilities import TRUST_OF_POINTS, predicted_trust
@@ -384,13 +384,13 @@ class AnnotatedSession(SessionView):
         """
         height, width = self.video.height, self.video.width
         trust = _as_trust(trust)
-        maps = {
-            self._as_frame(f): as_label_map(m, height, width, f"the mask for frame {f}")
-            for f, m in formats.import_masks(source, self.video, ids=ids).items()
-        }
+        maps: dict[int, np.ndarray] = {}  # as runs: of a long video there may be thousands
+        for frame, found in formats.import_masks(source, self.video, ids=ids).items():
+            labels = as_label_map(found, height, width, f"the mask for frame {frame}")
+            maps[self._as_frame(frame)] = encode_runs(labels)
         if not maps:
             raise ValueError(f"no mask found in {source!r}; give one label map or more.")
-        present = {int(i) for labels in maps.values() for i in np.unique(labels)} - {0}
+        present = {i for runs in maps.values() for i in ids_of_runs(runs)}
         spoken = present if objects is None else checks.as_ids(objects)
         if not spoken:
             raise ValueError(
@@ -400,9 +400,10 @@ class AnnotatedSession(SessionView):
         with self._lock:
             checks.check_unlocked(self._state, spoken)
             frames: dict[str, str] = {}
-            for frame, labels in sorted(maps.items()):
+            for frame, runs in sorted(maps.items()):
+                labels = decode_runs(runs, (height, width))
                 meant = np.where(np.isin(labels, list(spoken)), labels, 0).astype(np.uint8)
-                free = checks.free_of_locked(self._state, frame, meant)
+                free = checks.beside_locked(self._state, frame, meant)
                 frames[str(frame)] = pack_label_map(free)
             events: list[Event] = [
                 {"kind": "object.add", "object": o, "name": f"object {o}"}

@@ -70,7 +70,7 @@ class Recording:
         state = {len(state.rounds): state for state in past}.get(n)
         # A pass leaves a point on the curve, which is kept with the masks.
         there = any(state.curve for state in (*past, present))
-        if state is not None and there:
+        if state is not None and there and (state.curve or n >= session._timeline.bare):
             return state
         return self._with_masks(n, state or self._replayed(n))
 

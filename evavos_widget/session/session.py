@@ -285,11 +285,15 @@ class Session(AnnotatedSession):
             state, generation = self._state, self._timeline.generation
             asked = state.stale if frames is None else {self._as_frame(f) for f in frames}
             waiting = sorted(state.stale & asked)
-            if not waiting:
-                # Where every frame is annotated, that is a finished pass too.
-                if state.rounds and not state.stale:
-                    self._end_pass()
-                return
+            if not waiting and state.rounds and not state.stale:
+                self._end_pass()  # where every frame is annotated, that is a finished pass too
+            news = self._state.curve != state.curve
+            if news:
+                self._save_masks()
+        if news:
+            self._emit("propagated", {"finished": True})
+        if not waiting:
+            return
         steps = steps_of(self.propagator, self.video, state.annotations, state.ids, waiting)
         finished = False
         try:

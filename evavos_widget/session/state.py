@@ -33,6 +33,7 @@ from evavos_widget.session.events import (
     pack_label_map,
     unpack_runs,
 )
+from evavos_widget.sources import QUALITY_OF_NOTHING
 
 __all__ = ["CurvePoint", "ObjectInfo", "State", "apply", "merged_frames"]
 
@@ -318,7 +319,10 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
         labels = _only(decode_runs(runs, shape), objects)
         under = old.labels if old else np.zeros(shape, np.uint8)
         points = {o: p for o, p in old.points.items() if o not in objects} if old else {}
-        annotations[frame] = _among(_paint(under, labels, objects), sources, points)
+        painted = _paint(under, labels, objects)
+        for obj in sources.keys() - objects - set(np.unique(painted).tolist()) - points.keys():
+            sources[obj] = Source("absent", sources[obj].trust)  # wholly painted over
+        annotations[frame] = _among(painted, sources, points)
         shown[frame] = _paint(state.masks[frame], labels, objects)
     frames = sorted({*shown, *untouched})
     complete = {
@@ -327,6 +331,9 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
     stale = state.stale | affected(state.annotations, annotations, len(state.revisions))
     quality = {o: q.copy() if o in objects else q for o, q in state.quality.items()}
     for obj in objects:
+        if not any(obj in a.present for a in annotations.values()):
+            # As after a pass, which nothing may wait for.
+            quality[obj][np.isnan(quality[obj])] = QUALITY_OF_NOTHING
         for frame in frames:
             quality[obj][frame] = annotations[frame].trust(obj)
     new_round = Round(

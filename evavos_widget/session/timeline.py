@@ -33,6 +33,8 @@ class Timeline:
         Grows with every change of the state.
     generation : int
         Grows when K or the objects change: a running pass then works on old news.
+    bare : int
+        Rounds that were done again without saved masks: before each there may have been some.
     """
 
     def __init__(self, state: State, affected: Affected, history: History | None = None) -> None:
@@ -40,6 +42,7 @@ class Timeline:
         self.history = history or History()
         self.revision = 0
         self.generation = 0
+        self.bare = 0
         self._affected = affected
 
     def after(self, events: Sequence[Event], state: State | None = None) -> State:
@@ -110,10 +113,10 @@ def replay(timeline: Timeline, lines: Lines, saved: SavedMasks | None, where: st
         The journal has events that this version does not know.
     """
     lost = list(_about_damage(lines, where))
-    adopt_at = _place_of(saved, lines)
+    adopt_at, adopted = _place_of(saved, lines), False
     for line in lines.changes:
         if saved is not None and adopt_at is not None and line.number > adopt_at:
-            _adopt(timeline, saved)
+            adopted = _adopt(timeline, saved)
             adopt_at = None
         what = f"line {line.number} of {where}"
         change = as_change(line.content, what)
@@ -126,14 +129,19 @@ def replay(timeline: Timeline, lines: Lines, saved: SavedMasks | None, where: st
         else:
             timeline.add(line.number, change, timeline.after(change["events"]))
     if saved is not None and adopt_at is not None:
-        _adopt(timeline, saved)
+        adopted = _adopt(timeline, saved)
+    if not adopted:
+        timeline.bare = len(timeline.state.rounds)
     return lost
 
 
-def _adopt(timeline: Timeline, saved: SavedMasks) -> None:
+def _adopt(timeline: Timeline, saved: SavedMasks) -> bool:
+    """Take over masks where they fit; whether they did."""
     known = saved.digest is None or saved.n_states == len(timeline.states())
-    if known and saved.fits(timeline.state):
+    fits = known and saved.fits(timeline.state)
+    if fits:
         timeline.adopt(saved)
+    return fits
 
 
 def _place_of(saved: SavedMasks | None, lines: Lines) -> int | None:

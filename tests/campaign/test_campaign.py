@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from evavos_widget import engines
 from evavos_widget.annotation_selection.baselines import Mask
 from evavos_widget.campaign import Campaign, MeanError, Standing
+from evavos_widget.campaign.folder import CampaignFolder
 from evavos_widget.campaign.standing import standing_of
 from evavos_widget.engines import identity
 from evavos_widget.explanation import TypeExplanation
@@ -786,6 +788,49 @@ def test_a_new_video_that_cannot_be_opened_is_passed_over(clips, tmp_path):
         assert heard
         assert campaign.standing("broken").status == "failed"
         assert campaign.turn(robots.__getitem__).video != "broken"
+
+
+def test_a_video_that_somebody_else_has_open_keeps_no_other_from_work(clips, tmp_path):
+    campaign, robots = begun(clips, tmp_path)
+    with campaign:
+        for _ in clips:
+            campaign.turn(robots.__getitem__)
+    again, _ = begun(clips, tmp_path)
+    first = again.next().video
+    with again:
+        with FileLock(str(tmp_path / "c" / f"{first}.evavos" / ".lock")):
+            with pytest.raises(RuntimeError, match="open in another"):
+                again.turn(robots.__getitem__)
+            assert again.standing(first).status == "failed"
+            assert again.turn(robots.__getitem__).video != first
+        again.session(first)
+        assert again.standing(first).status == "open"
+
+
+def test_sessions_are_closed_even_where_nothing_can_be_kept(clips, tmp_path, monkeypatch):
+    campaign, robots = begun(clips, tmp_path)
+    campaign.turn(robots.__getitem__)
+    sessions = [campaign.session(name) for name in clips]
+
+    def full(self, *_):
+        raise OSError("no space is left")
+
+    monkeypatch.setattr(CampaignFolder, "keep", full)
+    with pytest.raises(OSError, match="no space"):
+        campaign.close()
+    assert all(session.closed for session in sessions)
+
+
+def test_videos_are_called_as_they_are_once_they_are_open(tmp_path):
+    for name in ("cam.1", "cam.2"):
+        (tmp_path / "v" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 6)).save(tmp_path / "v" / name / "0.png")
+    with Campaign(tmp_path / "v", tmp_path / "c", **options()) as campaign:
+        assert campaign.videos == ("cam.1", "cam.2")
+        assert [campaign.video(name).name for name in campaign.videos] == ["cam.1", "cam.2"]
+    patterns = [tmp_path / "v" / name / "*.png" for name in ("cam.1", "cam.2")]
+    with Campaign(patterns, tmp_path / "d", **options()) as campaign:
+        assert campaign.videos == ("cam.1", "cam.2")
 
 
 def test_a_selector_that_fails_stops_its_campaign_from_nothing_else(clips, tmp_path):

@@ -66,6 +66,17 @@ def test_pycocotools_opens_it_and_finds_every_mask(video, masks, tmp_path):
     assert sorted(coco.getImgIds(catIds=[dog])) == [3, 4]
 
 
+@pytest.mark.parametrize("format", ["coco", "youtube-vis"])
+def test_frames_of_several_folders_are_told_apart(tmp_path, masks, format):
+    places = [
+        frame_folder(tmp_path / "r" / cam, "{}.png") / "0.png" for cam in ("a", "b", "c", "d")
+    ]
+    video = Video.open(places)
+    made = export(video, masks, OBJECTS, [0], format, tmp_path / "out.json")
+    read = import_masks(made, video)
+    assert all(np.array_equal(read[f], masks[f]) for f in range(N))
+
+
 @pytest.mark.parametrize("name", ["f{:03d}.png", "f{:03d}.jpeg", "F{}.JPG"])
 @pytest.mark.parametrize("format", ["coco", "youtube-vis"])
 def test_file_names_are_those_of_the_frames(tmp_path, masks, format, name):

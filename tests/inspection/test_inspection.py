@@ -320,6 +320,29 @@ def test_disagreement_is_between_the_sides(session):
     # The engine copies the nearest annotation, and the square moves on by its own width and more.
     assert (apart[inside] > 0.5).all()
     assert inspection.disagreement(1, 1) is None
+    # Of another engine they are others.
+    flow = inspection.disagreement(n, 1, propagator="flow")
+    assert not np.array_equal(flow, apart, equal_nan=True)
+    assert inspection.disagreement(n, 1, propagator="flow") is flow
+    assert inspection.disagreement(n, 1) is apart
+
+
+def test_past_masks_are_computed_where_the_saved_ones_were_lost(tmp_path):
+    with recorded(tmp_path / "s.evavos", rounds=2) as session:
+        expected = Inspection(session).round(3)["objects"]
+    (tmp_path / "s.evavos" / "masks.npz").unlink()
+    with Session.open(tmp_path / "s.evavos", FRAMES, **ENGINES, annotation_selector="mask") as s:
+        s.propagate()  # a pass of now says nothing of then
+        inspection = Inspection(s)
+        assert inspection.round(3)["objects"] == expected
+        assert inspection.mask(3, 1, 2).any()
+
+
+def test_the_truth_says_nothing_of_an_object_that_it_lacks(session):
+    half = {f: np.where(m == 1, m, 0).astype(np.uint8) for f, m in TRUTH.items()}
+    one, two = Inspection(session, ground_truth=half).round(2)["objects"]
+    assert np.isfinite(np.array(one["true"], float)).all()
+    assert two["true"] == [None] * N
 
 
 def test_the_table_has_a_row_for_each_round(session):

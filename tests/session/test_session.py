@@ -25,6 +25,7 @@ from evavos_widget.loop import (
 from evavos_widget.prompts import Click, Prediction
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
+from evavos_widget.sources import QUALITY_OF_NOTHING
 from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 9, 24, 32
@@ -75,6 +76,18 @@ class TestAnnotating:
         assert session.propagate() == N - 1
         assert not session.stale
         assert all((m == square(3)).all() for m in session.masks)
+
+    def test_a_pass_without_a_waiting_frame_is_heard_and_kept(self, frames, tmp_path):
+        heard = []
+        with make(frames[:1], tmp_path / "one.evavos") as session:
+            session.subscribe(lambda event, payload: heard.append((event, payload)))
+            session.annotate(0, square(3), objects=[session.add_object()])
+            session.propagate()
+            assert heard[-1] == ("propagated", {"finished": True})
+            curve = session.curve
+            session._storage.path.joinpath("masks.npz").stat()  # before it is closed
+        with make(frames[:1], tmp_path / "one.evavos") as session:
+            assert session.curve == curve != ()
 
     def test_pass_shows_how_far_it_is_to_who_reads_along(self, frames, capsys, monkeypatch):
         session = make(frames)
@@ -619,6 +632,30 @@ class TestWithoutDrawing:
         with pytest.raises(ValueError, match="has pixels"):
             session.annotate(7, square(3), objects=[horse], kind="absent")
 
+    def test_an_object_that_is_painted_over_wholly_is_absent_for_all(self, frames):
+        session = make(frames)
+        horse, rider = session.add_object("horse"), session.add_object("rider")
+        session.annotate(3, square(4, size=4), objects=[horse])
+        session.annotate(3, square(2, y=6, size=10), objects=[rider])
+        assert session.annotations[3].present == {rider}
+        assert session.marks == {(3, horse): "absent", (3, rider): "drawn"}
+
+    @pytest.mark.parametrize("absent_first", [True, False])
+    def test_what_is_only_said_to_be_absent_is_as_good_in_either_order(self, frames, absent_first):
+        session = make(frames)
+        horse, rider = session.add_object("horse"), session.add_object("rider")
+        if absent_first:
+            session.mark_absent(2, [horse])
+        session.annotate(0, square(3), objects=[rider])
+        session.propagate()
+        if not absent_first:
+            session.mark_absent(2, [horse])
+            session.propagate()
+        assert not session.stale
+        assert session.quality[:, 0].tolist() == [QUALITY_OF_NOTHING] * 2 + [1.0] + (
+            [QUALITY_OF_NOTHING] * (N - 3)
+        )
+
     def test_a_correction_is_told_from_a_drawing(self, frames):
         session = make(frames)
         horse = session.add_object("horse")
@@ -630,6 +667,18 @@ class TestWithoutDrawing:
         assert [session.marks[f, horse] for f in (0, 1, 5)] == ["drawn", "drawn", "corrected"]
         session.remove_annotation(5, horse)
         assert (5, horse) not in session.marks
+
+    def test_an_import_is_refused_where_only_what_is_locked_would_be_under_it(self, frames):
+        session = make(frames)
+        horse, rider = session.add_object("horse"), session.add_object("rider")
+        session.annotate(0, square(3), objects=[rider])
+        session.annotate(3, square(2, y=6, size=10), objects=[horse])
+        session.propagate()
+        session.update_object(horse, locked=True)
+        before = picture(session)
+        with pytest.raises(ValueError, match="object 2 on frame 3 lies wholly on locked objects"):
+            session.import_masks({3: np.uint8(rider) * square(4)})
+        assert picture(session) == before
 
 
 class TestMerging:

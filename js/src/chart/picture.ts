@@ -133,14 +133,18 @@ function axes(chart: Chart, { x, y, ...frame }: Frame, theme: Theme): Shape[] {
   return shapes;
 }
 
-function band(line: Line, { x, y }: Frame, theme: Theme): Shape[] {
+/** Which points of a line have a place on the axis: 0 has none on a logarithmic one. */
+function placed(line: Line, { x }: Frame): number[] {
+  const all = Array.from(line.x, (_, i) => i);
+  return all.filter((i) => Number.isFinite(x.pixel(line.x[i])));
+}
+
+function band(line: Line, frame: Frame, theme: Theme): Shape[] {
+  const { x, y } = frame;
   const points: number[] = [];
-  for (let i = 0; i < line.x.length; i++) {
-    if (line.high[i] >= line.low[i]) points.push(x.pixel(line.x[i]), y.pixel(line.high[i]));
-  }
-  for (let i = line.x.length - 1; i >= 0; i--) {
-    if (line.high[i] >= line.low[i]) points.push(x.pixel(line.x[i]), y.pixel(line.low[i]));
-  }
+  const within = placed(line, frame).filter((i) => line.high[i] >= line.low[i]);
+  for (const i of within) points.push(x.pixel(line.x[i]), y.pixel(line.high[i]));
+  for (const i of within.reverse()) points.push(x.pixel(line.x[i]), y.pixel(line.low[i]));
   if (points.length === 0) return [];
   return [{ kind: "path", points, color: lineColor(line.look, theme), opacity: 0.1 }];
 }
@@ -149,14 +153,15 @@ function band(line: Line, { x, y }: Frame, theme: Theme): Shape[] {
 const MARKED = 7;
 const SHORT = 25;
 
-function lineShapes(line: Line, { x, y }: Frame, theme: Theme): Shape[] {
+function lineShapes(line: Line, frame: Frame, theme: Theme): Shape[] {
+  const { x, y } = frame;
   const color = lineColor(line.look, theme);
-  const points: number[] = [];
-  for (let i = 0; i < line.x.length; i++) points.push(x.pixel(line.x[i]), y.pixel(line.y[i]));
+  const points = placed(line, frame).flatMap((i) => [x.pixel(line.x[i]), y.pixel(line.y[i])]);
+  const n = points.length / 2;
   const shapes: Shape[] = [stroke(points, { color, width: 1.8, dash: lineDash(line.look) })];
-  const step = line.x.length <= SHORT ? 1 : Math.floor(line.x.length / MARKED);
+  const step = n <= SHORT ? 1 : Math.floor(n / MARKED);
   // Lines that run together carry their markers in different places.
-  for (let i = step === 1 ? 0 : (line.look * 5) % step; i < line.x.length; i += step) {
+  for (let i = step === 1 ? 0 : (line.look * 5) % step; i < n; i += step) {
     const corners = marker(line.look, points[2 * i], points[2 * i + 1], 3.4);
     shapes.push({ kind: "path", points: corners, color });
   }

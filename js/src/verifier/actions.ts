@@ -59,7 +59,9 @@ export const ACTIONS = new ActionTable<View>([
     run: (view) => view.skip(),
     enabled: (view) =>
       !view.synced.readOnly.value &&
-      ["question", "localisation", "behind"].includes(view.stage.value),
+      // One of which nothing can be shown any more would keep the others waiting.
+      (["question", "localisation", "behind"].includes(view.stage.value) ||
+        (view.stage.value === "waiting" && view.current !== null)),
   },
   {
     id: "pause",

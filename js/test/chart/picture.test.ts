@@ -37,6 +37,19 @@ describe("a chart", () => {
     }
   });
 
+  it("leaves out what has no place on a logarithmic axis, and draws the rest", () => {
+    const begun = { ...line("a", 0, [0.5, 0.7, 0.9]), x: [0, 10, 90] };
+    const shown = { ...chart([begun]), logarithmic: true };
+    const paths = chartShapes(shown, frameOf(shown, 600, 300), "light").filter(
+      (shape) => shape.kind === "path",
+    );
+    const [stroke] = paths.filter((path) => path.width === 1.8);
+    expect(stroke.points).toHaveLength(4);
+    const [band] = paths.filter((path) => path.opacity === 0.1);
+    expect(band.points).toHaveLength(8);
+    for (const path of paths) expect(path.points.every(Number.isFinite)).toBe(true);
+  });
+
   it("tells twenty lines apart without colours", () => {
     const looks = Array.from({ length: 20 }, (_, k) =>
       JSON.stringify([lineDash(k), marker(k, 0, 0, 1)]),

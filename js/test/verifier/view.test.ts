@@ -65,6 +65,22 @@ describe("an object that is skipped", () => {
   });
 });
 
+describe("an object of which nothing can be shown any more", () => {
+  it("can be skipped, so that the others have their turn", async () => {
+    push(object(1), object(2));
+    const skip = ACTIONS.get("skip");
+    await answer("questions.get", refusal);
+    expect([view.stage.value, view.object.value]).toEqual(["waiting", 1]);
+    expect(skip.enabled?.(view)).toBe(true);
+    void view.skip();
+    await answer("object.skip", { ok: true });
+    push(object(1, true), object(2));
+    expect(view.object.value).toBe(2);
+    push(object(1, true), object(2, true));
+    expect(skip.enabled?.(view)).toBe(false);
+  });
+});
+
 describe("how many are answered", () => {
   const foot = () => words(Foot({ view })).replaceAll(/\s+/g, " ");
   const half = (id: number, skipped = false) => ({ ...object(id, skipped), answers: "+." });
