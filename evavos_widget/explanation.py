@@ -7,27 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from evavos_widget.contract import naming, refuse
 
 if TYPE_CHECKING:
-    from evavos_widget.loop import AnnotationSelector, FrameChoice, FrameSelector, LoopState
+    from evavos_widget.loop import AnnotationSelector, FrameChoice, FrameSelector, GainOf, LoopState
 
 __all__ = [
     "ExplainsFrames",
     "ExplainsTypes",
     "FrameExplanation",
-    "GainOf",
     "TypeExplanation",
     "explained_frames",
     "explained_types",
 ]
-
-GainOf = Literal["frame", "video"]
-"""What an expected gain is of: J&F of the annotated frame, or the mean over the video's frames."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +37,7 @@ __all__ = [
     "AnnotationSelector",
     "FrameChoice",
     "FrameSelector",
+    "GainOf",
     "LoopState",
     "MaskPredictor",
     "PointSelector",
@@ -52,6 +53,7 @@ __all__ = [
     "nearest_annotated",
     "objects_annotated",
     "possible",
+    "times_annotated",
     "types_taken",
     "visits",
 ]
@@ -60,6 +62,9 @@ __all__ = [
 SOURCES = ("drawn", "clicked", "boxed", "scribbled", "pointed", "accepted", "absent", "imported")
 """Where an annotation can come from: the hand, a predictor that was given prompts, a propagator
 that was given points, a look at the mask that was there, or elsewhere."""
+
+GainOf = Literal["frame", "video"]
+"""What an expected gain is of: J&F of the annotated frame, or the mean over the video's frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,12 +433,13 @@ class FrameChoice:
 
 @dataclass(frozen=True)
 class AnnotationChoice:
-    """a, what it is expected to gain (J&F of the frame, 0 to 1), its cost, and why."""
+    """a, what it is expected to gain (J&F, 0 to 1), its cost, why, and of what that gain is."""
 
     kind: str
     seconds: float
     expected_gain: float
     reason: str
+    gain_of: GainOf = "frame"
 
 
 @runtime_checkable
@@ -539,6 +545,12 @@ def visits(state: LoopState, obj: int) -> Counter[int]:
     """
     made = (r for r in state.rounds if obj in r.objects and r.kind not in ("points", "import"))
     return Counter(f for r in made for f in r.frames)
+
+
+def times_annotated(state: LoopState, obj: int) -> int:
+    """How often an object was annotated, a frame that was visited again each time."""
+    times = visits(state, obj)
+    return len(objects_annotated(state.annotations, obj)) + times.total() - len(times)
 
 
 def objects_annotated(annotations: Mapping[int, Annotation], obj: int) -> list[int]:

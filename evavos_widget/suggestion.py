@@ -12,6 +12,7 @@ from evavos_widget.loop import (
     AnnotationChoice,
     AnnotationSelector,
     FrameSelector,
+    GainOf,
     LoopState,
     possible,
 )
@@ -59,9 +60,11 @@ class Suggestion:
     predicted : float or None
         Predicted J&F of the object on the frame, 0 to 1; None where unknown.
     expected_gain : float
-        Expected rise of that frame's J&F, 0 to 1.
+        Expected rise of J&F, 0 to 1.
     seconds : float
         Expected cost.
+    gain_of : {'frame', 'video'}
+        Of what that J&F is.
     """
 
     frame: int
@@ -71,6 +74,7 @@ class Suggestion:
     predicted: float | None
     expected_gain: float
     seconds: float
+    gain_of: GainOf = "frame"
 
 
 @runtime_checkable
@@ -116,6 +120,7 @@ def suggest(
         predicted=None if np.isnan(predicted) else predicted,
         expected_gain=float(how.expected_gain),
         seconds=float(how.seconds),
+        gain_of=how.gain_of,
     )
 
 
@@ -134,9 +139,9 @@ def first_type(state: LoopState, annotations: AnnotationSelector) -> str:
     return possible([kind], state)[0]
 
 
-def first_seconds(costs: Costs, kind: str) -> float:
-    """What an object costs that begins with annotations of a type."""
-    return costs.seconds(kind, FIRST_CLICKS if kind == "clicks" else None)
+def first_seconds(costs: Costs, kind: str, clicks: int = FIRST_CLICKS) -> float:
+    """What an object costs that begins with annotations of a type, or with more clicks."""
+    return costs.seconds(kind, max(clicks, FIRST_CLICKS) if kind == "clicks" else None)
 
 
 def check_first(first: object) -> None:

@@ -14,8 +14,8 @@ from evavos_widget.loop import (
     AnnotationSelector,
     FrameChoice,
     LoopState,
-    objects_annotated,
     possible,
+    times_annotated,
     visits,
 )
 from evavos_widget.points import VERIFICATIONS
@@ -84,7 +84,7 @@ class Random(AnnotationSelector):
     Parameters
     ----------
     seed : int or str
-        The choice depends on it, the video, the object and how many of its frames are annotated.
+        The choice depends on it, the video, the object and how often that was annotated.
     """
 
     name = "random"
@@ -94,7 +94,7 @@ class Random(AnnotationSelector):
 
     def select(self, state: LoopState, choice: FrameChoice) -> AnnotationChoice:
         """Clicks or mask, with what they are expected to gain on the chosen frame."""
-        n = len(objects_annotated(state.annotations, choice.object))
+        n = times_annotated(state, choice.object)
         # Another stream than that of the frames, which may have the same seed.
         rng = np.random.default_rng(
             [self.seed, crc32(state.video.name.encode(errors="replace")), choice.object, n, 1]

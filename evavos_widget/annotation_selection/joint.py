@@ -45,9 +45,8 @@ class JointType(AnnotationSelector):
             for kind in possible(self._model.types, state)
         ]
         gain, seconds, kind = max(pairs, key=lambda pair: pair[0] / max(pair[1], 1e-3))
-        return AnnotationChoice(
-            kind, seconds, gain, f"brings the video about {gain:+.3f} in {seconds:g} s"
-        )
+        reason = f"brings the video about {gain:+.3f} in {seconds:g} s"
+        return AnnotationChoice(kind, seconds, gain, reason, "video")
 
     def first_type(self, state: LoopState) -> str:
         """What brought a video most per second in the loops that it learned from."""

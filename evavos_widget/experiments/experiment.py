@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -168,7 +169,7 @@ class Experiment:
             )
         for method in self.methods:
             kinds = FIRST_TYPES if method.first == "agent" else (method.first,)
-            least = max(first_seconds(self.costs, kind) for kind in kinds)
+            least = max(first_seconds(self.costs, kind, self.clicks) for kind in kinds)
             if self.budget is not None and self.budget < least:
                 raise ValueError(
                     f"budget is {self.budget:g}, and the first annotation of {method.name!r} may "
@@ -289,14 +290,16 @@ def run_loop(
     truth = {f: (m == obj).astype(np.uint8) for f, m in sequence.ground_truth.items()}
     scorer = SequenceScorer(truth, frames=experiment.frames, objects=[1])
     chance = int(np.random.SeedSequence([seed, obj]).generate_state(1)[0])
+    # Selectors know the video that they are asked about; a hand does not.
+    own = chance ^ crc32(sequence.name.encode(errors="replace"))
     robot = RobotAnnotator(
         truth,
         clicks=experiment.clicks,
         placement=experiment.placement,
-        hand=Hand(experiment.agreement, experiment.jitter, chance),
+        hand=Hand(experiment.agreement, experiment.jitter, own),
         manner=experiment.manner,
         first=method.first,
-        verifier=Verifier(truth, error_rate=experiment.error_rate, seed=chance),
+        verifier=Verifier(truth, error_rate=experiment.error_rate, seed=own),
     )
     frame_selector, annotation_selector = selectors(method, robot, chance)
     budget = float("inf") if experiment.budget is None else experiment.budget
@@ -333,7 +336,8 @@ def run_loop(
                 if before is not None:
                     followers = {step.frame for step in passed} - {None}
                     share = len({frame} | followers) / session.video.n_frames
-                    promised = per_second(share * asked.expected_gain, asked.seconds)
+                    gain = asked.expected_gain * (1 if asked.gain_of == "video" else share)
+                    promised = per_second(gain, asked.seconds)
                     yield replace(before, expected_gain=float(promised))
             score, done = scorer.score(session.masks), session.rounds[paid:]
             paid += len(done)

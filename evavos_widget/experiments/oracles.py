@@ -215,9 +215,8 @@ class BestTypeForVideo(_Scoring, AnnotationSelector):
         """Clicks or mask; clicks if both gain alike."""
         tried = _for_video(self, state, choice.frame, choice.object)
         best = max(tried, key=lambda each: each.per_second)
-        # Of a frame, which those that follow it are taken to share.
-        gain = best.gain / best.share
-        return AnnotationChoice(best.kind, best.seconds, gain, "gains most per second")
+        reason = "gains most per second"
+        return AnnotationChoice(best.kind, best.seconds, best.gain, reason, "video")
 
 
 def _tries(
@@ -228,8 +227,7 @@ def _tries(
     if "clicks" in state.types:
         clicked, clicks = oracle.robot.click(oracle.session, frame, obj)
         yield "clicks", clicked, state.costs.seconds("clicks", len(clicks) or None)
-    truth = oracle.robot.ground_truth[frame] == obj
-    yield "mask", oracle.robot.hand.draw(truth, frame, obj), state.costs.seconds("mask")
+    yield "mask", oracle.robot.draw(oracle.session, frame, obj), state.costs.seconds("mask")
 
 
 class _Tried(NamedTuple):

@@ -104,10 +104,10 @@ def whole_loop(
     sequence, propagator, predictor = _opened(
         experiment.data,
         name,
-        experiment.every,
         experiment.propagator,
         experiment.predictor,
         method.merge,
+        experiment.every,
     )
     rows = []
     for row in run_loop(experiment, method, sequence, obj, seed, propagator, predictor):
@@ -136,13 +136,18 @@ _kept = threading.local()
 
 @plain_warnings()
 def _opened(
-    data: str, name: str, every: int, propagator: str, predictor: str, merge: str | None = None
+    data: str,
+    name: str,
+    propagator: str,
+    predictor: str,
+    merge: str | None = None,
+    every: int = 1,
 ) -> tuple[Any, Any, Any]:
     """A video with its engines, kept by each thread until it asks for another one.
 
     A propagator is kept only if what it gives does not depend on the loops before.
     """
-    asked = data, name, every, propagator, predictor, merge
+    asked = data, name, propagator, predictor, merge, every
     options = {} if merge is None else {"merge": merge}
     if getattr(_kept, "asked", None) != asked:
         _kept.asked = None

@@ -15,7 +15,7 @@ from evavos_widget.loop import (
     in_doubt,
     nearest_annotated,
     objects_annotated,
-    visits,
+    times_annotated,
 )
 
 __all__ = ["FarthestInTime", "Random", "Uniform"]
@@ -175,13 +175,10 @@ def _least_annotated(state: LoopState) -> tuple[int, int, np.ndarray] | None:
     """The object annotated least often, how often that is, and the frames left to ask about."""
     every = []
     for obj in state.objects:
-        annotated = objects_annotated(state.annotations, obj)
         taken = closed(state, obj)
         left = np.array([f for f in range(state.n_frames) if f not in taken])
         if len(left):
-            # A frame that was visited again adds to the rounds and not to the frames.
-            times = visits(state, obj)
-            every.append((len(annotated) + times.total() - len(times), obj, left))
+            every.append((times_annotated(state, obj), obj, left))
     if not every:
         return None
     often, obj, left = min(every, key=lambda e: e[:2])

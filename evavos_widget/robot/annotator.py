@@ -147,7 +147,7 @@ class RobotAnnotator:
             return
         elif kind == "mask" or (kind == "absent" and "clicks" not in session.predictor.accepts):
             kind = "mask"
-            mask = self.hand.draw(truth, frame, obj)
+            mask = self.draw(session, frame, obj)
         # Nothing is proposed where nothing was propagated; and whoever is asked whether an object
         # is absent, and sees it, clicks on it; or draws it, where no predictor takes clicks.
         elif kind in ("clicks", "points", "absent"):
@@ -156,7 +156,8 @@ class RobotAnnotator:
             if not clicks:  # there is nothing to correct
                 kind = "verified"
         elif kind == "box":
-            mask = session.predict(frame, obj, box=self.hand.box(truth, frame, obj)).mask
+            box = self.hand.box(truth, frame, obj, _visits(session, frame, obj))
+            mask = session.predict(frame, obj, box=box).mask
         elif kind == "scribble":
             mask = self._scribble(session, frame, obj)
         else:
@@ -166,6 +167,11 @@ class RobotAnnotator:
             )
         made = [(c.x, c.y, c.positive) for c in clicks]
         session.annotate(frame, mask, objects=[obj], kind=kind, clicks=made)
+
+    def draw(self, session: Session, frame: int, obj: int) -> np.ndarray:
+        """A drawn mask, (H, W) bool; another one where the frame is visited again."""
+        truth = self.ground_truth[frame] == obj
+        return self.hand.draw(truth, frame, obj, _visits(session, frame, obj))
 
     def click(self, session: Session, frame: int, obj: int) -> tuple[np.ndarray, list[Click]]:
         """Corrective clicks, one by one; the mask they lead to and all the clicks made."""
@@ -178,7 +184,8 @@ class RobotAnnotator:
             click = corrective_click(mask, truth, self.placement)
             if click is None:
                 break
-            clicks.append(self.hand.click(click, truth.shape, frame, obj, n))
+            place = frame, obj, n, _visits(session, frame, obj)
+            clicks.append(self.hand.click(click, truth.shape, *place))
             before, mask = mask, session.predict(frame, obj, clicks=clicks).mask
             if self.manner == "person":
                 gain = jaccard(mask, truth) - jaccard(before, truth)
@@ -221,3 +228,8 @@ class RobotAnnotator:
             if size:
                 strokes.append(self.hand.scribble(region, positive))
         return session.predict(frame, obj, scribbles=strokes).mask if strokes else mask
+
+
+def _visits(session: Session, frame: int, obj: int) -> int:
+    """How often an object was annotated on a frame before: nobody misses twice in one way."""
+    return sum(frame in made.frames and obj in made.objects for made in session.rounds)

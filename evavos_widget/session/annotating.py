@@ -48,7 +48,7 @@ class AnnotatedSession(SessionView):
     propagator: Propagator
     costs: Costs
     _scores: dict[tuple[int, int], tuple[int, float]]
-    _latest: tuple[tuple[Any, ...], np.ndarray] | None
+    _drafts: dict[tuple[Any, ...], np.ndarray]
 
     # -- objects --------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class AnnotatedSession(SessionView):
             self.predictor.trust_weights,
         )
         self._scores[frame, obj] = (_digest(prediction.mask), trust)
-        self._latest = (_prompted(frame, obj, prompts), prediction.mask)
+        self._keep_draft(frame, obj, prompts, prediction.mask)
         return prediction
 
     def _others(self, state: State, frame: int, obj: int) -> dict[int, Prompts]:
@@ -200,13 +200,21 @@ class AnnotatedSession(SessionView):
 
     def _before_the_last(self, frame: int, obj: int, prompts: Prompts) -> np.ndarray:
         """The mask that the last click was an answer to: of the clicks before, or on the frame."""
-        if prompts.clicks and self._latest is not None:
-            prompted, mask = self._latest
-            if prompted == _prompted(frame, obj, replace(prompts, clicks=prompts.clicks[:-1])):
-                return mask
+        if prompts.clicks:
+            fewer = replace(prompts, clicks=prompts.clicks[:-1])
+            known = self._drafts.get(_prompted(frame, obj, fewer))
+            if known is not None:
+                return decode_runs(known, (self.video.height, self.video.width)) > 0
         previous = prompts.previous_mask
         shape = self.video.height, self.video.width
         return np.zeros(shape, bool) if previous is None else previous
+
+    def _keep_draft(self, frame: int, obj: int, prompts: Prompts, mask: np.ndarray) -> None:
+        """Remember what the clicks of this draft led to, since clicks may be taken back."""
+        prompted = _prompted(frame, obj, prompts)
+        if any(known[:DRAFT] != prompted[:DRAFT] for known in list(self._drafts)):
+            self._drafts.clear()
+        self._drafts[prompted] = encode_runs(mask)
 
     def _held_by_others(self, frame: int, obj: int) -> np.ndarray | None:
         """Where other objects were annotated on a frame, ``(H, W)`` bool."""
@@ -549,6 +557,10 @@ class AnnotatedSession(SessionView):
 
 def _as_trust(given: float) -> float:
     return as_share("trust", given, "0 (none) to 1 (the truth)")
+
+
+DRAFT = 3
+"""Of what `_prompted` tells, so many parts are the same for all clicks of a draft."""
 
 
 def _prompted(frame: int, obj: int, prompts: Prompts) -> tuple[Any, ...]:

@@ -182,7 +182,7 @@ class Session(AnnotatedSession):
         if first == "clicks":
             checks.check_prompted(self.predictor, frozenset({"clicks"}))
         self._features = FeatureStore()
-        self._scores, self._latest = {}, None
+        self._scores, self._drafts = {}, {}
         self._true_quality: TrueQuality | None = None
         super().__init__(opened, self.propagator.affected, kept, path, read_only)
         for sentence in self._storage.warnings:

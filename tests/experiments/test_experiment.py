@@ -23,6 +23,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from evavos_widget.annotation_selection.baselines import Clicks
 from evavos_widget.cli import main
 from evavos_widget.datasets.davis import open_sequence, write_sequence
 from evavos_widget.experiments import experiment as experiments
@@ -34,6 +35,9 @@ from evavos_widget.experiments.report import report
 from evavos_widget.experiments.run import StoppedError, run_experiment
 from evavos_widget.experiments.summary import comparable, compare, summarise
 from evavos_widget.experiments.table import Row, Table, read_rows
+from evavos_widget.frame_selection.baselines import FarthestInTime
+from evavos_widget.loop import AnnotationChoice
+from evavos_widget.robot.hand import Hand
 from evavos_widget.testing import Disks
 
 N, H, W = 7, 48, 64
@@ -658,6 +662,54 @@ def test_every_so_many_frames_are_as_if_the_others_were_not_there(
     assert rows == read_rows(tmp_path / "b")
     assert {row.frame for row in rows} <= {0, 1, 2}
     assert json.loads((tmp_path / "a" / "manifest.json").read_text())["every"] == 3
+
+
+def test_a_gain_of_the_video_is_not_shared_among_its_frames_again(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OfTheVideo(Clicks):
+        gain_of = "video"
+
+        def select(self, state, choice):
+            return AnnotationChoice("clicks", 5.5, 0.2, "says so", self.gain_of)
+
+    class OfTheFrame(OfTheVideo):
+        gain_of = "frame"
+
+    told = {}
+    for kind in (OfTheVideo, OfTheFrame):
+        monkeypatch.setattr(
+            experiments, "selectors", lambda *_, kind=kind: (FarthestInTime(), kind())
+        )
+        sequence, *engines = opened(experiment, "right")
+        method = Method("says", "farthest-in-time", "clicks")
+        told[kind], *_ = run_loop(experiment, method, sequence, 1, 0, *engines)
+    assert told[OfTheVideo].expected_gain == pytest.approx(0.2 / 5.5)
+    assert told[OfTheFrame].expected_gain < 0.2 / 5.5
+
+
+def test_the_hand_errs_otherwise_in_every_video(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = []
+
+    class Seen(Hand):
+        def __init__(self, agreement=1.0, jitter=0.0, seed=0):
+            super().__init__(agreement, jitter, seed)
+            seeds.append(seed)
+
+    monkeypatch.setattr(experiments, "Hand", Seen)
+    for name in ("left", "right", "left"):
+        sequence, *engines = opened(experiment, name)
+        next(run_loop(experiment, experiment.methods[0], sequence, 1, 0, *engines))
+    left, right, again = seeds
+    assert left == again != right
+
+
+def test_a_budget_holds_the_first_clicks_however_many_they_are(data: Path) -> None:
+    first = (Method("a", "random", "clicks", "clicks"),)
+    with pytest.raises(ValueError, match=r"first annotation of 'a' may cost 46 s; give more"):
+        Experiment("e", first, str(data), ("left",), clicks=30, budget=16.0, **ENGINES)
 
 
 def test_what_the_robot_charges_and_how_exact_it_is_can_be_told(data: Path, tmp_path: Path) -> None:

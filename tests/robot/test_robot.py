@@ -266,3 +266,20 @@ class TestNothingToCorrect:
         robot.answer(session, Suggestion(3, 1, "points", "", None, 0.1, 9.5))
         assert [r.kind for r in session.rounds[-2:]] == ["points", "clicks"]
         assert (session.masks[3] == 1).any()
+
+
+def test_nobody_misses_twice_in_one_way():
+    scene = Scene(3, 48, 80, (1, 2))
+    truth = dict(enumerate(scene.labels))
+    robot = RobotAnnotator(truth, hand=Hand(0.8, 5.0, 1))
+    with Session(scene.video, propagator=NearestCopy(), predictor=Disks(), path=None) as session:
+        obj = session.add_object()
+        clicks, drawn = [], []
+        for _ in range(3):
+            clicks.append(robot.click(session, 1, obj)[1][0])
+            assert clicks[-1] == robot.click(session, 1, obj)[1][0]  # until it is annotated
+            drawn.append(robot.draw(session, 1, obj))
+            empty = np.zeros((48, 80), bool)
+            session.annotate(1, empty, objects=[obj])
+        assert len({(c.x, c.y) for c in clicks}) > 1
+        assert not np.array_equal(drawn[0], drawn[1])

@@ -57,6 +57,20 @@ class TestTrust:
         assert predicted_trust(0.7, 0.95) >= predicted_trust(0.7, 0.1)
         assert all(0 < predicted_trust(s, c) < 1 for s in (0.0, 1.0) for c in (0.0, 1.0))
 
+    def test_a_click_that_was_taken_back_leaves_no_trace_in_it(self, frames):
+        clicks = [(10, 10, True), (14, 10, True), (20, 12, True)]
+        trusts = []
+        for previewed in ((1, 2), (1, 2, 3, 2), (1, 2, 3, 1, 2)):
+            with make(frames) as session:
+                obj = session.add_object()
+                session.annotate(0, square(3), objects=[obj])
+                session.propagate()
+                for n in previewed:
+                    mask = session.predict(5, obj, clicks=clicks[:n]).mask
+                session.annotate(5, mask, objects=[obj], kind="clicks", clicks=clicks[:2])
+                trusts.append(session.annotations[5].trust(obj))
+        assert trusts[0] == trusts[1] == trusts[2]
+
     def test_it_comes_from_the_score_and_the_change_since_the_click_before(self, frames):
         session = make(frames, 0.7)
         obj = session.add_object()

@@ -294,6 +294,11 @@ def test_records_are_read_as_they_were_written(tmp_path):
         read_records(tmp_path)
 
 
+def test_joint_leaves_out_a_scene_with_all_its_levels():
+    levels = [record(f"train-{level}-0001", n) for n, level in enumerate(("easy", "hard"), 1)]
+    assert set(Branches([*levels, record("bear", 3)]).video) == {"train-0001", "bear"}
+
+
 def test_all_loops_of_a_video_are_on_one_side():
     sides = held_out([record(f"v{i}", seed) for i in range(20) for seed in range(2)])
     names = [{r.about["video"] for r in side} for side in sides]

@@ -14,7 +14,7 @@ from evavos_widget.networks.joint import OF_A_FRAME, OF_THE_VIDEO, known_of
 from evavos_widget.networks.observation import ENCODER
 from evavos_widget.prompts import Costs
 from evavos_widget.training.agents.figures import figures
-from evavos_widget.training.agents.records import LoopRecord
+from evavos_widget.training.agents.records import LoopRecord, scene_of
 
 __all__ = ["Branches", "train_joint"]
 
@@ -104,7 +104,7 @@ class Branches:
         self.state = np.unique(np.array(state).reshape(-1, 2), axis=0, return_inverse=True)[1]
         self.state = self.state.ravel()
         sizes = [len(r.branch_kind) for r in records]
-        self.video = np.repeat([r.about["video"] for r in records], sizes)
+        self.video = np.repeat([scene_of(r) for r in records], sizes)
         nothing = [np.zeros(0)]
         self.kind = np.concatenate([r.branch_kind for r in records] or nothing).astype(int)
         self.gain = np.concatenate([r.branch_gain[:, 0] for r in records] or nothing)

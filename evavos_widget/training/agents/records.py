@@ -28,6 +28,7 @@ __all__ = [
     "read_records",
     "record_file",
     "record_files",
+    "scene_of",
     "write_record",
 ]
 
@@ -193,16 +194,19 @@ def _read(path: Path) -> LoopRecord:
     return LoopRecord(about=about, outcomes=Recorded(about["types"], **outcomes), **arrays)
 
 
+def scene_of(record: LoopRecord) -> str:
+    """What a loop shows: videos of `crowd` that differ in level alone are of one scene."""
+    return re.sub("-(easy|middle|hard)-", "-", record.about["video"])
+
+
 def held_out(records: Sequence[LoopRecord]) -> tuple[list[LoopRecord], list[LoopRecord]]:
     """To learn from, and to choose by: all loops of a video are on one side.
 
-    One video in `HELD_OUT` by the hash of its name, the same whatever else there is. Videos of
-    `crowd` that differ in their level alone are made of the same photographs, and stay together.
+    One scene in `HELD_OUT` by the hash of its name, the same whatever else there is.
     """
     sides: tuple[list[LoopRecord], list[LoopRecord]] = ([], [])
     for record in records:
-        scene = re.sub("-(easy|middle|hard)-", "-", record.about["video"])
-        kept = crc32(scene.encode()) % HELD_OUT == 0
+        kept = crc32(scene_of(record).encode()) % HELD_OUT == 0
         sides[kept].append(record)
     return sides
 
