@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import contextmanager
 from functools import partial
 from textwrap import shorten
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from evavos_widget.loop import (
     AnnotationSelector,
     FrameChoice,
     FrameSelector,
+    GainOf,
     LoopState,
     MaskPredictor,
     PointSelector,
@@ -309,6 +310,11 @@ def type_fault(choice: object) -> tuple[str, str] | None:
             "gain-is-a-difference",
             f"its expected gain is {_shown(choice.expected_gain)}; a difference of J&F is from "
             "-1 to 1",
+        )
+    if choice.gain_of not in get_args(GainOf):
+        return (
+            "gain-is-a-difference",
+            f"its gain is of {_shown(choice.gain_of)}; it is of the frame or of the video",
         )
     return None
 

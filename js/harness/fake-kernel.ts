@@ -408,6 +408,7 @@ export class FakeKernel {
       reason: "farthest from the frames you drew",
       predicted: quality[frame],
       expected_gain: 0.11,
+      gain_of: "frame",
       seconds: 5.5,
     };
   }

@@ -759,6 +759,11 @@ class GainInPercent(Draw):
         return replace(super().select(state, choice), expected_gain=50.0)
 
 
+class GainOfTheClip(Draw):
+    def select(self, state, choice):
+        return replace(super().select(state, choice), gain_of="clip")
+
+
 class GainOfUnknown(Draw):
     def select(self, state, choice):
         quality = state.quality[choice.frame, state.objects.index(choice.object)]
@@ -812,6 +817,7 @@ class ExplainsAnother(Draw):
         (Eighty, "follows-the-costs", "tenfold"),
         (GainInPercent, "gain-is-a-difference", "50.0"),
         (GainOfUnknown, "gain-is-a-difference", "nan"),
+        (GainOfTheClip, "gain-is-a-difference", "'clip'"),
         (ByIdNotColumn, "any-state", "IndexError"),
         (NeedsAMask, "any-state", "ValueError"),
         (TwoLines, "gives-a-choice", "two"),

@@ -43,6 +43,7 @@ export interface Suggestion {
   reason: string;
   predicted: number | null;
   expected_gain: number;
+  gain_of: "frame" | "video";
   seconds: number;
 }
 

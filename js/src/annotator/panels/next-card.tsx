@@ -85,7 +85,7 @@ function UnderWay({ app }: { app: App }) {
 }
 
 function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion }) {
-  const { frame, object, annotation_type, reason, predicted, expected_gain } = suggestion;
+  const { frame, object, annotation_type, reason, predicted, expected_gain, gain_of } = suggestion;
   const many = app.kernel.objects.value.length > 1;
   return (
     <>
@@ -103,7 +103,7 @@ function SuggestionBody({ app, suggestion }: { app: App; suggestion: Suggestion 
           </div>
         )}
         <div>
-          <dt>expected gain</dt>
+          <dt title={`J&F of the ${gain_of}`}>expected gain</dt>
           <dd>+{quality(expected_gain)}</dd>
         </div>
         <div>
