@@ -72,11 +72,11 @@ def test_the_queue_finds_out_what_an_agent_begins_with(tmp_path):
         view = CampaignView(campaign)
         view._queue._host._send_message = page.receive
         page.handle = view._queue._host.handle
-        page.hello()
+        first = page.hello()["state"]  # before the first price is known, or after the last
 
         def priced() -> bool:
-            kinds = [e["kind"] for e in page.last_state()["entries"]]
-            return kinds == ["clicks", "clicks"]
+            states = [first, *(push["state"] for push in page.of_kind("state"))]
+            return [e["kind"] for e in states[-1]["entries"]] == ["clicks", "clicks"]
 
         page.wait(priced)
         view.close()
