@@ -195,6 +195,11 @@ def ids_of_runs(runs: np.ndarray) -> set[int]:
     return set(np.unique(runs >> np.uint32(24)).tolist()) - {0}
 
 
+def ids_of_maps(maps: Mapping[int, Any]) -> set[int]:
+    """Ids of the objects on any of some label maps, by frame."""
+    return {int(i) for labels in maps.values() for i in np.unique(labels)} - {0}
+
+
 class LabelMaps:
     """N immutable label maps of one size, kept as runs.
 

@@ -520,8 +520,6 @@ class Campaign:
         return name in self._open or self._folder.has_session(name)
 
     def _unbegun(self, name: str) -> Standing:
-        if name in self._failed:
-            return Standing(name, "failed", reason=self._failed[name])
         known = self._known.get(name) if self._agent_begins else None
         if known is not None and known.stamp == self._folder.stamp(name):
             return known.standing

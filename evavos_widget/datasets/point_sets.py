@@ -14,7 +14,7 @@ from evavos_widget.datasets.davis import open_sequence, sequence_folder
 from evavos_widget.files import check_empty, is_plain_name
 from evavos_widget.formats.pointvos import NAMESPACE, STATUSES, PointObject, PointRecord
 from evavos_widget.loop import MaskPredictor
-from evavos_widget.masks import write_label_png
+from evavos_widget.masks import ids_of_maps, write_label_png
 from evavos_widget.metrics import VOID
 from evavos_widget.point_selection.sampling import FRAMES
 from evavos_widget.point_selection.simulated import POINTS, simulated_points
@@ -57,7 +57,7 @@ def simulated_set(
     for name in names:
         sequence = open_sequence(root, name)
         truth = sequence.ground_truth
-        objects = sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0, VOID})
+        objects = sorted(ids_of_maps(truth) - {VOID})
         found = simulated_points(
             truth, objects, n=n, background=background, frames=frames, seed=seed
         )

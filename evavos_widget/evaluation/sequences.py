@@ -9,7 +9,7 @@ import numpy as np
 
 from evavos_widget.contract import steps_of
 from evavos_widget.loop import Annotation, Propagator, completed
-from evavos_widget.masks import LabelMaps
+from evavos_widget.masks import LabelMaps, ids_of_maps
 from evavos_widget.metrics import VOID, SequenceScore, score_sequence
 from evavos_widget.quantities import as_count
 from evavos_widget.video import Video
@@ -105,7 +105,7 @@ def all_masks(ground_truth: Mapping[int, np.ndarray], name: str) -> dict[int, np
 
 def ids_of(truth: Mapping[int, np.ndarray]) -> list[int]:
     """Ids of the objects in ground truth, ascending."""
-    return sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0})
+    return sorted(ids_of_maps(truth))
 
 
 def scored(

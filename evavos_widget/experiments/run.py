@@ -356,6 +356,8 @@ def _digest(file: Path) -> str:
 def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str, Any]:
     """What has to be the same for rows to belong into one table."""
     about = asdict(experiment)
+    if experiment.every == 1:
+        del about["every"]  # as in experiments from before it could be said
     about["methods"] = [asdict(method) for method in experiment.methods]
     about["sequences"] = list(experiment.sequences)
     about["version"] = VERSION

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evavos_widget.masks import ids_of_maps
 from evavos_widget.metrics import score_frame
 
 if TYPE_CHECKING:
@@ -26,19 +28,22 @@ class TrueFrames:
 
     def __init__(self, ground_truth: Mapping[int, np.ndarray]) -> None:
         self.ground_truth = ground_truth
-        self._ids = {int(i) for truth in ground_truth.values() for i in np.unique(truth)}
         self._known: dict[tuple[int, int, bytes], float] = {}
         self._lock = threading.Lock()
 
     def of(self, masks: LabelMaps, obj: int) -> np.ndarray:
         """``(N,)`` float32, 0 to 1; NaN on frames without truth, and of an object it lacks."""
         values = np.full(len(masks), np.nan, np.float32)
-        if obj not in self._ids:
+        if obj not in self._ids:  # read when it is first asked for, as the truth may be long
             return values
         for frame in range(len(masks)):
             if frame in self.ground_truth:
                 values[frame] = self._one(masks, frame, obj)
         return values
+
+    @cached_property
+    def _ids(self) -> set[int]:
+        return ids_of_maps(self.ground_truth)
 
     def _one(self, masks: LabelMaps, frame: int, obj: int) -> float:
         key = frame, obj, masks.runs(frame).tobytes()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from evavos_widget import engines
+from evavos_widget.loop import visits
 from evavos_widget.metrics import VOID, jaccard
 from evavos_widget.point_selection.proposals import contradictions, propose_on_frame
 from evavos_widget.points import VERIFICATIONS
@@ -156,7 +157,7 @@ class RobotAnnotator:
             if not clicks:  # there is nothing to correct
                 kind = "verified"
         elif kind == "box":
-            box = self.hand.box(truth, frame, obj, _visits(session, frame, obj))
+            box = self.hand.box(truth, frame, obj, visits(session.state, obj)[frame])
             mask = session.predict(frame, obj, box=box).mask
         elif kind == "scribble":
             mask = self._scribble(session, frame, obj)
@@ -171,7 +172,7 @@ class RobotAnnotator:
     def draw(self, session: Session, frame: int, obj: int) -> np.ndarray:
         """A drawn mask, (H, W) bool; another one where the frame is visited again."""
         truth = self.ground_truth[frame] == obj
-        return self.hand.draw(truth, frame, obj, _visits(session, frame, obj))
+        return self.hand.draw(truth, frame, obj, visits(session.state, obj)[frame])
 
     def click(self, session: Session, frame: int, obj: int) -> tuple[np.ndarray, list[Click]]:
         """Corrective clicks, one by one; the mask they lead to and all the clicks made."""
@@ -184,7 +185,7 @@ class RobotAnnotator:
             click = corrective_click(mask, truth, self.placement)
             if click is None:
                 break
-            place = frame, obj, n, _visits(session, frame, obj)
+            place = frame, obj, n, visits(session.state, obj)[frame]
             clicks.append(self.hand.click(click, truth.shape, *place))
             before, mask = mask, session.predict(frame, obj, clicks=clicks).mask
             if self.manner == "person":
@@ -228,8 +229,3 @@ class RobotAnnotator:
             if size:
                 strokes.append(self.hand.scribble(region, positive))
         return session.predict(frame, obj, scribbles=strokes).mask if strokes else mask
-
-
-def _visits(session: Session, frame: int, obj: int) -> int:
-    """How often an object was annotated on a frame before: nobody misses twice in one way."""
-    return sum(frame in made.frames and obj in made.objects for made in session.rounds)

@@ -212,7 +212,7 @@ class AnnotatedSession(SessionView):
     def _keep_draft(self, frame: int, obj: int, prompts: Prompts, mask: np.ndarray) -> None:
         """Remember what the clicks of this draft led to, since clicks may be taken back."""
         prompted = _prompted(frame, obj, prompts)
-        if any(known[:DRAFT] != prompted[:DRAFT] for known in list(self._drafts)):
+        if any(draft != prompted[0] for draft, _ in list(self._drafts)):
             self._drafts.clear()
         self._drafts[prompted] = encode_runs(mask)
 
@@ -559,15 +559,11 @@ def _as_trust(given: float) -> float:
     return as_share("trust", given, "0 (none) to 1 (the truth)")
 
 
-DRAFT = 3
-"""Of what `_prompted` tells, so many parts are the same for all clicks of a draft."""
-
-
-def _prompted(frame: int, obj: int, prompts: Prompts) -> tuple[Any, ...]:
-    """What tells one series of prompts from another."""
+def _prompted(frame: int, obj: int, prompts: Prompts) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What tells one draft from another, and one series of its prompts from another."""
     before = prompts.previous_mask
     start = None if before is None else _digest(before)
-    return frame, obj, start, prompts.clicks, repr(prompts.box), repr(prompts.scribbles)
+    return (frame, obj, start), (prompts.clicks, repr(prompts.box), repr(prompts.scribbles))
 
 
 def _digest(mask: np.ndarray) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evavos_widget.masks import ids_of_maps
 from evavos_widget.metrics import SequenceScorer
 from evavos_widget.probabilities import predicted_quality
 from evavos_widget.session.state import CurvePoint, State
@@ -77,7 +78,7 @@ class TrueQuality:
 
     def __init__(self, ground_truth: Mapping[int, np.ndarray]) -> None:
         self.ground_truth = ground_truth
-        self._ids = {int(i) for truth in ground_truth.values() for i in np.unique(truth)}
+        self._ids = ids_of_maps(ground_truth)
         self._scorer: SequenceScorer | None = None
 
     def of(self, state: State) -> float | None:

@@ -26,7 +26,8 @@ from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.environments.outcomes import STEPS, TYPES, Recorded, Tried, joined
 from evavos_widget.environments.whatif import asked, tried
 from evavos_widget.loop import FrameChoice, LoopState, in_doubt, objects_annotated
-from evavos_widget.metrics import SequenceScorer
+from evavos_widget.masks import ids_of_maps
+from evavos_widget.metrics import VOID, SequenceScorer
 from evavos_widget.networks.observation import ENCODER, KeyEncoder, frame_vector, mask_vector
 from evavos_widget.quantities import as_count
 from evavos_widget.robot.annotator import RobotAnnotator
@@ -161,7 +162,7 @@ def _one_thread() -> Iterator[None]:
 
 def _objects(simulation: Simulation, name: str) -> list[int]:
     truth = open_sequence(simulation.data, name).ground_truth
-    return sorted({int(i) for m in truth.values() for i in np.unique(m)} - {0, 255})
+    return sorted(ids_of_maps(truth) - {VOID})
 
 
 def _one(simulation: Simulation, out: Path, loop: tuple[str, int, int]) -> bool:
