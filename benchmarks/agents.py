@@ -28,9 +28,9 @@ class EncodingAtEveryStep(Tried):
 
     def observation(self, node: int) -> np.ndarray:
         frame, _ = self.case(node)
-        here = self._nodes[node][1]
+        here = self._nodes[node]
         keys = KeyEncoder()(self.session.video.frame(frame)[None])[0]
-        return np.concatenate([frame_vector(keys), mask_vector(keys, here.mask, here.score)])
+        return np.concatenate([frame_vector(keys), mask_vector(keys, here.mask, here.predicted)])
 
     def step(self, node: int, kind: int) -> tuple[int, float]:
         return self._tried(node, self.types[kind])

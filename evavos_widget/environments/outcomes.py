@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from evavos_widget.environments.whatif import tried
 from evavos_widget.metrics import score_frame
 from evavos_widget.networks.observation import (
     FRAME_NUMBERS,
@@ -22,10 +23,8 @@ from evavos_widget.networks.observation import (
     mask_vector,
 )
 from evavos_widget.robot.annotator import RobotAnnotator
-from evavos_widget.robot.clicks import corrective_click
 
 if TYPE_CHECKING:
-    from evavos_widget.prompts import Click
     from evavos_widget.session import Session
 
 __all__ = ["STEPS", "TYPES", "Node", "Outcomes", "Recorded", "Tried", "joined"]
@@ -67,38 +66,45 @@ class Outcomes(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
 class Node:
     """A frame and its mask on the way of being annotated.
 
     Parameters
     ----------
+    case : int
+        Which frame.
     mask : (H, W) bool array
-    score : float
-        Predicted quality of it, 0 to 1.
-    clicks : tuple of Click
-        Made so far.
+    predicted : float
+        Predicted J&F of it, 0 to 1.
+    kinds : tuple of str
+        How it was annotated up to here.
     """
 
-    def __init__(self, mask: np.ndarray, score: float, clicks: tuple[Click, ...] = ()) -> None:
-        self.mask, self.score, self.clicks = mask, score, clicks
+    case: int
+    mask: np.ndarray
+    predicted: float
+    kinds: tuple[str, ...] = ()
 
 
 class Tried:
     """Outcomes that the robot tries when they are asked for, on frames of one session.
 
+    Each is tried by the door that every annotation takes, on top of those that lead to it, so
+    that its mask and its predicted quality are what a loop would meet.
+
     Parameters
     ----------
     session : Session
-        Propagated. Nothing in it is changed.
+        Propagated. It is annotated while something is tried, and afterwards as it was.
     truth : mapping of frame -> (H, W) label map
     cases : sequence of (frame, object)
         Where the object is in the picture.
     types : sequence of str
         Of 'clicks', 'mask' and 'box'.
-    clicks : int
-        In an annotation of type 'clicks'; 3 (EVA-VOS Sec. 3). The released code learns on 1.
     robot : RobotAnnotator, optional
-        Whose hand draws; an exact one by default.
+        By default one with an exact hand, and three clicks in an annotation (EVA-VOS Sec. 3). The
+        released code learns on one.
     """
 
     def __init__(
@@ -107,7 +113,6 @@ class Tried:
         truth: Mapping[int, np.ndarray],
         cases: Sequence[tuple[int, int]],
         types: Sequence[str] = TYPES,
-        clicks: int = 3,
         robot: RobotAnnotator | None = None,
     ) -> None:
         unknown = sorted(set(types) - {"clicks", "mask", "box"})
@@ -119,10 +124,10 @@ class Tried:
                     f"the truth does not show object {obj} on frame {frame}; "
                     "give frames on which it is in the picture."
                 )
-        self.session, self.truth, self.types, self.clicks = session, truth, tuple(types), clicks
-        self.robot = robot or RobotAnnotator(truth, clicks=clicks)
+        self.session, self.truth, self.types = session, truth, tuple(types)
+        self.robot = robot or RobotAnnotator(truth)
         self._cases = tuple(cases)
-        self._nodes: list[tuple[int, Node]] = []
+        self._nodes: list[Node] = []
         self._roots: dict[int, int] = {}
         self._steps: dict[tuple[int, int], tuple[int, float]] = {}
 
@@ -131,33 +136,34 @@ class Tried:
 
     def case(self, node: int) -> tuple[int, int]:
         """The frame and the object of a node."""
-        return self._cases[self._nodes[node][0]]
+        return self._cases[self._nodes[node].case]
 
     def root(self, case: int) -> int:
         """The node of a frame as it was propagated."""
         if case not in self._roots:
-            frame, obj = self._cases[case]
-            state = self.session.state
-            quality = float(state.quality[frame, state.objects.index(obj)])
-            self._roots[case] = self._add(case, Node(self.session.masks[frame] == obj, quality))
+            self._roots[case] = self._add(case, ())
         return self._roots[case]
 
-    def _add(self, case: int, node: Node) -> int:
-        self._nodes.append((case, node))
+    def _add(self, case: int, kinds: tuple[str, ...]) -> int:
+        """The node that the session is at."""
+        frame, obj = self._cases[case]
+        state = self.session.state
+        predicted = float(state.quality[frame, state.objects.index(obj)])
+        self._nodes.append(Node(case, self.session.masks[frame] == obj, predicted, kinds))
         return len(self._nodes) - 1
 
     def observation(self, node: int) -> np.ndarray:
         """Encoder and mask; the keys of the frame are kept by the session."""
         frame, _ = self.case(node)
-        state, here = self.session.state, self._nodes[node][1]
+        state, here = self.session.state, self._nodes[node]
         keys = state.features.frame(state.video, frame, KeyEncoder())
-        return np.concatenate([frame_vector(keys), mask_vector(keys, here.mask, here.score)])
+        return np.concatenate([frame_vector(keys), mask_vector(keys, here.mask, here.predicted)])
 
     def quality(self, node: int) -> tuple[float, float]:
         """J&F and J."""
         frame, obj = self.case(node)
         truth = (self.truth[frame] == obj).astype(np.uint8)
-        j, f = score_frame(self._nodes[node][1].mask.astype(np.uint8), truth, [1])[0]
+        j, f = score_frame(self._nodes[node].mask.astype(np.uint8), truth, [1])[0]
         return float(j + f) / 2, float(j)
 
     def step(self, node: int, kind: int) -> tuple[int, float]:
@@ -167,30 +173,15 @@ class Tried:
         return self._steps[node, kind]
 
     def _tried(self, node: int, kind: str) -> tuple[int, float]:
-        case, here = self._nodes[node]
-        (frame, obj), session = self._cases[case], self.session
-        truth, seconds = self.truth[frame] == obj, session.costs.seconds(kind)
-        if kind == "mask":
-            drawn = self.robot.hand.draw(truth, frame, obj)
-            return self._add(case, Node(drawn, 1.0)), seconds
-        if kind not in session.predictor.accepts:
-            return -1, seconds
-        if kind == "box":
-            made = session.predict(frame, obj, box=self.robot.hand.box(truth, frame, obj))
-            return self._add(case, Node(made.mask, float(made.score))), seconds
-        mask, score, clicks = here.mask, here.score, list(here.clicks)
-        for _ in range(self.clicks):
-            click = corrective_click(mask, truth, self.robot.placement)
-            if click is None:
-                break
-            clicks.append(self.robot.hand.click(click, truth.shape, frame, obj, len(clicks)))
-            made = session.predict(frame, obj, clicks=clicks)
-            mask, score = made.mask, float(made.score)
-        n = len(clicks) - len(here.clicks)
-        seconds = session.costs.seconds("clicks", n or None)
-        if not n:
-            return -1, seconds
-        return self._add(case, Node(mask, score, tuple(clicks))), seconds
+        here, session = self._nodes[node], self.session
+        if kind != "mask" and kind not in session.predictor.accepts:
+            return -1, session.costs.seconds(kind)
+        kinds = (*here.kinds, kind)
+        with tried(session, self.robot, *self.case(node), *kinds, frames=self.case(node)[:1]):
+            made = session.rounds[-1]
+            if made.kind != kind:  # nothing was left to correct
+                return -1, session.costs.seconds(kind)
+            return self._add(here.case, kinds), made.seconds
 
 
 @dataclass(frozen=True, eq=False)

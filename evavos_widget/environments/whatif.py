@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,12 @@ def asked(session: Session, frame: int, obj: int, kind: str) -> Suggestion:
 
 @contextmanager
 def tried(
-    session: Session, answerer: Answerer, frame: int, obj: int, kind: str
+    session: Session,
+    answerer: Answerer,
+    frame: int,
+    obj: int,
+    *kinds: str,
+    frames: Collection[int] | None = None,
 ) -> Iterator[Session]:
     """The session as it would be after an annotation and a pass; at the end as it was before.
 
@@ -34,13 +39,16 @@ def tried(
     answerer : Answerer
         The robot, as a rule.
     frame, obj : int
-    kind : str
-        Annotation type.
+    kinds : str
+        Annotation types, one after the other, with a pass after each.
+    frames : collection of int, optional
+        What the passes are to reach; by default every frame that waits for one.
     """
     before = len(session.rounds)
-    answerer.answer(session, asked(session, frame, obj, kind))
     try:
-        session.propagate()
+        for kind in kinds:
+            answerer.answer(session, asked(session, frame, obj, kind))
+            session.propagate(frames=frames)
         yield session
     finally:
         while len(session.rounds) > before:

@@ -8,9 +8,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from evavos_widget.environments import ANNOTATION
-from evavos_widget.environments.annotation import AnnotationEnv
+from evavos_widget.environments.annotation import AnnotationEnv, embedded_outcomes
 from evavos_widget.environments.outcomes import Recorded, Tried, joined
-from evavos_widget.environments.whatif import tried
+from evavos_widget.environments.whatif import asked, tried
+from evavos_widget.metrics import j_and_f
+from evavos_widget.networks.observation import observation
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.testing.scenes import Scene
@@ -100,6 +102,27 @@ def test_a_table_says_what_the_robot_would_do(frames):
                 assert reward == pytest.approx(again, rel=1e-5)
                 np.testing.assert_allclose(seen, other, atol=0.05, rtol=2e-3)
                 over = any(ends)
+
+
+@pytest.mark.parametrize("kinds", [("clicks", "clicks"), ("clicks", "mask"), ("clicks",) * 3])
+def test_a_table_has_what_a_loop_would_meet(kinds):
+    """The mask and its predicted quality, also where clicks follow clicks."""
+    outcomes = embedded_outcomes()
+    session, robot = outcomes.session, RobotAnnotator(outcomes.truth)
+    node, seconds = outcomes.root(2), []
+    for kind in kinds:
+        node, cost = outcomes.step(node, outcomes.types.index(kind))
+        seconds.append(cost)
+    told, quality = outcomes.observation(node), outcomes.quality(node)
+    frame, obj = outcomes.case(node)
+    spent = session.seconds
+    for kind in kinds:
+        robot.answer(session, asked(session, frame, obj, kind))
+        session.propagate()
+    assert session.seconds - spent == pytest.approx(sum(seconds))
+    np.testing.assert_array_equal(told, observation(session.state, frame, obj))
+    mask, truth = session.masks[frame] == obj, outcomes.truth[frame] == obj
+    assert quality[0] == pytest.approx(np.mean(j_and_f(mask, truth)))
 
 
 def test_tables_are_joined(frames):

@@ -220,7 +220,7 @@ def simulate(
                     log.branch(session, robot, scorer, true, frame, kind)
             cases = [(f, 1) for f in frames if truth[f].any()]
             if cases:
-                table = Tried(session, truth, cases, simulation.types)
+                table = Tried(session, truth, cases, simulation.types, robot)
                 log.outcomes.append(Recorded.of(table, simulation.steps))
             frame, kind = int(rng.choice(frames)), str(rng.choice(simulation.types))
             robot.answer(session, asked(session, frame, 1, kind))

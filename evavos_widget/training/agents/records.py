@@ -32,8 +32,8 @@ __all__ = [
     "write_record",
 ]
 
-VERSION = 1
-"""Of the files; another number where old ones cannot be read any more."""
+VERSION = 2
+"""Of the files; another number where old ones cannot be read, or say something else."""
 
 HELD_OUT = 5
 """One video of so many is kept from training, to choose by."""
