@@ -80,7 +80,8 @@ class Source:
         `probabilities.predicted_trust` for what came of prompts, `probabilities.TRUST_OF_POINTS`
         for what comes of points.
     corrects : bool
-        Whether it began from a mask that was there.
+        Whether it began from a mask that was there; of an absence, whether it took one away, or
+        may have, since no pass had been there.
     """
 
     kind: str = "drawn"

@@ -55,7 +55,8 @@ HALF_THE_DOUBT = 0.5
 What is drawn is not doubted, so that it always stays in question."""
 
 ABSENT_REACH = 8
-"""Frames beyond which it is of no account that an object is absent from one."""
+"""Frames beyond which it is of no account that a mask was taken away from one. Of 8, 4, 2, 1 and
+0, the one with which most is right, frames without the object counted (docs/loop.md)."""
 
 QUALITY_OF_NOTHING = 0.5
 """Predicted J&F of a mask without a pixel: the object is gone, and that is right, or it was lost,
@@ -109,6 +110,7 @@ class Known:
         self.trust = {f: annotations[f].trust(obj) for f in self.frames}
         self.seen = [f for f in self.frames if obj in annotations[f].present]
         self._shown = frozenset(self.seen)
+        self._corrected = {f: annotations[f].sources[obj].corrects for f in self.frames}
         self._merge, self._through = merge, through
 
     def reached(self, frame: int) -> tuple[Reached, ...]:
@@ -155,12 +157,15 @@ class Known:
         return found
 
     def _absent_around(self, frame: int) -> dict[int, float]:
-        """How much the frames near by count from which the object is absent."""
+        """How much the frames near by count from which a mask was taken away.
+
+        Where a pass had found nothing, and somebody agrees, nothing follows for other frames.
+        """
         counts = {}
         for step in (-1, 1):
             for source in range(frame + step, frame + step * (ABSENT_REACH + 1), step):
                 if source in self.trust:
-                    if source not in self._shown:
+                    if source not in self._shown and self._corrected[source]:
                         distance = abs(frame - source)
                         fading = self.trust[source] * (1 - distance / (ABSENT_REACH + 1)) ** 2
                         counts[source] = fading * _count(1.0, TYPICAL, distance)

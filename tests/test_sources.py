@@ -12,10 +12,12 @@ N = 40
 HERE = np.ones((2, 3), np.uint8)
 
 
-def annotation(trust: float = 1.0, *, absent: bool = False, obj: int = 1) -> Annotation:
+def annotation(
+    trust: float = 1.0, *, absent: bool = False, corrects: bool = True, obj: int = 1
+) -> Annotation:
     labels = HERE * 0 if absent else HERE * obj
     kind = "absent" if absent else "drawn" if trust == 1 else "clicked"
-    return Annotation(labels, {obj}, {obj: Source(kind, trust)})
+    return Annotation(labels, {obj}, {obj: Source(kind, trust, corrects)})
 
 
 def shares(annotations: dict[int, Annotation], frame: int, merge: str = "trust") -> dict:
@@ -25,8 +27,11 @@ def shares(annotations: dict[int, Annotation], frame: int, merge: str = "trust")
 annotated = st.dictionaries(
     st.integers(0, N - 1),
     st.builds(
-        lambda trust, absent: annotation(1.0 if absent else trust, absent=absent),
+        lambda trust, absent, corrects: annotation(
+            1.0 if absent else trust, absent=absent, corrects=corrects
+        ),
         st.sampled_from([0.0, 0.3, 0.6, 0.9, 1.0]),
+        st.booleans(),
         st.booleans(),
     ),
     max_size=6,
@@ -90,6 +95,14 @@ def test_absence_holds_on_its_frame_and_fades():
     assert shares(annotations, 30 - ABSENT_REACH - 1) == {0: 1.0}
     # Next to a frame that shows the object it says less.
     assert shares({**annotations, 32: annotation()}, 31)[30] < 0.6
+
+
+def test_that_a_pass_rightly_found_nothing_says_nothing_of_other_frames():
+    agreed = annotation(absent=True, corrects=False)
+    annotations = {0: annotation(), 20: agreed, 30: annotation()}
+    assert shares(annotations, 20) == {20: 1.0}
+    for frame in {*range(N)} - {20}:
+        assert shares(annotations, frame) == shares({0: annotation(), 30: annotation()}, frame)
 
 
 def test_absence_ends_at_a_frame_that_shows_the_object():
