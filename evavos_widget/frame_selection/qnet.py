@@ -79,8 +79,9 @@ class QNetSelector(FrameSelector):
 
         def measure(known: list[int]) -> tuple[np.ndarray, float]:
             distance = self._apart(state, obj, known)
-            # As far as anything is, times the doubt, as of `farthest-in-time`.
-            return distance, float(distance.max())
+            # What is in doubt counts as a part of what is farthest. Where every frame is known,
+            # nothing is far, and the doubts alone tell them apart.
+            return distance, float(distance.max()) or 1.0
 
         return with_doubts(state, obj, measure)
 

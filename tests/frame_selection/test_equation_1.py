@@ -10,6 +10,7 @@ import torch
 
 from evavos_widget.frame_selection.embeddings import distances
 from evavos_widget.frame_selection.qnet import QNetEquation1, QNetSelector, shown
+from evavos_widget.loop import Annotation, Source
 from evavos_widget.masks import LabelMaps
 from evavos_widget.networks.agent_weights import write_agent
 from evavos_widget.networks.encoders_of_pairs import as_arrays, pictures
@@ -75,6 +76,23 @@ def test_where_nothing_looks_otherwise_time_decides_and_a_lost_object_is_still_a
     assert selector.select(replace(state, masks=masks)).frame == 8
     masks = state.masks.replace({f: np.zeros_like(state.masks[f]) for f in range(5, 9)})
     assert selector.select(replace(state, masks=masks)).frame == 4  # a half as far, and it shows
+
+
+@pytest.mark.parametrize("rule", [QNetSelector, QNetEquation1])
+def test_where_every_frame_is_annotated_the_least_trusted_is_asked_for_again(qnet, rule):
+    state = _state(dict.fromkeys(range(9), (3, 200)))
+    trust = [1, 0.7, 0.8, 0.4, 0.9, 0.3, 0.6, 1, 1]
+    annotations = {
+        f: Annotation(a.labels, a.objects, {3: Source("clicked", trust[f]), 200: Source()})
+        for f, a in state.annotations.items()
+    }
+    state = replace(state, annotations=annotations)
+    selector, asked = rule(qnet), []
+    for _ in range(3):
+        choice = selector.select(replace(state, snoozed=frozenset((f, 3) for f in asked)))
+        assert choice.object == 3
+        asked.append(choice.frame)
+    assert asked == [5, 3, 6]
 
 
 def test_what_shows_is_a_share_of_the_usual_pixels():
