@@ -80,8 +80,7 @@ class Source:
         `probabilities.predicted_trust` for what came of prompts, `probabilities.TRUST_OF_POINTS`
         for what comes of points.
     corrects : bool
-        Whether it began from a mask that was there; of an absence, whether it took one away, or
-        may have, since no pass had been there.
+        Whether it began from a mask that was there.
     """
 
     kind: str = "drawn"

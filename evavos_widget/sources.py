@@ -9,7 +9,7 @@ propagator and for the quality that is predicted of what they find.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = [
     "check_merge",
     "frames_affected",
     "shares_of",
+    "standing",
 ]
 
 MERGES = ("trust", "nearest")
@@ -55,8 +56,8 @@ HALF_THE_DOUBT = 0.5
 What is drawn is not doubted, so that it always stays in question."""
 
 ABSENT_REACH = 8
-"""Frames beyond which it is of no account that a mask was taken away from one. Of 8, 4, 2, 1 and
-0, the one with which most is right, frames without the object counted (docs/loop.md)."""
+"""Frames beyond which it is of no account that an object is absent from one. Of 8, 4, 2, 1 and 0
+the one with which most is right, frames without the object counted too (docs/loop.md)."""
 
 QUALITY_OF_NOTHING = 0.5
 """Predicted J&F of a mask without a pixel: the object is gone, and that is right, or it was lost,
@@ -70,9 +71,9 @@ class Reached(NamedTuple):
     ----------
     source : int
         The annotated frame.
-    share : float in (0, 1]
+    share : float in [0, 1]
         How far it is believed, before anything is known of the mask that arrives; those of a
-        frame sum to 1.
+        frame sum to 1. That of an absence near by is 0: it brings nothing, see `standing`.
     trust : float in [0, 1]
         Of the object's annotation there.
     absent : bool
@@ -110,7 +111,6 @@ class Known:
         self.trust = {f: annotations[f].trust(obj) for f in self.frames}
         self.seen = [f for f in self.frames if obj in annotations[f].present]
         self._shown = frozenset(self.seen)
-        self._corrected = {f: annotations[f].sources[obj].corrects for f in self.frames}
         self._merge, self._through = merge, through
 
     def reached(self, frame: int) -> tuple[Reached, ...]:
@@ -127,13 +127,9 @@ class Known:
         }
         least = LEAST * max(counts.values())
         counts = {source: count for source, count in counts.items() if count >= least}
-        counts |= self._absent_around(frame)
         whole = sum(counts.values())
-        return tuple(
-            self._one(source, counts[source] / whole)
-            for source in sorted(counts)
-            if counts[source] > 0
-        )
+        counts |= dict.fromkeys(self._absent_around(frame), 0.0)
+        return tuple(self._one(source, counts[source] / whole) for source in sorted(counts))
 
     def _one(self, source: int, share: float = 1.0) -> Reached:
         return Reached(source, share, self.trust[source], source not in self._shown)
@@ -156,21 +152,16 @@ class Known:
                     break
         return found
 
-    def _absent_around(self, frame: int) -> dict[int, float]:
-        """How much the frames near by count from which a mask was taken away.
-
-        Where a pass had found nothing, and somebody agrees, nothing follows for other frames.
-        """
-        counts = {}
+    def _absent_around(self, frame: int) -> list[int]:
+        """The annotated frames next to one, near by, from which the object is absent."""
+        found = []
         for step in (-1, 1):
             for source in range(frame + step, frame + step * (ABSENT_REACH + 1), step):
                 if source in self.trust:
-                    if source not in self._shown and self._corrected[source]:
-                        distance = abs(frame - source)
-                        fading = self.trust[source] * (1 - distance / (ABSENT_REACH + 1)) ** 2
-                        counts[source] = fading * _count(1.0, TYPICAL, distance)
+                    if source not in self._shown:
+                        found.append(source)
                     break
-        return counts
+        return found
 
 
 def shares_of(
@@ -189,24 +180,50 @@ def shares_of(
     Returns
     -------
     list of float
-        In the order of `reached`; they sum to 1.
+        In the order of `reached`; they sum to 1, and those of absences are 0.
     """
     counts = []
     for r in reached:
-        known = 1.0
+        count = 0.0
         if not r.absent:
             distance = abs(frame - r.source)
             expected = _expected(arrived[r.source])
             known = _count(r.trust, expected, distance) / _count(r.trust, TYPICAL, distance)
-        counts.append(r.share * known)
-    # How sure a mask is of itself weighs it against others that arrive. What is said of a frame
-    # near by, that the object is absent there, counts by its distance alone.
-    before = sum(r.share for r in reached if not r.absent)
-    after = sum(c for c, r in zip(counts, reached, strict=True) if not r.absent)
-    return [
-        r.share if r.absent else count * before / after
-        for count, r in zip(counts, reached, strict=True)
-    ]
+            count = r.share * known
+        counts.append(count)
+    whole = sum(counts)
+    return [count / whole for count in counts]
+
+
+def standing(
+    frame: int, source: int, reached: Sequence[Reached], found: Callable[[int], bool]
+) -> float:
+    """How much of what arrives from a source stands against the absences near by.
+
+    A pass that brought a mask to a frame from which the object is absent was wrong there, and is
+    believed less near by: the less the nearer that frame is, and the farther the source. One that
+    had found nothing there was right.
+
+    Parameters
+    ----------
+    frame, source : int
+    reached : sequence of Reached
+        Where the mask on the frame comes from.
+    found : callable of int -> bool
+        Whether the pass from the source has a pixel of the object on an annotated frame.
+
+    Returns
+    -------
+    float in [0, 1]
+    """
+    stands = 1.0
+    for r in reached:
+        if r.absent and r.source != frame and found(r.source):
+            distance = abs(frame - r.source)
+            against = r.trust * (1 - distance / (ABSENT_REACH + 1)) ** 2
+            against *= _count(1.0, TYPICAL, distance)
+            stands *= 1 - against / (against + _count(1.0, TYPICAL, abs(frame - source)))
+    return stands
 
 
 def _count(trust: float, expected: float | None, distance: int) -> float:

@@ -6,18 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evavos_widget.loop import Annotation, Source, nearest_annotated
-from evavos_widget.sources import ABSENT_REACH, Known, check_merge, frames_affected, shares_of
+from evavos_widget.sources import (
+    ABSENT_REACH,
+    Known,
+    check_merge,
+    frames_affected,
+    shares_of,
+    standing,
+)
 
 N = 40
 HERE = np.ones((2, 3), np.uint8)
 
 
-def annotation(
-    trust: float = 1.0, *, absent: bool = False, corrects: bool = True, obj: int = 1
-) -> Annotation:
+def annotation(trust: float = 1.0, *, absent: bool = False, obj: int = 1) -> Annotation:
     labels = HERE * 0 if absent else HERE * obj
     kind = "absent" if absent else "drawn" if trust == 1 else "clicked"
-    return Annotation(labels, {obj}, {obj: Source(kind, trust, corrects)})
+    return Annotation(labels, {obj}, {obj: Source(kind, trust)})
 
 
 def shares(annotations: dict[int, Annotation], frame: int, merge: str = "trust") -> dict:
@@ -27,11 +32,8 @@ def shares(annotations: dict[int, Annotation], frame: int, merge: str = "trust")
 annotated = st.dictionaries(
     st.integers(0, N - 1),
     st.builds(
-        lambda trust, absent, corrects: annotation(
-            1.0 if absent else trust, absent=absent, corrects=corrects
-        ),
+        lambda trust, absent: annotation(1.0 if absent else trust, absent=absent),
         st.sampled_from([0.0, 0.3, 0.6, 0.9, 1.0]),
-        st.booleans(),
         st.booleans(),
     ),
     max_size=6,
@@ -45,7 +47,9 @@ def test_shares_sum_to_one_wherever_the_object_is_seen(annotations, frame, merge
         assert reached == ()
         return
     assert sum(r.share for r in reached) == pytest.approx(1)
-    assert all(0 < r.share <= 1 for r in reached)
+    if merge == "trust" and frame not in annotations:
+        assert all((r.share == 0) == r.absent for r in reached)
+    assert all(0 <= r.share <= 1 for r in reached)
     assert [r.source for r in reached] == sorted({r.source for r in reached})
     assert all(r.absent == (not annotations[r.source].present) for r in reached)
 
@@ -85,24 +89,40 @@ def test_a_drawn_frame_stays_in_question_behind_one_that_is_in_doubt():
     assert set(shares(trusted, 15)) == {10}
 
 
-def test_absence_holds_on_its_frame_and_fades():
+def stands(
+    annotations: dict[int, Annotation], frame: int, source: int = 0, found: bool = True
+) -> float:
+    return standing(frame, source, Known(annotations, 1).reached(frame), lambda _: found)
+
+
+def test_absence_holds_on_its_frame_and_what_was_wrong_there_is_doubted_near_by():
     annotations = {0: annotation(), 30: annotation(absent=True)}
     assert shares(annotations, 30) == {30: 1.0}
-    around = [shares(annotations, f).get(30, 0.0) for f in range(30, N)]
-    assert around == sorted(around, reverse=True)
-    assert around[1] > 0.9
-    assert not any(around[ABSENT_REACH + 1 :])
-    assert shares(annotations, 30 - ABSENT_REACH - 1) == {0: 1.0}
-    # Next to a frame that shows the object it says less.
-    assert shares({**annotations, 32: annotation()}, 31)[30] < 0.6
+    around = [stands(annotations, f) for f in range(31, N)]
+    assert around == sorted(around)
+    assert around[0] < 0.1
+    assert around[ABSENT_REACH:] == [1.0] * (N - 31 - ABSENT_REACH)
+    assert stands(annotations, 30 - ABSENT_REACH - 1) == 1
+    # What comes from near by is doubted less, whatever else is there.
+    assert stands({**annotations, 32: annotation()}, 31, source=32) > 0.4
+    doubted = {**annotations, 0: annotation(0.3)}
+    assert [stands(doubted, f) for f in range(31, N)] == around
 
 
 def test_that_a_pass_rightly_found_nothing_says_nothing_of_other_frames():
-    agreed = annotation(absent=True, corrects=False)
-    annotations = {0: annotation(), 20: agreed, 30: annotation()}
-    assert shares(annotations, 20) == {20: 1.0}
-    for frame in {*range(N)} - {20}:
-        assert shares(annotations, frame) == shares({0: annotation(), 30: annotation()}, frame)
+    annotations = {0: annotation(), 20: annotation(absent=True), 30: annotation()}
+    for frame in {*range(N)} - {*annotations}:
+        drawn = {0: annotation(), 30: annotation()}
+        told = {f: share for f, share in shares(annotations, frame).items() if share}
+        assert told == shares(drawn, frame)
+        assert stands(annotations, frame, found=False) == 1
+
+
+def test_two_absences_side_by_side_hide_neither_each_other_nor_what_is_behind_them():
+    one = {0: annotation(), 12: annotation(absent=True)}
+    two = {**one, 13: annotation(absent=True)}
+    for frame in {*range(1, N)} - {12, 13}:
+        assert stands(two, frame) <= stands(one, frame)
 
 
 def test_absence_ends_at_a_frame_that_shows_the_object():

@@ -12,7 +12,16 @@ import numpy as np
 from evavos_widget.loop import Annotation
 from evavos_widget.sources import Reached
 
-__all__ = ["Need", "Seen", "Table", "changed_frames", "drawn", "needs_of", "reach_of"]
+__all__ = [
+    "Need",
+    "Seen",
+    "Table",
+    "changed_frames",
+    "distances_of",
+    "drawn",
+    "needs_of",
+    "reach_of",
+]
 
 Seen = Mapping[int, Mapping[int, bytes]]
 """Per object, the frames it is seen on by annotation, ascending, and how it is `drawn` there."""
@@ -67,11 +76,25 @@ def needs_of(obj: int, frame: int, reached: Iterable[Reached]) -> list[Need]:
     ]
 
 
+def distances_of(obj: int, frame: int, reached: Iterable[Reached]) -> dict[Need, int]:
+    """How far each pass has to have run for a mask on a frame.
+
+    To the frame; and to those near by from which the object is absent, since it matters what the
+    pass brought there.
+    """
+    told = list(reached)
+    places = [frame, *(r.source for r in told if r.absent)]
+    return {
+        need: max((place - need.source) * need.direction for place in places)
+        for need in needs_of(obj, frame, told)
+    }
+
+
 def reach_of(table: Table) -> dict[Need, int]:
     """How far each pass has to run."""
     reach: dict[Need, int] = {}
     for obj, by_frame in table.items():
         for frame, reached in by_frame.items():
-            for need in needs_of(obj, frame, reached):
-                reach[need] = max(reach.get(need, 0), abs(frame - need.source))
+            for need, distance in distances_of(obj, frame, reached).items():
+                reach[need] = max(reach.get(need, 0), distance)
     return reach

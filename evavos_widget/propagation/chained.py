@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ import numpy as np
 
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation, PropagationStep, Propagator, Steps
-from evavos_widget.propagation.between import Need, Table, needs_of, reach_of
-from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of
+from evavos_widget.propagation.between import Need, Table, distances_of, needs_of, reach_of
+from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of, standing
 from evavos_widget.video import check_frame
 
 if TYPE_CHECKING:
@@ -231,10 +232,13 @@ def _schedule(
     Chains that start at one annotation in one direction run side by side, so that their
     frames' features are computed once.
     """
-    waiting = {
-        frame: {need for o in table for need in needs_of(o, frame, table[o][frame])}
-        for frame in sorted(set(frames))
-    }
+    waiting: dict[int, set[Need]] = {}
+    due: dict[tuple[Need, int], list[int]] = {}
+    for frame in sorted(set(frames)):
+        lacking = {n: d for o in table for n, d in distances_of(o, frame, table[o][frame]).items()}
+        waiting[frame] = set(lacking)
+        for at in lacking.items():
+            due.setdefault(at, []).append(frame)
     yield from [(frame, None) for frame in waiting if not waiting[frame]]
     for source, backwards in sorted({(source, -direction) for _, source, direction in reach}):
         side_by_side = [k for k in reach if k[1:] == (source, -backwards)]
@@ -244,10 +248,10 @@ def _schedule(
                 if distance > reach[need]:
                     continue
                 yield frame, need
-                if need in waiting.get(frame, ()):
-                    waiting[frame].remove(need)
-                    if not waiting[frame]:
-                        yield frame, None
+                for complete in due.get((need, distance), ()):
+                    waiting[complete].remove(need)
+                    if not waiting[complete]:
+                        yield complete, None
 
 
 def _merge(
@@ -274,12 +278,14 @@ def _merge(
     }
     for k, obj in enumerate(objects, 1):
         reached = table[obj][frame]
-        arrived = {
-            need.source: chains[need].mask(abs(frame - need.source))
-            for need in needs_of(obj, frame, reached)
-        }
+        needs = {need.source: chains[need] for need in needs_of(obj, frame, reached)}
+        arrived = {source: chain.mask(abs(frame - source)) for source, chain in needs.items()}
         if arrived:
-            alone = _mixed(frame, reached, arrived, shape)
+            stands = {
+                source: standing(frame, source, reached, partial(_found, chain))
+                for source, chain in needs.items()
+            }
+            alone = _mixed(frame, reached, arrived, stands, shape)
             np.minimum(alone, MOST_CERTAIN, out=alone)
             np.divide(alone, 1 - alone, out=out[k])
     out /= out.sum(axis=0)
@@ -293,12 +299,18 @@ def _mixed(
     frame: int,
     reached: Sequence[Reached],
     arrived: Mapping[int, np.ndarray],
+    stands: Mapping[int, float],
     shape: tuple[int, int],
 ) -> np.ndarray:
-    """One mask of those that arrive, (H, W), each as far as it is believed."""
+    """One mask of those that arrive, (H, W), each as far as it is believed and stands."""
     mixed = np.zeros(shape, np.float32)
     for r, share in zip(reached, shares_of(frame, reached, arrived), strict=True):
         if not r.absent:
             full = cv2.resize(arrived[r.source], shape[::-1], interpolation=cv2.INTER_LINEAR)
-            mixed += np.float32(share) * full
+            mixed += np.float32(share * stands[r.source]) * full
     return mixed
+
+
+def _found(chain: MaskChain, frame: int) -> bool:
+    """Whether a chain has a pixel of the object on a frame."""
+    return bool((chain.mask(abs(frame - chain.source)) > 0.5).any())

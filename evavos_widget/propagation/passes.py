@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -20,12 +21,13 @@ from evavos_widget.propagation.between import (
     Seen,
     Table,
     changed_frames,
+    distances_of,
     drawn,
     needs_of,
     reach_of,
 )
 from evavos_widget.propagation.chained import check_request
-from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of
+from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of, standing
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -282,15 +284,17 @@ class PassPropagator(Propagator):
         seen = {o: {f: drawn(annotations[f], o) for f in known[o].seen} for o in objects}
         passes = self._assign(seen, reach_of(table))
         runs = [run for run in dict.fromkeys(passes.values()) if run.length < run.reach]
-        waiting = {
-            frame: {
-                passes[need]
+        waiting: dict[int, set[tuple[Pass, int]]] = {}
+        due: dict[tuple[Pass, int], list[int]] = {}
+        for frame in sorted(set(frames)):
+            waiting[frame] = {
+                (passes[need], distance)
                 for o in objects
-                for need in needs_of(o, frame, table[o][frame])
-                if passes[need].length < abs(frame - need.source)
+                for need, distance in distances_of(o, frame, table[o][frame]).items()
+                if passes[need].length < distance
             }
-            for frame in sorted(set(frames))
-        }
+            for at in waiting[frame]:
+                due.setdefault(at, []).append(frame)
         done, unfinished = 0, len(waiting)
 
         def step(frame: int | None = None) -> PropagationStep:
@@ -312,11 +316,10 @@ class PassPropagator(Propagator):
                 while run.length < run.reach:
                     self._within_memory(lambda run=run: self._advance(run, annotations))
                     yield step()
-                    frame = run.frame(run.length)
-                    lacking = waiting.get(frame, set())
-                    if run in lacking:
-                        lacking.remove(run)
-                        if not lacking:
+                    at = run, run.length
+                    for frame in due.get(at, ()):
+                        waiting[frame].remove(at)
+                        if not waiting[frame]:
                             yield step(frame)
         finally:
             self._rest(self.live)
@@ -460,9 +463,19 @@ class PassPropagator(Propagator):
         shares = dict(
             zip((r.source for r in reached), _shares(reached, needs, passes, frame), strict=True)
         )
-        mixed = sum(shares[n.source] * self._alone(n, passes, frame).sigmoid() for n in needs)
+        mixed = sum(
+            shares[n.source]
+            * standing(frame, n.source, reached, partial(_has_found, passes[n], obj))
+            * self._alone(n, passes, frame).sigmoid()
+            for n in needs
+        )
         assert isinstance(mixed, Tensor)
         return mixed.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
+
+
+def _has_found(run: Pass, obj: int, frame: int) -> bool:
+    """Whether a pass has a pixel of an object on a frame."""
+    return bool((run.log_odds(obj, frame) > 0).any())
 
 
 def _shares(

@@ -288,20 +288,12 @@ class AnnotatedSession(SessionView):
                 "type": kind,
                 "seconds": checks.as_seconds(seconds),
                 "clicks": [[float(c.x), float(c.y), int(c.positive)] for c in made],
-                "corrects": sorted(o for o in spoken if self._corrects(frame, o, labels)),
+                "corrects": sorted(spoken & self._state.masks.ids(frame)),
             }
             if doubted := {str(o): t for o, t in sorted(believed.items()) if t < 1}:
                 event["trust"] = doubted
             self._do(event)
             return self.revision
-
-    def _corrects(self, frame: int, obj: int, labels: np.ndarray) -> bool:
-        """Whether an annotation begins from a mask; an absence also where no pass has been yet."""
-        state = self._state
-        if obj in state.masks.ids(frame):
-            return True
-        unknown = frame in state.stale or bool(np.isnan(state.quality[obj][frame]))
-        return unknown and not (labels == obj).any()
 
     def _trust(
         self, frame: int, obj: int, labels: np.ndarray, kind: str, given: float | None

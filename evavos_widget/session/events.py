@@ -85,9 +85,8 @@ class MergeObjects(TypedDict):
 class Annotate(TypedDict):
     """An annotation of one or more frames.
 
-    ``corrects`` lists the objects that had a mask there, and of those that are absent also those
-    where no pass had been yet; ``trust`` has an object's where it is not 1 (both left out where
-    they say nothing).
+    ``corrects`` lists the objects that had a mask there, ``trust`` has an object's where it is
+    not 1 (both absent where they say nothing).
     """
 
     kind: Literal["annotate"]

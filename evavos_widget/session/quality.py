@@ -50,7 +50,7 @@ def quality_of_frame(
             quality[obj][frame] = QUALITY_OF_NOTHING
         elif known.frames:
             # What is carried on is at best as good as where it comes from.
-            distance = min(abs(frame - f) for f in known.frames)
+            distance = min(abs(frame - f) for f in known.seen)
             arrived = predicted_quality(probabilities[k], distance, weights)
             quality[obj][frame] = known.believed(frame) * arrived
         else:

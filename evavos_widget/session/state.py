@@ -321,7 +321,7 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
         points = {o: p for o, p in old.points.items() if o not in objects} if old else {}
         painted = _paint(under, labels, objects)
         for obj in sources.keys() - objects - set(np.unique(painted).tolist()) - points.keys():
-            sources[obj] = replace(sources[obj], kind="absent")  # wholly painted over
+            sources[obj] = Source("absent", sources[obj].trust)  # wholly painted over
         annotations[frame] = _among(painted, sources, points)
         shown[frame] = _paint(state.masks[frame], labels, objects)
     frames = sorted({*shown, *untouched})
@@ -356,16 +356,10 @@ def _annotate(state: State, event: Annotate, affected: Affected, revision: int) 
 def _source(event: Annotate, obj: int, there: bool, old: Annotation | None) -> Source:
     trust = event.get("trust", {}).get(str(obj), 1.0)
     if not there:
-        # What a pass had there before anybody annotated it; of an import it is not known.
-        told = obj in event.get("corrects", (obj,))
-        return Source("absent", trust, _began_from_a_mask(old, obj, told))
+        return Source("absent", trust)
     before = _mark(old.sources[obj]) if old and obj in old.objects else None
     corrects = obj in event.get("corrects", ()) and before in (None, "corrected", "verified")
     return Source(SOURCE_OF[event["type"]], trust, corrects)
-
-
-def _began_from_a_mask(old: Annotation | None, obj: int, otherwise: bool) -> bool:
-    return old.sources[obj].corrects if old and obj in old.objects else otherwise
 
 
 def _remove_annotation(

@@ -27,10 +27,9 @@ def doubted(clip: Clip, frame: int, trust: float, *objects: int) -> Annotation:
     return Annotation(labels, objects, dict.fromkeys(objects, Source("clicked", trust)))
 
 
-def absent(clip: Clip, *objects: int, corrects: bool = True) -> Annotation:
+def absent(clip: Clip, *objects: int) -> Annotation:
     labels = np.zeros((clip.height, clip.width), np.uint8)
-    sources = dict.fromkeys(objects, Source("absent", corrects=corrects))
-    return Annotation(labels, objects, sources)
+    return Annotation(labels, objects, dict.fromkeys(objects, Source("absent")))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,6 @@ def test_affected_is_exactly_what_a_change_changes(clip, merge):
         {0: clip.annotation(0, 1, 2), 6: moved, 11: clip.annotation(11, 2)},
         {0: clip.annotation(0, 1, 2), 6: moved, 11: absent(clip, 2)},
         {3: absent(clip, 1), 6: moved, 11: absent(clip, 2)},
-        {0: clip.annotation(0, 1, 2), 6: moved, 11: absent(clip, 2, corrects=False)},
         {6: moved},
     ]
     engine = FlowPropagator(merge=merge)

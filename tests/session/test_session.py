@@ -632,32 +632,6 @@ class TestWithoutDrawing:
         with pytest.raises(ValueError, match="has pixels"):
             session.annotate(7, square(3), objects=[horse], kind="absent")
 
-    def test_an_absence_knows_whether_it_took_a_mask_away(self, frames):
-        """Other frames are doubted for it only then, see `sources`."""
-
-        def took(frame: int) -> bool:
-            return session.annotations[frame].sources[horse].corrects
-
-        session = make(frames)
-        horse = session.add_object("horse")
-        session.annotate(0, square(3), objects=[horse])
-        session.mark_absent(3, [horse])
-        assert took(3), "no pass has been there, and one may well bring a mask"
-        session.propagate()
-        session.mark_absent(3, [horse])
-        assert took(3), "said again, where it is gone by now"
-        session.annotate(3, square(5), objects=[horse])
-        session.propagate()
-        session.mark_absent(6, [horse])
-        assert took(6)
-        session.mark_absent(3, [horse])
-        session.propagate()
-        assert not session.masks[7].any()
-        session.mark_absent(7, [horse])
-        assert not took(7), "a pass had found nothing either"
-        session.import_masks({8: square(0) * 0}, objects=[horse])
-        assert took(8), "of what comes from elsewhere it is not known"
-
     def test_an_object_that_is_painted_over_wholly_is_absent_for_all(self, frames):
         session = make(frames)
         horse, rider = session.add_object("horse"), session.add_object("rider")
