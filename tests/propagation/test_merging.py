@@ -118,12 +118,52 @@ class Counted(ChainedPropagator):
 
 
 class Copied(MaskChain):
+    lost: range = range(0)
+
     def extend(self, frames: Counted) -> None:
         frames.steps += 1
-        self._append(self.mask(0))
+        there = self.source + self.direction * self.length not in self.lost
+        self._append(self.mask(0) * np.float32(there))
 
     def rest(self) -> None:
         pass
+
+
+class Losing(Counted):
+    """Carries a mask on as it is, and has lost it on some frames."""
+
+    def __init__(self, lost: range) -> None:
+        super().__init__("trust")
+        self.lost = lost
+
+    def _begin(self, source: int, direction: int, mask: np.ndarray) -> MaskChain:
+        chain = Copied(source, direction, mask, mask.shape)
+        chain.lost = self.lost
+        return chain
+
+
+def test_to_agree_that_an_object_is_absent_changes_no_other_frame():
+    """Where a pass brought a mask it is doubted around, and where it brought none it was right."""
+    n = 30
+    video = Video.open(np.zeros((n, 8, 8, 3), np.uint8), name="still")
+
+    def masks(given: Given) -> dict[int, bool]:
+        steps = Losing(range(12, 15)).propagate(video, given, [1], range(n))
+        return {
+            s.frame: bool((s.probabilities[1] > 0.5).any()) for s in steps if s.frame is not None
+        }
+
+    drawn, gone = still(0, 1.0), Annotation(np.zeros((8, 8), np.uint8), {1})
+    before = masks({0: drawn})
+    assert [f for f in range(n) if not before[f]] == [12, 13, 14]
+    assert masks({0: drawn, 13: gone}) == before
+    wrong = masks({0: drawn, 20: gone})
+    assert not any(wrong[f] for f in (19, 20, 21))
+    assert wrong[20 - 9]
+    assert wrong[29]
+    # One of two absences was agreed to and hides neither the other nor what it says.
+    both = masks({0: drawn, 14: gone, 20: gone})
+    assert {f: shown for f, shown in both.items() if f > 14} == {f: wrong[f] for f in range(15, n)}
 
 
 @pytest.mark.parametrize("trust", [1.0, 0.9, 0.8])
