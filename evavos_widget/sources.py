@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from evavos_widget.loop import Annotation, objects_annotated
@@ -24,6 +25,7 @@ __all__ = [
     "Reached",
     "check_merge",
     "frames_affected",
+    "is_wrong",
     "shares_of",
     "standing",
 ]
@@ -196,21 +198,21 @@ def shares_of(
 
 
 def standing(
-    frame: int, source: int, reached: Sequence[Reached], found: Callable[[int], bool]
+    frame: int, source: int, reached: Sequence[Reached], wrong: Callable[[int], bool]
 ) -> float:
     """How much of what arrives from a source stands against the absences near by.
 
-    A pass that brought a mask to a frame from which the object is absent was wrong there, and is
-    believed less near by: the less the nearer that frame is, and the farther the source. One that
-    had found nothing there was right.
+    A pass that was wrong on a frame from which the object is absent is believed less near by: the
+    less the nearer that frame is, and the farther the source. One that had found nothing there was
+    right.
 
     Parameters
     ----------
     frame, source : int
     reached : sequence of Reached
         Where the mask on the frame comes from.
-    found : callable of int -> bool
-        Whether the pass from the source has a pixel of the object on an annotated frame.
+    wrong : callable of int -> bool
+        Whether what the pass from the source brought to an absence `is_wrong`.
 
     Returns
     -------
@@ -218,12 +220,31 @@ def standing(
     """
     stands = 1.0
     for r in reached:
-        if r.absent and r.source != frame and found(r.source):
+        if r.absent and r.source != frame and wrong(r.source):
             distance = abs(frame - r.source)
             against = r.trust * (1 - distance / (ABSENT_REACH + 1)) ** 2
             against *= _count(1.0, TYPICAL, distance)
             stands *= 1 - against / (against + _count(1.0, TYPICAL, abs(frame - source)))
     return stands
+
+
+def is_wrong(mask: np.ndarray, annotation: Annotation) -> bool:
+    """Whether a mask that arrived where the object is absent shows what is not there.
+
+    Not where most of it is hidden by what other objects hold by hand.
+
+    Parameters
+    ----------
+    mask : (h, w) bool array
+    annotation : Annotation
+        Of that frame, (H, W).
+    """
+    found = np.count_nonzero(mask)
+    if not found:
+        return False
+    others = (annotation.labels > 0).astype(np.uint8)
+    hidden = cv2.resize(others, mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    return np.count_nonzero(mask & ~hidden) > found / 2
 
 
 def _count(trust: float, expected: float | None, distance: int) -> float:
@@ -268,9 +289,17 @@ def frames_affected(
             if f in old.trust and f in new.trust and not before[f].says_alike(after[f], obj)
         }
         same = (old.trust.keys() & new.trust.keys()) - redrawn
+        # What hides an absent object says whether a pass was wrong there, see `is_wrong`.
+        hidden_anew = {
+            f
+            for f in other & same
+            if f not in new.seen and not np.array_equal(before[f].labels, after[f].labels)
+        }
         for frame in set(range(n_frames)) - same:
             reached = new.reached(frame)
-            if reached != old.reached(frame) or any(r.source in redrawn for r in reached):
+            if reached != old.reached(frame) or any(
+                r.source in redrawn or r.source in hidden_anew for r in reached
+            ):
                 affected.add(frame)
     return affected
 

@@ -364,6 +364,8 @@ class Campaign:
         else:
             answerer.answer(session, suggestion)
         session.propagate()
+        if chosen.status == "new" and not session.annotations:
+            self.finish(chosen.video)  # whoever annotates sees no object in it
         after = self.standing(chosen.video)
         self._turns.append(
             {

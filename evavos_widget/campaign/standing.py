@@ -74,7 +74,7 @@ class Standing:
     ----------
     video : str
     status : {'new', 'open', 'reached', 'finished', 'failed'}
-        New: no object has a mask. Reached: predicted to have its target, with the certainty that
+        New: nothing is annotated. Reached: predicted to have its target, with the certainty that
         the campaign asks for. Finished: the annotator said so, or nothing is left to ask. Failed:
         the video is not there, its session cannot be opened, or a selector failed; see `reason`.
     seconds : float
@@ -149,7 +149,7 @@ def standing_of(name: str, session: Session) -> Standing:
     """How the video of a session stands, without a word on the campaign's target."""
     state = session.state
     about = {"seconds": state.seconds, "rounds": len(state.rounds)}
-    if not any(annotation.present for annotation in state.annotations.values()):
+    if not state.annotations:
         return replace(unbegun(name, session.costs, session.first_type), **about)
     about["predicted"] = _mean(state.quality)
     suggestion = session.suggest()

@@ -9,7 +9,7 @@ import numpy as np
 
 from evavos_widget.loop import FrameChoice, LoopState, in_doubt, objects_annotated
 
-__all__ = ["REVISIT", "closed", "farthest", "first", "highest", "put_off", "with_doubts"]
+__all__ = ["DOUBTED", "REVISIT", "closed", "farthest", "first", "highest", "put_off", "with_doubts"]
 
 REVISIT = 0.5
 """An annotated frame that is wholly in doubt counts as this part of the video away from what is

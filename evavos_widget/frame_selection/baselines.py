@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from evavos_widget.explanation import FrameExplanation
-from evavos_widget.frame_selection.asking import REVISIT, closed, first, put_off
+from evavos_widget.frame_selection.asking import DOUBTED, REVISIT, closed, first, put_off
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
@@ -84,8 +84,8 @@ def _frames_away(state: LoopState, obj: int) -> np.ndarray:
     nearest = nearest_annotated(sorted(known), state.n_frames)
     away = np.abs(np.arange(state.n_frames) - nearest)
     for frame, doubt in in_doubt(state, obj).items():
-        if (frame, obj) not in state.snoozed:
-            away[frame] = int(REVISIT * doubt * state.n_frames)
+        if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
+            away[frame] = max(int(REVISIT * doubt * state.n_frames), 1)
     return away
 
 

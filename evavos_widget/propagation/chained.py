@@ -15,7 +15,15 @@ import numpy as np
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.loop import Annotation, PropagationStep, Propagator, Steps
 from evavos_widget.propagation.between import Need, Table, distances_of, needs_of, reach_of
-from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of, standing
+from evavos_widget.sources import (
+    Known,
+    Reached,
+    check_merge,
+    frames_affected,
+    is_wrong,
+    shares_of,
+    standing,
+)
 from evavos_widget.video import check_frame
 
 if TYPE_CHECKING:
@@ -282,7 +290,7 @@ def _merge(
         arrived = {source: chain.mask(abs(frame - source)) for source, chain in needs.items()}
         if arrived:
             stands = {
-                source: standing(frame, source, reached, partial(_found, chain))
+                source: standing(frame, source, reached, partial(_is_wrong, chain, annotations))
                 for source, chain in needs.items()
             }
             alone = _mixed(frame, reached, arrived, stands, shape)
@@ -311,6 +319,5 @@ def _mixed(
     return mixed
 
 
-def _found(chain: MaskChain, frame: int) -> bool:
-    """Whether a chain has a pixel of the object on a frame."""
-    return bool((chain.mask(abs(frame - chain.source)) > 0.5).any())
+def _is_wrong(chain: MaskChain, annotations: Mapping[int, Annotation], frame: int) -> bool:
+    return is_wrong(chain.mask(abs(frame - chain.source)) > 0.5, annotations[frame])

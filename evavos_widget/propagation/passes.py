@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -27,7 +26,15 @@ from evavos_widget.propagation.between import (
     reach_of,
 )
 from evavos_widget.propagation.chained import check_request
-from evavos_widget.sources import Known, Reached, check_merge, frames_affected, shares_of, standing
+from evavos_widget.sources import (
+    Known,
+    Reached,
+    check_merge,
+    frames_affected,
+    is_wrong,
+    shares_of,
+    standing,
+)
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
@@ -224,7 +231,10 @@ class PassPropagator(Propagator):
         frame: int,
     ) -> dict[int, Tensor]:
         """Log odds of objects against the background on one frame, as `_spread`, mixed."""
-        return {obj: self._mixed(obj, reached, passes, frame) for obj, reached in sides.items()}
+        return {
+            obj: self._mixed(obj, reached, passes, annotations, frame)
+            for obj, reached in sides.items()
+        }
 
     def _together(self, log_odds: Tensor) -> Tensor:
         """Probabilities, (K + 1, H, W), from log odds, by default of the video's size too."""
@@ -454,9 +464,22 @@ class PassPropagator(Propagator):
         return self._spread(log_odds.to(self.device).float()[None])[0]
 
     def _mixed(
-        self, obj: int, reached: Sequence[Reached], passes: Mapping[Need, Pass], frame: int
+        self,
+        obj: int,
+        reached: Sequence[Reached],
+        passes: Mapping[Need, Pass],
+        annotations: Mapping[int, Annotation],
+        frame: int,
     ) -> Tensor:
         """Log odds of one object on a frame, as `_spread`, from all passes that bring it."""
+
+        def stands(need: Need) -> float:
+            def wrong(absence: int) -> bool:
+                brought = passes[need].log_odds(obj, absence) > 0
+                return is_wrong(brought, annotations[absence])
+
+            return standing(frame, need.source, reached, wrong)
+
         needs = needs_of(obj, frame, reached)
         if len(reached) == 1:
             return self._alone(needs[0], passes, frame)
@@ -464,18 +487,10 @@ class PassPropagator(Propagator):
             zip((r.source for r in reached), _shares(reached, needs, passes, frame), strict=True)
         )
         mixed = sum(
-            shares[n.source]
-            * standing(frame, n.source, reached, partial(_has_found, passes[n], obj))
-            * self._alone(n, passes, frame).sigmoid()
-            for n in needs
+            shares[n.source] * stands(n) * self._alone(n, passes, frame).sigmoid() for n in needs
         )
         assert isinstance(mixed, Tensor)
         return mixed.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
-
-
-def _has_found(run: Pass, obj: int, frame: int) -> bool:
-    """Whether a pass has a pixel of an object on a frame."""
-    return bool((run.log_odds(obj, frame) > 0).any())
 
 
 def _shares(

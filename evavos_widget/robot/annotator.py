@@ -124,7 +124,7 @@ class RobotAnnotator:
                     f"the truth has the objects {sorted(first)}, and a session numbers its own "
                     "from 1 on; number them so."
                 )
-            if not any(obj in known.objects for known in session.annotations.values()):
+            if not any(obj in known.present for known in session.annotations.values()):
                 self.begin(session, frame, obj)
 
     def answer(self, session: Session, suggestion: Suggestion) -> None:

@@ -47,7 +47,7 @@ class AnnotatedSession(SessionView):
     predictor: MaskPredictor
     propagator: Propagator
     costs: Costs
-    _scores: dict[tuple[int, int], tuple[int, float]]
+    _scores: dict[tuple[int, int], tuple[Any, dict[int, float]]]
     _drafts: dict[tuple[Any, ...], np.ndarray]
 
     # -- objects --------------------------------------------------------------
@@ -180,8 +180,7 @@ class AnnotatedSession(SessionView):
             None if np.isnan(quality) else quality,
             self.predictor.trust_weights,
         )
-        self._scores[frame, obj] = (_digest(prediction.mask), trust)
-        self._keep_draft(frame, obj, prompts, prediction.mask)
+        self._keep_draft(frame, obj, prompts, prediction.mask, trust)
         return prediction
 
     def _others(self, state: State, frame: int, obj: int) -> dict[int, Prompts]:
@@ -209,12 +208,18 @@ class AnnotatedSession(SessionView):
         shape = self.video.height, self.video.width
         return np.zeros(shape, bool) if previous is None else previous
 
-    def _keep_draft(self, frame: int, obj: int, prompts: Prompts, mask: np.ndarray) -> None:
+    def _keep_draft(
+        self, frame: int, obj: int, prompts: Prompts, mask: np.ndarray, trust: float
+    ) -> None:
         """Remember what the clicks of this draft led to, since clicks may be taken back."""
         prompted = _prompted(frame, obj, prompts)
         if any(draft != prompted[0] for draft, _ in list(self._drafts)):
             self._drafts.clear()
         self._drafts[prompted] = encode_runs(mask)
+        draft, scores = self._scores.get((frame, obj), (None, {}))
+        if draft != prompted[0]:
+            scores = {}
+        self._scores[frame, obj] = prompted[0], {**scores, _digest(mask): trust}
 
     def _held_by_others(self, frame: int, obj: int) -> np.ndarray | None:
         """Where other objects were annotated on a frame, ``(H, W)`` bool."""
@@ -304,12 +309,11 @@ class AnnotatedSession(SessionView):
         if kind not in PROMPTED:
             return 1.0
         mask = labels == obj
-        digest, trust = self._scores.get((frame, obj), (None, 1.0))
-        if digest == _digest(mask):
-            return trust
         quality = float(self._state.quality[obj][frame])
-        unchanged = quality == quality and np.array_equal(self._state.masks[frame] == obj, mask)
-        return min(max(quality, 0.0), 1.0) if unchanged else 1.0
+        if quality == quality and np.array_equal(self._state.masks[frame] == obj, mask):
+            return min(max(quality, 0.0), 1.0)  # nothing was changed
+        _, scores = self._scores.get((frame, obj), (None, {}))
+        return scores.get(_digest(mask), 1.0)
 
     def accept(
         self, frame: int, objects: Collection[int] | None = None, *, seconds: float | None = None

@@ -249,20 +249,32 @@ def _merge_objects(state: State, event: MergeObjects, affected: Affected, revisi
             if not union.any() and old.points.keys() & both:  # of which no pass made a mask yet
                 told[kept] = _telling(points[frame, kept])
         annotations[frame] = Annotation(labels.astype(np.uint8), sources, sources, told)
-    qualities = np.stack([state.quality[gone], state.quality[kept]])
     changed = replace(
         state,
         objects=tuple(o for o in state.objects if o.id != gone),
         annotations=annotations,
         quality={
             **{o: q for o, q in state.quality.items() if o != gone},
-            kept: np.fmin.reduce(qualities, axis=0),
+            kept: _quality_of_both(state, gone, kept, annotations),
         },
         stale=state.stale | affected(state.annotations, annotations, len(state.revisions)),
         snoozed=frozenset((f, kept if o == gone else o) for f, o in state.snoozed),
         points=points,
     )
     return changed.with_masks(shown, revision)
+
+
+def _quality_of_both(
+    state: State, gone: int, kept: int, annotations: Mapping[int, Annotation]
+) -> np.ndarray:
+    """The lower of the two; what was only said to be absent has no masks that could be bad."""
+    shown = {o for annotation in state.annotations.values() for o in annotation.present}
+    counted = [state.quality[o] for o in (gone, kept) if o in shown]
+    quality = np.fmin.reduce(counted or [state.quality[kept]], axis=0)
+    for frame, annotation in annotations.items():
+        if kept in annotation.objects:
+            quality[frame] = annotation.trust(kept)
+    return quality
 
 
 def merged_frames(state: State, gone: int, kept: int) -> dict[str, str]:

@@ -117,6 +117,26 @@ def test_round_robin_gives_every_video_its_turn(clips, tmp_path):
         assert chosen == [*SPEEDS, *SPEEDS]
 
 
+def test_a_video_without_an_object_is_finished(clips, tmp_path):
+    """Whether a person says so on every frame, or whoever begins finds none."""
+    campaign, _ = begun(clips, tmp_path)
+    with campaign:
+        said, found, *_ = clips
+        session = campaign.session(said)
+        session.mark_absent(0, [session.add_object()])
+        session.propagate()
+        assert campaign.standing(said).status == "open"
+        for frame in range(1, session.video.n_frames):
+            session.mark_absent(frame, [1])
+        session.propagate()
+        assert campaign.standing(said).status == "finished"
+        nothing = {f: m * 0 for f, m in clips[found][1].items()}
+        while campaign.next().video != found:
+            campaign.finish(campaign.next().video)
+        campaign.turn(lambda name: RobotAnnotator(nothing))
+        assert campaign.standing(found).status == "finished"
+
+
 def test_the_budget_ends_it(clips, tmp_path):
     campaign, robots = begun(clips, tmp_path, budget=400, target=1.0)  # each first mask is 2 x 80 s
     with campaign:

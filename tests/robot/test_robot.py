@@ -149,6 +149,13 @@ class TestAnswers:
         assert session.rounds[-1].seconds == 0
         assert ((session.masks[3] == 1) == shown).all()
 
+    def test_what_was_only_said_to_be_absent_is_yet_to_begin(self):
+        frames = np.zeros((4, 24, 32, 3), np.uint8)
+        session = Session(frames, propagator=NearestCopy(), predictor=Disks(), path=None)
+        session.mark_absent(0, [session.add_object()])
+        RobotAnnotator({f: SQUARE[3] * (f > 0) for f in range(4)}).begin_all(session)
+        assert session.marks == {(0, 1): "absent", (1, 1): "drawn"}
+
     def test_absent_object_is_said_to_be_absent(self, session):
         RobotAnnotator({1: np.zeros((24, 32), np.uint8)}).answer(session, self.asked("clicks"))
         assert session.rounds[-1].kind == "absent"

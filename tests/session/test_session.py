@@ -721,6 +721,16 @@ class TestMerging:
         assert set(session.annotations) == {0, 6}
         assert session.marks == {(0, front): "drawn", (6, front): "absent"}
 
+    def test_what_was_only_said_to_be_absent_makes_nothing_worse(self, frames):
+        session = make(frames)
+        horse, mistake = session.add_object(), session.add_object()
+        session.annotate(0, square(2), objects=[horse])
+        session.mark_absent(3, [mistake])
+        session.propagate()
+        before = session.quality[:, 0].copy()
+        session.merge_objects(mistake, horse)
+        np.testing.assert_array_equal(session.quality[:, 0], before)
+
     def test_what_cannot_be_merged_is_named(self, frames):
         session = make(frames)
         front, back = session.add_object(), session.add_object("back")

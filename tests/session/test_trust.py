@@ -57,6 +57,35 @@ class TestTrust:
         assert predicted_trust(0.7, 0.95) >= predicted_trust(0.7, 0.1)
         assert all(0 < predicted_trust(s, c) < 1 for s in (0.0, 1.0) for c in (0.0, 1.0))
 
+    @pytest.mark.parametrize("other", [False, True])
+    def test_a_mask_has_the_trust_of_its_own_clicks_whatever_was_clicked_after(self, frames, other):
+        session = make(frames)
+        obj, beside = session.add_object(), session.add_object()
+        more = [*DISK, (20, 10, True)]
+        first = session.predict(0, obj, clicks=DISK).mask
+        session.annotate(0, first, objects=[obj], kind="clicks", clicks=DISK)
+        expected = session.annotations[0].trust(obj)
+        assert expected < 1
+        session.undo()
+        session.predict(0, obj, clicks=DISK)
+        session.predict(0, obj, clicks=more)
+        if other:  # somebody looks at another object in between
+            session.predict(0, beside, clicks=[(25, 20, True)])
+        session.annotate(0, first, objects=[obj], kind="clicks", clicks=DISK)
+        assert session.annotations[0].trust(obj) == expected
+
+    def test_clicks_that_change_nothing_leave_it_as_it_was(self, frames):
+        session = make(frames, score=0.9)
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        session.propagate()
+        inside = [(5, 10, True)]
+        shown, predicted = session.masks[9] == obj, session.quality[9, 0]
+        for _ in range(3):
+            session.predict(9, obj, clicks=inside)
+            session.annotate(9, shown, objects=[obj], kind="clicks", clicks=inside)
+            assert session.annotations[9].trust(obj) == pytest.approx(predicted)
+
     def test_a_click_that_was_taken_back_leaves_no_trace_in_it(self, frames):
         clicks = [(10, 10, True), (14, 10, True), (20, 12, True)]
         trusts = []
