@@ -11,6 +11,7 @@ from evavos_widget.sources import (
     Known,
     check_merge,
     frames_affected,
+    is_wrong,
     shares_of,
     standing,
 )
@@ -123,6 +124,19 @@ def test_two_absences_side_by_side_hide_neither_each_other_nor_what_is_behind_th
     two = {**one, 13: annotation(absent=True)}
     for frame in {*range(1, N)} - {12, 13}:
         assert stands(two, frame) <= stands(one, frame)
+
+
+def test_a_mask_where_the_object_is_absent_is_wrong_unless_another_one_hides_it():
+    arrived = np.zeros((6, 8), bool)
+    arrived[1:5, 2:6] = True
+    labels = np.zeros((12, 16), np.uint8)  # twice as many pixels
+    assert is_wrong(arrived, Annotation(labels, {1}))
+    assert not is_wrong(arrived & False, Annotation(labels, {1}))
+    labels[:, 4:8] = 2
+    assert is_wrong(arrived, Annotation(labels * (labels > 2), {1}))
+    assert not is_wrong(arrived, Annotation(labels, {1, 2}))  # a half is hidden
+    labels[:, 6:8] = 0
+    assert is_wrong(arrived, Annotation(labels, {1, 2}))
 
 
 def test_absence_ends_at_a_frame_that_shows_the_object():

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from scipy import ndimage
 from clips import Clip
+from scipy import ndimage
 
 from evavos_widget.loop import Annotation, Source
 from evavos_widget.propagation.chained import ChainedPropagator, MaskChain
@@ -169,19 +169,6 @@ def test_to_agree_that_an_object_is_absent_changes_no_other_frame():
     # One of two absences was agreed to and hides neither the other nor what it says.
     both = masks({0: drawn, 14: gone, 20: gone})
     assert {f: shown for f, shown in both.items() if f > 14} == {f: wrong[f] for f in range(15, n)}
-
-
-def test_what_another_object_hides_was_not_wrong(clip):
-    """An object that is painted over on one frame is there on the others."""
-    hidden = ndimage.binary_dilation(clip.annotation(6, 1).labels > 0, iterations=4)
-    over = Annotation(2 * hidden.astype(np.uint8), {1, 2}, {1: Source("absent")})
-    given = {0: clip.annotation(0, 1, 2)}
-    found = [
-        propagated(FlowPropagator(), clip, {**given, 6: there})[7].argmax(0)
-        for there in (absent(clip, 1), over)
-    ]
-    assert not (found[0] == 1).any()
-    assert (found[1] == 1).any()
 
 
 @pytest.mark.parametrize("trust", [1.0, 0.9, 0.8])
