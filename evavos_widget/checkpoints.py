@@ -166,7 +166,7 @@ AGENTS: Mapping[str, Checkpoint] = {
     ),
     "agent:policy": Checkpoint(
         "agent-policy.safetensors",
-        "5e023b20a1b20d74c129d99b65a5facb57a654cc714c2a173c2df870836df0e0",
+        "9a8e73516735796405386746fee3a614fc4f12a5d607bcb308528931401130a0",
         _AGENT_TERMS,
         _AGENT_NOTICE,
     ),
