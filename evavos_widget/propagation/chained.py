@@ -256,7 +256,7 @@ def _schedule(
                 if distance > reach[need]:
                     continue
                 yield frame, need
-                for complete in due.get((need, distance), ()):
+                for complete in due.pop((need, distance), ()):
                     waiting[complete].remove(need)
                     if not waiting[complete]:
                         yield complete, None

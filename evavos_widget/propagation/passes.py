@@ -327,7 +327,7 @@ class PassPropagator(Propagator):
                     self._within_memory(lambda run=run: self._advance(run, annotations))
                     yield step()
                     at = run, run.length
-                    for frame in due.get(at, ()):
+                    for frame in due.pop(at, ()):
                         waiting[frame].remove(at)
                         if not waiting[frame]:
                             yield step(frame)
