@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from evavos_widget.environments import ANNOTATION
-from evavos_widget.environments.annotation import AnnotationEnv, embedded_outcomes
+from evavos_widget.environments.annotation import AnnotationEnv
 from evavos_widget.environments.outcomes import Recorded, Tried, joined
 from evavos_widget.environments.whatif import asked, tried
 from evavos_widget.metrics import j_and_f
@@ -105,11 +105,11 @@ def test_a_table_says_what_the_robot_would_do(frames):
 
 
 @pytest.mark.parametrize("kinds", [("clicks", "clicks"), ("clicks", "mask"), ("clicks",) * 3])
-def test_a_table_has_what_a_loop_would_meet(kinds):
+def test_a_table_has_what_a_loop_would_meet(kinds, scene):
     """The mask and its predicted quality, also where clicks follow clicks."""
-    outcomes = embedded_outcomes()
-    session, robot = outcomes.session, RobotAnnotator(outcomes.truth)
-    node, seconds = outcomes.root(2), []
+    session, truth = scene
+    outcomes, robot = Tried(session, truth, [(5, 1)]), RobotAnnotator(truth)
+    node, seconds = outcomes.root(0), []
     for kind in kinds:
         node, cost = outcomes.step(node, outcomes.types.index(kind))
         seconds.append(cost)
