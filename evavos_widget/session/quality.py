@@ -48,7 +48,7 @@ def quality_of_frame(
             quality[obj][frame] = known.trust[frame]
         elif known.frames and not (winners == k).any():
             quality[obj][frame] = QUALITY_OF_NOTHING
-        elif known.frames:
+        elif known.seen:
             # What is carried on is at best as good as where it comes from.
             distance = min(abs(frame - f) for f in known.seen)
             arrived = predicted_quality(probabilities[k], distance, weights)
