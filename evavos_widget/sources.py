@@ -244,7 +244,7 @@ def is_wrong(mask: np.ndarray, annotation: Annotation) -> bool:
         return False
     others = (annotation.labels > 0).astype(np.uint8)
     hidden = cv2.resize(others, mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    return np.count_nonzero(mask & ~hidden) > found / 2
+    return bool(np.count_nonzero(mask & ~hidden) > found / 2)
 
 
 def _count(trust: float, expected: float | None, distance: int) -> float:
