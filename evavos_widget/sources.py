@@ -295,11 +295,10 @@ def frames_affected(
             for f in other & same
             if f not in new.seen and not np.array_equal(before[f].labels, after[f].labels)
         }
+        says_otherwise = redrawn | hidden_anew
         for frame in set(range(n_frames)) - same:
             reached = new.reached(frame)
-            if reached != old.reached(frame) or any(
-                r.source in redrawn or r.source in hidden_anew for r in reached
-            ):
+            if reached != old.reached(frame) or any(r.source in says_otherwise for r in reached):
                 affected.add(frame)
     return affected
 

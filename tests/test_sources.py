@@ -133,7 +133,6 @@ def test_a_mask_where_the_object_is_absent_is_wrong_unless_another_one_hides_it(
     assert is_wrong(arrived, Annotation(labels, {1}))
     assert not is_wrong(arrived & False, Annotation(labels, {1}))
     labels[:, 4:8] = 2
-    assert is_wrong(arrived, Annotation(labels * (labels > 2), {1}))
     assert not is_wrong(arrived, Annotation(labels, {1, 2}))  # a half is hidden
     labels[:, 6:8] = 0
     assert is_wrong(arrived, Annotation(labels, {1, 2}))

@@ -9,7 +9,16 @@ import numpy as np
 
 from evavos_widget.loop import FrameChoice, LoopState, in_doubt, objects_annotated
 
-__all__ = ["DOUBTED", "REVISIT", "closed", "farthest", "first", "highest", "put_off", "with_doubts"]
+__all__ = [
+    "REVISIT",
+    "asked_again",
+    "closed",
+    "farthest",
+    "first",
+    "highest",
+    "put_off",
+    "with_doubts",
+]
 
 REVISIT = 0.5
 """An annotated frame that is wholly in doubt counts as this part of the video away from what is
@@ -27,10 +36,16 @@ def put_off(state: LoopState, obj: int) -> set[int]:
     return {frame for frame, o in state.snoozed if o == obj}
 
 
+def asked_again(state: LoopState, obj: int) -> dict[int, float]:
+    """The annotated frames that are in doubt enough and were not put off, and their doubt."""
+    off = put_off(state, obj)
+    return {f: d for f, d in in_doubt(state, obj).items() if d >= DOUBTED and f not in off}
+
+
 def closed(state: LoopState, obj: int) -> set[int]:
     """Frames not to be asked for: put off, or annotated and not in doubt."""
-    doubted = {frame for frame, doubt in in_doubt(state, obj).items() if doubt >= DOUBTED}
-    return {*objects_annotated(state.annotations, obj)} - doubted | put_off(state, obj)
+    annotated = {*objects_annotated(state.annotations, obj)}
+    return annotated - asked_again(state, obj).keys() | put_off(state, obj)
 
 
 def first(state: LoopState) -> FrameChoice | None:
@@ -84,7 +99,6 @@ def with_doubts(
     known = sorted({*annotated, *put_off(state, obj)})
     distance, extent = measure(known)
     distance[known] = np.nan
-    for frame, doubt in in_doubt(state, obj).items():
-        if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
-            distance[frame] = REVISIT * doubt * extent
+    for frame, doubt in asked_again(state, obj).items():
+        distance[frame] = REVISIT * doubt * extent
     return distance

@@ -7,12 +7,11 @@ from zlib import crc32
 import numpy as np
 
 from evavos_widget.explanation import FrameExplanation
-from evavos_widget.frame_selection.asking import DOUBTED, REVISIT, closed, first, put_off
+from evavos_widget.frame_selection.asking import REVISIT, asked_again, closed, first, put_off
 from evavos_widget.loop import (
     FrameChoice,
     FrameSelector,
     LoopState,
-    in_doubt,
     nearest_annotated,
     objects_annotated,
     times_annotated,
@@ -83,9 +82,8 @@ def _frames_away(state: LoopState, obj: int) -> np.ndarray:
     known = {*objects_annotated(state.annotations, obj), *put_off(state, obj)}
     nearest = nearest_annotated(sorted(known), state.n_frames)
     away = np.abs(np.arange(state.n_frames) - nearest)
-    for frame, doubt in in_doubt(state, obj).items():
-        if doubt >= DOUBTED and (frame, obj) not in state.snoozed:
-            away[frame] = max(int(REVISIT * doubt * state.n_frames), 1)
+    for frame, doubt in asked_again(state, obj).items():
+        away[frame] = max(int(REVISIT * doubt * state.n_frames), 1)
     return away
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -472,25 +473,22 @@ class PassPropagator(Propagator):
         frame: int,
     ) -> Tensor:
         """Log odds of one object on a frame, as `_spread`, from all passes that bring it."""
-
-        def stands(need: Need) -> float:
-            def wrong(absence: int) -> bool:
-                brought = passes[need].log_odds(obj, absence) > 0
-                return is_wrong(brought, annotations[absence])
-
-            return standing(frame, need.source, reached, wrong)
-
         needs = needs_of(obj, frame, reached)
         if len(reached) == 1:
             return self._alone(needs[0], passes, frame)
         shares = dict(
             zip((r.source for r in reached), _shares(reached, needs, passes, frame), strict=True)
         )
-        mixed = sum(
-            shares[n.source] * stands(n) * self._alone(n, passes, frame).sigmoid() for n in needs
-        )
+        for n in needs:
+            wrong = partial(_is_wrong, passes[n], obj, annotations)
+            shares[n.source] *= standing(frame, n.source, reached, wrong)
+        mixed = sum(shares[n.source] * self._alone(n, passes, frame).sigmoid() for n in needs)
         assert isinstance(mixed, Tensor)
         return mixed.clamp(1 - MOST_CERTAIN, MOST_CERTAIN).logit()
+
+
+def _is_wrong(run: Pass, obj: int, annotations: Mapping[int, Annotation], frame: int) -> bool:
+    return is_wrong(run.log_odds(obj, frame) > 0, annotations[frame])
 
 
 def _shares(
