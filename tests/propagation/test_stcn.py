@@ -15,7 +15,7 @@ from benchmarks.published_stcn import (
 from evavos_widget import sources
 from evavos_widget.loop import Annotation
 from evavos_widget.networks.stcn import STCN, FrameFeatures
-from evavos_widget.propagation import stcn, stcn_frames
+from evavos_widget.propagation import passes, stcn, stcn_frames
 from evavos_widget.propagation.passes import Pass
 from evavos_widget.propagation.stcn import StcnPropagator
 from evavos_widget.propagation.stcn_frames import Frames
@@ -97,6 +97,25 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     monkeypatch.setattr(STCN, "describe", counting)
     monkeypatch.setattr(STCN, "decode", also)
     return counts
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_an_absence_counts_where_a_pass_was_wrong_there(
+    make: Make, wrong: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on the frames before it, for which passes go on until they come to it."""
+    frames, labels = clip()
+    video, drawn, n = Video.open(frames, name="clip"), annotation(labels[0], 1), len(frames)
+    absent = Annotation(np.zeros_like(labels[0]), frozenset({1}))
+    plain = run(make(), video, {0: drawn}, (1,), range(n))
+    monkeypatch.setattr(passes, "is_wrong", lambda mask, there: wrong)
+    found = run(make(), video, {0: drawn, 4: absent}, (1,), [3, 4, 5])
+    assert found[4][1].max() == 0
+    for frame in (3, 5):
+        if wrong:
+            assert (found[frame][1] < 0.5).all()
+        else:
+            np.testing.assert_allclose(found[frame], plain[frame], atol=1e-5)
 
 
 def test_an_annotation_affects_the_frames_up_to_its_neighbours(make: Make) -> None:
