@@ -20,6 +20,10 @@ FRONT_END := $(shell find js/src -type f) $(wildcard js/*.json js/*.mjs)
 # JupyterLab starts as root, as in a bare container, only when told that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# Files of tests run side by side, each process on one thread; browsers want the machine to
+# themselves.
+PYTEST_SIDE_BY_SIDE := OMP_NUM_THREADS=1 python -m pytest -n logical --maxprocesses 4 --dist loadfile
+
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help demo lab test unit e2e torture lint vitest docs front-end format build browsers clean
@@ -35,10 +39,11 @@ lab: $(PACKAGE)  ## open JupyterLab on the annotator's notebook
 	evavos lab examples/01_annotate.ipynb $(AS_ROOT)
 
 test: lint vitest docs browsers  ## everything: format, lint, types, imports, both languages, site, notebooks, browser, wheel
-	python -m pytest
+	$(PYTEST_SIDE_BY_SIDE) -m 'not e2e and not wheel'
+	python -m pytest -m 'e2e or wheel'
 
 unit: $(TOOLS)  ## the Python tests that need no browser and build no wheel
-	python -m pytest -m 'not e2e and not wheel'
+	$(PYTEST_SIDE_BY_SIDE) -m 'not e2e and not wheel'
 
 e2e: $(TOOLS) $(NODE_MODULES) browsers  ## the browser tests, RUNS=10 times in a row
 	for run in $$(seq $(RUNS)); do python -m pytest -m e2e || exit 1; done
