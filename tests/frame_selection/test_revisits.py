@@ -29,7 +29,7 @@ def test_a_short_video_is_not_done_while_its_frames_are_in_doubt(name, n):
     assert select(clicked([0.95] * n)) is None
 
 
-@pytest.mark.parametrize("name", ["farthest-in-time", "l2"])
+@pytest.mark.parametrize("name", ["farthest-in-time", "l2", "qnet", "qnet-eq1"])
 @pytest.mark.parametrize("n", [12, 40])
 def test_the_least_trusted_frame_goes_first(name, n):
     trust = [0.8] * n
