@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evavos_widget.cli.common import data_options, output_file, plus_minus, write
 from evavos_widget.quantities import as_count
+
+if TYPE_CHECKING:
+    from evavos_widget.evaluation.rows import Rows
 
 __all__ = ["add_parsers"]
 
@@ -75,57 +78,79 @@ def add_parsers(commands: Any) -> None:
 
 def _evaluate_propagation(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.evaluation.propagation import evaluate_propagation
+    from evavos_widget.evaluation.rows import kept_beside
 
     names = read_sequence_names(args.sequences, args.data)
-    results = []
-    for propagator in args.propagator:
-        print(propagator)
-        result = evaluate_propagation(
-            args.data,
-            names,
-            propagator,
-            annotated=args.annotated,
-            frames=args.frames,
-            second_round=args.second_round,
-            pictures=args.pictures and args.pictures / propagator.replace("/", "_"),
-        )
-        results.append(result)
-        mean, again = result["mean"], result["second_round"]
-        print(
-            f"{'mean':24s} J {mean['j']:.3f}  F {mean['f']:.3f}  J&F {mean['jf']:.3f}"
-            f"{plus_minus(result['standard_error'])}  ({result['frames']} frames, "
-            f"{result['ms_per_frame']:.0f} ms per frame, {result['cpu_ms_per_frame']:.0f} of CPU, "
-            f"peak memory so far {result['peak_memory_mb']:.0f} MB"
-            f"{'' if again is None else f', a second round {again:.2f} of the first'})"
-        )
-    write(results[0] if len(results) == 1 else {"runs": results}, args.json)
+    with kept_beside(args.json) as rows:
+        results = [_of_propagator(args, names, propagator, rows) for propagator in args.propagator]
+        write(results[0] if len(results) == 1 else {"runs": results}, args.json)
+
+
+def _of_propagator(
+    args: argparse.Namespace, names: Sequence[str], propagator: str, rows: Rows
+) -> dict[str, Any]:
+    from evavos_widget.evaluation.propagation import evaluate_propagation
+
+    print(propagator)
+    result = evaluate_propagation(
+        args.data,
+        names,
+        propagator,
+        annotated=args.annotated,
+        frames=args.frames,
+        second_round=args.second_round,
+        pictures=args.pictures and args.pictures / propagator.replace("/", "_"),
+        rows=rows,
+    )
+    mean, again = result["mean"], result["second_round"]
+    print(
+        f"{'mean':24s} J {mean['j']:.3f}  F {mean['f']:.3f}  J&F {mean['jf']:.3f}"
+        f"{plus_minus(result['standard_error'])}  ({result['frames']} frames, "
+        f"{result['ms_per_frame']:.0f} ms per frame, {result['cpu_ms_per_frame']:.0f} of CPU, "
+        f"peak memory so far {result['peak_memory_mb']:.0f} MB"
+        f"{'' if again is None else f', a second round {again:.2f} of the first'})"
+    )
+    return result
 
 
 def _evaluate_clicks(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
-    from evavos_widget.evaluation.clicks import evaluate_clicks, evaluate_second_object
+    from evavos_widget.evaluation.rows import kept_beside
 
     as_count("--clicks", args.clicks)
     as_count("--frames-per-sequence", args.frames_per_sequence)
     names = read_sequence_names(args.sequences, args.data)
-    if args.together:
-        if args.start != "empty" or args.alone:
-            raise ValueError("--together starts from nothing and has no --alone; leave them out.")
-        _evaluate_together(args, names)
-        return
-    if len(args.predictor) > 1:
+    if args.together and (args.start != "empty" or args.alone):
+        raise ValueError("--together starts from nothing and has no --alone; leave them out.")
+    if len(args.predictor) > 1 and not args.together:
         raise ValueError("several predictors are compared with --together; give one, or that.")
+    if args.together:
+        evaluate = _evaluate_together
+    else:
+        evaluate = _evaluate_pairs if args.start == "second-object" else _evaluate_one_by_one
+    with kept_beside(args.json) as rows:
+        write(evaluate(args, names, rows), args.json)
+
+
+def _evaluate_pairs(args: argparse.Namespace, names: Sequence[str], rows: Rows) -> dict[str, Any]:
+    from evavos_widget.evaluation.clicks import evaluate_second_object
+
     (predictor,) = args.predictor
-    if args.start == "second-object":
-        result = evaluate_second_object(args.data, names, predictor, alone=args.alone)
-        print(
-            f"one negative click, {result['pairs']} pairs: {result['removed']:.3f} of the second "
-            f"object removed and {result['kept']:.3f} of the first kept (medians); as meant in "
-            f"{result['right']:.3f} of the pairs"
-        )
-        write(result, args.json)
-        return
+    result = evaluate_second_object(args.data, names, predictor, alone=args.alone, rows=rows)
+    print(
+        f"one negative click, {result['pairs']} pairs: {result['removed']:.3f} of the second "
+        f"object removed and {result['kept']:.3f} of the first kept (medians); as meant in "
+        f"{result['right']:.3f} of the pairs"
+    )
+    return result
+
+
+def _evaluate_one_by_one(
+    args: argparse.Namespace, names: Sequence[str], rows: Rows
+) -> dict[str, Any]:
+    from evavos_widget.evaluation.clicks import evaluate_clicks
+
+    (predictor,) = args.predictor
     result = evaluate_clicks(
         args.data,
         names,
@@ -136,6 +161,7 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
         seed=args.seed,
         propagator=args.propagator,
         alone=args.alone,
+        rows=rows,
     )
     for label, part in (
         ("mean", result),
@@ -149,10 +175,12 @@ def _evaluate_clicks(args: argparse.Namespace) -> None:
     ms = result["ms_per_click"]
     took = "nothing to click" if ms is None else f"{ms:.0f} ms per click"
     print(f"{noc}  (at most 20)  {took}")
-    write(result, args.json)
+    return result
 
 
-def _evaluate_together(args: argparse.Namespace, names: Sequence[str]) -> None:
+def _evaluate_together(
+    args: argparse.Namespace, names: Sequence[str], rows: Rows
+) -> dict[str, Any]:
     from evavos_widget.evaluation.together import NOC_IOU, evaluate_together
 
     result = evaluate_together(
@@ -162,6 +190,7 @@ def _evaluate_together(args: argparse.Namespace, names: Sequence[str]) -> None:
         clicks=args.clicks,
         frames_per_sequence=args.frames_per_sequence,
         seed=args.seed,
+        rows=rows,
     )
     n = result["clicks"]
     shown = sorted({1, min(3, n), n})
@@ -177,7 +206,7 @@ def _evaluate_together(args: argparse.Namespace, names: Sequence[str]) -> None:
             f"{plus_minus(found['noc_interval'])}  apart {found['apart']:+.3f}"
             f"{plus_minus(found['apart_interval'])}  {found['ms_per_click']:.0f} ms per click"
         )
-    write(result, args.json)
+    return result
 
 
 def _evaluate_vng(args: argparse.Namespace) -> None:
@@ -194,9 +223,12 @@ def _evaluate_vng(args: argparse.Namespace) -> None:
 def _evaluate_quality(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.calibration import calibrate_quality
+    from evavos_widget.evaluation.rows import kept_beside
 
     names = read_sequence_names(args.sequences, args.data)
-    result = calibrate_quality(args.data, names, args.propagator)
+    with kept_beside(args.json) as rows:
+        result = calibrate_quality(args.data, names, args.propagator, rows=rows)
+        write(result, args.json)
     correlation = {
         what: "-" if rank is None else f"{rank:.2f}"
         for what, rank in result["rank_correlation"].items()
@@ -211,4 +243,3 @@ def _evaluate_quality(args: argparse.Namespace) -> None:
         f"mean over a video, true less predicted: {mean['bias']:+.3f} with a standard deviation of "
         f"{mean['deviation']:.3f} ({mean['n']} sequences)"
     )
-    write(result, args.json)

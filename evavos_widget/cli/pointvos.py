@@ -47,7 +47,7 @@ def add_parsers(commands: Any) -> None:
     )
     verified.add_argument("--selector", default="random", help="random (default), largest-effect")
     verified.add_argument("--error-rate", type=float, default=0.0, help="of the robot's answers")
-    verified.add_argument("--out", type=Path, help="a new folder for the points of each sequence")
+    verified.add_argument("--out", type=Path, help="a new folder, for the points of each sequence")
     simulated = doing.add_parser("simulate", parents=[data], help="draw points from masks")
     simulated.add_argument("--n", type=int, default=10, help="points on an object per frame (10)")
     simulated.add_argument("--background", type=int, default=10, help="and beside it (10)")
@@ -77,25 +77,28 @@ def add_parsers(commands: Any) -> None:
 def _pointvos_benchmark(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.pointvos_benchmark import evaluate_benchmark
+    from evavos_widget.evaluation.rows import kept_beside
 
-    result = evaluate_benchmark(
-        args.data,
-        read_sequence_names(args.sequences, args.data),
-        method=args.method,
-        propagator=args.propagator,
-        predictor=args.predictor,
-        frames=args.frames,
-        seed=args.seed,
-        points=args.points,
-        drawn_to=args.json and args.json.with_suffix(".points.jsonl"),
-        meta=args.meta,
-        seen=args.seen,
-    )
+    with kept_beside(args.json) as rows:
+        result = evaluate_benchmark(
+            args.data,
+            read_sequence_names(args.sequences, args.data),
+            method=args.method,
+            propagator=args.propagator,
+            predictor=args.predictor,
+            frames=args.frames,
+            seed=args.seed,
+            points=args.points,
+            drawn_to=args.json and args.json.with_suffix(".points.jsonl"),
+            meta=args.meta,
+            seen=args.seen,
+            rows=rows,
+        )
+        write(result, args.json)
     print("  ".join(f"{n}: {jf:.3f}" for n, jf in result["jf"].items()))
     for n, scores in (result["youtube_vos"] or {}).items():
         told = (f"{k} {'-' if v is None else f'{v:.3f}'}" for k, v in scores.items())
         print(f"{n} points: {'  '.join(told)}")
-    write(result, args.json)
 
 
 def _pointvos_simulate(args: argparse.Namespace) -> None:
@@ -131,25 +134,25 @@ def _pointvos_pseudo_masks(args: argparse.Namespace) -> None:
 def _pointvos_verify(args: argparse.Namespace) -> None:
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.evaluation.pointvos import evaluate_points
-    from evavos_widget.files import check_empty
+    from evavos_widget.evaluation.rows import kept_beside
 
-    if args.out is not None:
-        check_empty(args.out)
-    result = evaluate_points(
-        args.data,
-        read_sequence_names(args.sequences, args.data),
-        propagator=args.propagator,
-        predictor=args.predictor,
-        localisation=args.localisation,
-        selector=args.selector,
-        error_rate=args.error_rate,
-        seed=args.seed,
-        export=args.out,
-    )
+    with kept_beside(args.json or args.out) as rows:
+        result = evaluate_points(
+            args.data,
+            read_sequence_names(args.sequences, args.data),
+            propagator=args.propagator,
+            predictor=args.predictor,
+            localisation=args.localisation,
+            selector=args.selector,
+            error_rate=args.error_rate,
+            seed=args.seed,
+            export=args.out,
+            rows=rows,
+        )
+        write(result, args.json)
     times = result["masks_over_points"]
     longer = "" if times is None else f"; a mask on every frame takes {times:.0f} times as long"
     print(f"{result['points']:.0f} points and {result['seconds']:.0f} s per object{longer}")
-    write(result, args.json)
 
 
 def _pointvos_compare(args: argparse.Namespace) -> None:

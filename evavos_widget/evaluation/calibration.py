@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from scipy.stats import rankdata
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.sequences import all_masks, spread
+from evavos_widget.evaluation.rows import Rows, about_engine
+from evavos_widget.evaluation.sequences import Report, all_masks, spread
 from evavos_widget.loop import Annotation, completed
 from evavos_widget.metrics import score_frame
 from evavos_widget.probabilities import expected_iou, predicted_quality
@@ -31,7 +33,8 @@ def calibrate_quality(
     names: Sequence[str],
     propagator: str,
     *,
-    report: Callable[[str], None] = print,
+    rows: Rows | None = None,
+    report: Report = print,
 ) -> dict[str, Any]:
     """Compare predicted with true J&F, and fit the weights of the prediction.
 
@@ -42,6 +45,8 @@ def calibrate_quality(
     names : sequence of str
         Fit on training sequences only.
     propagator : str
+    rows : Rows, optional
+        What was measured before, and where it is kept.
     report : callable
         Told one line per pass.
 
@@ -56,32 +61,21 @@ def calibrate_quality(
         ``fitted_weights``, the best
         `evavos_widget.probabilities.QUALITY_WEIGHTS` on these sequences.
     """
+    options = {
+        "what": "quality",
+        "data": str(root.resolve()),
+        "propagator": about_engine("propagator", propagator),
+    }
+    rows = Rows() if rows is None else rows
     passes: list[np.ndarray] = []
     apart: dict[str, list[float]] = {}
     for name in names:
-        sequence = open_sequence(root, name)
-        masks = all_masks(sequence.ground_truth, name)
-        truth = {f: (labels > 0).astype(np.uint8) for f, labels in masks.items()}
-        for k in ANNOTATED:
-            given = spread(sorted(truth), k)
-            annotations = {f: Annotation(truth[f], frozenset({1})) for f in given}
-            frames = [f for f in sorted(truth)[::EVERY] if f not in given]
-            engine = engines.create("propagator", propagator)
-            weights = engine.quality_weights
-            rows = []
-            steps = engine.propagate(sequence.video, annotations, [1], frames)
-            for frame, probabilities in completed(steps):
-                soft = probabilities[1]
-                distance = min(abs(frame - f) for f in given)
-                mask = (probabilities.argmax(axis=0) == 1).astype(np.uint8)
-                true = score_frame(mask, truth[frame], [1]).mean()
-                predicted = predicted_quality(soft, distance, weights)
-                rows.append((expected_iou(soft), distance, predicted, true))
-            if rows:
-                passes.append(np.array(rows))
-                _, _, predicted, true = passes[-1].mean(axis=0)
-                apart.setdefault(name, []).append(float(true - predicted))
-                report(f"{name:24s} K = {k}  predicted {predicted:.3f}  true {true:.3f}")
+        row = rows.measured(options, name, partial(_measured, root, name, propagator))
+        for k, samples in row["passes"]:
+            passes.append(np.array(samples))
+            _, _, predicted, true = passes[-1].mean(axis=0)
+            apart.setdefault(name, []).append(float(true - predicted))
+            report(f"{name:24s} K = {k}  predicted {predicted:.3f}  true {true:.3f}")
     if not passes:
         raise ValueError(
             f"no frame of {list(names)} is left to predict beside the annotated ones; give "
@@ -105,6 +99,33 @@ def calibrate_quality(
         "mean_error": mean_error(list(apart.values())),
         "fitted_weights": minimize(loss, np.array([0.0, 1.0, 0.0])).x.round(2).tolist(),
     }
+
+
+def _measured(root: Path, name: str, propagator: str) -> dict[str, Any]:
+    """Of each pass over a sequence K and its samples: expected IoU, distance, and both J&F."""
+    sequence = open_sequence(root, name)
+    masks = all_masks(sequence.ground_truth, name)
+    truth = {f: (labels > 0).astype(np.uint8) for f, labels in masks.items()}
+    passes = []
+    for k in ANNOTATED:
+        given = spread(sorted(truth), k)
+        annotations = {f: Annotation(truth[f], frozenset({1})) for f in given}
+        frames = [f for f in sorted(truth)[::EVERY] if f not in given]
+        engine = engines.create("propagator", propagator)
+        weights = engine.quality_weights
+        samples = []
+        steps = engine.propagate(sequence.video, annotations, [1], frames)
+        for frame, probabilities in completed(steps):
+            soft = probabilities[1]
+            distance = min(abs(frame - f) for f in given)
+            mask = (probabilities.argmax(axis=0) == 1).astype(np.uint8)
+            true = float(score_frame(mask, truth[frame], [1]).mean())
+            predicted = float(predicted_quality(soft, distance, weights))
+            samples.append((expected_iou(soft), distance, predicted, true))
+        if samples:
+            passes.append((k, samples))
+    sequence.video.close()
+    return {"passes": passes}
 
 
 def _rank_correlation(passes: Sequence[np.ndarray], column: int) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from evavos_widget import engines
 from evavos_widget.contract import prediction_fault, refuse
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.evaluation.rows import Rows, about_engine
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -61,6 +63,7 @@ def evaluate_clicks(
     seed: int = 0,
     propagator: str = "compact",
     alone: bool = False,
+    rows: Rows | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """Correct masks with simulated clicks and score them after each click.
@@ -82,6 +85,8 @@ def evaluate_clicks(
     alone : bool
         Score what the predictor says, without what a correction does for certain
         (`corrections.as_told`).
+    rows : Rows, optional
+        What was measured before, and where it is kept.
     report : callable
         Told one line per sequence.
 
@@ -100,10 +105,10 @@ def evaluate_clicks(
             f"unknown start {start!r}; choose 'empty', 'propagated' or 'second-object'."
         )
     engine: MaskPredictor = engines.create("predictor", predictor)
-    ious: dict[str, np.ndarray] = {}
-    needed: dict[str, list[int]] = {str(round(100 * iou)): [] for iou in NOC_IOU}
-    times: list[float] = []
-    for name in names:
+    told = _alone if alone else as_told
+
+    def measure(name: str) -> dict[str, Any]:
+        """IoUs and seconds of every click on the frames of a sequence."""
         sequence = open_sequence(root, name)
         truth = all_masks(sequence.ground_truth, name)
         ids = ids_of(truth)
@@ -122,7 +127,7 @@ def evaluate_clicks(
                 ids,
                 keep={f for frames in picked.values() for f in frames},
             )
-        rows = []
+        ious, times = [], []
         for column, obj in enumerate(ids, start=1):
             for frame in picked[obj]:
                 iou, spent = _click_through(
@@ -133,17 +138,38 @@ def evaluate_clicks(
                     None if soft is None else soft[frame][column],
                     clicks,
                     (name, frame),
-                    _alone if alone else as_told,
+                    told,
                 )
-                rows.append(iou[: clicks + 1])
+                ious.append(iou)
                 times += spent
-                for wanted, counts in zip(NOC_IOU, needed.values(), strict=True):
-                    reached = (n for n, value in enumerate(iou[: NOC_CAP + 1]) if value >= wanted)
-                    counts.append(next(reached, NOC_CAP))
-        ious[name] = np.array(rows)
+        sequence.video.close()
+        return {"ious": ious, "seconds": times}
+
+    options = {
+        "what": "clicks",
+        "data": str(root.resolve()),
+        "predictor": about_engine("predictor", predictor),
+        "clicks": clicks,
+        "start": start,
+        "frames_per_sequence": frames_per_sequence,
+        "seed": seed,
+        "propagator": start == "propagated" and about_engine("propagator", propagator),
+        "alone": alone,
+    }
+    rows = Rows() if rows is None else rows
+    ious: dict[str, np.ndarray] = {}
+    needed: dict[str, list[int]] = {str(round(100 * iou)): [] for iou in NOC_IOU}
+    times: list[float] = []
+    for name in names:
+        row = rows.measured(options, name, partial(measure, name))
+        ious[name] = np.array([iou[: clicks + 1] for iou in row["ious"]])
+        times += row["seconds"]
+        for iou in row["ious"]:
+            for wanted, counts in zip(NOC_IOU, needed.values(), strict=True):
+                reached = (n for n, value in enumerate(iou[: NOC_CAP + 1]) if value >= wanted)
+                counts.append(next(reached, NOC_CAP))
         path = "  ".join(f"{v:.3f}" for v in ious[name].mean(axis=0))
         report(f"{name:24s} {path}")
-        sequence.video.close()
     every = np.concatenate(list(ious.values()))
     good = every[:, 0] >= GOOD_START
     return {
@@ -228,6 +254,7 @@ def evaluate_second_object(
     *,
     frames: Sequence[int] | None = None,
     alone: bool = False,
+    rows: Rows | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """One negative click in the middle of a second object that a mask wrongly holds.
@@ -237,7 +264,7 @@ def evaluate_second_object(
 
     Parameters
     ----------
-    root, names, predictor, alone, report : as for `evaluate_clicks`
+    root, names, predictor, alone, rows, report : as for `evaluate_clicks`
     frames : sequence of int, optional
         By default every twentieth.
 
@@ -250,11 +277,12 @@ def evaluate_second_object(
     """
     engine: MaskPredictor = engines.create("predictor", predictor)
     told = _alone if alone else as_told
-    every: list[tuple[float, float]] = []
-    for name in names:
+
+    def measure(name: str) -> dict[str, Any]:
+        """What is removed and kept of every pair of a sequence."""
         sequence = open_sequence(root, name)
         truth = all_masks(sequence.ground_truth, name)
-        rows: list[tuple[float, float]] = []
+        pairs: list[tuple[float, float]] = []
         for frame in truth if frames is None else frames:
             if frames is None and frame % SECOND_OBJECT_EVERY:
                 continue
@@ -268,12 +296,25 @@ def evaluate_second_object(
                 prompts = Prompts(clicks=(click,), previous_mask=first | second)
                 predicted = engine.predict(sequence.video.frame(frame), prompts, key=(name, frame))
                 mask = told(predicted, prompts).mask
-                rows.append((1 - float(mask[second].mean()), float(mask[first].mean())))
+                pairs.append((1 - float(mask[second].mean()), float(mask[first].mean())))
         sequence.video.close()
-        if rows:
-            removed, kept = np.median(rows, axis=0)
-            report(f"{name:24s} {len(rows)} pairs: {removed:.3f} removed, {kept:.3f} kept")
-        every += rows
+        return {"pairs": pairs}
+
+    options = {
+        "what": "second-object",
+        "data": str(root.resolve()),
+        "predictor": about_engine("predictor", predictor),
+        "frames": None if frames is None else list(frames),
+        "alone": alone,
+    }
+    rows = Rows() if rows is None else rows
+    every: list[list[float]] = []
+    for name in names:
+        pairs = rows.measured(options, name, partial(measure, name))["pairs"]
+        if pairs:
+            removed, kept = np.median(pairs, axis=0)
+            report(f"{name:24s} {len(pairs)} pairs: {removed:.3f} removed, {kept:.3f} kept")
+        every += pairs
     if not every:
         raise ValueError(
             f"no frame of {list(names)} has two objects of {LEAST_PIXELS} pixels apart; "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.evaluation.rows import Rows, about_engine
 from evavos_widget.evaluation.sequences import Report, all_masks, ids_of
+from evavos_widget.files import check_empty
 from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.proposals import localise, propagated_probabilities
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
@@ -131,6 +134,7 @@ def evaluate_points(
     border: float = BORDER,
     seed: int = 0,
     export: Path | None = None,
+    rows: Rows | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """The whole chain on sequences, with the robot at the keys.
@@ -147,7 +151,10 @@ def evaluate_points(
     error_rate, border, seed
         Of the robot, see `Verifier`.
     export : Path, optional
-        Folder for a file of points of each sequence, in the released format.
+        Folder for a file of points of each sequence, in the released format; a new one, or that of
+        a run that was stopped.
+    rows : Rows, optional
+        What was measured before, and where it is kept.
     report : callable
         Told one line per sequence.
 
@@ -162,39 +169,68 @@ def evaluate_points(
         answers, the mean share of the wrong pixels of the pseudo-masks that are in a connected
         piece with an answer. ``sequences``: the first four by name; and the options.
     """
-    rows: dict[str, dict[str, float | None]] = {}
-    counts = {region: Counter[str]() for region in REGIONS}
-    found: list[dict[str, float]] = []
-    for name in names:
+
+    def measure(name: str) -> dict[str, Any]:
+        """Of each object of a sequence what its points cost, are and find."""
         sequence = open_sequence(root, name)
         truth = all_masks(sequence.ground_truth, name)
         ids = ids_of(truth)
         session = _session(sequence, ids, propagator, predictor)
         verifier = Verifier(truth, error_rate=error_rate, border=border, seed=seed)
+        objects = {}
         for obj in ids:
             named = f"random:{seed}" if selector == "random" else selector
             chain = verified_points(
                 session, obj, truth, verifier, localisation=localisation, selector=named
             )
-            _count(counts, session, obj, truth)
-            found.append(_found(chain, truth, obj, seed))
             n, masks = len(chain.candidates), session.costs.mask * session.video.n_frames
-            rows[f"{name} {obj}"] = {
-                "points": n,
-                "localisation_seconds": chain.localisation_seconds,
-                "seconds": chain.seconds,
-                "masks_over_points": masks / chain.seconds if chain.seconds else None,
+            objects[obj] = {
+                "costs": {
+                    "points": n,
+                    "localisation_seconds": chain.localisation_seconds,
+                    "seconds": chain.seconds,
+                    "masks_over_points": masks / chain.seconds if chain.seconds else None,
+                },
+                "regions": _counts(session, obj, truth),
+                "found": _found(chain, truth, obj, seed),
             }
-            report(f"{name:20s} object {obj}: {n} points, {chain.seconds:.0f} s")
         if export is not None:
             export.mkdir(parents=True, exist_ok=True)
             session.export("pointvos", export / name, overwrite=True)
         session.close()
         sequence.video.close()
+        return objects
+
+    options = {
+        "what": "points",
+        "data": str(root.resolve()),
+        "propagator": about_engine("propagator", propagator),
+        "predictor": about_engine("predictor", predictor),
+        "localisation": localisation,
+        "selector": about_engine("point_selector", selector),
+        "error_rate": error_rate,
+        "border": border,
+        "seed": seed,
+        "export": export and str(export.resolve()),
+    }
+    kept = Rows() if rows is None else rows
+    if export is not None and not any(kept.has(options, name) for name in names):
+        check_empty(export)
+    costs: dict[str, dict[str, float | None]] = {}
+    counts = {region: Counter[str]() for region in REGIONS}
+    found: list[dict[str, float]] = []
+    for name in names:
+        for obj, of in kept.measured(options, name, partial(measure, name)).items():
+            costs[f"{name} {obj}"] = of["costs"]
+            found.append(of["found"])
+            for region, count in of["regions"].items():
+                counts[region].update(count)
+            n, seconds = of["costs"]["points"], of["costs"]["seconds"]
+            report(f"{name:20s} object {obj}: {n} points, {seconds:.0f} s")
     means = {}
-    for measure in next(iter(rows.values())):
-        values = [v for row in rows.values() if (v := row[measure]) is not None]
-        means[measure] = float(np.mean(values)) if values else None
+    for measured in next(iter(costs.values())):
+        values = [v for row in costs.values() if (v := row[measured]) is not None]
+        means[measured] = float(np.mean(values)) if values else None
     return {
         "propagator": propagator,
         "predictor": predictor,
@@ -206,7 +242,7 @@ def evaluate_points(
         **means,
         "regions": {region: _shares(c) for region, c in counts.items()},
         "found": {k: float(np.mean([f[k] for f in found])) for k in found[0]},
-        "sequences": rows,
+        "sequences": costs,
     }
 
 
@@ -222,13 +258,9 @@ def _session(
     return session
 
 
-def _count(
-    counts: Mapping[str, Counter[str]],
-    session: Session,
-    obj: int,
-    truth: Mapping[int, np.ndarray],
-) -> None:
-    """Add the points of an object to the counts of their regions."""
+def _counts(session: Session, obj: int, truth: Mapping[int, np.ndarray]) -> dict[str, Counter[str]]:
+    """How many points of an object there are in each region, and how they were answered."""
+    counts = {region: Counter[str]() for region in REGIONS}
     for (frame, whose), points in session.points.items():
         for p in points if whose == obj else ():
             inside = bool(truth[frame][p.y, p.x] == obj)
@@ -237,6 +269,7 @@ def _count(
             count["inside"] += inside
             count["ambiguous"] += p.label == "unknown"
             count["true"] += p.label == ("positive" if inside else "negative")
+    return counts
 
 
 def _shares(count: Counter[str]) -> dict[str, float | int | None]:

@@ -8,6 +8,7 @@ own and not the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from evavos_widget import engines
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.datasets.point_sets import object_key
+from evavos_widget.evaluation.rows import Rows, about_engine
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -154,6 +156,7 @@ def evaluate_benchmark(
     drawn_to: Path | None = None,
     meta: Path | None = None,
     seen: Path | None = None,
+    rows: Rows | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """Masks from points on the reference frame, scored.
@@ -181,6 +184,8 @@ def evaluate_benchmark(
     meta, seen : Path, optional
         The ``meta.json`` of these sequences, and the one of the training set that names the
         categories that were seen: then the scores of YouTube-VOS are given too.
+    rows : Rows, optional
+        What was measured before, and where it is kept.
     report : callable
         Told one line per sequence.
 
@@ -210,18 +215,17 @@ def evaluate_benchmark(
         )
     kept = _read_sets(points)
     used: list[PointObject] = []
-    scores: dict[str, dict[str, list[float]]] = {}
-    on_youtube: dict[str, dict[tuple[str, int], tuple[float, float]]] = {}
-    for name in names:
-        sequence = open_sequence(root, name)
-        truth = all_masks(sequence.ground_truth, name)
-        ids, video = ids_of(truth), sequence.video
-        drawn = kept.get(name, []) if kept else draw_points(name, video, truth, ids, seed)
-        _check_set(name, drawn, ids, video, points, seed)
-        used += drawn
-        scores[name] = {}
+    every = ["mask"] if method == "mask" else [str(n) for n in counts]
+
+    def measure(
+        name: str, video: Video, truth: Mapping[int, np.ndarray], drawn: list[PointObject]
+    ) -> dict[str, Any]:
+        """J&F of every object of a sequence by number of points, and J and F of YouTube-VOS."""
+        ids = ids_of(truth)
+        jf: dict[str, list[float]] = {}
+        on_youtube: dict[str, list[tuple[int, float, float]]] = {}
         engine = engines.create("propagator", propagator)
-        for n in ("mask",) if method == "mask" else counts:
+        for n in every:
             if not engine.repeatable:  # what it was asked before must not show
                 engine = engines.create("propagator", propagator)
             if method == "points":
@@ -233,17 +237,45 @@ def evaluate_benchmark(
                 given = pseudo_masks(video, drawn, int(n), clicked)
             masks, _ = propagated_masks(engine, video, given, ids)
             score = scored(masks, truth, ids, frames, name)
-            scores[name][str(n)] = ((score.j_per_object + score.f_per_object) / 2).tolist()
-            for obj in ids if meta is not None else ():
-                if (found := object_score(masks, truth, obj)) is not None:
-                    on_youtube.setdefault(str(n), {})[name, obj] = found
+            jf[n] = ((score.j_per_object + score.f_per_object) / 2).tolist()
+            each = [(obj, object_score(masks, truth, obj)) for obj in ids if meta is not None]
+            on_youtube[n] = [(obj, *found) for obj, found in each if found is not None]
+        return {"jf": jf, "youtube_vos": on_youtube}
+
+    options = {
+        "what": "points benchmark",
+        "data": str(root.resolve()),
+        "method": method,
+        "propagator": about_engine("propagator", propagator),
+        "predictor": method == "pseudo-mask" and about_engine("predictor", predictor),
+        "frames": frames,
+        "counts": every,
+        "youtube_vos": meta is not None,
+    }
+    rows = Rows() if rows is None else rows
+    scores: dict[str, dict[str, list[float]]] = {}
+    on_youtube: dict[str, dict[tuple[str, int], tuple[float, float]]] = {}
+    for name in names:
+        sequence = open_sequence(root, name)
+        truth, video = all_masks(sequence.ground_truth, name), sequence.video
+        ids = ids_of(truth)
+        drawn = kept.get(name, []) if kept else draw_points(name, video, truth, ids, seed)
+        _check_set(name, drawn, ids, video, points, seed)
+        used += drawn
+        asked = [[of.points[0].frame_id, [(p.x, p.y) for p in of.points]] for of in drawn]
+        row = rows.measured(
+            {**options, "points": asked}, name, partial(measure, name, video, truth, drawn)
+        )
+        scores[name] = row["jf"]
+        for n, found in row["youtube_vos"].items():
+            for obj, j, f in found:
+                on_youtube.setdefault(n, {})[name, obj] = j, f
         told = "  ".join(f"{n}: {np.mean(jf):.3f}" for n, jf in scores[name].items())
         report(f"{name:24s} J&F at points  {told}")
         video.close()
     if (file := points or drawn_to) is not None and not kept:
         file.parent.mkdir(parents=True, exist_ok=True)
         write(used, file)
-    every = ["mask"] if method == "mask" else [str(n) for n in counts]
     jf = {n: float(np.mean([v for s in scores.values() for v in s[n]])) for n in every}
     per_sequence = {name: {n: float(np.mean(of[n])) for n in every} for name, of in scores.items()}
     for of in (jf, *per_sequence.values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.datasets.crowd_set import synthetic_videos
 from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.evaluation.rows import Rows, about_engine
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -39,6 +41,7 @@ def evaluate_propagation(
     frames: str = "davis",
     second_round: bool = False,
     pictures: Path | None = None,
+    rows: Rows | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """Propagate ground-truth masks and score the rest.
@@ -59,6 +62,8 @@ def evaluate_propagation(
         the frames that this can change.
     pictures : Path, optional
         Folder for a picture of each sequence, the J&F in its name.
+    rows : Rows, optional
+        What was measured before, and where it is kept.
     report : callable
         Told one line per sequence.
 
@@ -73,42 +78,30 @@ def evaluate_propagation(
         ``second_round``, the median over sequences of its CPU seconds relative to the
         first pass; ``synthetic``, what of the videos is so, in words; and the options.
     """
-    scores: dict[str, dict[str, float]] = {}
-    objects: list[tuple[float, float]] = []
-    wall = cpu = 0.0
-    n_frames = 0
-    again: list[float] = []
+    options = {
+        "what": "propagation",
+        "data": str(root.resolve()),
+        "propagator": about_engine("propagator", propagator),
+        "annotated": annotated,
+        "frames": frames,
+        "second_round": second_round,
+        "pictures": pictures and str(pictures.resolve()),
+    }
+    rows = Rows() if rows is None else rows
+    found: dict[str, dict[str, Any]] = {}
     for name in names:
-        sequence = open_sequence(root, name)
-        truth = all_masks(sequence.ground_truth, name)
-        ids = ids_of(truth)
-        given = given_masks(truth, ids, spread(sorted(truth), annotated))
-        for i in range(sequence.video.n_frames):
-            sequence.video.frame(i)  # so that decoding is not timed
-        engine = engines.create("propagator", propagator)
-        wall_0, cpu_0 = time.perf_counter(), time.process_time()
-        masks, _ = propagated_masks(engine, sequence.video, given, ids)
-        wall += time.perf_counter() - wall_0
-        first = time.process_time() - cpu_0
-        cpu += first
-        n_frames += sequence.video.n_frames
-        score = scored(masks, truth, ids, frames, name)
-        scores[name] = {"j": score.j, "f": score.f, "jf": score.jf}
-        objects += zip(score.j_per_object.tolist(), score.f_per_object.tolist(), strict=True)
-        report(f"{name:24s} J {score.j:.3f}  F {score.f:.3f}  J&F {score.jf:.3f}")
-        if pictures is not None:
-            save_strip(sequence.video, masks, truth, pictures / f"{score.jf:.3f}-{name}.jpg")
-        if second_round:
-            one_more = max(truth, key=lambda f: min(abs(f - g) for g in given))
-            more = {**given, **annotations_of(truth, ids, [one_more])}
-            changed = engine.affected(given, more, sequence.video.n_frames)
-            cpu_0 = time.process_time()
-            for _ in engine.propagate(sequence.video, more, ids, changed):
-                pass
-            again.append((time.process_time() - cpu_0) / first)
-        sequence.video.close()
-    jf = [s["jf"] for s in scores.values()]
-    j_of_all, f_of_all = np.mean(objects, axis=0).tolist()
+        found[name] = rows.measured(
+            options,
+            name,
+            partial(_measured, root, name, propagator, annotated, frames, second_round, pictures),
+        )
+        score = found[name]
+        report(f"{name:24s} J {score['j']:.3f}  F {score['f']:.3f}  J&F {score['jf']:.3f}")
+    every = list(found.values())
+    scores = {name: {k: row[k] for k in ("j", "f", "jf")} for name, row in found.items()}
+    j_of_all, f_of_all = np.mean([of for row in every for of in row["objects"]], axis=0).tolist()
+    n_frames = sum(row["n_frames"] for row in every)
+    again = [row["again"] for row in every if row["again"] is not None]
     return {
         "propagator": propagator if isinstance(propagator, str) else propagator.name,
         "annotated": annotated,
@@ -117,9 +110,55 @@ def evaluate_propagation(
         "sequences": scores,
         "mean": {k: float(np.mean([s[k] for s in scores.values()])) for k in ("j", "f", "jf")},
         "mean_over_objects": {"j": j_of_all, "f": f_of_all, "jf": (j_of_all + f_of_all) / 2},
-        "standard_error": standard_error(jf),
-        "ms_per_frame": 1000 * wall / n_frames,
-        "cpu_ms_per_frame": 1000 * cpu / n_frames,
-        "peak_memory_mb": peak_memory_mb(),
+        "standard_error": standard_error([row["jf"] for row in every]),
+        "ms_per_frame": 1000 * sum(row["seconds"] for row in every) / n_frames,
+        "cpu_ms_per_frame": 1000 * sum(row["cpu_seconds"] for row in every) / n_frames,
+        "peak_memory_mb": max(row["peak_memory_mb"] for row in every),
         "second_round": float(np.median(again)) if again else None,
+    }
+
+
+def _measured(
+    root: Path,
+    name: str,
+    propagator: str | Propagator,
+    annotated: int,
+    frames: str,
+    second_round: bool,
+    pictures: Path | None,
+) -> dict[str, Any]:
+    """The scores of a sequence and of its objects, and what its pass cost."""
+    sequence = open_sequence(root, name)
+    truth = all_masks(sequence.ground_truth, name)
+    ids = ids_of(truth)
+    given = given_masks(truth, ids, spread(sorted(truth), annotated))
+    for i in range(sequence.video.n_frames):
+        sequence.video.frame(i)  # so that decoding is not timed
+    engine = engines.create("propagator", propagator)
+    wall_0, cpu_0 = time.perf_counter(), time.process_time()
+    masks, _ = propagated_masks(engine, sequence.video, given, ids)
+    wall, cpu = time.perf_counter() - wall_0, time.process_time() - cpu_0
+    score = scored(masks, truth, ids, frames, name)
+    if pictures is not None:
+        save_strip(sequence.video, masks, truth, pictures / f"{score.jf:.3f}-{name}.jpg")
+    again = None
+    if second_round:
+        one_more = max(truth, key=lambda f: min(abs(f - g) for g in given))
+        more = {**given, **annotations_of(truth, ids, [one_more])}
+        changed = engine.affected(given, more, sequence.video.n_frames)
+        cpu_0 = time.process_time()
+        for _ in engine.propagate(sequence.video, more, ids, changed):
+            pass
+        again = (time.process_time() - cpu_0) / cpu
+    sequence.video.close()
+    return {
+        "j": score.j,
+        "f": score.f,
+        "jf": score.jf,
+        "objects": np.stack([score.j_per_object, score.f_per_object], axis=1).tolist(),
+        "seconds": wall,
+        "cpu_seconds": cpu,
+        "n_frames": sequence.video.n_frames,
+        "again": again,
+        "peak_memory_mb": peak_memory_mb(),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
+from evavos_widget.evaluation.rows import Rows, about_engine
 from evavos_widget.evaluation.sequences import Report, all_masks, ids_of
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.metrics import jaccard
@@ -40,6 +42,7 @@ def evaluate_together(
     clicks: int = 10,
     frames_per_sequence: int = 4,
     seed: int = 0,
+    rows: Rows | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """Click all objects of a frame from nothing, one after the other and together.
@@ -59,6 +62,8 @@ def evaluate_together(
     frames_per_sequence : int
         M frames, drawn at random among those that show two objects or more of `LEAST_PIXELS`.
     seed : int
+    rows : Rows, optional
+        What was measured before, and where it is kept.
     report : callable
         Told one line per sequence and predictor.
 
@@ -86,6 +91,7 @@ def evaluate_together(
             f"no frame of {list(names)} has two objects of {LEAST_PIXELS} pixels; give sequences "
             "with several objects."
         )
+    rows = Rows() if rows is None else rows
     found: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, float] = {}
     for given in predictors:
@@ -94,16 +100,27 @@ def evaluate_together(
         for together in (False, True) if engine.together else (False,):
             row = f"{called}, {'together' if together else 'one by one'}"
             found[row], spent = [], []
-            for name, frame, image, masks in scenes:
-                ious, took = _click_through(engine, image, masks, clicks, (name, frame), together)
-                found[row].append(ious)
-                spent += took
-            seconds[row] = float(np.median(spent))
+            options = {
+                "what": "together",
+                "data": str(root.resolve()),
+                "predictor": about_engine("predictor", given),
+                "together": together,
+                "clicks": clicks,
+                "frames_per_sequence": frames_per_sequence,
+                "seed": seed,
+            }
             for name in names:
-                here = [x for x, scene in zip(found[row], scenes, strict=True) if scene[0] == name]
-                if here:
-                    path = "  ".join(f"{v:.3f}" for v in np.mean([x.mean(0) for x in here], 0))
-                    report(f"{name:24s} {row:32s} {path}")
+                here = [(f, image, masks) for scene, f, image, masks in scenes if scene == name]
+                if not here:
+                    continue
+                measure = partial(_measured, engine, name, here, clicks, together)
+                kept = rows.measured(options, name, measure)
+                ious = [np.array(of) for of in kept["ious"]]
+                found[row] += ious
+                spent += kept["seconds"]
+                path = "  ".join(f"{v:.3f}" for v in np.mean([x.mean(0) for x in ious], 0))
+                report(f"{name:24s} {row:32s} {path}")
+            seconds[row] = float(np.median(spent))
     first = next(iter(found.values()))
     return {
         "rows": {row: _row(ious, first, seconds[row]) for row, ious in found.items()},
@@ -116,6 +133,24 @@ def evaluate_together(
             row: {f"{n}/{f}": x.tolist() for x, (n, f, *_) in zip(ious, scenes, strict=True)}
             for row, ious in found.items()
         },
+    }
+
+
+def _measured(
+    engine: MaskPredictor,
+    name: str,
+    scenes: Sequence[tuple[int, np.ndarray, Masks]],
+    clicks: int,
+    together: bool,
+) -> dict[str, Any]:
+    """Of the frames of a sequence: IoUs by object and round, and the seconds of every click."""
+    clicked = [
+        _click_through(engine, image, masks, clicks, (name, frame), together)
+        for frame, image, masks in scenes
+    ]
+    return {
+        "ious": [ious.tolist() for ious, _ in clicked],
+        "seconds": [took for _, each in clicked for took in each],
     }
 
 
