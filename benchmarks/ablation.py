@@ -26,12 +26,15 @@ from evavos_widget.propagation import compact_chain as engine
 
 SEQUENCES = ["bear", "car-turn", "dance-jump", "hike", "motorbike", "rhino", "stroller", "train"]
 
-_load = ready._load
-
 
 @lru_cache(maxsize=1)
 def _in_int8(path: Path, changed: int, device: str) -> network.CompactNet:
-    return in_int8(_load(path, changed, device))
+    return in_int8(ready.folded(path, device))
+
+
+@lru_cache(maxsize=1)
+def _without_winograd(path: Path, changed: int, device: str) -> network.CompactNet:
+    return ready.folded(path, device)
 
 
 SETTINGS: dict[str, tuple[Any, str, Any]] = {
@@ -43,6 +46,7 @@ SETTINGS: dict[str, tuple[Any, str, Any]] = {
     "240 lines": (engine, "PIXELS", 240 * 426),
     "400 lines": (engine, "PIXELS", 400 * 710),
     "no more pixels than the video has": (engine, "LARGEST_ZOOM", 1.0),
+    "the library's convolutions alone": (ready, "_load", _without_winograd),
     "int8 in decoder and value encoder": (ready, "_load", _in_int8),
     "every 2nd frame": (engine, "MEMORY_STRIDE", 2),
     "every 5th frame": (engine, "MEMORY_STRIDE", 5),

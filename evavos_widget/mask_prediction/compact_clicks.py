@@ -11,11 +11,11 @@ import torch
 
 from evavos_widget.cache import ByteBoundedCache
 from evavos_widget.mask_prediction.pixels import clicks_along
-from evavos_widget.networks.compact import CELL, CERTAIN, CompactNet, Features
+from evavos_widget.networks.compact import CELL, CERTAIN, CompactNet, Looked
 from evavos_widget.networks.ready import image_tensor, mask_tensor, resized, work_size
 from evavos_widget.prompts import Box, Prompts
 
-__all__ = ["Belief", "CompactClicks", "steps_of"]
+__all__ = ["Belief", "CompactClicks", "chance_of", "steps_of"]
 
 PIXELS = 320 * 568
 """Pixels of the pictures and windows that are worked on, at most."""
@@ -62,7 +62,7 @@ class CompactClicks:
         """Keep what a click on a picture without a mask will need."""
         everything = slice(0, image.shape[0]), slice(0, image.shape[1])
         with torch.inference_mode():
-            self._features(image, key, everything, _size_of(image.shape[:2]))
+            self._looked(image, key, everything, _size_of(image.shape[:2]))
 
     @torch.inference_mode()
     def apply(
@@ -79,8 +79,8 @@ class CompactClicks:
         shape = rows.stop - rows.start, columns.stop - columns.start
         size = _size_of(shape)
         half = size[0] // 2, size[1] // 2
-        features = self._features(image, key, window, size)
-        like = features.cells
+        looked = self._looked(image, key, window, size)
+        like = looked.cells
         scale = np.array([half[0] / shape[0], half[1] / shape[1]])
         corner = np.array([rows.start, columns.start])
 
@@ -89,9 +89,9 @@ class CompactClicks:
             [*((np.array([y, x]) - corner + 0.5) * scale - 0.5), sign] for x, y, sign in points
         ]
         odds = belief.odds[window]
-        before = cv2.resize(1 / (1 + np.exp(-odds)), half[::-1], interpolation=cv2.INTER_AREA)
+        before = cv2.resize(chance_of(odds), half[::-1], interpolation=cv2.INTER_AREA)
         change = self.network.change(
-            features,
+            looked,
             torch.tensor(clicks or [[0.0, 0.0, 0.0]], device=like.device)[None].float(),
             mask_tensor(before, like),
             torch.tensor([belief.started], device=like.device),
@@ -102,29 +102,30 @@ class CompactClicks:
         after[window] = odds + cv2.resize(change, shape[::-1], interpolation=cv2.INTER_LINEAR)
         return Belief(after.clip(-CERTAIN, CERTAIN), True, window)
 
-    def _features(
+    def _looked(
         self,
         image: np.ndarray,
         key: Hashable | None,
         window: tuple[slice, slice],
         size: tuple[int, int],
-    ) -> Features:
+    ) -> Looked:
         like = self.network.to_key.weight
 
         def make() -> _Kept:
-            return _Kept(self.network.encode(image_tensor(resized(image[window], size), like)))
+            features = self.network.encode(image_tensor(resized(image[window], size), like))
+            return _Kept(self.network.look(features))
 
         bounds = tuple((side.start, side.stop) for side in window)
-        return (make() if key is None else self._cache.get((key, bounds), make)).features
+        return (make() if key is None else self._cache.get((key, bounds), make)).looked
 
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    features: Features
+    looked: Looked
 
     @property
     def nbytes(self) -> int:
-        return sum(level.nbytes for level in self.features)
+        return sum(level.nbytes for level in self.looked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +159,11 @@ class Belief:
         limit = 1 / (1 + np.exp(-np.float32(CERTAIN)))
         p = start.clip(1 - limit, limit)
         return Belief(np.log(p / (1 - p)), True)
+
+
+def chance_of(odds: np.ndarray) -> np.ndarray:
+    """Probabilities of log odds, float32; by PyTorch, which takes a tenth of NumPy's time."""
+    return torch.from_numpy(np.ascontiguousarray(odds)).sigmoid().numpy()
 
 
 def steps_of(prompts: Prompts) -> list[list[Point]]:

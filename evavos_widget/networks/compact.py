@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -138,6 +138,25 @@ class Features(NamedTuple):
                 for level, scale in zip(self, (4, 2, 1, 1), strict=True)
             )
         )
+
+
+class Looked(NamedTuple):
+    """What the click head makes of images alone, which later clicks find done.
+
+    Parameters
+    ----------
+    cells : (B, width, H / 8, W / 8) tensor
+    quarter : (B, rise[0], H / 4, W / 4) tensor
+    half : (B, rise[1], H / 2, W / 2) tensor
+        With the sizes of `CompactConfig.click_decoder`.
+    key : (B, key, H / 8, W / 8) tensor
+        As in `Features`.
+    """
+
+    cells: Tensor
+    quarter: Tensor
+    half: Tensor
+    key: Tensor
 
 
 def crop_cells(x: Tensor, rows: slice, columns: slice, scale: int) -> Tensor:
@@ -324,19 +343,23 @@ class CompactNet(nn.Module):
             Log odds: those of the mask before, and what the click changes.
         """
         before = torch.where(started[:, None, None, None], previous.clamp(0, 1), 0.5)
-        change = self.change(features, clicks, before, started, box)
+        change = self.change(self.look(features), clicks, before, started, box)
         return before.float().logit(eps=1e-6).clamp(-CERTAIN, CERTAIN) + change
+
+    def look(self, features: Features) -> Looked:
+        """What the click head makes of images alone."""
+        return self.clicks.look(features)
 
     def change(
         self,
-        features: Features,
+        looked: Looked,
         clicks: Tensor,
         before: Tensor,
         started: Tensor,
         box: Tensor | None = None,
     ) -> Tensor:
         """What a click changes, in log odds; as `correct`, but 1/2 where there was no mask."""
-        return self.clicks(features, clicks, before, started[:, None, None, None], box)
+        return self.clicks(looked, clicks, before, started[:, None, None, None], box)
 
 
 def _subcells(mask: Tensor) -> Tensor:
@@ -362,7 +385,7 @@ class _Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.body(x))
+        return self.body(x).add_(x).relu_()
 
 
 def _resized(x: Tensor, like: Tensor) -> Tensor:
@@ -417,9 +440,21 @@ class _Decoder(nn.Module):
         self.out = nn.Conv2d(top, 1, 3, padding=1)
 
     def forward(self, cells: Tensor, skips: Sequence[Tensor]) -> Tensor:
-        quarter, half = skips
-        x = self.enter(cells)
-        x = self.join(x + _resized(self.back(self.context(x)), x))
+        return self.rise(
+            *(conv(x) for conv, x in zip(self.entrances, (cells, *skips), strict=True))
+        )
+
+    @property
+    def entrances(self) -> tuple[nn.Conv2d, nn.Conv2d, nn.Conv2d]:
+        """The convolutions of 1 x 1 that meet cells, quarter and half resolution first."""
+        first = cast("nn.Conv2d", self.enter.get_submodule("0.0"))
+        return first, self.to_quarter.skip, self.to_half.skip
+
+    def rise(self, cells: Tensor, quarter: Tensor, half: Tensor) -> Tensor:
+        """The same from what `entrances` made of the inputs."""
+        after_first = cast("nn.Sequential", self.enter[0])[1:]
+        x = self.enter[1:](after_first(cells))
+        x = self.join(_resized(self.back(self.context(x)), x).add_(x))
         return self.out(self.to_half(self.to_quarter(x, quarter), half))
 
 
@@ -432,8 +467,9 @@ class _Rise(nn.Module):
         self.skip = nn.Conv2d(skip, after, 1)
         self.smooth = _Residual(after)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        return self.smooth(functional.relu(_resized(self.narrow(x), skip) + self.skip(skip)))
+    def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
+        """What `skip` made of the encoder's map is added to `x`, twice as large."""
+        return self.smooth(_resized(self.narrow(x), skipped).add_(skipped).relu_())
 
 
 class _ClickHead(nn.Module):
@@ -451,25 +487,44 @@ class _ClickHead(nn.Module):
             config.width + 32 + 2, (half + self.MAPS, quarter + 16), config.click_decoder
         )
 
+    def look(self, features: Features) -> Looked:
+        """See `Looked`."""
+        cells, quarter, half = self.decoder.entrances
+        return Looked(
+            _of_first(cells, features.cells),
+            _of_first(quarter, features.quarter),
+            _of_first(half, features.half),
+            features.key,
+        )
+
     def forward(
         self,
-        features: Features,
+        looked: Looked,
         clicks: Tensor,
         before: Tensor,
         started: Tensor,
         box: Tensor | None,
     ) -> Tensor:
-        kind = features.cells.dtype
+        kind = looked.key.dtype
         shape = before.shape[-2:]
         flag = started.to(kind).expand(-1, 1, *shape)
         box = torch.zeros_like(flag) if box is None else box.to(kind)
         drawn = _drawn(clicks, shape).to(kind)
         maps = torch.cat([before.to(kind), flag, box, drawn], 1)
         fine = self.fine(maps)
-        cells = torch.cat([features.cells, self.coarse(fine), _likeness(features.key, clicks)], 1)
-        quarter = torch.cat([features.quarter, fine], 1)
-        half = torch.cat([features.half, maps], 1)
-        return self.decoder(cells, [quarter, half])
+        cells = torch.cat([self.coarse(fine), _likeness(looked.key, clicks)], 1)
+        pairs = zip(self.decoder.entrances, (cells, fine, maps), looked[:3], strict=True)
+        return self.decoder.rise(*(_of_last(conv, x).add_(seen) for conv, x, seen in pairs))
+
+
+def _of_first(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """What a convolution of 1 x 1 makes of its first channels, where the others are 0."""
+    return functional.conv2d(x, conv.weight[:, : x.shape[1]], conv.bias)
+
+
+def _of_last(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """What it adds for its last channels."""
+    return functional.conv2d(x, conv.weight[:, -x.shape[1] :])
 
 
 def _drawn(clicks: Tensor, shape: Sequence[int]) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from evavos_widget.networks.published import loading, tensors_of
 from evavos_widget.networks.stcn import STCN, VALUE
 from evavos_widget.networks.weights import fold_normalisation
-from evavos_widget.networks.winograd import WinogradConv
+from evavos_widget.networks.winograd import convolve_by_winograd
 
 __all__ = ["load_stcn", "published_state", "ready_stcn"]
 
@@ -52,7 +52,7 @@ def _ready(path: Path, changed: int, device: str, kind: torch.dtype, compiled: b
     if torch.device(device).type == "cpu" and kind == torch.float32:
         # Where most of the work is; elsewhere their weights would take too much memory.
         for part in (network.decoder.up_16_8, network.decoder.up_8_4):
-            _replace_convolutions(part)
+            convolve_by_winograd(part)
     network.to(device, kind)
     network.key_proj.float()
     network.to(memory_format=torch.channels_last)
@@ -60,13 +60,6 @@ def _ready(path: Path, changed: int, device: str, kind: torch.dtype, compiled: b
         for part in ("describe", "remember", "decode"):
             setattr(network, part, torch.compile(getattr(network, part)))
     return network
-
-
-def _replace_convolutions(part: nn.Module) -> None:
-    for module in list(part.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.Conv2d):
-                setattr(module, name, WinogradConv(child))
 
 
 def load_stcn(path: Path) -> STCN:

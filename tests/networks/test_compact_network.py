@@ -9,7 +9,8 @@ import pytest
 import torch
 from small_weights import TINY
 
-from evavos_widget.checkpoints import WeightsError
+from evavos_widget.checkpoints import WeightsError, find
+from evavos_widget.networks import ready
 from evavos_widget.networks.compact import CERTAIN, CompactNet, _drawn, _likeness
 from evavos_widget.networks.memory import tokens
 from evavos_widget.networks.ready import (
@@ -19,6 +20,7 @@ from evavos_widget.networks.ready import (
     work_size,
 )
 from evavos_widget.networks.weights import fold_normalisation, load_weights, save_weights
+from evavos_widget.networks.winograd import WinogradConv
 
 
 @pytest.fixture(scope="module")
@@ -123,13 +125,57 @@ def test_corrections_add_to_the_mask_before(network: CompactNet, image: torch.Te
     started = torch.tensor([True, False])
     after = network.correct(features, clicks, before, started)
     change = network.change(
-        features, clicks, torch.where(started[:, None, None, None], before, 0.5), started
+        network.look(features),
+        clicks,
+        torch.where(started[:, None, None, None], before, 0.5),
+        started,
     )
     expected = before.logit(1e-6).clamp(-CERTAIN, CERTAIN)
     expected[1] = 0
     assert torch.allclose(after, expected + change, atol=1e-5)
     other = network.correct(features, clicks, torch.rand(2, 1, 24, 40), started)
     assert torch.equal(other[1], after[1])
+
+
+def test_what_is_looked_at_once_is_a_part_of_the_convolutions_that_meet_it(
+    network: CompactNet, image: torch.Tensor
+) -> None:
+    features, decoder = network.encode(image), network.clicks.decoder
+    met: dict[str, torch.Tensor] = {}
+    hooks = [
+        module.register_forward_pre_hook(lambda _, given, name=name: met.setdefault(name, given[0]))
+        for name, module in (("fine", network.clicks.fine), ("coarse", network.clicks.coarse))
+    ]
+    clicks, before = torch.tensor([[[9.0, 17.0, 1.0]]] * 2), torch.rand(2, 1, 24, 40)
+    change = network.change(network.look(features), clicks, before, torch.tensor([True, False]))
+    for hook in hooks:
+        hook.remove()
+    maps, fine = met["fine"], met["coarse"]
+    told = network.clicks.coarse(fine), _likeness(features.key, clicks)
+    whole = decoder(
+        torch.cat([features.cells, *told], 1),
+        [torch.cat([features.quarter, fine], 1), torch.cat([features.half, maps], 1)],
+    )
+    assert torch.allclose(change, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_convolutions_are_winograds_where_they_are_quicker(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "fastest_type", lambda _: torch.float32)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    file = find("free")
+    network, plain = ready._load.__wrapped__(file, 0, "cpu"), ready.folded(file, "cpu")
+    by_winograd = [m for m in network.modules() if isinstance(m, WinogradConv)]
+    assert bool(by_winograd) == (threads <= 2)
+    # Neither thin ones, nor those that skip pixels.
+    left = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert {(m.in_channels, m.kernel_size[0]) for m in left} >= {(32, 3), (128, 1)}
+    image = torch.rand(2, 3, 48, 80, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        masks = [propagated(n, image).sigmoid() for n in (network, plain)]
+    assert torch.allclose(*masks, atol=1e-4)
 
 
 def test_weights_survive_the_file(network: CompactNet, image: torch.Tensor, tmp_path: Path) -> None:
