@@ -104,7 +104,8 @@ class CompactPredictor(MaskPredictor):
         if not steps:
             return prediction_of(start)
         belief = Belief.of(start)
-        digest = hashlib.blake2b(belief.odds.tobytes(), digest_size=16)
+        known = belief.odds.tobytes() if belief.started else b""
+        digest = hashlib.blake2b(known, digest_size=16)
         digest.update(repr(prompts.box).encode())
         digests, clicks = [], self._clicks()
         for step in steps:

@@ -26,11 +26,6 @@ __all__ = [
     "work_size",
 ]
 
-MOST_THREADS = 2
-"""With which convolutions are Winograd's. With one thread a click takes 0.80 of the time that it
-takes with the library's and a pass 0.89, with two 0.92 and 0.96 (AVX2): what surrounds the
-multiplications shares out less well among threads."""
-
 SHORTEST = 2 * SIDE
 """Shortest side that images are brought to, in pixels."""
 
@@ -66,7 +61,10 @@ def _load(path: Path, changed: int, device: str) -> CompactNet:
     network = folded(path, device)
     like = network.to_key.weight
     plain = like.device.type == "cpu" and like.dtype == torch.float32
-    if plain and torch.get_num_threads() <= MOST_THREADS:
+    # A later click takes 0.86 of the time that it takes with the library's convolutions, a pass
+    # 0.89 (AVX2). With two threads 1.00 and 0.96: what surrounds the multiplications shares out
+    # less well among threads.
+    if plain and torch.get_num_threads() == 1:
         convolve_by_winograd(network)
     return network
 
