@@ -28,12 +28,12 @@ SEQUENCES = ["bear", "car-turn", "dance-jump", "hike", "motorbike", "rhino", "st
 
 
 @lru_cache(maxsize=1)
-def _in_int8(path: Path, changed: int, device: str) -> network.CompactNet:
+def _in_int8(path: Path, changed: int, device: str, alone: bool) -> network.CompactNet:
     return in_int8(ready.folded(path, device))
 
 
 @lru_cache(maxsize=1)
-def _without_winograd(path: Path, changed: int, device: str) -> network.CompactNet:
+def _without_winograd(path: Path, changed: int, device: str, alone: bool) -> network.CompactNet:
     return ready.folded(path, device)
 
 

@@ -7,6 +7,8 @@ VNNI add products of 8 and 8 bits in 16.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -56,7 +58,8 @@ class Int8Conv(nn.Module):
 
 
 def in_int8(network: CompactNet) -> CompactNet:
-    """The network, whose propagation decoder and value encoder now convolve 3 x 3 in int8."""
+    """A copy whose propagation decoder and value encoder convolve 3 x 3 in int8."""
+    network = copy.deepcopy(network)
     for part in (network.decoder, network.value):
         for module in list(part.modules()):
             for name, conv in module.named_children():

@@ -63,14 +63,13 @@ def calibrate_quality(
     """
     options = {
         "what": "quality",
-        "data": str(root.resolve()),
         "propagator": about_engine("propagator", propagator),
     }
     rows = Rows() if rows is None else rows
     passes: list[np.ndarray] = []
     apart: dict[str, list[float]] = {}
     for name in names:
-        row = rows.measured(options, name, partial(_measured, root, name, propagator))
+        row = rows.measured(options, root, name, partial(_measured, root, name, propagator))
         for k, samples in row["passes"]:
             passes.append(np.array(samples))
             _, _, predicted, true = passes[-1].mean(axis=0)
@@ -117,7 +116,7 @@ def _measured(root: Path, name: str, propagator: str) -> dict[str, Any]:
         steps = engine.propagate(sequence.video, annotations, [1], frames)
         for frame, probabilities in completed(steps):
             soft = probabilities[1]
-            distance = min(abs(frame - f) for f in given)
+            distance = min(abs(int(frame) - f) for f in given)
             mask = (probabilities.argmax(axis=0) == 1).astype(np.uint8)
             true = float(score_frame(mask, truth[frame], [1]).mean())
             predicted = float(predicted_quality(soft, distance, weights))

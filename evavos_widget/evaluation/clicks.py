@@ -147,7 +147,6 @@ def evaluate_clicks(
 
     options = {
         "what": "clicks",
-        "data": str(root.resolve()),
         "predictor": about_engine("predictor", predictor),
         "clicks": clicks,
         "start": start,
@@ -161,7 +160,7 @@ def evaluate_clicks(
     needed: dict[str, list[int]] = {str(round(100 * iou)): [] for iou in NOC_IOU}
     times: list[float] = []
     for name in names:
-        row = rows.measured(options, name, partial(measure, name))
+        row = rows.measured(options, root, name, partial(measure, name))
         ious[name] = np.array([iou[: clicks + 1] for iou in row["ious"]])
         times += row["seconds"]
         for iou in row["ious"]:
@@ -302,7 +301,6 @@ def evaluate_second_object(
 
     options = {
         "what": "second-object",
-        "data": str(root.resolve()),
         "predictor": about_engine("predictor", predictor),
         "frames": None if frames is None else list(frames),
         "alone": alone,
@@ -310,7 +308,7 @@ def evaluate_second_object(
     rows = Rows() if rows is None else rows
     every: list[list[float]] = []
     for name in names:
-        pairs = rows.measured(options, name, partial(measure, name))["pairs"]
+        pairs = rows.measured(options, root, name, partial(measure, name))["pairs"]
         if pairs:
             removed, kept = np.median(pairs, axis=0)
             report(f"{name:24s} {len(pairs)} pairs: {removed:.3f} removed, {kept:.3f} kept")

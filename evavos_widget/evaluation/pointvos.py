@@ -19,9 +19,8 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.rows import Rows, about_engine
+from evavos_widget.evaluation.rows import MADE, Rows, about_engine
 from evavos_widget.evaluation.sequences import Report, all_masks, ids_of
-from evavos_widget.files import check_empty
 from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.proposals import localise, propagated_probabilities
 from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
@@ -151,10 +150,10 @@ def evaluate_points(
     error_rate, border, seed
         Of the robot, see `Verifier`.
     export : Path, optional
-        Folder for a file of points of each sequence, in the released format; a new one, or that of
-        a run that was stopped.
+        Folder for a file of points of each sequence, in the released format.
     rows : Rows, optional
-        What was measured before, and where it is kept.
+        What was measured before, and where it is kept. With them `export` is a new folder, or that
+        of the run that was stopped.
     report : callable
         Told one line per sequence.
 
@@ -194,16 +193,16 @@ def evaluate_points(
                 "regions": _counts(session, obj, truth),
                 "found": _found(chain, truth, obj, seed),
             }
+        made = []
         if export is not None:
             export.mkdir(parents=True, exist_ok=True)
-            session.export("pointvos", export / name, overwrite=True)
+            made.append(str(session.export("pointvos", export / name, overwrite=True).resolve()))
         session.close()
         sequence.video.close()
-        return objects
+        return {"objects": objects, MADE: made}
 
     options = {
         "what": "points",
-        "data": str(root.resolve()),
         "propagator": about_engine("propagator", propagator),
         "predictor": about_engine("predictor", predictor),
         "localisation": localisation,
@@ -214,13 +213,14 @@ def evaluate_points(
         "export": export and str(export.resolve()),
     }
     kept = Rows() if rows is None else rows
-    if export is not None and not any(kept.has(options, name) for name in names):
-        check_empty(export)
+    if export is not None and rows is not None:
+        _check_own(export, [kept.found(options, root, name) for name in names])
     costs: dict[str, dict[str, float | None]] = {}
     counts = {region: Counter[str]() for region in REGIONS}
     found: list[dict[str, float]] = []
     for name in names:
-        for obj, of in kept.measured(options, name, partial(measure, name)).items():
+        row = kept.measured(options, root, name, partial(measure, name))
+        for obj, of in row["objects"].items():
             costs[f"{name} {obj}"] = of["costs"]
             found.append(of["found"])
             for region, count in of["regions"].items():
@@ -244,6 +244,16 @@ def evaluate_points(
         "found": {k: float(np.mean([f[k] for f in found])) for k in found[0]},
         "sequences": costs,
     }
+
+
+def _check_own(folder: Path, rows: Sequence[Mapping[str, Any] | None]) -> None:
+    """Raise FileExistsError where a folder holds what a run that was stopped did not make."""
+    made = {Path(path) for row in rows if row is not None for path in row[MADE]}
+    others = sorted(set(folder.resolve().glob("*")) - made)
+    if others:
+        raise FileExistsError(
+            f"{folder} is not empty: {others[0].name} is not of this run; give a new folder."
+        )
 
 
 def _session(

@@ -244,7 +244,6 @@ def evaluate_benchmark(
 
     options = {
         "what": "points benchmark",
-        "data": str(root.resolve()),
         "method": method,
         "propagator": about_engine("propagator", propagator),
         "predictor": method == "pseudo-mask" and about_engine("predictor", predictor),
@@ -262,9 +261,12 @@ def evaluate_benchmark(
         drawn = kept.get(name, []) if kept else draw_points(name, video, truth, ids, seed)
         _check_set(name, drawn, ids, video, points, seed)
         used += drawn
-        asked = [[of.points[0].frame_id, [(p.x, p.y) for p in of.points]] for of in drawn]
+        asked = [
+            [of.extra[NAMESPACE]["object"], of.points[0].frame_id, [(p.x, p.y) for p in of.points]]
+            for of in drawn
+        ]
         row = rows.measured(
-            {**options, "points": asked}, name, partial(measure, name, video, truth, drawn)
+            {**options, "points": asked}, root, name, partial(measure, name, video, truth, drawn)
         )
         scores[name] = row["jf"]
         for n, found in row["youtube_vos"].items():

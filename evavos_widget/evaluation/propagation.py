@@ -13,7 +13,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.datasets.crowd_set import synthetic_videos
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.rows import Rows, about_engine
+from evavos_widget.evaluation.rows import MADE, Rows, about_engine
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -80,7 +80,6 @@ def evaluate_propagation(
     """
     options = {
         "what": "propagation",
-        "data": str(root.resolve()),
         "propagator": about_engine("propagator", propagator),
         "annotated": annotated,
         "frames": frames,
@@ -92,6 +91,7 @@ def evaluate_propagation(
     for name in names:
         found[name] = rows.measured(
             options,
+            root,
             name,
             partial(_measured, root, name, propagator, annotated, frames, second_round, pictures),
         )
@@ -139,8 +139,10 @@ def _measured(
     masks, _ = propagated_masks(engine, sequence.video, given, ids)
     wall, cpu = time.perf_counter() - wall_0, time.process_time() - cpu_0
     score = scored(masks, truth, ids, frames, name)
+    picture = None
     if pictures is not None:
-        save_strip(sequence.video, masks, truth, pictures / f"{score.jf:.3f}-{name}.jpg")
+        picture = pictures / f"{score.jf:.3f}-{name}.jpg"
+        save_strip(sequence.video, masks, truth, picture)
     again = None
     if second_round:
         one_more = max(truth, key=lambda f: min(abs(f - g) for g in given))
@@ -161,4 +163,5 @@ def _measured(
         "n_frames": sequence.video.n_frames,
         "again": again,
         "peak_memory_mb": peak_memory_mb(),
+        MADE: [] if picture is None else [str(picture.resolve())],
     }

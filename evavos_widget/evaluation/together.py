@@ -102,7 +102,6 @@ def evaluate_together(
             found[row], spent = [], []
             options = {
                 "what": "together",
-                "data": str(root.resolve()),
                 "predictor": about_engine("predictor", given),
                 "together": together,
                 "clicks": clicks,
@@ -114,7 +113,7 @@ def evaluate_together(
                 if not here:
                     continue
                 measure = partial(_measured, engine, name, here, clicks, together)
-                kept = rows.measured(options, name, measure)
+                kept = rows.measured(options, root, name, measure)
                 ious = [np.array(of) for of in kept["ious"]]
                 found[row] += ious
                 spent += kept["seconds"]

@@ -53,18 +53,19 @@ def compact_network(
     weights = DEFAULT if weights is None else weights
     path = compact_file(weights)
     tell(compact_notice(weights), path)
-    return _load(path.resolve(), path.stat().st_mtime_ns, chosen_device(device))
+    return _load(
+        path.resolve(), path.stat().st_mtime_ns, chosen_device(device), torch.get_num_threads() == 1
+    )
 
 
 @lru_cache(maxsize=2)
-def _load(path: Path, changed: int, device: str) -> CompactNet:
+def _load(path: Path, changed: int, device: str, alone: bool) -> CompactNet:
     network = folded(path, device)
     like = network.to_key.weight
     plain = like.device.type == "cpu" and like.dtype == torch.float32
-    # A later click takes 0.86 of the time that it takes with the library's convolutions, a pass
-    # 0.89 (AVX2). With two threads 1.00 and 0.96: what surrounds the multiplications shares out
-    # less well among threads.
-    if plain and torch.get_num_threads() == 1:
+    # Alone, a thread takes 0.8 to 0.9 of the time that it takes with the library's convolutions
+    # (AVX2). Two take 0.9 to 1: what surrounds the multiplications shares out less well.
+    if plain and alone:
         convolve_by_winograd(network)
     return network
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from importlib import import_module
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from evavos_widget.cli import main
-from evavos_widget.evaluation.rows import Rows, about_engine, kept_beside
+from evavos_widget.evaluation.rows import Rows, _last_change, about_engine, kept_beside
 
 N, H, W = 4, 48, 64
 OF_THE_CLOCK = ("ms_per_frame", "cpu_ms_per_frame", "ms_per_click", "peak_memory_mb")
@@ -94,7 +96,7 @@ def test_a_stopped_run_goes_on_to_the_same_result(command, data, tmp_path, monke
     opened.clear()
     stopped = False
     assert run(cut) == 0
-    assert "a run that was stopped left 1 row" in capsys.readouterr().err
+    assert "has 1 row of a run that was stopped" in capsys.readouterr().err
     if command != "pointvos_benchmark":  # which draws the points of every sequence
         assert set(opened) == {"second"}
     assert not rows.exists()
@@ -102,48 +104,136 @@ def test_a_stopped_run_goes_on_to_the_same_result(command, data, tmp_path, monke
     found, wanted = (json.loads(file.read_text()) for file in (cut, whole))
     assert without_times(found) == without_times(wanted)
     if command == "pointvos":
-        written = [sorted(p.name for p in (tmp_path / n).iterdir()) for n in ("cut", "whole")]
+        written = [
+            {file.name: len(json.loads(file.read_text())) for file in (tmp_path / folder).iterdir()}
+            for folder in ("cut", "whole")
+        ]
         assert written[0] == written[1]
-        assert len(written[0]) == 2
+        assert set(written[0]) == {"first.json", "second.json"}
 
 
-def test_a_row_of_other_options_is_measured_anew(tmp_path):
+def test_a_row_of_other_options_is_measured_anew_and_stays(tmp_path, data):
     rows = Rows(tmp_path / "a.rows")
-    assert rows.measured({"k": 1}, "dog", lambda: {"j": 0.5}) == {"j": 0.5}
+    assert rows.measured({"k": 1}, data, "first", lambda: {"j": 0.5}) == {"j": 0.5}
     again = Rows(tmp_path / "a.rows")
-    assert again.measured({"k": 1}, "dog", lambda: {"j": 0.7}) == {"j": 0.5}
-    assert again.measured({"k": 2}, "dog", lambda: {"j": 0.7}) == {"j": 0.7}
-    assert again.measured({"k": 1}, "cat", lambda: {"j": 0.9}) == {"j": 0.9}
-    assert Rows(tmp_path / "a.rows").n == 3
+    assert again.measured({"k": 2}, data, "first", lambda: {"j": 0.7}) == {"j": 0.7}
+    assert again.measured({"k": 1}, data, "second", lambda: {"j": 0.9}) == {"j": 0.9}
+    again.close()
+    left = Rows(tmp_path / "a.rows")
+    assert left.left == 1
+    assert left.measured({"k": 1}, data, "first", lambda: {"j": 0.8}) == {"j": 0.5}
+    assert left.measured({"k": 1}, data, "first", lambda: {"j": 0.8}) == {"j": 0.8}  # asked twice
+    left.close()
+    assert not (tmp_path / "a.rows").exists()
 
 
-def test_a_line_that_was_broken_off_costs_itself_alone(tmp_path):
+def test_a_line_that_was_broken_off_costs_itself_alone(tmp_path, data):
     file = tmp_path / "a.rows"
     rows = Rows(file)
-    rows.measured({}, "dog", lambda: {"j": 0.1 + 0.2})
-    rows.measured({}, "cat", lambda: {"j": 0.5})
+    rows.measured({}, data, "first", lambda: {"j": 0.1 + 0.2})
+    rows.measured({}, data, "second", lambda: {"j": np.float32(0.5)})
     file.write_text(file.read_text()[:-9])
     rows = Rows(file)
-    assert (rows.has({}, "dog"), rows.has({}, "cat")) == (True, False)
-    rows.measured({}, "cat", lambda: {"j": 0.6})
-    found = Rows(file)
-    assert found.measured({}, "dog", dict) == {"j": 0.1 + 0.2}
-    assert found.measured({}, "cat", dict) == {"j": 0.6}
+    assert [rows.found({}, data, name) for name in ("first", "second")] == [{"j": 0.1 + 0.2}, None]
+    rows.measured({}, data, "second", lambda: {"j": 0.6})
+    assert Rows(file).found({}, data, "second") == {"j": 0.6}
 
 
-def test_weights_that_were_trained_on_are_another_engine(tmp_path):
+@pytest.mark.parametrize("kind", ["JPEGImages", "Annotations"])
+def test_a_sequence_whose_files_were_changed_is_measured_anew(kind, data, tmp_path):
+    root = tmp_path / "data"
+    shutil.copytree(data, root)
+    options = {"seed": np.int64(3)}
+    Rows(tmp_path / "a.rows").measured(options, root, "first", lambda: {"j": 0.5})
+    assert Rows(tmp_path / "a.rows").found(options, root, "first") == {"j": 0.5}
+    file = next((root / kind / "480p/first").iterdir())
+    os.utime(file, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns + 10**9))
+    assert Rows(tmp_path / "a.rows").found(options, root, "first") is None
+    assert Rows(tmp_path / "a.rows").found(options, root, "second") is None
+
+
+def test_weights_and_code_that_were_changed_are_another_engine(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     weights = tmp_path / "mine.safetensors"
     weights.write_bytes(b"1")
-    os.utime(weights, (1, 1))
-    before = about_engine("propagator", f"compact:{weights}")
-    assert before == about_engine("propagator", f"compact:{weights}")
-    os.utime(weights, (2, 2))
-    assert before != about_engine("propagator", f"compact:{weights}")
+    package = tmp_path / "mine_rows"
+    (package / "deep").mkdir(parents=True)
+    for file in ("__init__.py", "deep/__init__.py", "part.py"):
+        (package / file).write_text("")
+    engine = "from evavos_widget.testing import NearestCopy\nclass Mine(NearestCopy): pass\n"
+    (package / "deep/engine.py").write_text(engine)
+    monkeypatch.syspath_prepend(tmp_path)
+    specs = ["compact:~/mine.safetensors", "mine_rows.deep.engine:Mine"]
+    before = [about_engine("propagator", spec) for spec in specs]
+    assert before == [about_engine("propagator", spec) for spec in specs]
+    for file in (weights, package / "part.py"):
+        os.utime(file, (2e9, 2e9))
+    _last_change.cache_clear()
+    after = [about_engine("propagator", spec) for spec in specs]
+    assert all(one != other for one, other in zip(before, after, strict=True))
     assert about_engine("propagator", "compact:free") == ["compact:free"]
 
 
-def test_where_no_result_is_asked_for_nothing_is_written(tmp_path, monkeypatch):
+def test_where_no_file_is_written_nothing_is_kept(tmp_path, data, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with kept_beside(None) as rows:
-        rows.measured({}, "dog", dict)
-    assert not list(tmp_path.iterdir())
+    os.mkfifo(tmp_path / "pipe")
+    for result in (None, Path("pipe")):
+        with kept_beside(result) as rows:
+            rows.measured({}, data, "first", dict)
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with kept_beside(Path(".")) as rows:
+        assert rows.file == tmp_path / "here.rows"
+
+
+def test_points_of_somebody_else_stay(data, tmp_path, monkeypatch, capsys):
+    module = import_module("evavos_widget.evaluation.pointvos")
+    open_sequence, out = module.open_sequence, tmp_path / "points"
+    given = [*COMMANDS["pointvos"], "--data", str(data), "--sequences", "first,second"]
+    given += ["--out", str(out)]
+
+    def stopping(root, name):
+        if name == "second":
+            raise KeyboardInterrupt
+        return open_sequence(root, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "open_sequence", stopping)
+        assert main(given) == 130
+    (out / "second.json").write_text("mine")
+    assert main(given) == 1
+    assert "second.json is not of this run" in capsys.readouterr().err
+    assert (out / "second.json").read_text() == "mine"
+    (out / "second.json").unlink()
+    (out / "first.json").unlink()  # whose row is there
+    assert main(given) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["first.json", "second.json"]
+
+
+def test_exchanged_points_are_others(data, tmp_path, monkeypatch):
+    module = import_module("evavos_widget.evaluation.pointvos_benchmark")
+    points, figures = tmp_path / "points.jsonl", tmp_path / "a.json"
+    given = [*COMMANDS["pointvos_benchmark"], "--data", str(data), "--sequences", "first"]
+    assert main([*given, "--points", str(points), "--json", str(figures)]) == 0
+    right = json.loads(figures.read_text())["jf"]
+    keep = Rows.close
+    monkeypatch.setattr(module.Rows, "close", lambda self: None)
+    assert main([*given, "--points", str(points), "--json", str(figures)]) == 0
+    monkeypatch.setattr(module.Rows, "close", keep)
+    text = points.read_text()
+    swapped = text.replace('"object": 1', '"object": 0').replace('"object": 2', '"object": 1')
+    points.write_text(swapped.replace('"object": 0', '"object": 2'))
+    assert points.read_text() != text
+    assert main([*given, "--points", str(points), "--json", str(figures)]) == 0
+    assert json.loads(figures.read_text())["jf"]["1"] < right["1"]
+
+
+def test_an_engine_that_is_named_twice_is_measured_twice(data, tmp_path):
+    figures = tmp_path / "a.json"
+    copy = COPY[1]
+    given = ["evaluate", "propagation", "--data", str(data), "--sequences", "first"]
+    assert main([*given, "--propagator", copy, copy, "--json", str(figures)]) == 0
+    runs = json.loads(figures.read_text())["runs"]
+    assert runs[0]["ms_per_frame"] != runs[1]["ms_per_frame"]
+    assert runs[0]["mean"] == runs[1]["mean"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from small_weights import TINY
 
-from evavos_widget.checkpoints import WeightsError, find
+from evavos_widget.checkpoints import WeightsError
 from evavos_widget.networks import ready
 from evavos_widget.networks.compact import CERTAIN, CompactNet, _drawn, _likeness
 from evavos_widget.networks.memory import tokens
@@ -159,16 +160,18 @@ def test_what_is_looked_at_once_is_a_part_of_the_convolutions_that_meet_it(
     assert torch.allclose(change, whole, atol=1e-5)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 def test_convolutions_are_winograds_where_they_are_quicker(
-    threads: int, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ready, "fastest_type", lambda _: torch.float32)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    file = find("free")
-    network, plain = ready._load.__wrapped__(file, 0, "cpu"), ready.folded(file, "cpu")
-    by_winograd = [m for m in network.modules() if isinstance(m, WinogradConv)]
-    assert bool(by_winograd) == (threads == 1)
+    monkeypatch.setattr(ready, "_load", lru_cache(maxsize=2)(ready._load.__wrapped__))
+    loaded = {}
+    for threads in (2, 1, 2):  # whichever was asked for first
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        network = loaded[threads] = compact_network("free", "cpu")
+        by_winograd = [m for m in network.modules() if isinstance(m, WinogradConv)]
+        assert bool(by_winograd) == (threads == 1)
+    network, plain = loaded[1], loaded[2]
     # Neither thin ones, nor those that skip pixels.
     left = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
     assert {(m.in_channels, m.kernel_size[0]) for m in left} >= {(32, 3), (128, 1)}
