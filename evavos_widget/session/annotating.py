@@ -67,8 +67,8 @@ class AnnotatedSession(SessionView):
                     "there are 255 objects, all that a label map can hold; "
                     "remove one, or annotate the rest in a second session."
                 )
-            # Rounds, points asked and probabilities of one that was removed are not the new one's.
-            used = {*self._state.ids, *(o for r in self._state.rounds for o in r.objects)}
+            # Rounds, points asked and probabilities of one that is gone are not the new one's.
+            used = {*self._state.ids, *self._timeline.told_of}
             last = max(used, default=0)
             new = min(free, key=lambda i: (i in used, i < last, i))
             name = checks.as_name(f"object {new}" if name is None else name)

@@ -16,6 +16,9 @@ from evavos_widget.session.state import Affected, State, apply
 
 __all__ = ["Timeline", "replay"]
 
+OF_THE_LIST = ("object.add", "object.update", "object.remove")
+"""Events after which nothing is known of an object but its name and how it is shown."""
+
 
 class Timeline:
     """The present state, and the history around it.
@@ -33,6 +36,9 @@ class Timeline:
         Grows with every change of the state.
     generation : int
         Grows when K or the objects change: a running pass then works on old news.
+    told_of : set of int
+        Ids of objects that were ever annotated, or of which points were labelled; also of those
+        that were removed, or undone.
     bare : int
         Rounds that were done again without saved masks: before each there may have been some.
     """
@@ -42,6 +48,7 @@ class Timeline:
         self.history = history or History()
         self.revision = 0
         self.generation = 0
+        self.told_of: set[int] = set()
         self.bare = 0
         self._affected = affected
 
@@ -54,6 +61,9 @@ class Timeline:
 
     def add(self, line: int, group: Group, state: State) -> None:
         """A change that was written as line `line` of the journal led to `state`."""
+        for event in group["events"]:
+            if event["kind"] not in OF_THE_LIST:
+                self.told_of |= objects_of(event)
         if group["undoable"]:
             self.history.add(line, describe(group["events"][-1]), self.state)
         else:

@@ -318,3 +318,26 @@ def test_agreement_is_of_the_objects_that_are_asked_about(tmp_path: Path):
     assert v.agreement.answered == 2
     assert Verification(session, [1], frames=1, controls=controls).agreement.answered == 1
     session.close()
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_an_object_in_the_place_of_one_that_was_undone_is_not_asked_its_questions(
+    tmp_path: Path, reopened: bool
+):
+    session = make(tmp_path / "s")
+    ready(session)
+    for _ in range(2):  # the annotation of the second object, and that it is there
+        session.undo()
+    if reopened:
+        session.close()
+        session = Session(FRAMES, path=tmp_path / "s", propagator=NearestCopy(), predictor=Disks())
+    new = session.add_object()
+    assert [o.id for o in session.objects] == [1, new]
+    session.annotate(3, TRUTH == 2, objects=[new])
+    v = Verification(session, [1, new])
+    assert set(v.questions) & {1, new} == {1}
+    # Of one that nothing was said of there is nothing to mistake for the new one's.
+    another = session.add_object()
+    session.undo()
+    assert session.add_object() == another
+    session.close()
