@@ -46,7 +46,9 @@ class Rows:
             for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     found = json.loads(line)
-                    self._left[found["of"]] = found["row"]
+                    # What another version measured is of no use any more.
+                    if json.loads(found["of"])[0] == _this_package():
+                        self._left[found["of"]] = found["row"]
                 except (ValueError, LookupError, TypeError):
                     continue  # a run was killed while it wrote this line
 
@@ -112,8 +114,11 @@ def _json(found: Any) -> str:
 
 
 def _key(options: Mapping[str, Any], root: Path, sequence: str) -> str:
-    package = [VERSION, _last_change(Path(__file__).parents[1])]
-    return _json([*package, *_about_sequence(Path(root), sequence), dict(options)])
+    return _json([_this_package(), _about_sequence(Path(root), sequence), dict(options)])
+
+
+def _this_package() -> list[Any]:
+    return [VERSION, _last_change(Path(__file__).parents[1])]
 
 
 def _about_sequence(root: Path, name: str) -> list[Any]:

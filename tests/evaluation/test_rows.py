@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from evavos_widget.cli import main
+from evavos_widget.evaluation import rows as rows_module
 from evavos_widget.evaluation.rows import Rows, _last_change, about_engine, kept_beside
 
 N, H, W = 4, 48, 64
@@ -124,6 +125,15 @@ def test_a_row_of_other_options_is_measured_anew_and_stays(tmp_path, data):
     assert left.measured({"k": 1}, data, "first", lambda: {"j": 0.8}) == {"j": 0.5}
     assert left.measured({"k": 1}, data, "first", lambda: {"j": 0.8}) == {"j": 0.8}  # asked twice
     left.close()
+    assert not (tmp_path / "a.rows").exists()
+
+
+def test_rows_of_another_version_are_dropped(tmp_path, data, monkeypatch):
+    Rows(tmp_path / "a.rows").measured({}, data, "first", lambda: {"j": 0.5})
+    monkeypatch.setattr(rows_module, "VERSION", "99")
+    rows = Rows(tmp_path / "a.rows")
+    assert (rows.left, rows.found({}, data, "first")) == (0, None)
+    rows.close()
     assert not (tmp_path / "a.rows").exists()
 
 
