@@ -16,8 +16,8 @@ from evavos_widget.session.state import Affected, State, apply
 
 __all__ = ["Timeline", "replay"]
 
-OF_THE_LIST = ("object.add", "object.update", "object.remove")
-"""Events after which nothing is known of an object but its name and how it is shown."""
+TELLING = ("annotate", "points.label", "points.begin")
+"""Events that say something of objects, beside what they are called and how they are shown."""
 
 
 class Timeline:
@@ -62,7 +62,7 @@ class Timeline:
     def add(self, line: int, group: Group, state: State) -> None:
         """A change that was written as line `line` of the journal led to `state`."""
         for event in group["events"]:
-            if event["kind"] not in OF_THE_LIST:
+            if event["kind"] in TELLING:
                 self.told_of |= objects_of(event)
         if group["undoable"]:
             self.history.add(line, describe(group["events"][-1]), self.state)

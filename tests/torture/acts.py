@@ -107,7 +107,7 @@ def follow(model: Model, act: Act, outcome: Act) -> None:
         model.step(what)
     elif what == "add":
         # An id of which something was said is not given to another object.
-        new = max({*model.now.names, *model.now.past}, default=0) + 1
+        new = max({*model.now.names, *model.told}, default=0) + 1
         model.change("add", new, f"object {new}")
     elif what == "rename":
         model.change("add", obj, act["name"])

@@ -126,6 +126,8 @@ class Model:
         self.now = Said()
         self.undo: list[Said] = []
         self.redo: list[Said] = []
+        self.told: set[int] = set()
+        """Ids of which something was ever said, also where that was undone."""
 
     def change(self, how: str, *arguments: Any) -> None:
         """Do one method of `Said`, as one change."""
@@ -140,6 +142,7 @@ class Model:
         for how, *arguments in several:
             getattr(now, how)(*arguments)
         self.now = now
+        self.told |= now.past
 
     def step(self, direction: str) -> None:
         """Undo or redo, where there is something."""
@@ -151,6 +154,7 @@ class Model:
     def copy(self) -> Model:
         model = Model()
         model.now, model.undo, model.redo = self.now, list(self.undo), list(self.redo)
+        model.told = set(self.told)
         return model
 
     def is_of(self, session: Session) -> bool:
