@@ -309,6 +309,7 @@ def test_a_locked_object_shows_a_pointer_and_says_that_it_is_locked(open_annotat
         press(annotator, "Shift+l")
         says(annotator, "object 1 unlocked")
         press(annotator, "Shift+l")
+    says(annotator, "object 1 locked")  # a key changes what the kernel has told the page
     annotator.draft("none")
     press(annotator, "b", "Shift+l")
     annotator.expect(annotator.stage).to_have_css("cursor", "none")
