@@ -47,7 +47,7 @@ def add_parsers(commands: Any) -> None:
     )
     verified.add_argument("--selector", default="random", help="random (default), largest-effect")
     verified.add_argument("--error-rate", type=float, default=0.0, help="of the robot's answers")
-    verified.add_argument("--out", type=Path, help="a new folder, for the points of each sequence")
+    verified.add_argument("--out", type=Path, help="a new folder for the points of each sequence")
     simulated = doing.add_parser("simulate", parents=[data], help="draw points from masks")
     simulated.add_argument("--n", type=int, default=10, help="points on an object per frame (10)")
     simulated.add_argument("--background", type=int, default=10, help="and beside it (10)")

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.rows import Rows, about_engine
+from evavos_widget.evaluation.rows import EngineOption, Rows
 from evavos_widget.evaluation.sequences import Report, all_masks, spread
 from evavos_widget.loop import Annotation, completed
 from evavos_widget.metrics import score_frame
@@ -63,7 +63,7 @@ def calibrate_quality(
     """
     options = {
         "what": "quality",
-        "propagator": about_engine("propagator", propagator),
+        "propagator": EngineOption("propagator", propagator),
     }
     rows = Rows() if rows is None else rows
     passes: list[np.ndarray] = []

@@ -16,7 +16,7 @@ from evavos_widget import engines
 from evavos_widget.contract import prediction_fault, refuse
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.rows import Rows, about_engine
+from evavos_widget.evaluation.rows import EngineOption, Rows
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -147,12 +147,12 @@ def evaluate_clicks(
 
     options = {
         "what": "clicks",
-        "predictor": about_engine("predictor", predictor),
+        "predictor": EngineOption("predictor", predictor),
         "clicks": clicks,
         "start": start,
         "frames_per_sequence": frames_per_sequence,
         "seed": seed,
-        "propagator": start == "propagated" and about_engine("propagator", propagator),
+        "propagator": start == "propagated" and EngineOption("propagator", propagator),
         "alone": alone,
     }
     rows = Rows() if rows is None else rows
@@ -301,7 +301,7 @@ def evaluate_second_object(
 
     options = {
         "what": "second-object",
-        "predictor": about_engine("predictor", predictor),
+        "predictor": EngineOption("predictor", predictor),
         "frames": None if frames is None else list(frames),
         "alone": alone,
     }

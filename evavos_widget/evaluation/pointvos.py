@@ -19,7 +19,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.rows import MADE, Rows, about_engine
+from evavos_widget.evaluation.rows import MADE, EngineOption, Rows
 from evavos_widget.evaluation.sequences import Report, all_masks, ids_of
 from evavos_widget.loop import PointSelector
 from evavos_widget.point_selection.proposals import localise, propagated_probabilities
@@ -203,10 +203,10 @@ def evaluate_points(
 
     options = {
         "what": "points",
-        "propagator": about_engine("propagator", propagator),
-        "predictor": about_engine("predictor", predictor),
+        "propagator": EngineOption("propagator", propagator),
+        "predictor": EngineOption("predictor", predictor),
         "localisation": localisation,
-        "selector": about_engine("point_selector", selector),
+        "selector": EngineOption("point_selector", selector),
         "error_rate": error_rate,
         "border": border,
         "seed": seed,

@@ -18,7 +18,7 @@ from evavos_widget import engines
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.datasets.point_sets import object_key
-from evavos_widget.evaluation.rows import Rows, about_engine
+from evavos_widget.evaluation.rows import EngineOption, Rows
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -245,8 +245,8 @@ def evaluate_benchmark(
     options = {
         "what": "points benchmark",
         "method": method,
-        "propagator": about_engine("propagator", propagator),
-        "predictor": method == "pseudo-mask" and about_engine("predictor", predictor),
+        "propagator": EngineOption("propagator", propagator),
+        "predictor": method == "pseudo-mask" and EngineOption("predictor", predictor),
         "frames": frames,
         "counts": every,
         "youtube_vos": meta is not None,

@@ -13,7 +13,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.datasets.crowd_set import synthetic_videos
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.rows import MADE, Rows, about_engine
+from evavos_widget.evaluation.rows import MADE, EngineOption, Rows
 from evavos_widget.evaluation.sequences import (
     Report,
     all_masks,
@@ -80,7 +80,7 @@ def evaluate_propagation(
     """
     options = {
         "what": "propagation",
-        "propagator": about_engine("propagator", propagator),
+        "propagator": EngineOption("propagator", propagator),
         "annotated": annotated,
         "frames": frames,
         "second_round": second_round,

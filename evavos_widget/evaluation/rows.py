@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,38 @@ from evavos_widget.datasets.davis import FRAMES, LABELS, sequence_folder
 from evavos_widget.files import is_regular
 from evavos_widget.version import VERSION
 
-__all__ = ["MADE", "Rows", "about_engine", "kept_beside"]
+__all__ = ["MADE", "EngineOption", "Rows", "kept_beside"]
 
 MADE = "made"
 """In a row: files that measuring made, and without which it is measured again."""
+
+
+@dataclass(frozen=True)
+class EngineOption:
+    """An engine among options; what tells it from others is found out where rows are kept.
+
+    Parameters
+    ----------
+    stage : str
+    engine : str or object
+        As for `evavos_widget.engines.create`.
+    """
+
+    stage: str
+    engine: Any
+
+    @property
+    def about(self) -> list[Any]:
+        """What tells it from others, and from itself before its files were changed."""
+        if not isinstance(self.engine, str):
+            return [engines.identity(self.engine)]
+        found: list[Any] = [self.engine]
+        weights = Path(engines.argument(self.stage, self.engine)).expanduser()
+        if weights.is_file():
+            found.append(weights.stat().st_mtime_ns)
+        if (own := engines.source(self.stage, self.engine)) is not None:
+            found.append(_last_change(_package_of(own)))
+        return found
 
 
 class Rows:
@@ -74,9 +103,8 @@ class Rows:
 
         Parameters
         ----------
-        options : mapping of str -> what JSON can hold, or NumPy's numbers
-            All that a row depends on beside this package and the files of the sequence; of an
-            engine `about_engine`.
+        options : mapping of str -> what JSON can hold, NumPy's numbers, or EngineOption
+            All that a row depends on beside this package and the files of the sequence.
         root : Path
             Holds ``JPEGImages`` and ``Annotations``.
         sequence : str
@@ -110,7 +138,7 @@ class Rows:
 
 
 def _json(found: Any) -> str:
-    return json.dumps(found, default=lambda number: number.item())
+    return json.dumps(found, default=lambda x: x.about if isinstance(x, EngineOption) else x.item())
 
 
 def _key(options: Mapping[str, Any], root: Path, sequence: str) -> str:
@@ -131,26 +159,6 @@ def _about_sequence(root: Path, name: str) -> list[Any]:
         except FileNotFoundError:  # whoever measures says so
             continue
         about += [len(stats), sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)]
-    return about
-
-
-def about_engine(stage: str, engine: Any) -> list[Any]:
-    """What tells an engine from others, and from itself before its files were changed.
-
-    Parameters
-    ----------
-    stage : str
-    engine : str or object
-        As for `evavos_widget.engines.create`.
-    """
-    if not isinstance(engine, str):
-        return [engines.identity(engine)]
-    about: list[Any] = [engine]
-    weights = Path(engines.argument(stage, engine)).expanduser()
-    if weights.is_file():
-        about.append(weights.stat().st_mtime_ns)
-    if (own := engines.source(stage, engine)) is not None:
-        about.append(_last_change(_package_of(own)))
     return about
 
 

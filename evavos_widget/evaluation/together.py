@@ -13,7 +13,7 @@ import numpy as np
 from evavos_widget import engines
 from evavos_widget.corrections import as_told
 from evavos_widget.datasets.davis import open_sequence
-from evavos_widget.evaluation.rows import Rows, about_engine
+from evavos_widget.evaluation.rows import EngineOption, Rows
 from evavos_widget.evaluation.sequences import Report, all_masks, ids_of
 from evavos_widget.loop import MaskPredictor
 from evavos_widget.metrics import jaccard
@@ -102,7 +102,7 @@ def evaluate_together(
             found[row], spent = [], []
             options = {
                 "what": "together",
-                "predictor": about_engine("predictor", given),
+                "predictor": EngineOption("predictor", given),
                 "together": together,
                 "clicks": clicks,
                 "frames_per_sequence": frames_per_sequence,

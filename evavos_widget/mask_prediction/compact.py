@@ -95,7 +95,7 @@ class CompactPredictor(MaskPredictor):
         ValueError
             The image is not (H, W, 3) uint8, or a prompt does not fit it.
         """
-        from evavos_widget.mask_prediction.compact_clicks import Belief, chance_of, steps_of
+        from evavos_widget.mask_prediction.compact_clicks import Belief, steps_of
 
         image = checked(image)
         prompts.validate(*image.shape[:2])
@@ -118,7 +118,7 @@ class CompactPredictor(MaskPredictor):
 
         before = replayed(self._cache, key, digests[:-1], belief, after)
         belief = self._remember((key, digests[-1]), lambda: after(len(steps) - 1, before))
-        probability = chance_of(belief.odds)
+        probability = 1 / (1 + np.exp(-belief.odds))
         pin(probability, prompts)
         found = prediction_of(probability)
         stands = jaccard(before.odds > 0, found.mask)

@@ -15,7 +15,7 @@ from evavos_widget.networks.compact import CELL, CERTAIN, CompactNet, Looked
 from evavos_widget.networks.ready import image_tensor, mask_tensor, resized, work_size
 from evavos_widget.prompts import Box, Prompts
 
-__all__ = ["Belief", "CompactClicks", "chance_of", "steps_of"]
+__all__ = ["Belief", "CompactClicks", "steps_of"]
 
 PIXELS = 320 * 568
 """Pixels of the pictures and windows that are worked on, at most."""
@@ -89,7 +89,7 @@ class CompactClicks:
             [*((np.array([y, x]) - corner + 0.5) * scale - 0.5), sign] for x, y, sign in points
         ]
         odds = belief.odds[window]
-        before = cv2.resize(chance_of(odds), half[::-1], interpolation=cv2.INTER_AREA)
+        before = cv2.resize(1 / (1 + np.exp(-odds)), half[::-1], interpolation=cv2.INTER_AREA)
         change = self.network.change(
             looked,
             torch.tensor(clicks or [[0.0, 0.0, 0.0]], device=like.device)[None].float(),
@@ -159,11 +159,6 @@ class Belief:
         limit = 1 / (1 + np.exp(-np.float32(CERTAIN)))
         p = start.clip(1 - limit, limit)
         return Belief(np.log(p / (1 - p)), True)
-
-
-def chance_of(odds: np.ndarray) -> np.ndarray:
-    """Probabilities of log odds, float32; by PyTorch, which takes a tenth of NumPy's time."""
-    return torch.from_numpy(np.ascontiguousarray(odds)).sigmoid().numpy()
 
 
 def steps_of(prompts: Prompts) -> list[list[Point]]:

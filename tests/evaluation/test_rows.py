@@ -12,9 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
+from evavos_widget import engines
 from evavos_widget.cli import main
 from evavos_widget.evaluation import rows as rows_module
-from evavos_widget.evaluation.rows import Rows, _last_change, about_engine, kept_beside
+from evavos_widget.evaluation.propagation import evaluate_propagation
+from evavos_widget.evaluation.rows import EngineOption, Rows, _last_change, kept_beside
+from evavos_widget.testing import NearestCopy
 
 N, H, W = 4, 48, 64
 OF_THE_CLOCK = ("ms_per_frame", "cpu_ms_per_frame", "ms_per_click", "peak_memory_mb")
@@ -174,14 +177,14 @@ def test_weights_and_code_that_were_changed_are_another_engine(tmp_path, monkeyp
     (package / "deep/engine.py").write_text(engine)
     monkeypatch.syspath_prepend(tmp_path)
     specs = ["compact:~/mine.safetensors", "mine_rows.deep.engine:Mine"]
-    before = [about_engine("propagator", spec) for spec in specs]
-    assert before == [about_engine("propagator", spec) for spec in specs]
+    before = [EngineOption("propagator", spec).about for spec in specs]
+    assert before == [EngineOption("propagator", spec).about for spec in specs]
     for file in (weights, package / "part.py"):
         os.utime(file, (2e9, 2e9))
     _last_change.cache_clear()
-    after = [about_engine("propagator", spec) for spec in specs]
+    after = [EngineOption("propagator", spec).about for spec in specs]
     assert all(one != other for one, other in zip(before, after, strict=True))
-    assert about_engine("propagator", "compact:free") == ["compact:free"]
+    assert EngineOption("propagator", "compact:free").about == ["compact:free"]
 
 
 def test_where_no_file_is_written_nothing_is_kept(tmp_path, data, monkeypatch):
@@ -247,3 +250,9 @@ def test_an_engine_that_is_named_twice_is_measured_twice(data, tmp_path):
     runs = json.loads(figures.read_text())["runs"]
     assert runs[0]["ms_per_frame"] != runs[1]["ms_per_frame"]
     assert runs[0]["mean"] == runs[1]["mean"]
+
+
+def test_without_a_file_an_engine_is_not_written_down(data, monkeypatch):
+    monkeypatch.setattr(engines, "identity", lambda engine: pytest.fail("networks are large"))
+    found = evaluate_propagation(data, ["first"], NearestCopy(), report=lambda line: None)
+    assert found["sequences"]["first"]["jf"] < 1
