@@ -836,6 +836,61 @@ describe("a locked object", () => {
   });
 });
 
+describe.each(["locked", "visible"] as const)("what is switched, %s", (what) => {
+  const press = () => {
+    const [first] = objects.value ?? [];
+    const { objects: all } = editor;
+    return what === "locked" ? all.toggleLocked(first) : all.toggleVisible(first);
+  };
+  const wanted = () => asked.map(({ fields }) => fields[what]);
+  /** The kernel's next state. */
+  const says = (value: boolean) => {
+    objects.value = [{ ...object(1), [what]: value }];
+    state.value = { revision: 0, undo: null };
+  };
+  const before = object(1)[what];
+
+  it("is as it was after two presses, though the kernel has answered neither", async () => {
+    void press();
+    void press();
+    void press();
+    expect(wanted()).toEqual([!before, before, !before]);
+  });
+
+  it("goes on from what was asked for last until the kernel's state says it", async () => {
+    void press();
+    void press();
+    asked[0].answer({});
+    await settle();
+    says(!before);
+    await settle();
+    void press();
+    expect(wanted()).toEqual([!before, before, !before]);
+    asked[1].answer({});
+    asked[2].answer({});
+    await settle();
+    says(!before);
+    await settle();
+    void press();
+    expect(wanted().at(-1)).toBe(before);
+  });
+
+  it("goes on from what the kernel says where it was refused, or somebody else switched it", async () => {
+    const refused = press();
+    asked[0].refuse(new KernelError("locked", "no."));
+    await refused.catch(() => {});
+    void press();
+    expect(wanted()).toEqual([!before, !before]);
+    asked[1].answer({});
+    await settle();
+    says(!before);
+    says(before);
+    await settle();
+    void press();
+    expect(wanted().at(-1)).toBe(!before);
+  });
+});
+
 describe("an answer that cannot be read", () => {
   it("is told of", async () => {
     await editor.click({ x: 1, y: 0 }, true);

@@ -10,6 +10,8 @@ import type { SyncedTraits } from "../traits";
 export class Objects {
   /** The object that is being added, until the kernel lists it. */
   private adding: Promise<number | null> | null = null;
+  /** What was last asked for of what is switched, until the kernel's state says it too. */
+  private readonly asked = new Map<string, { wanted: boolean }>();
 
   /** @param added called with the id of an object that is new, which one that is gone may have had */
   constructor(
@@ -77,18 +79,17 @@ export class Objects {
   }
 
   /** Hides an object or shows it again: everywhere, or in this view where it is for looking only. */
-  async toggleVisible({ id, visible }: ObjectInfo): Promise<void> {
-    if (this.synced.readOnly.value) {
-      const flipped = new Set(this.store.flipped.value);
-      if (!flipped.delete(id)) flipped.add(id);
-      this.store.flipped.value = flipped;
-    } else if (!(await this.kernel.ask("object.update", { object: id, visible: !visible }))) return;
+  async toggleVisible(object: ObjectInfo): Promise<void> {
+    const { id, visible } = object;
+    if (!this.synced.readOnly.value) return this.toggle(object, "visible", ["hidden", "shown"]);
+    const flipped = new Set(this.store.flipped.value);
+    if (!flipped.delete(id)) flipped.add(id);
+    this.store.flipped.value = flipped;
     this.announce(`${this.called(id)} ${visible ? "hidden" : "shown"}`);
   }
 
-  async toggleLocked({ id, locked }: ObjectInfo): Promise<void> {
-    if (!(await this.kernel.ask("object.update", { object: id, locked: !locked }))) return;
-    this.announce(`${this.called(id)} ${locked ? "unlocked" : "locked"}`);
+  toggleLocked(object: ObjectInfo): Promise<void> {
+    return this.toggle(object, "locked", ["unlocked", "locked"]);
   }
 
   /** Whether it is gone. */
@@ -114,28 +115,53 @@ export class Objects {
     return locked;
   }
 
+  /**
+   * Asks for the other of what was asked for last, so that twice is as it was, however late the
+   * kernel answers.
+   *
+   * @param words what it is called then, where it is false and where it is true
+   */
+  private async toggle(
+    object: ObjectInfo,
+    what: "visible" | "locked",
+    words: [string, string],
+  ): Promise<void> {
+    const { id } = object;
+    const key = `${what} ${id}`;
+    const turn = { wanted: !(this.asked.get(key)?.wanted ?? object[what]) };
+    this.asked.set(key, turn);
+    const says = () =>
+      this.kernel.objects.value.some((o) => o.id === id && o[what] === turn.wanted);
+    try {
+      if (!(await this.kernel.ask("object.update", { object: id, [what]: turn.wanted }))) return;
+      this.announce(`${this.called(id)} ${words[Number(turn.wanted)]}`);
+      await this.stated(says);
+    } finally {
+      if (this.asked.get(key) === turn) this.asked.delete(key);
+    }
+  }
+
   private async make(): Promise<number | null> {
     const reply = await this.kernel.ask("object.add", { name: null });
     if (!reply) return null;
     const { object } = reply.fields;
     this.added(object);
-    if (!(await this.listed(object))) return null;
+    if (!(await this.stated(() => this.has(object)))) return null;
     this.synced.activeObject.set(object);
     return object;
   }
 
   /**
-   * Waits until the kernel lists an object that it said it has: in its next state at the latest,
-   * unless the object is gone by then. Whether it is there.
+   * Waits until the kernel's state says what the kernel said it has done: the next one does at the
+   * latest, unless it was undone by then. Whether it says so.
    */
-  private listed(object: number): Promise<boolean> {
+  private stated(done: () => boolean): Promise<boolean> {
     const { state, gone } = this.kernel;
     const before = state.peek();
-    const there = () => this.has(object);
     return new Promise((resolve) => {
       effect(function () {
-        if (!there() && state.value === before && !gone.value) return;
-        resolve(there());
+        if (!done() && state.value === before && !gone.value) return;
+        resolve(done());
         this.dispose();
       });
     });
