@@ -146,6 +146,10 @@ CHECKPOINTS: Mapping[str, Checkpoint] = {
 """With the package, by name."""
 
 _AGENT_TERMS = "MIT; trained on DAVIS-2016 train, whose videos are for non-commercial use"
+_POLICY_TERMS = (
+    f"{_AGENT_TERMS}, and on made videos of Oxford-IIIT Pet (CC BY-SA 4.0), Clothing Co-Parsing "
+    "(Apache-2.0) and photographs of COCO128"
+)
 _AGENT_NOTICE = (
     "the agents were trained on DAVIS videos, whose terms are non-commercial; the selectors "
     "'farthest-in-time' and 'rule' were not trained (docs/agent.md)."
@@ -167,7 +171,7 @@ AGENTS: Mapping[str, Checkpoint] = {
     "agent:policy": Checkpoint(
         "agent-policy.safetensors",
         "9a8e73516735796405386746fee3a614fc4f12a5d607bcb308528931401130a0",
-        _AGENT_TERMS,
+        _POLICY_TERMS,
         _AGENT_NOTICE,
     ),
     "agent:qnet": Checkpoint(

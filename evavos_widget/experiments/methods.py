@@ -136,8 +136,8 @@ PRESETS: Mapping[str, Sequence[Method]] = {
 and both; image encoders for Equation 1 (the "L2" of Fig. 3a); objects that begin with a drawn mask
 or with clicks; the room that an oracle leaves; and the types of annotation on the frames that the
 annotator asks for by default, verified points (Point-VOS) in ``points``.
-``farthest-rule`` is what it does by default, ``evavos`` the paper's agent, QNet and the policy, and
-``evavos-eq1`` the same with the frames of Eq. 1 and nothing else;
+``farthest-rule`` is what it does by default, ``evavos-eq1`` the paper's agent, QNet by Eq. 1 and
+the policy, and ``evavos`` the same with the frames of ``qnet``, which weighs time and what shows;
 ``joint`` chooses frame and type together."""
 
 

@@ -224,12 +224,7 @@ def dynamite_run(network: CompactDynamite, encoder: CompactNet, rate: float) -> 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="evavos train dynamite", description="Train the compact configuration of DynaMITe."
-    )
-    add_options(parser, rate=6e-4, batch=8, clips=False)
-    parser.add_argument("--init", help="weights of this command to go on from")
-    return run_command(parser.parse_args(argv), _run_of, _samples)
+    return run_command(_parser().parse_args(argv), _run_of, _samples)
 
 
 def _run_of(args: argparse.Namespace) -> tuple[Run, float]:
@@ -241,6 +236,15 @@ def _run_of(args: argparse.Namespace) -> tuple[Run, float]:
 
 def _samples(args: argparse.Namespace) -> SeveralSamples:
     return SeveralSamples(free_photographs(args.data, "train"), args.side, args.seed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evavos train dynamite", description="Train the compact configuration of DynaMITe."
+    )
+    add_options(parser, rate=6e-4, batch=8, clips=False)
+    parser.add_argument("--init", help="weights of this command to go on from")
+    return parser
 
 
 if __name__ == "__main__":

@@ -55,7 +55,11 @@ def add_options(
     add("--minutes", type=float, default=90.0, help="length of the training (90)")
     add("--steps", type=int, help="length in steps instead, for runs that repeat exactly")
     if clips:
-        add("--free-data-only", action="store_true", help="leave DAVIS out")
+        add(
+            "--free-data-only",
+            action="store_true",
+            help="leave out DAVIS, horses and regions, which are for research",
+        )
         add("--frames", type=int, default=3, help="frames per clip (3)")
     add("--resume", action="store_true", help="go on from what --out holds")
     add("--seed", type=int, default=0)

@@ -54,17 +54,7 @@ def _write(network: STCN, path: Path, notes: Mapping[str, str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="evavos train stcn-points", description="Train STCN with points in place of masks."
-    )
-    add_options(parser, rate=1e-5, batch=4)
-    add_point_options(parser, required=True)
-    parser.add_argument(
-        "--init",
-        default="stcn",
-        help="weights to go on from: stcn (default; downloaded), a .pth file, or scratch",
-    )
-    return run_command(parser.parse_args(argv), _run_of, _samples)
+    return run_command(_parser().parse_args(argv), _run_of, _samples)
 
 
 def _run_of(args: argparse.Namespace) -> tuple[Run, float]:
@@ -78,6 +68,20 @@ def _run_of(args: argparse.Namespace) -> tuple[Run, float]:
 def _samples(args: argparse.Namespace) -> PointSamples:
     # The discs are drawn at half the resolution of a clip.
     return point_samples(args, POINT_RADIUS / 2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evavos train stcn-points", description="Train STCN with points in place of masks."
+    )
+    add_options(parser, rate=1e-5, batch=4)
+    add_point_options(parser, required=True)
+    parser.add_argument(
+        "--init",
+        default="stcn",
+        help="weights to go on from: stcn (default; downloaded), a .pth file, or scratch",
+    )
+    return parser
 
 
 if __name__ == "__main__":
