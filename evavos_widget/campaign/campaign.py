@@ -137,7 +137,7 @@ class Campaign:
         self._lock = threading.RLock()
         self._pricing = threading.Lock()  # never waited for under the other
         self._open: OrderedDict[str, Session] = OrderedDict()
-        self._held: set[str] = set()
+        self._held: dict[object, str] = {}
         self._listeners: dict[object, Callable[[], None]] = {}
         there = self._folder.begin(self._content([]))
         self._finished: set[str] = set(there.get("finished", ())) & self._videos.keys()
@@ -257,17 +257,23 @@ class Campaign:
                 session.subscribe(lambda event, payload: self._hear(name, event))
             self._failed.pop(name, None)
             self._open[name] = session
-            others = [other for other in self._open if other not in {name, *self._held}]
+            others = [other for other in self._open if other not in {name, *self._held.values()}]
             surplus = self._let_go(others[: max(len(self._open) - self.open_sessions, 0)])
         self._close(surplus)
         return session
 
-    def hold(self, name: str | None) -> None:
-        """Keep one video's session open however many are asked for; None: none of them."""
-        if name is not None:
-            self._check(name)
+    def hold(self, name: str) -> Callable[[], None]:
+        """Keep a video's session open however many are asked for; returns how to let go of it."""
+        self._check(name)
+        held = object()
         with self._lock:
-            self._held = set() if name is None else {name}
+            self._held[held] = name
+
+        def let_go() -> None:
+            with self._lock:
+                self._held.pop(held, None)
+
+        return let_go
 
     def standing(self, name: str) -> Standing:
         """How a video stands."""

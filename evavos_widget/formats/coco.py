@@ -143,8 +143,16 @@ def _segments(
         name = names[annotation["image_id"]]
         if name not in wanted:
             continue
-        keys = [k for k in ("object_id", "track_id", "instance_id") if k in annotation]
-        obj = int(annotation[(*keys, "category_id")[0]])
+        told = ("object_id", "track_id", "instance_id")
+        keys = [k for k in told if annotation.get(k) is not None]
+        key = (*keys, "category_id")[0]
+        try:
+            obj = int(annotation[key])
+        except (TypeError, ValueError):
+            raise UnfitError(
+                f"an annotation of {name} has the {key} {str(annotation[key])[:40]!r}; give whole "
+                "numbers from 1 to 255"
+            ) from None
         if not keys and (name, obj) in seen:
             raise UnfitError(
                 f"{name} has several objects of category {obj} and nothing that tells them apart; "

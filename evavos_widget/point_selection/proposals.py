@@ -94,7 +94,7 @@ def propagated_probabilities(
     """
     objects = [o.id for o in session.objects]
     plane = 1 + objects.index(obj)
-    steps = session.propagator.propagate(session.video, session.annotations, objects, frames)
+    steps = session.carry(session.annotations, objects, frames)
     return {frame: soft[plane].astype(np.float32) for frame, soft in completed(steps)}
 
 

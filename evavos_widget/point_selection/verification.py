@@ -192,7 +192,7 @@ class Verification:
         session.check_open()
         ids = [o.id for o in session.objects]
         soft: dict[int, dict[int, np.ndarray]] = {obj: {} for obj in new}
-        steps = session.propagator.propagate(session.video, session.annotations, ids, self._frames)
+        steps = session.carry(session.annotations, ids, self._frames)
         with closing(steps):
             for step in steps:
                 if step.frame is not None and step.probabilities is not None:

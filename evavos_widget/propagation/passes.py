@@ -296,7 +296,7 @@ class PassPropagator(Propagator):
         passes = self._assign(seen, reach_of(table))
         runs = [run for run in dict.fromkeys(passes.values()) if run.length < run.reach]
         waiting: dict[int, set[tuple[Pass, int]]] = {}
-        due: dict[tuple[Pass, int], list[int]] = {}
+        due: dict[Pass, dict[int, list[int]]] = {}
         for frame in sorted(set(frames)):
             waiting[frame] = {
                 (passes[need], distance)
@@ -304,8 +304,8 @@ class PassPropagator(Propagator):
                 for need, distance in distances_of(o, frame, table[o][frame]).items()
                 if passes[need].length < distance
             }
-            for at in waiting[frame]:
-                due.setdefault(at, []).append(frame)
+            for run, distance in waiting[frame]:
+                due.setdefault(run, {}).setdefault(distance, []).append(frame)
         done, unfinished = 0, len(waiting)
 
         def step(frame: int | None = None) -> PropagationStep:
@@ -324,12 +324,13 @@ class PassPropagator(Propagator):
             for frame in [frame for frame, lacking in waiting.items() if not lacking]:
                 yield step(frame)
             for run in sorted(runs, key=lambda r: (r.source, -r.direction)):
-                while run.length < run.reach:
-                    self._within_memory(lambda run=run: self._advance(run, annotations))
-                    yield step()
-                    at = run, run.length
-                    for frame in due.pop(at, ()):
-                        waiting[frame].remove(at)
+                for distance, complete in sorted(due[run].items()):
+                    # Another request may have carried the pass on meanwhile.
+                    while run.length < distance:
+                        self._within_memory(lambda run=run: self._advance(run, annotations))
+                        yield step()
+                    for frame in complete:
+                        waiting[frame].remove((run, distance))
                         if not waiting[frame]:
                             yield step(frame)
         finally:

@@ -312,8 +312,17 @@ class AnnotatedSession(SessionView):
         quality = float(self._state.quality[obj][frame])
         if quality == quality and np.array_equal(self._state.masks[frame] == obj, mask):
             return min(max(quality, 0.0), 1.0)  # nothing was changed
-        _, scores = self._scores.get((frame, obj), (None, {}))
-        return scores.get(_digest(mask), 1.0)
+        draft, scores = self._scores.get((frame, obj), (None, {}))
+        if _digest(mask) in scores:
+            return scores[_digest(mask)]
+        now = self._state.masks[frame]
+        others = (now > 0) & (now != obj)
+        for (of, _), runs in reversed(list(self._drafts.items())):
+            found = decode_runs(runs, mask.shape) > 0
+            # What prompts made, without what was left to other objects.
+            if of == draft and np.array_equal(mask, found & ~(others & ~mask)):
+                return scores.get(_digest(found), 1.0)
+        return 1.0
 
     def accept(
         self, frame: int, objects: Collection[int] | None = None, *, seconds: float | None = None

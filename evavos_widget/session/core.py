@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -26,6 +27,8 @@ from evavos_widget.session.timeline import Timeline
 from evavos_widget.video import Video, check_frame
 
 __all__ = ["SessionCore"]
+
+_log = logging.getLogger(__name__)
 
 PROBABILITY_BYTES = 128 * 2**20
 """Of propagated probabilities kept for predictors, compressed."""
@@ -55,6 +58,7 @@ class SessionCore:
         self.video = video
         self._engine_names = engine_names
         self._lock = threading.RLock()
+        self._turn = threading.Lock()  # of the propagator, for one step of a pass
         self._listeners: dict[object, Callable[[str, dict[str, Any]], None]] = {}
         self._probabilities = ProbabilityCache(PROBABILITY_BYTES)
         self._closed = False
@@ -178,8 +182,18 @@ class SessionCore:
         self.close()
 
     def _emit(self, event: str, payload: dict[str, Any]) -> None:
+        """Tell everybody who listens. What a listener raises undoes nothing that was done."""
         for callback in list(self._listeners.values()):
-            callback(event, payload)
+            try:
+                callback(event, payload)
+            except Exception as error:
+                _log.exception("a listener of %r failed", event)
+                warnings.warn(
+                    f"a callback of session.subscribe, {callback!r}, raised "
+                    f"{type(error).__name__}: {error}; what was done ({event}) is done. Mend it, "
+                    "or end it with what subscribe returned.",
+                    stacklevel=3,
+                )
 
     def _save_masks(self) -> None:
         if sentence := self._storage.save_masks(self._timeline):
@@ -232,6 +246,7 @@ class SessionCore:
     def _header(self) -> dict[str, Any]:
         v = self.video
         numbered = tuple(f"{i:05d}" for i in range(v.n_frames))
+        own_files = {str(path) for path in v.paths} - {str(v.source)}
         return {
             "kind": "session",
             "version": VERSION,
@@ -242,8 +257,11 @@ class SessionCore:
                 "height": v.height,
                 "width": v.width,
                 "fingerprint": v.fingerprint(),
-                # What frames are called follows from their number in files and arrays.
-                "frame_names": None if v.frame_names == numbered else list(v.frame_names),
+                # What frames are called follows from their number in files and arrays. A folder
+                # may have more of them by the time it is opened again.
+                "frame_names": (
+                    None if v.frame_names == numbered and not own_files else list(v.frame_names)
+                ),
             },
             "engines": self._engine_names,
             "time": time.time(),

@@ -29,6 +29,7 @@ from evavos_widget.loop import (
     MaskPredictor,
     PropagationStep,
     Propagator,
+    Steps,
     types_taken,
 )
 from evavos_widget.notebook import in_notebook
@@ -294,7 +295,7 @@ class Session(AnnotatedSession):
             self._emit("propagated", {"finished": True})
         if not waiting:
             return
-        steps = steps_of(self.propagator, self.video, state.annotations, state.ids, waiting)
+        steps = self.carry(state.annotations, state.ids, waiting)
         finished = False
         try:
             for step in steps:
@@ -313,6 +314,34 @@ class Session(AnnotatedSession):
                     self._end_pass()
                 self._save_masks()
             self._emit("propagated", {"finished": finished})
+
+    def carry(
+        self,
+        annotations: Mapping[int, Annotation],
+        objects: Sequence[int],
+        frames: Collection[int],
+    ) -> Steps:
+        """Ask the propagator for masks, as `Propagator.propagate`, and store nothing.
+
+        Several passes may be under way, on several threads: a propagator takes one step at a
+        time, and each pass waits for the step of another.
+
+        Raises
+        ------
+        EngineError
+            A step cannot be used.
+        """
+        steps = steps_of(self.propagator, self.video, annotations, objects, frames)
+        try:
+            while True:
+                with self._turn:
+                    step = next(steps, None)
+                if step is None:
+                    return
+                yield step
+        finally:
+            with self._turn:
+                steps.close()
 
     def propagate(
         self,

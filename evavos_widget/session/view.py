@@ -166,7 +166,7 @@ class SessionView(SessionCore):
             A key of `evavos_widget.formats.FORMATS`.
         path : path, optional
             Default: ``<video name>-<format>`` in the session's folder, where it replaces the
-            export before; in the working folder where nothing is kept, and what others have
+            export before; in the working folder where nothing can be kept, and what others have
             put there is not replaced.
         **options
             ``overwrite`` and ``progress`` of `evavos_widget.formats.export`.
@@ -185,10 +185,9 @@ class SessionView(SessionCore):
         if format == "pointvos" and not state.points:
             raise ValueError("there are no points to export; verify some, or export the masks.")
         if path is None:
-            path = (self.path or Path()) / formats.export_name(self.video, format)
-            options.setdefault(
-                "overwrite", self.path is not None or path.absolute() in self._exported
-            )
+            folder = self.path if self.path and os.access(self.path, os.W_OK) else None
+            path = (folder or Path()) / formats.export_name(self.video, format)
+            options.setdefault("overwrite", folder is not None or path.absolute() in self._exported)
         written = formats.export(
             self.video,
             state.masks,

@@ -172,7 +172,7 @@ class Annotator(HostedWidget):
             raise traitlets.TraitError(
                 f"display has no {unknown[0]!r}; choose from {sorted(known)}."
             )
-        complete = {**self.display, **given}
+        complete = {**_DISPLAY, **self.display, **given}
         if not 0 <= complete["opacity"] <= 1:
             raise traitlets.TraitError(f"opacity is {complete['opacity']}; give 0 to 1.")
         if complete["palette"] not in PALETTES:

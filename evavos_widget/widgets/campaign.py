@@ -171,6 +171,7 @@ class CampaignView(ipywidgets.VBox):
     def __init__(self, campaign: Campaign, *, theme: Theme = "auto", **options: Any) -> None:
         self.campaign = campaign
         self._options = {"theme": theme, **options}
+        self._let_go: Callable[[], None] = lambda: None  # of the video that is shown
         self._queue = CampaignQueue(campaign, self.open_video, theme)
         super().__init__(children=(self._queue,))
 
@@ -183,7 +184,8 @@ class CampaignView(ipywidgets.VBox):
             There is no such video.
         """
         session = self.campaign.session(name)
-        self.campaign.hold(name)
+        let_go, self._let_go = self._let_go, self.campaign.hold(name)
+        let_go()
         before, self.annotator = self.annotator, Annotator(session, **self._options)
         self.children = (self._queue, self.annotator)
         if before is not None:
@@ -197,5 +199,5 @@ class CampaignView(ipywidgets.VBox):
         annotator, self.annotator = self.annotator, None
         if annotator is not None:
             annotator.close()
-            self.campaign.hold(None)
+            self._let_go()
         super().close()

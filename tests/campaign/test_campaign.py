@@ -160,6 +160,13 @@ def test_few_sessions_are_open_at_a_time_and_a_held_one_stays(clips, tmp_path):
             opened.append(session)
             assert sum(not s.closed for s in opened) <= 2
             assert not held.closed
+        # Another one may be held beside it, and let go of without it.
+        let_go = campaign.hold("still-1")
+        let_go()
+        let_go()
+        for name in list(many)[-3:]:
+            campaign.session(name)
+        assert not held.closed
         # What was closed is known without opening it again.
         before = [s for s in opened if not s.closed]
         assert {s.status for s in campaign.standings()} == {"open"}

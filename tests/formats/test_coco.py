@@ -185,6 +185,11 @@ def test_images_that_are_called_alike_are_not_laid_over_each_other(video, tmp_pa
             '"category_id": 1, "segmentation": [[0, 0, 1, 1, 2, 2]]}]}',
             "an annotation of image 9 and no such image",
         ),
+        (
+            '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '
+            '"category_id": 1, "track_id": "dog-1", "segmentation": [[0, 0, 1, 1, 2, 2]]}]}',
+            "an annotation of clip/f001.png has the track_id 'dog-1'; give whole numbers",
+        ),
     ],
 )
 def test_files_that_are_no_coco_of_this_video_are_refused(video, tmp_path, content, sentence):
@@ -194,6 +199,15 @@ def test_files_that_are_no_coco_of_this_video_are_refused(video, tmp_path, conte
         import_masks(path, video)
     assert str(caught.value).startswith(f"{path} holds no masks of 'clip'")
     assert len(str(caught.value)) < 700
+
+
+def test_a_track_that_is_null_is_none(video, tmp_path):
+    (tmp_path / "a.json").write_text(
+        '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '
+        '"category_id": 3, "track_id": null, "segmentation": [[0, 0, 9, 0, 9, 9]]}]}'
+    )
+    (found,) = import_masks(tmp_path / "a.json", video).values()
+    assert set(np.unique(found)) == {0, 3}
 
 
 def test_a_video_without_frames_in_files_names_what_ffmpeg_would_write(masks, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from benchmarks.published_stcn import (
     write_random_weights,
 )
 from evavos_widget import sources
-from evavos_widget.loop import Annotation
+from evavos_widget.loop import Annotation, PropagationStep, completed
 from evavos_widget.networks.stcn import STCN, FrameFeatures
 from evavos_widget.propagation import passes, stcn, stcn_frames
 from evavos_widget.propagation.passes import Pass
@@ -329,3 +330,27 @@ def test_long_pictures_are_worked_on_at_the_size_of_the_authors(make: Make) -> N
     frames = Frames(Video.open(np.zeros((1, 720, 1300, 3), np.uint8)), make()._network)
     assert frames.size == (480, 867)
     assert frames.padded == (480, 880)
+
+
+def test_two_requests_in_turns_find_what_one_finds(weights: Path) -> None:
+    frames, labels = clip()
+    video, given = Video.open(frames), {0: Annotation(labels[0], {1, 2})}
+
+    def steps(engine: StcnPropagator) -> Iterator[PropagationStep]:
+        return engine.propagate(video, given, (1, 2), range(1, len(frames)))
+
+    def engine() -> StcnPropagator:
+        return StcnPropagator(weights, "cpu", precision="float32", top_k=20)
+
+    alone = dict(completed(steps(engine())))
+    shared = engine()
+    in_turns = zip(*zip_longest(steps(shared), steps(shared)), strict=True)
+    shared = engine()
+    first = steps(shared)
+    begun = [next(first), next(first)]
+    whole = list(steps(shared))  # one waits while the other goes all the way
+    for found in (*in_turns, whole, [*begun, *first]):
+        soft = dict(completed(filter(None, found)))
+        assert soft.keys() == alone.keys()
+        for frame, expected in alone.items():
+            np.testing.assert_array_equal(soft[frame], expected)

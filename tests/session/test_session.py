@@ -5,14 +5,17 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from evavos_widget.contract import SelectorError
 from evavos_widget.loop import (
@@ -23,6 +26,7 @@ from evavos_widget.loop import (
     MaskPredictor,
 )
 from evavos_widget.prompts import Click, Prediction
+from evavos_widget.propagation.chained import ChainedPropagator, MaskChain
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 from evavos_widget.sources import QUALITY_OF_NOTHING
@@ -979,6 +983,102 @@ def test_listeners_hear_of_changes_until_they_leave(frames):
     again()
     session.redo()
     assert len(heard) == n + 1
+
+
+def test_a_listener_that_fails_hides_nothing_from_the_others(frames, tmp_path):
+    session = make(frames, tmp_path / "s")
+    heard = []
+
+    def plot(event, payload):
+        raise ZeroDivisionError("no curve yet")
+
+    session.subscribe(plot)
+    session.subscribe(lambda event, payload: heard.append(event))
+    with pytest.warns(UserWarning, match="plot.* raised ZeroDivisionError: no curve yet"):
+        obj = session.add_object()
+    with pytest.warns(UserWarning, match="plot"):
+        session.annotate(0, square(3), objects=[obj])
+    assert heard == ["changed", "changed"]
+    with pytest.warns(UserWarning, match="plot"):
+        session.close()
+    assert heard[-1] == "closed"
+    assert make(frames, tmp_path / "s").rounds
+
+
+class Marching(ChainedPropagator):
+    """A square that goes a pixel a frame; a step takes its time, as those of networks do."""
+
+    name = "marching"
+
+    class Chain(MaskChain):
+        def extend(self, frames):
+            time.sleep(0.002)
+            mask = np.roll(self.mask(self.length - 1), self.direction, 1)
+            time.sleep(0.002)
+            self._append(mask)
+
+        def rest(self):
+            pass
+
+    def _open(self, video):
+        return None
+
+    def _begin(self, source, direction, mask):
+        return self.Chain(source, direction, mask, mask.shape)
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_two_passes_at_once_find_what_one_finds(frames, threads):
+    """The page's pass, and one in a cell or of the verifier."""
+
+    def begun():
+        session = make(frames, propagator=Marching())
+        obj = session.add_object()
+        session.annotate(0, square(3), objects=[obj])
+        return session
+
+    alone = begun()
+    alone.propagate()
+    session = begun()
+    if threads:
+        both = [threading.Thread(target=session.propagate) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+    else:
+        for _ in zip_longest(session.propagation(), session.propagation()):
+            pass
+    assert not session.stale
+    assert np.array_equal(session.masks.array(), alone.masks.array())
+    session.annotate(4, square(12), objects=[1])
+    alone.annotate(4, square(12), objects=[1])
+    for each in (session, alone):
+        each.propagate()
+    assert np.array_equal(session.masks.array(), alone.masks.array())
+
+
+@pytest.mark.parametrize("names", ["{:05d}.png", "f{}.png"])
+def test_a_folder_that_grew_is_opened_as_it_was(tmp_path, frames, names):
+    for i, frame in enumerate(frames[:4]):
+        (tmp_path / "clip").mkdir(exist_ok=True)
+        Image.fromarray(frame).save(tmp_path / "clip" / names.format(i))
+        if i == 2:
+            with make(tmp_path / "clip", tmp_path / "s") as session:
+                session.add_object()
+    again = Session.open(tmp_path / "s", propagator=NearestCopy(), predictor=Disks())
+    assert again.video.n_frames == 3
+    assert len(again.objects) == 1
+
+
+def test_what_may_only_be_read_is_exported_into_the_working_folder(frames, tmp_path, monkeypatch):
+    session = make(frames, tmp_path / "s")
+    session.annotate(0, square(3), objects=[session.add_object()])
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert session.export("davis").parent == tmp_path / "s"
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert session.export("davis").absolute().parent == tmp_path / "here"
 
 
 class TestWhatIsAskedNext:

@@ -111,6 +111,23 @@ class TestTrust:
         weights = session.predictor.trust_weights
         assert session.annotations[0].trust(obj) == predicted_trust(0.7, stands, None, weights)
 
+    @pytest.mark.parametrize("locked", [True, False])
+    def test_pixels_that_are_left_to_other_objects_make_no_drawn_mask(self, frames, locked):
+        session = make(frames, 0.5)
+        obj, other = session.add_object(), session.add_object()
+        session.annotate(0, square(10), objects=[other])
+        session.update_object(other, locked=locked)
+        found = session.predict(0, obj, clicks=DISK).mask
+        left = found & ~square(10)
+        assert 0 < left.sum() < found.sum()
+        session.annotate(0, left, objects=[obj], kind="clicks", clicks=DISK)
+        assert session.annotations[0].trust(obj) < 0.9
+        # What a hand changed beside them is its own.
+        drawn = left.copy()
+        drawn[20, 2] = True
+        session.annotate(0, drawn, objects=[obj], kind="clicks", clicks=DISK)
+        assert session.annotations[0].trust(obj) == 1
+
     def test_what_prompts_left_as_it_was_is_worth_what_it_was(self, frames):
         session = make(frames)
         obj = session.add_object()

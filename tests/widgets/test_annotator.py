@@ -156,6 +156,16 @@ def test_a_session_brings_its_own_options(session):
         Annotator(session, predictor="classical")
 
 
+@pytest.mark.parametrize("given", [{"palette": "davis"}, {"opacity": 0.2}, {}])
+def test_what_is_not_said_of_the_display_is_as_usual(session, given):
+    usual, annotator = Annotator(session), Annotator(session, display=given)
+    assert annotator.display == {**usual.display, **given}
+    annotator.display = {"onion": True}
+    assert annotator.display == {**usual.display, **given, "onion": True}
+    usual.close()
+    annotator.close()
+
+
 def test_a_wrong_trait_leaves_no_session_behind(frames, propagator, predictor, tmp_path):
     options = {"propagator": propagator, "predictor": predictor, "path": tmp_path / "s"}
     with pytest.raises(traitlets.TraitError):
