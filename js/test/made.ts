@@ -12,7 +12,7 @@ const SOURCES = import.meta.glob<string>("../src/**/*.{ts,tsx}", {
 export function requestsOf(folder: string): string[] {
   const made = Object.entries(SOURCES)
     .filter(([path]) => path.startsWith(`../src/${folder}/`))
-    .flatMap(([, text]) => [...text.matchAll(/\.(?:request|ask|post)\(\s*"([\w.]+)"/g)])
+    .flatMap(([, text]) => [...text.matchAll(/\.(?:request|ask|askOnce|post)\(\s*"([\w.]+)"/g)])
     .map(([, kind]) => kind);
   return [...new Set(made)].sort();
 }

@@ -64,6 +64,7 @@ export class Kernel<C extends Catalogue> {
 
   private readonly handlers = new Map<string, PushHandler>();
   private readonly channel: Channel;
+  private readonly asking = new Set<string>();
   private watch: ReturnType<typeof setInterval> | undefined;
   private probed = 0;
   private heart: ReturnType<typeof setInterval> | undefined;
@@ -167,6 +168,15 @@ export class Kernel<C extends Catalogue> {
     options?: RequestOptions,
   ): Promise<Reply<ReplyTo<C, K>> | null> {
     return this.orNull(this.request(kind, fields, options));
+  }
+
+  /** As `ask`, unless the very same waits for its answer: pressed twice, it is meant once. */
+  async askOnce<K extends RequestKind<C>>(kind: K, fields: Requests<C>[K]): Promise<void> {
+    const question = JSON.stringify([kind, fields]);
+    if (this.asking.has(question)) return;
+    this.asking.add(question);
+    await this.ask(kind, fields);
+    this.asking.delete(question);
   }
 
   /** Shows an error, unless it only says that something was given up. */

@@ -538,6 +538,74 @@ describe("undo while a commit is on its way", () => {
   });
 });
 
+describe("a commit that is not taken while the person goes on", () => {
+  const refuse = [
+    ["asks", () => last("mask.commit").answer({ revision: 1, saved: false, takes: { 2: 40 } })],
+    ["fails", () => last("mask.commit").refuse(new Error("the disk is full"))],
+  ] as const;
+  const drawn = () =>
+    [...editor.drafts.allLabels(2)].flatMap((label, pixel) => (label === 1 ? [pixel] : []));
+
+  it.each(refuse)(
+    "%s: what was drawn is there under the stroke, and is one step back",
+    async (_, no) => {
+      store.brushSize.value = 1;
+      dab(1, 1);
+      await settle();
+      const done = editor.annotations.commit(false);
+      await settle();
+      const stroke = editor.stroke(false);
+      stroke?.extend({ x: 4, y: 2 });
+      await settle();
+      no();
+      await done;
+      expect(drawn()).toEqual([7, 16]);
+      stroke?.extend({ x: 5, y: 2 });
+      stroke?.end();
+      expect(drawn()).toEqual([7, 16, 17]);
+      expect(editor.drafts.unfinished.value).toHaveLength(1);
+      expect(editor.drafts.saving.value).toHaveLength(0);
+      await editor.history.undo();
+      expect(drawn()).toEqual([7]);
+    },
+  );
+
+  it("is there again when the stroke was given up", async () => {
+    store.brushSize.value = 1;
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    const stroke = editor.stroke(false);
+    stroke?.extend({ x: 4, y: 2 });
+    await settle();
+    refuse[0][1]();
+    await done;
+    stroke?.cancel();
+    expect(drawn()).toEqual([7]);
+    expect(editor.annotations.question.value).not.toBeNull();
+  });
+
+  it("is predicted anew from the clicks before and after", async () => {
+    await editor.click({ x: 1, y: 1 }, true);
+    last("prompt.preview").answer({ score: 0.9, takes: {} }, encodeRuns(filled(7)));
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    await editor.click({ x: 4, y: 2 }, true);
+    refuse[0][1]();
+    await done;
+    await settle();
+    expect(last("prompt.preview").fields).toMatchObject({
+      clicks: [
+        [1, 1, 1],
+        [4, 2, 1],
+      ],
+    });
+    expect(drawn()).toEqual([7]);
+  });
+});
+
 describe("a mask that is accepted as it is", () => {
   it("is said to be where that was saved only", async () => {
     const runs = encodeRuns(filled(1));
@@ -549,6 +617,25 @@ describe("a mask that is accepted as it is", () => {
       await settle();
       expect(store.announcement.value.includes("accepted as it is")).toBe(saved);
     }
+  });
+});
+
+describe("what is said twice before the kernel has answered", () => {
+  it("is said once, and again when it is meant again", async () => {
+    const runs = encodeRuns(filled(3));
+    masks.accept([place(2, runs.length)], runs);
+    void editor.annotations.say("verified");
+    void editor.annotations.say("verified");
+    await settle();
+    expect(count("mask.commit")).toBe(1);
+    void editor.annotations.say("absent"); // that is another thing
+    await settle();
+    expect(count("mask.commit")).toBe(2);
+    for (const each of asked) each.answer({ revision: 2, saved: true, takes: {} });
+    await settle();
+    void editor.annotations.say("verified");
+    await settle();
+    expect(count("mask.commit")).toBe(3);
   });
 });
 

@@ -38,6 +38,22 @@ describe("a kernel that is busy", () => {
   });
 });
 
+describe("what is asked once", () => {
+  it("goes out once until it is answered, or refused", async () => {
+    const here = { frame: 3, object: 1 };
+    const count = () => sent.filter(({ kind }) => kind === "annotation.remove").length;
+    void kernel.askOnce("annotation.remove", here);
+    void kernel.askOnce("annotation.remove", here);
+    void kernel.askOnce("annotation.remove", { ...here, object: 2 });
+    expect(count()).toBe(2);
+    const error = { code: "invalid", message: "no." };
+    kernel.receive({ id: "view:1", ok: false, error }, []);
+    await vi.advanceTimersByTimeAsync(0);
+    void kernel.askOnce("annotation.remove", here);
+    expect(count()).toBe(3);
+  });
+});
+
 describe("a kernel that is no more", () => {
   it("is found out while something waits, which is given up", async () => {
     const failed = kernel.request("object.add", { name: null });

@@ -128,7 +128,7 @@ export const LOOP_ACTIONS: readonly Action<App>[] = [
     run: (app) => {
       const next = suggestion(app);
       return (
-        next && app.kernel.ask("suggestion.snooze", { frame: next.frame, object: next.object })
+        next && app.kernel.askOnce("suggestion.snooze", { frame: next.frame, object: next.object })
       );
     },
     enabled: (app) => !app.synced.readOnly.value && suggestion(app) !== null,

@@ -193,7 +193,7 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     keys: ["Delete"],
     run: (app) => {
       const here = annotationHere(app);
-      return here && app.kernel.ask("annotation.remove", here);
+      return here && app.kernel.askOnce("annotation.remove", here);
     },
     enabled: (app) =>
       app.editor.objects.canEdit.value && !hasDraft(app) && annotationHere(app) !== null,

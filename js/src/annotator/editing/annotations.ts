@@ -5,7 +5,7 @@ import type { Masks } from "../../masks/mask-store";
 import { encodeRuns, runsOf } from "../../masks/runs";
 import type { Activity } from "../../ui/activity";
 import type { AnnotatorKernel } from "../annotator-kernel";
-import type { Others } from "../messages";
+import type { ObjectInfo, Others } from "../messages";
 import type { Store } from "../store";
 import type { Draft } from "./draft";
 import type { Drafts } from "./drafts";
@@ -44,6 +44,8 @@ export class Annotations {
   /** The session's revision with the last commit in it. */
   private readonly saved = signal(0);
   /** Seconds of work on a draft that no commit has paid for yet. */
+  /** What is being said without a mask: of whom, and on which frame. */
+  private readonly saying = new Set<string>();
   private readonly unpaid = new WeakMap<Draft, number>();
   private since: number;
   private readonly stop: () => void;
@@ -194,6 +196,17 @@ export class Annotations {
     const object = this.objects.active.value;
     if (!object || !this.objects.canEdit.value) return;
     const frame = this.store.shown.value;
+    const said = `${what} ${frame} ${object.id}`;
+    if (this.saying.has(said)) return;
+    this.saying.add(said);
+    await this.told(what, frame, object).finally(() => this.saying.delete(said));
+  }
+
+  private async told(
+    what: "verified" | "absent",
+    frame: number,
+    object: ObjectInfo,
+  ): Promise<void> {
     const labels = this.drafts.labels(frame, []);
     const right = what === "verified";
     const runs = encodeRuns(labels.map((label) => (right && label === object.id ? 1 : 0)));

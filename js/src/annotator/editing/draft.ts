@@ -189,8 +189,9 @@ export class Draft {
   /** Takes in what was drawn on top of it meanwhile, in one step. */
   append({ state }: Draft): void {
     const layers = [...this.layers, ...state.layers];
-    const prompt = state.prompt ?? this.state.prompt;
-    this.push({ step: "drawn meanwhile", prompt, layers, path: state.path ?? this.path });
+    const prompt = state.prompt && joined(this.state.prompt, state.prompt);
+    const path = state.path ?? this.path;
+    this.push({ step: "drawn meanwhile", layers, path, ...(prompt && { prompt }) });
   }
 
   /** Whether something is under way that is not a step yet. */
@@ -444,6 +445,20 @@ export class Draft {
     else redrawLayers(this.edit, this.width, to.layers, all);
     return all;
   }
+}
+
+/** Prompts that were given after others of the same mask; what all of them say is to be predicted. */
+function joined(before: Prompt | null, after: Prompt): Prompt {
+  if (!before) return after;
+  return {
+    clicks: [...before.clicks, ...after.clicks],
+    box: after.box ?? before.box,
+    scribbles: [...before.scribbles, ...after.scribbles],
+    before,
+    predicted: null,
+    score: null,
+    takes: {},
+  };
 }
 
 const same = (a: State, b: State) =>

@@ -29,6 +29,8 @@ export class Drafts {
   private readonly kept = new Map<string, Draft>();
   /** Sent to the kernel and not acknowledged yet; shown until then. */
   private readonly committing = new Set<Draft>();
+  /** Not taken while something was drawn over them: still shown, until that is a step. */
+  private readonly returning = new Set<Draft>();
   private discarded: Draft | null = null;
   readonly outlines: CommittedOutlines;
 
@@ -163,10 +165,13 @@ export class Drafts {
 
   /** The kernel did not take it. */
   refused(draft: Draft): void {
-    this.committing.delete(draft);
     const newer = this.kept.get(key(draft));
-    // What is being drawn goes on in the newer one, which lies on top of it already.
-    if (newer?.isBusy) return;
+    if (newer?.isBusy) {
+      this.returning.add(draft);
+      return;
+    }
+    this.returning.delete(draft);
+    this.committing.delete(draft);
     if (newer && !newer.isEmpty) draft.append(newer);
     this.kept.set(key(draft), draft);
   }
@@ -202,6 +207,7 @@ export class Drafts {
 
   /** Something of a draft is another now: everywhere, or within `rect`. */
   changed(rect?: Rect): void {
+    for (const draft of this.returning) this.refused(draft);
     this.version.value++;
     this.host.changed(rect);
   }
