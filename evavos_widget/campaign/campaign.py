@@ -578,7 +578,7 @@ class Campaign:
             "open_sessions": self.open_sessions,
             **{k: v for k, v in self._options.items() if isinstance(v, str | int | float)},
         }
-        sources = {k: v if isinstance(v, str) else _source(v) for k, v in self._videos.items()}
+        sources = {k: _source(v) for k, v in self._videos.items()}
         return {"videos": sources, "options": kept, "finished": finished}
 
 
@@ -627,7 +627,8 @@ def _about(options: Mapping[str, Any]) -> str:
     return repr((VERSION, sorted(told.items())))
 
 
-def _source(video: Any) -> str | None:
-    """Where a video that was given open can be opened again; None for arrays."""
-    source = video.source if isinstance(video, Video) else None
-    return source if isinstance(source, str) else None
+def _source(video: Any) -> str | list[str] | None:
+    """Where a video can be opened again: a place, or a list of pictures; None for arrays."""
+    source = video.source if isinstance(video, Video) else video
+    pictures = isinstance(source, list) and all(isinstance(place, str) for place in source)
+    return source if isinstance(source, str) or pictures else None

@@ -246,6 +246,8 @@ def _name_of(video: Any, n: int) -> str:
 
 
 def _absolute(video: Any) -> Any:
+    if isinstance(video, list | tuple) and all(isinstance(v, str | os.PathLike) for v in video):
+        return [_absolute(picture) for picture in video]
     if not isinstance(video, str | os.PathLike) or "://" in os.fspath(video):
         return video
     return str(Path(video).expanduser().absolute())

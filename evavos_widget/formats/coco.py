@@ -81,7 +81,8 @@ def read(file: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
     Images are matched to frames by their file names; those of other videos are passed over.
     Objects are told apart by ``object_id``, ``track_id`` or ``instance_id``; without these,
     an image may hold one object of each category. Where objects overlap, the later one is
-    seen.
+    seen. An image of which nothing is said, as tools list them that were not annotated yet, says
+    nothing; in a file of `write` it says that nothing is there.
 
     Raises
     ------
@@ -104,6 +105,10 @@ def read(file: Path, wanted: MaskSource) -> Mapping[int, np.ndarray]:
             for image in content["images"]:
                 if str(image["file_name"]) in frames:
                     _check_size(image, video)
+            spoken_of = {annotation["image_id"] for annotation in content["annotations"]}
+            spoken_of |= {image["id"] for image in content["images"] if "annotated" in image}
+            told = {name for i, name in images.items() if i in spoken_of}
+            frames = {name: frame for name, frame in frames.items() if name in told}
             segments = _segments(content["annotations"], images, frames)
         else:
             told, names, segments = youtube_vis.listed(content, video.name)

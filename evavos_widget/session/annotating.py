@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
+import os
+import warnings
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -384,8 +386,8 @@ class AnnotatedSession(SessionView):
             map.
         objects : collection of int, optional
             Whom the masks speak for, whatever else they hold; default all ids that occur in
-            any of them. Ids without an object get one. Pixels of locked objects stay as they
-            are.
+            any of them, so that one which has no pixel in some of them is absent there, which a
+            warning says. Ids without an object get one. Pixels of locked objects stay as they are.
         seconds : float
             What they cost the annotator.
         ids : {'auto', 'values', 'binary'}
@@ -410,14 +412,16 @@ class AnnotatedSession(SessionView):
             labels = as_label_map(found, height, width, f"the mask for frame {frame}")
             maps[self._as_frame(frame)] = encode_runs(labels)
         if not maps:
-            raise ValueError(f"no mask found in {source!r}; give one label map or more.")
+            raise ValueError(f"no mask found in {_named(source)}; give one label map or more.")
         present = {i for runs in maps.values() for i in ids_of_runs(runs)}
         spoken = present if objects is None else checks.as_ids(objects)
         if not spoken:
             raise ValueError(
-                f"the masks in {str(source)[:200]!r} hold no object; where one is meant to be "
+                f"the masks in {_named(source)} hold no object; where one is meant to be "
                 "absent, say so: objects=[...]."
             )
+        if objects is None:
+            _warn_of_absent(maps, present)
         with self._lock:
             checks.check_unlocked(self._state, spoken)
             frames: dict[str, str] = {}
@@ -570,6 +574,28 @@ class AnnotatedSession(SessionView):
 
 def _as_trust(given: float) -> float:
     return as_share("trust", given, "0 (none) to 1 (the truth)")
+
+
+def _named(source: Any) -> str:
+    """Masks in words: where they are, or what holds them."""
+    if isinstance(source, str | os.PathLike):
+        return repr(os.fspath(source))[:200]
+    return f"what was given ({type(source).__name__})"
+
+
+def _warn_of_absent(maps: Mapping[int, np.ndarray], objects: Collection[int]) -> None:
+    """Say of whom masks that speak for all objects say that they are not there."""
+    seen = [ids_of_runs(runs) for runs in maps.values()]
+    absent = {o: sum(o not in ids for ids in seen) for o in sorted(objects)}
+    told = [f"object {o} from {n}" for o, n in absent.items() if n]
+    if told:
+        more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+        warnings.warn(
+            f"of {len(maps)} frames with masks, {', '.join(told[:3])}{more} count as absent, where "
+            "they have no pixel; where nothing is known of some, import those frames by themselves "
+            "with objects=[...].",
+            stacklevel=3,
+        )
 
 
 def _prompted(frame: int, obj: int, prompts: Prompts) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

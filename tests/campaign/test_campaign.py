@@ -255,6 +255,21 @@ while True:
 """
 
 
+@pytest.mark.parametrize("as_video", [False, True])
+def test_a_list_of_pictures_is_opened_again_from_wherever(tmp_path, monkeypatch, as_video):
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    names = [f"pictures/{n}.png" for n in (3, 1, 2)]
+    for n, name in enumerate(names):
+        Image.fromarray(np.full((24, 32, 3), 40 * n, np.uint8)).save(name)
+    given = Video.open(names) if as_video else [Path(name) for name in names]
+    Campaign({"few": given}, tmp_path / "here", **options()).close()
+    monkeypatch.chdir("/")
+    with Campaign.open(tmp_path / "here", **options()) as campaign:
+        session = campaign.session("few")
+        assert [int(frame[0, 0, 0]) for frame in map(session.video.frame, range(3))] == [0, 40, 80]
+
+
 def test_ten_videos_go_through_a_kill(tmp_path):
     """Nothing that was told is lost, and the campaign goes on with what it would have done."""
     script = KILLED.format(here=str(Path(__file__).parent))

@@ -201,6 +201,18 @@ def test_files_that_are_no_coco_of_this_video_are_refused(video, tmp_path, conte
     assert len(str(caught.value)) < 700
 
 
+@pytest.mark.parametrize(("ours", "frames"), [(False, [1]), (True, [0, 1, 2])])
+def test_an_image_that_nothing_is_said_of_says_nothing(video, tmp_path, ours, frames):
+    """Tools list all images, also those that nobody has come to."""
+    images = [{"id": i, "file_name": f"clip/f00{i}.png"} for i in (1, 2, 3)]
+    if ours:
+        images = [image | {"annotated": False} for image in images]
+    triangle = {"category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]]}
+    content = {"images": images, "annotations": [{"image_id": 2, **triangle}]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert list(import_masks(tmp_path / "a.json", video)) == frames
+
+
 def test_a_track_that_is_null_is_none(video, tmp_path):
     (tmp_path / "a.json").write_text(
         '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '

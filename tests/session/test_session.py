@@ -1005,6 +1005,22 @@ def test_a_listener_that_fails_hides_nothing_from_the_others(frames, tmp_path):
     assert make(frames, tmp_path / "s").rounds
 
 
+def test_masks_that_say_who_is_absent_say_so_aloud(frames):
+    session = make(frames)
+    one, two = square(3).astype(np.uint8), 2 * square(20).astype(np.uint8)
+    with pytest.warns(
+        UserWarning, match=r"of 2 frames with masks, object 1 from 1, object 2 from 1"
+    ):
+        session.import_masks({0: one, 4: two})
+    assert 1 not in session.annotations[4].present
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        session.import_masks({0: one + two, 5: one + two})
+        session.import_masks({6: two}, objects=[2])
+    with pytest.raises(ValueError, match=r"the masks in what was given \(dict\) hold no object"):
+        session.import_masks({0: np.zeros_like(one)})
+
+
 class Marching(ChainedPropagator):
     """A square that goes a pixel a frame; a step takes its time, as those of networks do."""
 

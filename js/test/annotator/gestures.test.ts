@@ -77,6 +77,23 @@ describe("gestures", () => {
     expect(said).toEqual([["box", [0, 20, 60, 50]]]);
   });
 
+  it("draws a box around what is small in the picture, where it is large on the screen", () => {
+    tool.value = "box";
+    gestures.down({ x: 10, y: 10 }, false, reachOf(10));
+    gestures.move({ x: 12, y: 12 });
+    gestures.up({ x: 12, y: 12 });
+    gestures.down({ x: 30, y: 30 }, false, reachOf(0.25)); // 2 pixels of the screen
+    gestures.up({ x: 38, y: 38 });
+    place(5, 5);
+    place(6, 6);
+    place(7, 7);
+    place(7, 9);
+    expect(said).toEqual([
+      ["box", [10, 10, 12, 12]],
+      ["box", [5, 5, 6, 6]],
+    ]);
+  });
+
   it("places the corners of a box one after the other, and gives a begun one up", () => {
     tool.value = "box";
     place(10, 10);

@@ -9,8 +9,6 @@ import type { Handle } from "./draft";
 import type { Editor } from "./editor";
 import type { Stroke } from "./stroke";
 
-/** A smaller drag, in image pixels, is not a box. */
-const MIN_BOX = 3;
 /** Points of a scribble lie at least this far apart, in image pixels. */
 const SCRIBBLE_STEP = 3;
 /** A second click comes within so many milliseconds of the first, as most systems have it. */
@@ -44,7 +42,7 @@ const CROSSHAIR: Reach = { vertex: 0.75, first: 0.75, drag: 0, again: 0.75 };
 
 export type Gesture =
   | { kind: "stroke"; stroke: Stroke }
-  | { kind: "box"; from: Point; to: Point }
+  | { kind: "box"; from: Point; to: Point; reach: Reach }
   | { kind: "scribble"; points: Point[]; positive: boolean }
   /** A press with the polygon in hand: a new corner, or a drag of the vertex that is there. */
   | {
@@ -93,7 +91,7 @@ export class Gestures {
         editor.pick(at);
         break;
       case "box":
-        if (editor.objects.mayEdit()) this.current = { kind: "box", from: at, to: at };
+        if (editor.objects.mayEdit()) this.current = { kind: "box", from: at, to: at, reach };
         break;
       case "scribble":
         if (editor.objects.mayEdit()) {
@@ -137,7 +135,7 @@ export class Gestures {
       gesture.stroke.extend(at);
       gesture.stroke.end();
     }
-    if (gesture?.kind === "box") this.finishBox(gesture.from, at);
+    if (gesture?.kind === "box") this.finishBox(gesture.from, at, gesture.reach);
     if (gesture?.kind === "scribble") this.finishScribble(gesture.points, gesture.positive);
     if (gesture?.kind === "vertex") this.editor.endMove();
     if (gesture?.kind === "corner") this.corner(gesture);
@@ -228,11 +226,12 @@ export class Gestures {
     };
   }
 
-  private finishBox(a: Point, b: Point): void {
+  /** Unless it was a mere click: what is small in the picture may be large on the screen. */
+  private finishBox(a: Point, b: Point, { drag }: Reach): void {
     const { width, height } = this.image;
     const x = [a.x, b.x].map((v) => Math.min(Math.max(v, 0), width - 1)).sort((p, q) => p - q);
     const y = [a.y, b.y].map((v) => Math.min(Math.max(v, 0), height - 1)).sort((p, q) => p - q);
-    if (x[1] - x[0] < MIN_BOX || y[1] - y[0] < MIN_BOX) return;
+    if ([x, y].some(([from, to]) => to - from < drag || to === from)) return;
     this.run(this.editor.box([x[0], y[0], x[1], y[1]]));
   }
 
