@@ -63,7 +63,12 @@ def read(source: Any, wanted: MaskSource) -> Mapping[int, np.ndarray]:
         return _decided(range(len(source)), source, wanted)
     frames = {}
     for frame in source:
-        index = operator.index(frame)
+        try:
+            index = operator.index(frame)
+        except TypeError:
+            raise TypeError(
+                f"there is a mask for frame {frame!r}; give whole numbers, as in {{0: mask}}."
+            ) from None
         if not 0 <= index < video.n_frames:
             raise ValueError(
                 f"there is a mask for frame {frame}, outside the video; frames go from 0 to "

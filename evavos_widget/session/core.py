@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -237,6 +237,11 @@ class SessionCore:
 
     def _as_frame(self, frame: int) -> int:
         return check_frame(frame, self.video.n_frames)
+
+    def _as_frames(self, frames: Collection[int]) -> set[int]:
+        if not isinstance(frames, Iterable):
+            raise TypeError(f"frames is {frames!r}; give several, as in frames=range(40, 96).")
+        return {self._as_frame(frame) for frame in frames}
 
     def _as_object(self, obj: int) -> int:
         obj = checks.as_id(obj)

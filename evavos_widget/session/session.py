@@ -284,7 +284,7 @@ class Session(AnnotatedSession):
             self.check_open()
             checks.check_accepted(self._state, self.propagator)
             state, generation = self._state, self._timeline.generation
-            asked = state.stale if frames is None else {self._as_frame(f) for f in frames}
+            asked = state.stale if frames is None else self._as_frames(frames)
             waiting = sorted(state.stale & asked)
             if not waiting and state.rounds and not state.stale:
                 self._end_pass()  # where every frame is annotated, that is a finished pass too

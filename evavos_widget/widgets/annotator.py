@@ -173,8 +173,12 @@ class Annotator(HostedWidget):
                 f"display has no {unknown[0]!r}; choose from {sorted(known)}."
             )
         complete = {**_DISPLAY, **self.display, **given}
-        if not 0 <= complete["opacity"] <= 1:
-            raise traitlets.TraitError(f"opacity is {complete['opacity']}; give 0 to 1.")
+        opacity = complete["opacity"]
+        if not isinstance(opacity, int | float) or not 0 <= opacity <= 1:
+            raise traitlets.TraitError(f"opacity is {opacity!r}; give 0 to 1.")
+        for name in ("contour", "onion", "difference"):
+            if not isinstance(complete[name], bool):
+                raise traitlets.TraitError(f"{name} is {complete[name]!r}; give True or False.")
         if complete["palette"] not in PALETTES:
             raise traitlets.TraitError(
                 f"there is no palette {complete['palette']!r}; choose from {PALETTES}."

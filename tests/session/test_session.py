@@ -1005,6 +1005,13 @@ def test_a_listener_that_fails_hides_nothing_from_the_others(frames, tmp_path):
     assert make(frames, tmp_path / "s").rounds
 
 
+def test_what_is_no_collection_of_frames_is_named(frames):
+    with pytest.raises(TypeError, match=r"frames is 5; give several, as in frames=range"):
+        make(frames).propagate(frames=5)
+    with pytest.raises(TypeError, match="a mask for frame '0'; give whole numbers"):
+        make(frames).import_masks({"0": square(3)})
+
+
 def test_masks_that_say_who_is_absent_say_so_aloud(frames):
     session = make(frames)
     one, two = square(3).astype(np.uint8), 2 * square(20).astype(np.uint8)

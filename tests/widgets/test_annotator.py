@@ -166,6 +166,21 @@ def test_what_is_not_said_of_the_display_is_as_usual(session, given):
     annotator.close()
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"opacity": "half"}, "opacity is 'half'; give 0 to 1"),
+        ({"opacity": 2}, "opacity is 2; give 0 to 1"),
+        ({"contour": "no"}, "contour is 'no'; give True or False"),
+        ({"palette": ["x"]}, r"there is no palette \['x'\]"),
+        ({"colour": 1}, "display has no 'colour'"),
+    ],
+)
+def test_what_a_display_cannot_be_is_said(session, given, told):
+    with pytest.raises(traitlets.TraitError, match=told):
+        Annotator(session, display=given)
+
+
 def test_a_wrong_trait_leaves_no_session_behind(frames, propagator, predictor, tmp_path):
     options = {"propagator": propagator, "predictor": predictor, "path": tmp_path / "s"}
     with pytest.raises(traitlets.TraitError):
