@@ -58,7 +58,8 @@ class SessionCore:
         self.video = video
         self._engine_names = engine_names
         self._lock = threading.RLock()
-        self._turn = threading.Lock()  # of the propagator, for one step of a pass
+        # Of the propagator, for one step of a pass; the end of a forgotten pass may fall into one.
+        self._turn = threading.RLock()
         self._listeners: dict[object, Callable[[str, dict[str, Any]], None]] = {}
         self._probabilities = ProbabilityCache(PROBABILITY_BYTES)
         self._closed = False
