@@ -148,17 +148,16 @@ def _segments(
         name = names[annotation["image_id"]]
         if name not in wanted:
             continue
-        told = ("object_id", "track_id", "instance_id")
-        keys = [k for k in told if annotation.get(k) is not None]
-        key = (*keys, "category_id")[0]
+        own = ("object_id", "track_id", "instance_id")
+        key = next((k for k in own if annotation.get(k) is not None), "category_id")
         try:
             obj = int(annotation[key])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UnfitError(
                 f"an annotation of {name} has the {key} {str(annotation[key])[:40]!r}; give whole "
                 "numbers from 1 to 255"
             ) from None
-        if not keys and (name, obj) in seen:
+        if key not in own and (name, obj) in seen:
             raise UnfitError(
                 f"{name} has several objects of category {obj} and nothing that tells them apart; "
                 "give each annotation the track_id of its object"

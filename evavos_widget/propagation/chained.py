@@ -164,7 +164,6 @@ class ChainedPropagator(Propagator):
         """
         check_request(video, annotations, frames)
         self._watch(video)
-        seen = self._frames
         annotations = self._located(annotations)
         known = {o: Known(annotations, o, self.merge) for o in objects}
         table = {o: {f: known[o].reached(f) for f in set(frames)} for o in objects}
@@ -183,7 +182,7 @@ class ChainedPropagator(Propagator):
                     probabilities = _merge(video, annotations, objects, table, chains, frame)
                     yield PropagationStep(done, total, frame, probabilities)
                 elif chains[need].length <= abs(frame - need.source):
-                    chains[need].extend(seen)
+                    chains[need].extend(self._frames)
                     done += 1
                     yield PropagationStep(done, total)
         finally:

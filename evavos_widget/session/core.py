@@ -187,13 +187,12 @@ class SessionCore:
         for callback in list(self._listeners.values()):
             try:
                 callback(event, payload)
-            except Exception as error:
-                _log.exception("a listener of %r failed", event)
-                warnings.warn(
-                    f"a callback of session.subscribe, {callback!r}, raised "
-                    f"{type(error).__name__}: {error}; what was done ({event}) is done. Mend it, "
-                    "or end it with what subscribe returned.",
-                    stacklevel=3,
+            except Exception:
+                _log.exception(
+                    "%r, a callback of session.subscribe, failed; what it was told of (%r) is "
+                    "done. Mend it, or end it with what subscribe returned.",
+                    callback,
+                    event,
                 )
 
     def _save_masks(self) -> None:

@@ -185,7 +185,9 @@ class SessionView(SessionCore):
         if format == "pointvos" and not state.points:
             raise ValueError("there are no points to export; verify some, or export the masks.")
         if path is None:
-            folder = self.path if self.path and os.access(self.path, os.W_OK) else None
+            folder = self.path
+            if folder and self.read_only and not os.access(folder, os.W_OK):
+                folder = None
             path = (folder or Path()) / formats.export_name(self.video, format)
             options.setdefault("overwrite", folder is not None or path.absolute() in self._exported)
         written = formats.export(

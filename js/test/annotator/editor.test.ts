@@ -543,22 +543,27 @@ describe("a commit that is not taken while the person goes on", () => {
     ["asks", () => last("mask.commit").answer({ revision: 1, saved: false, takes: { 2: 40 } })],
     ["fails", () => last("mask.commit").refuse(new Error("the disk is full"))],
   ] as const;
+  /** A stroke that is being drawn while the kernel does not take what was drawn before it. */
+  const strokeOver = async (no: () => void) => {
+    store.brushSize.value = 1;
+    dab(1, 1);
+    await settle();
+    const done = editor.annotations.commit(false);
+    await settle();
+    const stroke = editor.stroke(false);
+    stroke?.extend({ x: 4, y: 2 });
+    await settle();
+    no();
+    await done;
+    return stroke;
+  };
   const drawn = () =>
     [...editor.drafts.allLabels(2)].flatMap((label, pixel) => (label === 1 ? [pixel] : []));
 
   it.each(refuse)(
     "%s: what was drawn is there under the stroke, and is one step back",
     async (_, no) => {
-      store.brushSize.value = 1;
-      dab(1, 1);
-      await settle();
-      const done = editor.annotations.commit(false);
-      await settle();
-      const stroke = editor.stroke(false);
-      stroke?.extend({ x: 4, y: 2 });
-      await settle();
-      no();
-      await done;
+      const stroke = await strokeOver(no);
       expect(drawn()).toEqual([7, 16]);
       stroke?.extend({ x: 5, y: 2 });
       stroke?.end();
@@ -571,16 +576,7 @@ describe("a commit that is not taken while the person goes on", () => {
   );
 
   it("is there again when the stroke was given up", async () => {
-    store.brushSize.value = 1;
-    dab(1, 1);
-    await settle();
-    const done = editor.annotations.commit(false);
-    await settle();
-    const stroke = editor.stroke(false);
-    stroke?.extend({ x: 4, y: 2 });
-    await settle();
-    refuse[0][1]();
-    await done;
+    const stroke = await strokeOver(refuse[0][1]);
     stroke?.cancel();
     expect(drawn()).toEqual([7]);
     expect(editor.annotations.question.value).not.toBeNull();

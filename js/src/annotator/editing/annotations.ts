@@ -199,10 +199,10 @@ export class Annotations {
     const said = `${what} ${frame} ${object.id}`;
     if (this.saying.has(said)) return;
     this.saying.add(said);
-    await this.told(what, frame, object).finally(() => this.saying.delete(said));
+    await this.commitStatement(what, frame, object).finally(() => this.saying.delete(said));
   }
 
-  private async told(
+  private async commitStatement(
     what: "verified" | "absent",
     frame: number,
     object: ObjectInfo,

@@ -189,9 +189,8 @@ export class Draft {
   /** Takes in what was drawn on top of it meanwhile, in one step. */
   append({ state }: Draft): void {
     const layers = [...this.layers, ...state.layers];
-    const prompt = state.prompt && joined(this.state.prompt, state.prompt);
-    const path = state.path ?? this.path;
-    this.push({ step: "drawn meanwhile", layers, path, ...(prompt && { prompt }) });
+    const prompt = state.prompt ? joined(this.state.prompt, state.prompt) : this.state.prompt;
+    this.push({ step: "drawn meanwhile", prompt, layers, path: state.path ?? this.path });
   }
 
   /** Whether something is under way that is not a step yet. */
