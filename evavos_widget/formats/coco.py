@@ -172,7 +172,8 @@ def _frames(names: Sequence[str], video: Video) -> dict[str, int]:
     files = {file: i for i, file in enumerate(video.frame_files)}
     found = {}
     for name in names:
-        frame = files.get(name.replace("\\", "/"), files.get(_tail(name)))
+        spellings = (name, name.replace("\\", "/"), _tail(name))
+        frame = next((files[spelling] for spelling in spellings if spelling in files), None)
         if frame is not None:
             found[name] = frame
     if not found:

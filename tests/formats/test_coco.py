@@ -90,8 +90,10 @@ def test_file_names_are_those_of_the_frames(tmp_path, masks, format, name):
         assert all((tmp_path / file).is_file() for file in listed)
 
 
+@pytest.mark.parametrize("name", ["f{:03d}.png", "take\\{}.png", "größe {}.png"])
 @pytest.mark.parametrize("format", ["coco", "youtube-vis"])
-def test_what_was_exported_comes_back(video, masks, tmp_path, format):
+def test_what_was_exported_comes_back(masks, tmp_path, format, name):
+    video = Video.open(frame_folder(tmp_path / "clip", name))
     path = export(video, masks, OBJECTS, [], format, tmp_path / "out")
     found = import_masks(path, video)
     assert list(found) == list(range(N))
