@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -79,12 +79,15 @@ class Grounding:
     @property
     def best(self) -> int | None:
         """The frame with the most certain mask; None where no frame has one."""
+        return next(self.ranked(), None)
+
+    def ranked(self) -> Iterator[int]:
+        """Frames that have a mask, the most certain one first."""
         certainty = self.certainty()
         # A small mask may be lost where the picture is enlarged to the video's size.
         for frame in np.argsort(-certainty, kind="stable").tolist():
             if certainty[frame] > 0 and self.mask(frame).any():
-                return frame
-        return None
+                yield frame
 
 
 class RfVngGrounder:

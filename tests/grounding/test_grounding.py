@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,6 +161,39 @@ def test_a_noun_becomes_an_object_on_its_best_frame(video: Video, mask: np.ndarr
     session.undo()
     session.undo()
     assert [o.name for o in session.objects] == ["drawn"]
+
+
+def test_a_noun_takes_nothing_from_what_is_annotated(
+    video: Video, mask: np.ndarray, tmp_path: Path
+):
+    session = _session(video, tmp_path / "s.evavos")
+    drawn = session.add_object("drawn")
+    session.annotate(2, mask, objects=[drawn])
+    known: Any = _Known(mask)
+    assert ground(session, SAID, (29, 32), grounder=known).frame == 1  # on 2 it is the drawn one
+    assert np.array_equal(session.masks[2] == drawn, mask)
+    assert not session.annotations[2].present - {drawn}
+    before = session.masks[1].copy()
+    with pytest.raises(LookupError, match="where 'dog' is found, other objects are annotated"):
+        ground(session, SAID, (29, 32), grounder=known)
+    assert len(session.objects) == 2
+    assert np.array_equal(session.masks[1], before)
+
+
+def test_a_noun_keeps_what_is_free_beside_locked_objects(
+    video: Video, mask: np.ndarray, tmp_path: Path
+):
+    session = _session(video, tmp_path / "s.evavos")
+    safe = session.add_object("safe")
+    corner = np.zeros_like(mask)
+    corner[:15, :30] = True
+    session.annotate(2, corner, objects=[safe])
+    session.update_object(safe, locked=True)
+    known: Any = _Known(mask)
+    added = ground(session, SAID, (29, 32), grounder=known)
+    assert added.frame == 2
+    assert np.array_equal(session.masks[2] == added.object, mask & ~corner)
+    assert np.array_equal(session.masks[2] == safe, corner)
 
 
 def test_a_click_on_a_word_adds_what_it_means(video: Video, mask: np.ndarray, tmp_path: Path):
