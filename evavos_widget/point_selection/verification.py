@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import threading
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,9 @@ from evavos_widget.session import Session
 from evavos_widget.session.storage import QUESTIONS_FILE
 
 __all__ = ["Agreement", "Questions", "Verification"]
+
+_WRITING = threading.Lock()
+"""Verifications of one session share a file, and each writes what is asked about its objects."""
 
 LATEST = 100
 """So many answers say how long one takes; our choice."""
@@ -88,13 +92,13 @@ class Verification:
     session : Session
         Each of the objects is annotated on some frame.
     objects : sequence of int
-        In the order in which they come.
+        In the order in which they come, each once.
     selector : str or PointSelector
     frames : int
         Points are on so many evenly spaced frames.
     controls : mapping of (frame, object) -> points, optional
         Points with a known answer, positive or negative, which are mixed in; nobody who answers
-        can tell them.
+        can tell them. A warning names frames on which nothing else is asked, since they stand out.
     seed : int
         Of the places of the control points.
 
@@ -106,9 +110,9 @@ class Verification:
 
     Notes
     -----
-    What is asked is kept with the session, and holds where it is asked for with the same options
-    again. A session that is closed takes no proposals and no answers: a RuntimeError says how to
-    open it again.
+    What is asked about an object is kept with the session, and holds where it is asked for with
+    the same options again, by this verification or another. A session that is closed takes no
+    proposals and no answers: a RuntimeError says how to open it again.
     """
 
     def __init__(
@@ -127,7 +131,7 @@ class Verification:
                     f"object {obj} is on no frame yet; say where it is with localise(...)."
                 )
         self.session = session
-        self.objects = tuple(objects)
+        self.objects = tuple(dict.fromkeys(objects))
         self._selector: PointSelector = engines.create("point_selector", selector)
         self._frames = spaced_frames(session.video.n_frames, frames)
         height, width = session.video.height, session.video.width
@@ -149,16 +153,7 @@ class Verification:
                     )
         self._seed = as_count("seed", seed, 0)
         self._seconds: deque[float] = deque(maxlen=LATEST)
-        self._options: dict[str, Any] = {
-            "selector": engines.identity(selector),
-            "frames": self._frames,
-            "controls": sorted(
-                [f, o, [[p.x, p.y, p.label] for p in told]]
-                for (f, o), told in self._controls.items()
-            ),
-        }
-        if self._controls:  # nothing else is drawn with it
-            self._options["seed"] = self._seed
+        self._identity = engines.identity(selector)
         self.questions: Mapping[int, Questions] = self._read()
 
     @property
@@ -185,6 +180,7 @@ class Verification:
         (int, int)
             Frames that the propagator has been through, and of how many.
         """
+        self.questions = {**self._read(), **self.questions}  # another one may have proposed
         new = [obj for obj in self._left if obj not in self.questions]
         if not new:
             return
@@ -204,7 +200,7 @@ class Verification:
         made = {
             obj: self._mixed(obj, self._selector.select(session.video, soft[obj])) for obj in new
         }
-        self._keep({**self.questions, **made})
+        self._keep(made)
 
     def localisation(self, obj: int) -> tuple[int, np.ndarray]:
         """The frame on which most of an object is annotated, and its mask there, (H, W) bool."""
@@ -264,7 +260,7 @@ class Verification:
 
     def skip(self, obj: int, skipped: bool = True) -> None:
         """Put an object off, or take it up again; what was answered stays."""
-        self._keep({**self.questions, obj: replace(self._of(obj), skipped=skipped)})
+        self._keep({obj: replace(self._of(obj), skipped=skipped)})
 
     @property
     def seconds_per_point(self) -> float | None:
@@ -313,6 +309,14 @@ class Verification:
         is said to be proposed as the same: what it is proposed as must not give it away.
         """
         rng = np.random.default_rng([self._seed, obj])
+        alone = {f for f, whose in self._controls if whose == obj} - {c.frame for c in proposed}
+        if alone:
+            warnings.warn(
+                f"control points of object {obj} are on frames {sorted(alone)}, on which nothing "
+                "else is asked, so that they stand out; leave those frames out, or give as many "
+                "`frames` as the control points have.",
+                stacklevel=2,
+            )
         asked: list[tuple[Candidate, str | None]] = [(c, None) for c in proposed]
         for (frame, whose), points in sorted(self._controls.items()):
             for p in points if whose == obj else ():
@@ -336,45 +340,62 @@ class Verification:
         folder = self.session.path
         return None if folder is None else folder / QUESTIONS_FILE
 
-    def _read(self) -> dict[int, Questions]:
-        """What was asked before with the same options; a file that is damaged counts as none."""
+    def _options(self, obj: int) -> dict[str, Any]:
+        """What the points of an object depend on, beside what is annotated."""
+        options: dict[str, Any] = {"selector": self._identity, "frames": self._frames}
+        controls = {f: told for (f, whose), told in self._controls.items() if whose == obj}
+        if controls:  # nothing else is drawn with the seed
+            options["controls"] = [
+                [f, [[p.x, p.y, p.label] for p in told]] for f, told in sorted(controls.items())
+            ]
+            options["seed"] = self._seed
+        return options
+
+    def _on_disk(self) -> dict[str, Any]:
+        """What is kept of every object that any verification of the session asks about."""
         file = self._file
         if file is None or not file.is_file():
             return {}
+        return dict(json.loads(file.read_text(encoding="utf-8"))["objects"])
+
+    def _read(self) -> dict[int, Questions]:
+        """What was asked before with the same options; a file that is damaged counts as none."""
         try:
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            if kept["options"] != self._options:
-                return {}
-            return {int(obj): self._as_questions(q) for obj, q in kept["objects"].items()}
+            on_disk = self._on_disk()
+            kept = {obj: on_disk.get(str(obj), {}) for obj in self.objects}
+            return {
+                obj: self._as_questions(q)
+                for obj, q in kept.items()
+                if q.get("options") == self._options(obj)
+            }
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             warnings.warn(
-                f"{file} cannot be read ({error}); points are proposed anew.", stacklevel=3
+                f"{self._file} cannot be read ({error}); points are proposed anew.", stacklevel=3
             )
             return {}
 
-    def _keep(self, questions: Mapping[int, Questions]) -> None:
-        """From now on this is asked; on disk before it holds."""
+    def _keep(self, changed: Mapping[int, Questions]) -> None:
+        """From now on this is asked about some objects; on disk before it holds."""
         self.session.check_open()
-        self._write(questions)
-        self.questions = questions
-
-    def _write(self, questions: Mapping[int, Questions]) -> None:
         file = self._file
-        if file is None or self.session.read_only:
-            return
-        kept = {
-            "options": self._options,
-            "objects": {
-                str(obj): {
-                    "asked": [[c.frame, c.x, c.y, c.region, c.effect] for c in q.asked],
-                    "known": {str(place): label for place, label in q.known.items()},
-                    "skipped": q.skipped,
-                }
-                for obj, q in questions.items()
-            },
+        if file is not None and not self.session.read_only:
+            with _WRITING:
+                try:
+                    objects = self._on_disk()
+                except (OSError, ValueError, LookupError, TypeError, AttributeError):
+                    objects = {}  # damaged, as was said when it was read
+                objects |= {str(obj): self._as_kept(obj, q) for obj, q in changed.items()}
+                with replacing(file) as new:
+                    new.write_text(json.dumps({"objects": objects}), encoding="utf-8")
+        self.questions = {**self.questions, **changed}
+
+    def _as_kept(self, obj: int, questions: Questions) -> dict[str, Any]:
+        return {
+            "options": self._options(obj),
+            "asked": [[c.frame, c.x, c.y, c.region, c.effect] for c in questions.asked],
+            "known": {str(place): label for place, label in questions.known.items()},
+            "skipped": questions.skipped,
         }
-        with replacing(file) as new:
-            new.write_text(json.dumps(kept), encoding="utf-8")
 
     def _as_questions(self, kept: Mapping[str, Any]) -> Questions:
         asked = tuple(Candidate(*one) for one in kept["asked"])

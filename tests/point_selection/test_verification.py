@@ -82,12 +82,40 @@ def test_a_session_that_is_opened_again_asks_the_same_whatever_was_annotated(tmp
         other = Verification(again, [1, 2], frames=3)
         assert not other.ready  # asked for otherwise
         (tmp_path / "s" / QUESTIONS_FILE).write_text(
-            json.dumps({"options": v._options, "objects": {"1": {}}})
+            json.dumps({"objects": {"1": {"options": v._options(1)}}})
         )
         with pytest.warns(UserWarning, match="proposed anew"):
             damaged = Verification(again, [1, 2])
         damaged.propose()
         assert Verification(again, [1, 2]).ready
+
+
+def test_verifications_of_one_session_keep_what_the_others_ask(tmp_path: Path):
+    controls = {(0, 1): [Point(8, 8, "positive")]}
+    with make(tmp_path / "s") as session:
+        first, second = Verification(session, [1], controls=controls), Verification(session, [2])
+        first.propose()
+        second.propose()
+        first.skip(1)
+        asked = {1: first.questions[1].asked, 2: second.questions[2].asked}
+        session.annotate(3, np.zeros((H, W), bool), objects=[1, 2], kind="absent")
+    with make(tmp_path / "s") as again:
+        both = Verification(again, [2, 1], controls=controls)  # those of 1 do not touch 2
+        assert both.ready
+        assert {obj: q.asked for obj, q in both.questions.items()} == asked
+        assert both.questions[1].skipped
+        with pytest.warns(UserWarning, match=r"are on frames \[1\], on which nothing else is asked"):
+            Verification(again, [2], frames=1, controls={(1, 2): [Point(8, 8, "positive")]}).propose()
+
+
+def test_an_object_that_is_given_twice_is_asked_about_once():
+    with make() as session:
+            v = Verification(session, [1, 1], controls={(0, 1): [Point(8, 8, "positive")]})
+        v.propose()
+        assert v.objects == (1,)
+        (place,) = v.questions[1].known
+        v.answer(1, place, "positive")
+        assert v.agreement.answered == 1
 
 
 class Told(Random):
