@@ -104,13 +104,14 @@ def test_verifications_of_one_session_keep_what_the_others_ask(tmp_path: Path):
         assert both.ready
         assert {obj: q.asked for obj, q in both.questions.items()} == asked
         assert both.questions[1].skipped
-        with pytest.warns(UserWarning, match=r"are on frames \[1\], on which nothing else is asked"):
-            Verification(again, [2], frames=1, controls={(1, 2): [Point(8, 8, "positive")]}).propose()
+        alone = Verification(again, [2], frames=1, controls={(1, 2): [Point(8, 8, "positive")]})
+        with pytest.warns(UserWarning, match=r"frames \[1\], on which nothing else is asked"):
+            alone.propose()
 
 
 def test_an_object_that_is_given_twice_is_asked_about_once():
     with make() as session:
-            v = Verification(session, [1, 1], controls={(0, 1): [Point(8, 8, "positive")]})
+        v = Verification(session, [1, 1], controls={(0, 1): [Point(8, 8, "positive")]})
         v.propose()
         assert v.objects == (1,)
         (place,) = v.questions[1].known
