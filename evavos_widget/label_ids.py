@@ -579,13 +579,13 @@ def _by_palette(
     if odd:  # then a colour with two indices is one object, and one of DAVIS says which
         same &= colours.isdisjoint(_DAVIS[1:].tolist())
         same &= len(entries) == len(set().union(*entries.values()))
-    if same and black_first:
+    if same and black_first and not _is_davis_reindexed(entries):
         if values.values == [255]:
             return Convention(ids={255: 1}, notice=_WHITE)
         if doubt := values.doubt():
             raise ValueError(_doubtful(name, doubt))
         return Convention()
-    try:  # indices change from file to file, or background is not the first, but it is black
+    try:  # indices change from file to file, or from DAVIS's, or background is black but not first
         return _by_colour(colours, kinds)
     except ValueError:
         problem = "do not begin with black" if same else "differ from file to file"
@@ -594,6 +594,15 @@ def _by_palette(
             "index is which object; save them with one palette, black first, or take the indices "
             "as they are: ids='values'."
         ) from None
+
+
+def _is_davis_reindexed(entries: Mapping[int, set[int]]) -> bool:
+    """Whether the colours are DAVIS's at other indices, as where unused ones were left out."""
+    davis = _DAVIS.tolist()
+    shown = [(index, colour) for index, found in entries.items() if index for colour in found]
+    return all(colour in davis[1:] for _, colour in shown) and any(
+        davis.index(colour) != index for index, colour in shown
+    )
 
 
 _VOID = "255 was read as object 255; where it means void, set it to 0."

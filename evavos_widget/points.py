@@ -134,16 +134,16 @@ def of_both(a: Sequence[Point], b: Sequence[Point]) -> tuple[Point, ...]:
     """What the points of two objects say of the two as one.
 
     A pixel of either is a pixel of both together, one that is of neither is not; that it is
-    not of one of them says nothing.
+    not of one of them says nothing. A point stays what it was proposed as, first of all in `a`.
     """
-    first, second = ({(p.x, p.y): p.label for p in points} for points in (a, b))
+    first, second = ({(p.x, p.y): p for p in points} for points in (a, b))
     together: list[Point] = []
-    for x, y in {**first, **second}:
-        labels = {first.get((x, y)), second.get((x, y))}
-        if "positive" in labels:
-            together.append(Point(x, y, "positive"))
-        elif labels == {"negative"}:
-            together.append(Point(x, y, "negative"))
-        elif "unknown" in labels:
-            together.append(Point(x, y, "unknown"))
+    for pixel in {**first, **second}:
+        said = {p.label: p for p in (second.get(pixel), first.get(pixel)) if p is not None}
+        if "positive" in said:
+            together.append(said["positive"])
+        elif "unknown" in said:
+            together.append(said["unknown"])
+        elif pixel in first and pixel in second:
+            together.append(said["negative"])
     return tuple(together)

@@ -109,7 +109,7 @@ def points_told(root: Path, of: PointObject) -> dict[Path, list[PointRecord]]:
                     f"the point ({p.x}, {p.y}) of {of.question_hash!r} is outside the {width} x "
                     f"{height} picture {path}; give the frames at their original resolution."
                 )
-    return dict(sorted(told.items()))
+    return {path: told[path] for path in files.values() if path in told}
 
 
 def _frames_folder(root: Path, video: str) -> Path:

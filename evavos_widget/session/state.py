@@ -304,9 +304,12 @@ def _of_two(sources: list[Source]) -> Source:
 
 def _merged_points(state: State, gone: int, kept: int) -> dict[tuple[int, int], tuple[Point, ...]]:
     merged = {where: p for where, p in state.points.items() if where[1] not in (gone, kept)}
+    spoken_of = {o for _, o in state.points}.union(*(a.objects for a in state.annotations.values()))
     for frame in {f for f, o in state.points if o in (gone, kept)}:
-        two = (state.points.get((frame, gone), ()), state.points.get((frame, kept), ()))
-        if together := of_both(*two):
+        of = {o: state.points.get((frame, o), ()) for o in (kept, gone)}
+        # Where nothing is known of one of the two, the other is what they are together.
+        alone = [points for o, points in of.items() if o in spoken_of]
+        if together := alone[0] if len(alone) == 1 else of_both(*alone):
             merged[frame, kept] = together
     return merged
 

@@ -242,10 +242,10 @@ def pseudo_mask_shots(root: Path, points: Path, masks: Path) -> list[Shot]:
     shots = []
     for of in pointvos.read(points):
         files = frame_files(root, of.video_name)
-        there = sorted(path for path in (masks / of.question_hash).glob("*.png"))
-        there = [path for path in there if path.stem in files]
-        if there:
-            shots.append(Shot(tuple(files[path.stem] for path in there), tuple(there)))
+        made = {file: masks / of.question_hash / f"{stem}.png" for stem, file in files.items()}
+        made = {file: mask for file, mask in made.items() if mask.is_file()}
+        if made:
+            shots.append(Shot(tuple(made), tuple(made.values())))
     if not shots:
         raise ValueError(
             f"{masks} has no mask of an object of {points}; make them with: evavos pointvos "

@@ -227,6 +227,42 @@ def test_merging_says_only_what_holds_of_both():
     }
 
 
+def test_merging_keeps_what_points_were_proposed_as():
+    session = make()
+    a, b = session.add_object(), session.add_object()
+    session.label_points(
+        0, a, [Point(0, 0, "positive", "uncertain"), Point(1, 0, "negative", "foreground")]
+    )
+    session.label_points(
+        0, b, [Point(0, 0, "positive", "background"), Point(2, 0, "positive", "background")]
+    )
+    session.merge_objects(b, a)
+    assert set(session.points[0, a]) == {
+        Point(0, 0, "positive", "uncertain"),
+        Point(2, 0, "positive", "background"),
+    }
+
+
+@pytest.mark.parametrize("empty_is_kept", [False, True])
+def test_merging_with_an_object_that_nothing_is_known_of_changes_no_answer(empty_is_kept):
+    session = make()
+    a, empty = session.add_object(), session.add_object()
+    said = (Point(0, 0, "positive"), Point(1, 0, "negative"), Point(2, 0, "unknown"))
+    session.label_points(0, a, said)
+    gone, kept = (a, empty) if empty_is_kept else (empty, a)
+    session.merge_objects(gone, kept)
+    assert session.points == {(0, kept): said}
+
+
+def test_merging_with_an_object_that_is_annotated_elsewhere_says_what_holds_of_both():
+    session = make()
+    a, b = session.add_object(), session.add_object()
+    session.annotate(1, np.ones(session.masks[0].shape, bool), objects=[b])
+    session.label_points(0, a, [(0, 0, "positive"), (1, 0, "negative")])
+    session.merge_objects(b, a)
+    assert session.points == {(0, a): (Point(0, 0),)}
+
+
 @pytest.mark.parametrize(
     ("points", "says"),
     [
