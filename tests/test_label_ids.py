@@ -244,6 +244,24 @@ def test_palettes_sorted_anew_in_every_file_are_read_by_their_colours(tmp_path, 
     assert np.array_equal(maps[0], ONE + TWO)
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+def test_colours_of_davis_say_which_object_where_every_file_left_out_the_same(
+    tmp_path, video, copies
+):
+    third = tuple(davis_palette()[3].tolist())
+    two = with_palette(ONE + TWO, BLACK, RED, third)
+    with pytest.warns(UserWarning, match="colours of DAVIS"):
+        maps = read(tmp_path, video, *[two] * copies)
+    assert [ids(m) for m in maps] == [[1, 3]] * copies
+    (tmp_path / "00001.png").unlink(missing_ok=True)
+    with pytest.warns(UserWarning, match="colours of DAVIS"):
+        assert ids(read(tmp_path, video, with_palette(ONE, BLACK, GREEN))[0]) == [2]
+    assert ids(read(tmp_path, video, two, ids="values")[0]) == [1, 2]
+    # Only one of these colours is DAVIS's, so that nothing is known of the palette.
+    other = with_palette(ONE + TWO, BLACK, GREEN, (9, 200, 7))
+    assert ids(read(tmp_path, video, other)[0]) == [1, 2]
+
+
 def test_one_palette_that_begins_like_that_of_davis_says_nothing_of_the_others(tmp_path, video):
     """Programs that make files small leave out the entries that a file does not use."""
     files = {

@@ -137,6 +137,7 @@ def _segments(
 ) -> Iterator[tuple[str, int, Any]]:
     """File name, object and segment of every annotation of the images that are wanted."""
     seen: set[tuple[str, int]] = set()
+    tracked: set[bool] = set()
     if annotations and not any(a.get("segmentation") for a in annotations):
         raise UnfitError("its annotations are boxes without masks; give one with segmentations")
     for annotation in annotations:
@@ -148,16 +149,14 @@ def _segments(
         name = names[annotation["image_id"]]
         if name not in wanted:
             continue
-        own = ("object_id", "track_id", "instance_id")
-        key = next((k for k in own if annotation.get(k) is not None), "category_id")
-        try:
-            obj = int(annotation[key])
-        except (TypeError, ValueError, OverflowError):
+        key, obj = _whose(annotation, name)
+        tracked.add(key != "category_id")
+        if len(tracked) > 1:
             raise UnfitError(
-                f"an annotation of {name} has the {key} {str(annotation[key])[:40]!r}; give whole "
-                "numbers from 1 to 255"
-            ) from None
-        if key not in own and (name, obj) in seen:
+                "some of its annotations have a track_id and some have none; give each annotation "
+                "the track_id of its object"
+            )
+        if tracked == {False} and (name, obj) in seen:
             raise UnfitError(
                 f"{name} has several objects of category {obj} and nothing that tells them apart; "
                 "give each annotation the track_id of its object"
@@ -165,6 +164,23 @@ def _segments(
         seen.add((name, obj))
         if annotation.get("segmentation"):
             yield name, obj, annotation["segmentation"]
+
+
+def _whose(annotation: Mapping[str, Any], name: str) -> tuple[str, int]:
+    """The key that says whose annotation it is, and the object's number."""
+    told = [(key, annotation.get(key), 0) for key in ("object_id", "track_id", "instance_id")]
+    attributes = annotation.get("attributes")
+    if isinstance(attributes, Mapping):  # CVAT has tracks among them, and counts from 0.
+        told.append(("track_id", attributes.get("track_id"), 1))
+    own = next((one for one in told if one[1] is not None), None)
+    key, number, first = own or ("category_id", annotation["category_id"], 0)
+    try:
+        return key, int(number) + first
+    except (TypeError, ValueError, OverflowError):
+        raise UnfitError(
+            f"an annotation of {name} has the {key} {str(number)[:40]!r}; give whole numbers from "
+            "1 to 255"
+        ) from None
 
 
 def _frames(names: Sequence[str], video: Video) -> dict[str, int]:

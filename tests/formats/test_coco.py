@@ -215,6 +215,31 @@ def test_an_image_that_nothing_is_said_of_says_nothing(video, tmp_path, ours, fr
     assert list(import_masks(tmp_path / "a.json", video)) == frames
 
 
+@pytest.mark.parametrize("frames", [(1, 2), (1, 1)])  # one after the other, and side by side
+def test_tracks_of_cvat_are_objects(video, tmp_path, frames):
+    def shown(i, track, x):
+        outline = [x, 2, x + 6, 2, x + 6, 8, x, 8]
+        attributes = {"occluded": False, "track_id": track, "keyframe": True}
+        return {
+            "image_id": i,
+            "category_id": 1,
+            "segmentation": [outline],
+            "attributes": attributes if track is not None else {"occluded": False},
+        }
+
+    images = [{"id": i + 1, "file_name": video.frame_files[i]} for i in range(N)]
+    annotations = [shown(frames[0], 0, 2), shown(frames[1], 1, 30)]
+    path = tmp_path / "instances_default.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    found = import_masks(path, video)
+    assert found[frames[0] - 1][5, 5] == 1
+    assert found[frames[1] - 1][5, 33] == 2
+    annotations.append(shown(3, None, 10))  # a shape that is of no track
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    with pytest.raises(ValueError, match="some of its annotations have a track_id and some have"):
+        import_masks(path, video)
+
+
 def test_a_track_that_is_null_is_none(video, tmp_path):
     (tmp_path / "a.json").write_text(
         '{"images": [{"id": 1, "file_name": "clip/f001.png"}], "annotations": [{"image_id": 1, '

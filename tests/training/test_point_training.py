@@ -206,6 +206,26 @@ def test_pseudo_masks_belong_to_their_object_and_frame(data: Path) -> None:
         pseudo_mask_shots(data / "davis16", data / "points.jsonl", data / "nothing")
 
 
+def test_frames_come_in_their_order_however_they_are_numbered(tmp_path: Path) -> None:
+    """Neighbours in the list are neighbours in time, from which clips are taken."""
+    root, names = tmp_path / "davis", [str(i) for i in range(1, 13)]  # 10 would sort before 2
+    picture, mask = np.full((40, 60, 3), 90, np.uint8), np.zeros((40, 60), np.uint8)
+    mask[10:30, 10:40] = 1
+    for folder, what in (("JPEGImages", picture), ("Annotations", mask)):
+        (root / folder / "v").mkdir(parents=True)
+        for name in names:
+            Image.fromarray(what).save(root / folder / "v" / f"{name}.png")
+    pointvos.write(
+        simulated_set(root, ["v"], n=2, background=2, frames=None), root / "points.jsonl"
+    )
+    (shot,) = point_shots(root, root / "points.jsonl")
+    assert [p.stem for p in shot.frames] == names
+    objects = pointvos.read(root / "points.jsonl")
+    write_pseudo_masks(root, objects, Disks(), root / "pseudo", lambda line: None)
+    (masks,) = pseudo_mask_shots(root, root / "points.jsonl", root / "pseudo")
+    assert [p.stem for p in masks.frames] == [p.stem for p in masks.masks] == names
+
+
 def test_the_command_line_makes_points_and_pseudo_masks(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
