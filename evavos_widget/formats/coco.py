@@ -168,7 +168,8 @@ def _segments(
 
 def _whose(annotation: Mapping[str, Any], name: str) -> tuple[str, int]:
     """The key that says whose annotation it is, and the object's number."""
-    told = [(key, annotation.get(key), 0) for key in ("object_id", "track_id", "instance_id")]
+    names = ("object_id", "track_id", "instance_id")
+    told: list[tuple[str, Any, int]] = [(key, annotation.get(key), 0) for key in names]
     attributes = annotation.get("attributes")
     if isinstance(attributes, Mapping):  # CVAT has tracks among them, and counts from 0.
         told.append(("track_id", attributes.get("track_id"), 1))

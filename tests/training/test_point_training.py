@@ -218,11 +218,11 @@ def test_frames_come_in_their_order_however_they_are_numbered(tmp_path: Path) ->
     pointvos.write(
         simulated_set(root, ["v"], n=2, background=2, frames=None), root / "points.jsonl"
     )
-    (shot,) = point_shots(root, root / "points.jsonl")
+    (shot,) = point_shots(root, points)
     assert [p.stem for p in shot.frames] == names
-    objects = pointvos.read(root / "points.jsonl")
+    objects = pointvos.read(points)
     write_pseudo_masks(root, objects, Disks(), root / "pseudo", lambda line: None)
-    (masks,) = pseudo_mask_shots(root, root / "points.jsonl", root / "pseudo")
+    (masks,) = pseudo_mask_shots(root, points, root / "pseudo")
     assert [p.stem for p in masks.frames] == [p.stem for p in masks.masks] == names
 
 
