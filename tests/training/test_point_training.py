@@ -215,9 +215,8 @@ def test_frames_come_in_their_order_however_they_are_numbered(tmp_path: Path) ->
         (root / folder / "v").mkdir(parents=True)
         for name in names:
             Image.fromarray(what).save(root / folder / "v" / f"{name}.png")
-    pointvos.write(
-        simulated_set(root, ["v"], n=2, background=2, frames=None), root / "points.jsonl"
-    )
+    points = root / "points.jsonl"
+    pointvos.write(simulated_set(root, ["v"], n=2, background=2, frames=None), points)
     (shot,) = point_shots(root, points)
     assert [p.stem for p in shot.frames] == names
     objects = pointvos.read(points)
