@@ -42,7 +42,7 @@ def main() -> None:
         for weights in args.weights:
             engine = CompactPropagator(weights, "cpu")
             for n in args.counts:
-                told = simulated_points(truth, [1], n=n, background=n, frames=None)
+                told = simulated_points(truth, [1], n=n, background=n, frames=None, video=name)
                 nothing = np.zeros_like(truth[frames[0]])
                 given = {f: Annotation(nothing, [1], points={1: p}) for (f, _), p in told.items()}
                 steps = engine.propagate(sequence.video, given, [1], sorted(given))

@@ -59,7 +59,7 @@ def simulated_set(
         truth = sequence.ground_truth
         objects = sorted(ids_of_maps(truth) - {VOID})
         found = simulated_points(
-            truth, objects, n=n, background=background, frames=frames, seed=seed
+            truth, objects, n=n, background=background, frames=frames, seed=seed, video=name
         )
         for obj in objects:
             records = tuple(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -178,7 +179,10 @@ def evaluate_points(
         verifier = Verifier(truth, error_rate=error_rate, border=border, seed=seed)
         objects = {}
         for obj in ids:
-            named = f"random:{seed}" if selector == "random" else selector
+            # A selector is not told the object, whose chance is to be its own.
+            own = [seed, crc32(name.encode(errors="replace")), obj]
+            chance = int(np.random.SeedSequence(own).generate_state(1)[0])
+            named = f"random:{chance}" if selector == "random" else selector
             chain = verified_points(
                 session, obj, truth, verifier, localisation=localisation, selector=named
             )
@@ -191,7 +195,7 @@ def evaluate_points(
                     "masks_over_points": masks / chain.seconds if chain.seconds else None,
                 },
                 "regions": _counts(session, obj, truth),
-                "found": _found(chain, truth, obj, seed),
+                "found": _found(chain, truth, obj, chance),
             }
         made = []
         if export is not None:

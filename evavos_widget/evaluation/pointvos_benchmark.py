@@ -84,7 +84,7 @@ def draw_points(
     for obj in objects:
         frame = first_shown(truth, obj)
         found = simulated_points(
-            {frame: truth[frame]}, [obj], n=max(POINTS), frames=None, seed=seed
+            {frame: truth[frame]}, [obj], n=max(POINTS), frames=None, seed=seed, video=name
         )
         records = tuple(
             PointRecord(p.x, p.y, video.frame_names[frame], "ACCEPTED", True)

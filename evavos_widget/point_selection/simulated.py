@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from zlib import crc32
 
 import numpy as np
 
@@ -28,6 +29,7 @@ def simulated_points(
     scaled: bool = False,
     how: Sampling = "random",
     seed: int = 0,
+    video: str = "",
 ) -> dict[tuple[int, int], tuple[Point, ...]]:
     """Points on every object, in its masks.
 
@@ -46,7 +48,9 @@ def simulated_points(
         Between the points of an object on a frame, see `sampling.Spaced`.
     how : {'random', 'farthest-point'}
     seed : int
-        The points depend on it, the frame and the object.
+        The points depend on it, the video, the frame and the object.
+    video : str
+        Its name, where there are several: each has points of its own.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def simulated_points(
     for frame in chosen:
         labels = masks[frame]
         for obj in objects:
-            rng = np.random.default_rng([seed, frame, obj])
+            rng = np.random.default_rng([seed, crc32(video.encode(errors="replace")), frame, obj])
             spaced = Spaced(labels.shape, rng, distance, scaled)
             points = [Point(x, y, "positive") for x, y in spaced.draw(labels == obj, n, how)]
             others = spaced.draw((labels != obj) & (labels != VOID), background, how)

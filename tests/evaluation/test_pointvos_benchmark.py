@@ -12,6 +12,7 @@ from small_weights import write_small_weights
 from evavos_widget import cli
 from evavos_widget.datasets.annotated_video import AnnotatedVideo
 from evavos_widget.datasets.davis import write_sequence
+from evavos_widget.datasets.point_sets import simulated_set
 from evavos_widget.evaluation.pointvos_benchmark import (
     draw_points,
     evaluate_benchmark,
@@ -56,6 +57,25 @@ def test_points_are_on_the_object_where_it_first_appears_and_sets_are_nested(sce
     for frame, of in ((0, drawn[0]), (3, drawn[1])):
         p = of.points[0]
         assert given[frame].labels[p.y, p.x] == of.extra[NAMESPACE]["object"]
+
+
+def test_videos_that_look_alike_have_points_of_their_own(scene, tmp_path):
+    truth = dict(enumerate(scene.labels))
+    for name in ("one", "other"):
+        write_sequence(tmp_path, AnnotatedVideo(name, scene.video, truth))
+
+    def places(sets):
+        return {of.video_name: [(p.x, p.y) for p in of.points] for of in sets}
+
+    drawn = [of for n in ("one", "other") for of in draw_points(n, scene.video, truth, [1], 0)]
+    simulated = [
+        of for of in simulated_set(tmp_path, ["one", "other"]) if of.extra[NAMESPACE]["object"] == 1
+    ]
+    for sets in (places(drawn), places(simulated)):
+        assert sets["one"] != sets["other"]
+    assert places(drawn) == places(
+        of for n in ("one", "other") for of in draw_points(n, scene.video, truth, [1], 0)
+    )
 
 
 def test_figures_and_point_sets_that_are_kept(root, tmp_path):

@@ -55,6 +55,26 @@ def test_an_error_rate_shows_and_the_seed_settles_the_rest(root):
         evaluate_points(root, ["two"], localisation="shout", report=lambda line: None)
 
 
+def test_objects_that_look_alike_have_points_of_their_own(tmp_path):
+    scene = Scene(3, 120, 200, (1, 2))
+    labels = np.zeros((120, 200), np.uint8)
+    labels[10:80, 10:80], labels[10:80, 110:180] = 1, 2
+    write_sequence(tmp_path, AnnotatedVideo("alike", scene.video, dict.fromkeys(range(3), labels)))
+    evaluate_points(
+        tmp_path,
+        ["alike"],
+        propagator="evavos_widget.testing:NearestCopy",
+        localisation="mask",
+        export=tmp_path / "out",
+        report=lambda line: None,
+    )
+    left, right = (
+        [(p.x % 100, p.y) for p in of.points if p.is_fg_candidate]
+        for of in read(tmp_path / "out" / "alike.json", pytest.fail)
+    )
+    assert left != right
+
+
 def test_a_sequence_without_objects_is_named(tmp_path):
     scene = Scene(3, 120, 200, (1, 2))
     nothing = dict(enumerate(np.zeros_like(scene.labels)))

@@ -165,6 +165,17 @@ def test_simulated_points_are_on_their_objects():
     assert {f for f, _ in every} == {f for f, m in masks.items() if (m == 3).any()}
 
 
+def test_every_video_has_simulated_points_of_its_own():
+    masks = {0: np.ones((60, 60), np.uint8)}
+    found = [
+        simulated_points(masks, (1,), seed=3, distance=4, video=video)
+        for video in ("", "a", "b", "a", "caf\udce9")
+    ]
+    assert found[1] == found[3]
+    assert found[0] == simulated_points(masks, (1,), seed=3, distance=4)
+    assert all(found[i] != found[j] for i, j in combinations((0, 1, 2, 4), 2))
+
+
 def test_farthest_points_are_spread_wider_than_random_ones():
     region = np.zeros((H, W), bool)
     region[40:200, 40:280] = True
