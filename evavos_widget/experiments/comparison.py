@@ -152,8 +152,7 @@ def ratio_of_hours(method: Curves, baseline: Curves, target: float) -> dict[str,
         None); ``low`` and ``high``, the 95 % interval over videos, None where it has no bound.
     """
     hours = [curves.hours_to(target) for curves in (baseline, method)]
-    ends = [curves.hours[-1] for curves in (baseline, method)]
-    least = [np.minimum(h, end) for h, end in zip(hours, ends, strict=True)]
+    least = [np.minimum(h, c.ends) for h, c in zip(hours, (baseline, method), strict=True)]
     below = np.where(np.isfinite(hours[1]), least[0] / least[1], 0)
     above = np.where(np.isfinite(hours[0]), least[0] / least[1], np.inf)
     known = {

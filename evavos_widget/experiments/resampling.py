@@ -60,12 +60,16 @@ class Curves:
     jf : (1 + B, T) float array
         Of the videos as they are, and of B resamples; the same resamples for every method
         that has the same videos.
+    ends : (1 + B,) float array
+        The hours after which no loop of each goes on; those of a resample may be more or fewer
+        than those of the videos as they are, which come first.
     videos : int
         How many there are.
     """
 
     hours: np.ndarray
     jf: np.ndarray
+    ends: np.ndarray
     videos: int
 
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
@@ -167,11 +171,17 @@ def resampled_curves(
             for key in keys
         ]
         jf = counts @ np.array(steps) / counts.sum(axis=1, keepdims=True)
-        return Curves(len(keys) * each, jf, len(names))
+        hours = len(keys) * each
+        return Curves(hours, jf, np.full(len(counts), hours[-1]), len(names))
     runs = [_Run([objects[k][s] for k in keys], schedule) for s in seeds]
     start = max(run.spent[0].sum() for run in runs)
-    hours = np.linspace(start, max(start, *(run.spent.sum() for run in runs)), POINTS)
-    return Curves(hours, np.mean([run.curves(counts, hours) for run in runs], axis=0), len(names))
+    ends = np.max([run.spent_by(counts)[:, -1] for run in runs], axis=0)
+    ends = np.maximum(ends, start)
+    # A resample of longer videos goes on where the videos as they are have ended.
+    beyond = np.linspace(ends[0], ends.max(), POINTS)
+    hours = np.append(np.linspace(start, ends[0], POINTS), beyond[beyond > ends[0]])
+    jf = np.mean([run.curves(counts, hours) for run in runs], axis=0)
+    return Curves(hours, jf, ends, len(names))
 
 
 def _finished(loop: Loop, hours: np.ndarray) -> np.ndarray:
@@ -218,6 +228,11 @@ class _Run:
         self.spent[1 + np.arange(len(order)), owner] = cost
         self.gained[1 + np.arange(len(order)), owner] = gain
 
+    def spent_by(self, counts: np.ndarray) -> np.ndarray:
+        """Hours in all after each step, (B, steps) array; `counts` as for `curves`."""
+        share = counts.shape[1] / counts.sum(1, keepdims=True)
+        return np.cumsum(counts @ self.spent.T, axis=1) * share
+
     def curves(self, counts: np.ndarray, hours: np.ndarray) -> np.ndarray:
         """Mean J&F of the objects after `hours` in all.
 
@@ -232,9 +247,8 @@ class _Run:
         -------
         (B, M) array
         """
-        n = counts.sum(1, keepdims=True)
-        spent = np.cumsum(counts @ self.spent.T, axis=1) * (counts.shape[1] / n)
-        reached = np.cumsum(counts @ self.gained.T, axis=1) / n
+        spent = self.spent_by(counts)
+        reached = np.cumsum(counts @ self.gained.T, axis=1) / counts.sum(1, keepdims=True)
         kept = np.r_[0, 1 + np.arange(len(self.spent) - 1)[self._points]]
         return np.array(
             [np.interp(hours, x, y) for x, y in zip(spent[:, kept], reached[:, kept], strict=True)]

@@ -107,7 +107,7 @@ def summarise(
         name: resampled_curves(objects, schedule, budget / 3600, seed)
         for name, objects in methods.items()
     }
-    until = min(curve.hours[-1] for curve in curves.values())
+    until = min(curve.ends[0] for curve in curves.values())
     if schedule == EQUAL_SECONDS:
         loops = {
             name: [list(seeds.values()) for seeds in objects.values()]
@@ -237,6 +237,7 @@ def _unfinished(
 def _told(curves: Curves, area: float) -> dict[str, Any]:
     """What is said of one method."""
     points = np.column_stack([curves.hours, curves.jf[0], *curves.interval()])
+    points = points[curves.hours <= curves.ends[0]]
     if len(points) > POINTS:
         points = points[np.linspace(0, len(points) - 1, POINTS).round().astype(int)]
     return {

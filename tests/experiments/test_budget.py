@@ -289,6 +289,40 @@ def test_what_is_not_reached_is_censored(
 
 
 @pytest.mark.parametrize("schedule", ["round-robin", "value", "oracle"])
+def test_a_resample_of_longer_videos_goes_on_to_its_own_end(schedule: str) -> None:
+    rows = []
+    for number, video in enumerate("abcdefghij"):
+        n = 3 if number < 5 else 9
+        for method, start in (("random", 0.6), ("agent", 0.62)):
+            quality = np.linspace(start, 0.95, n)  # every loop gets to 0.95
+            rows += loop(method, video, *((80 * (i + 1), q) for i, q in enumerate(quality)))
+    rows = [replace(row, budget=math.inf) for row in rows]
+    said = summarise(rows, schedule, against="random")
+    spent = 10 * 6 * 80 / 3600
+    assert said["until"] == pytest.approx(spent)
+    for name in ("random", "agent"):
+        low, high = said["hours_intervals"][name]["0.90"]
+        assert 0 < low < said["methods"][name]["hours_to"]["0.90"] < high
+        assert said["methods"][name]["curve"][-1][:2] == pytest.approx([spent, 0.95])
+    assert max(said["hours_intervals"][name]["0.90"][1] for name in ("random", "agent")) > spent
+    ratio = said["ratios"]["agent"]["0.90"]
+    assert 1 < ratio["low"] < ratio["ratio"] < ratio["high"] < 1.2
+
+
+def test_what_a_resample_does_not_reach_takes_more_than_its_own_hours() -> None:
+    rows = []
+    for number, video in enumerate("abcdef"):
+        n = 2 if number < 3 else 10
+        rows += loop("random", video, *((10 * (i + 1), 0.6) for i in range(n)))
+        rows += loop("agent", video, (10, 0.9))
+    rows = [replace(row, budget=math.inf) for row in rows]
+    said = summarise(rows, against="random")["ratios"]["agent"]["0.85"]
+    assert (said["known"], said["high"]) == ("at least", None)
+    assert said["ratio"] == pytest.approx(6)  # 60 s on an object on average
+    assert said["low"] == pytest.approx((5 * 20 + 100) / 6 / 10)  # five of six were short
+
+
+@pytest.mark.parametrize("schedule", ["round-robin", "value", "oracle"])
 def test_a_method_may_end_before_another_has_its_first_mask(schedule: str) -> None:
     rows = []
     for video in "ab":
