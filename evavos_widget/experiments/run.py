@@ -374,6 +374,7 @@ def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str
     }:
         about["code"] = code  # of engines that are not the package's own
     about["hashes"] = {name: each.digest for name, each in looked.items()}
+    about["objects"] = {name: each.objects for name, each in looked.items()}
     if synthetic := synthetic_videos(experiment.data, experiment.sequences):
         about["synthetic"] = synthetic
     del about["data"]  # the same data may lie elsewhere

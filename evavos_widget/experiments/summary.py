@@ -223,14 +223,18 @@ def _unfinished(
 ) -> str | None:
     """What of an experiment is not compared yet; None where it is complete."""
     begun, finished = ({(row.video, row.object) for row in some} for some in (rows, done))
-    waiting = set(manifest.get("sequences", ())) - {video for video, _ in begun}
+    if (objects := manifest.get("objects")) is None:  # of an experiment from before they were kept
+        waiting, what = set(manifest.get("sequences", ())) - {video for video, _ in begun}, "video"
+    else:
+        every = {(video, obj) for video in objects for obj in objects[video]}
+        waiting, what = every - begun, "object"
     left = [f"{', '.join(methods)}, of which no loop is finished"] if methods else []
     if begun != finished:
         left.append(
             f"what some method has not finished ({counted(len(begun - finished), 'object')})"
         )
     if waiting:
-        left.append(f"what was not begun ({counted(len(waiting), 'video')})")
+        left.append(f"what was not begun ({counted(len(waiting), what)})")
     return f"without {' and '.join(left)}" if left else None
 
 

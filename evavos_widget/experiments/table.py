@@ -104,7 +104,9 @@ class Table:
         self.path = folder / "rows.csv"
         about = folder / "manifest.json"
         known = read_manifest(folder) if about.exists() else manifest
-        changed = sorted(k for k in known.keys() | manifest if known.get(k) != manifest.get(k))
+        # Objects are those of the hashes, and experiments from before they were listed go on.
+        binding = (known.keys() | manifest) - {"objects"}
+        changed = sorted(k for k in binding if known.get(k) != manifest.get(k))
         if changed and self.rows():  # a manifest without rows binds nobody
             other = ", ".join(_WORDS.get(name, f"another {name}") for name in changed)
             options = not _WORDS.keys() >= set(changed)

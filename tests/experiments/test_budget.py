@@ -18,7 +18,7 @@ from evavos_widget.experiments.experiment import Experiment, run_loop
 from evavos_widget.experiments.methods import PRESETS, Method, baseline
 from evavos_widget.experiments.report import report
 from evavos_widget.experiments.resampling import RESAMPLES
-from evavos_widget.experiments.summary import compare, summarise
+from evavos_widget.experiments.summary import compare, summarise, summarise_folder
 from evavos_widget.experiments.table import Row, Table, read_rows
 from evavos_widget.loop import AnnotationChoice, AnnotationSelector, LoopState
 from evavos_widget.testing import Disks, NearestCopy
@@ -407,6 +407,11 @@ def test_a_baseline_that_has_not_begun_keeps_no_report_back(
     assert told["objects"] == 1
     assert told["unfinished"] == (
         "without what some method has not finished (1 object) and what was not begun (1 video)"
+    )
+    about["objects"] = {"a": [1, 2], "b": [1], "c": [1, 2]}  # older experiments do not tell them
+    (tmp_path / "manifest.json").write_text(json.dumps(about))
+    assert summarise_folder(tmp_path)["unfinished"] == (
+        "without what some method has not finished (1 object) and what was not begun (3 objects)"
     )
     (tmp_path / "manifest.json").write_text('{"name": "an app"}')
     capsys.readouterr()

@@ -33,7 +33,7 @@ from evavos_widget.experiments.experiment import Experiment, run_loop
 from evavos_widget.experiments.methods import Method
 from evavos_widget.experiments.report import report
 from evavos_widget.experiments.run import StoppedError, run_experiment
-from evavos_widget.experiments.summary import comparable, compare, summarise
+from evavos_widget.experiments.summary import comparable, compare, summarise, summarise_folder
 from evavos_widget.experiments.table import Row, Table, read_rows
 from evavos_widget.frame_selection.baselines import FarthestInTime
 from evavos_widget.loop import AnnotationChoice
@@ -227,6 +227,38 @@ def test_a_run_that_is_told_to_stop_keeps_what_it_has_and_goes_on(
     assert set(table.rows()) < set(whole.rows())
     table = run_experiment(experiment, tmp_path, workers=1)
     assert table.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_run_that_stopped_between_two_objects_of_a_video_is_not_complete(
+    experiment: Experiment, data: Path, tmp_path: Path
+) -> None:
+    for kind in ("JPEGImages", "Annotations"):
+        shutil.copytree(data / kind / "480p" / "left", tmp_path / kind / "left")
+    for file in (tmp_path / "Annotations" / "left").iterdir():
+        mask = cv2.imread(str(file), 0) // 255
+        mask[20:] *= 2
+        cv2.imwrite(str(file), mask)
+    method = Method("evenly", "uniform", "mask")
+    two = replace(
+        experiment, data=str(tmp_path), sequences=("left",), methods=(method,), rounds=1, seeds=1
+    )
+    out, stop = tmp_path / "out", get_context("spawn").Event()
+
+    def stop_after_the_first(rows: list[Row], done: int, total: int) -> None:
+        if done == 1:
+            stop.set()
+
+    run_experiment(two, out, workers=1, on_rows=stop_after_the_first, stop=stop)
+    assert {row.object for row in read_rows(out)} == {1}
+    told = summarise_folder(out)
+    assert told["unfinished"] == "without what was not begun (1 object)"
+    # A folder from before the objects were listed is gone on with, and lists them then.
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest.pop("objects") == {"left": [1, 2]}
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    run_experiment(two, out, workers=1)
+    assert json.loads((out / "manifest.json").read_text())["objects"] == {"left": [1, 2]}
+    assert summarise_folder(out)["unfinished"] is None
 
 
 def test_names_of_any_language_are_kept_whatever_the_machine_speaks(tmp_path: Path) -> None:
