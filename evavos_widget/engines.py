@@ -47,6 +47,8 @@ __all__ = [
     "register",
     "share",
     "source",
+    "source_files",
+    "weights",
 ]
 
 PACKAGE = __name__.partition(".")[0]
@@ -349,14 +351,36 @@ def identity(engine: Any) -> str:
     return f"{engine.name} {hashlib.blake2b(held, digest_size=16).hexdigest()}"
 
 
+def weights(stage: str, engine: str) -> Path | None:
+    """The file that follows the name of an engine, as in ``"compact:~/mine.safetensors"``."""
+    file = Path(argument(stage, engine)).expanduser()
+    return file if file.is_file() else None
+
+
 def source(stage: str, engine: str) -> Path | None:
-    """The file of an engine that is not the package's own; None for others, or if it has none."""
+    """Where the code of an engine is that is not the package's own.
+
+    Returns
+    -------
+    Path or None
+        Its module, or the folder of the outermost package that this is in; None for the package's
+        own, and for a class of a notebook.
+    """
     if _is_own(_look_up(stage, engine)[0]):
         return None
     try:
-        return Path(inspect.getfile(engine_class(stage, engine)))
+        code = Path(inspect.getfile(engine_class(stage, engine)))
     except (OSError, TypeError):  # a class of a notebook
         return None
+    while (code.parent / "__init__.py").exists():
+        code = code.parent
+    return code
+
+
+def source_files(code: Path) -> list[Path]:
+    """A module itself, or what a package's folder has of code and weights, sorted."""
+    below = code.rglob("*") if code.is_dir() else [code]
+    return sorted(file for file in below if file.suffix in (".py", ".safetensors"))
 
 
 @dataclass(frozen=True)

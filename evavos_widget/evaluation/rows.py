@@ -43,11 +43,10 @@ class EngineOption:
         if not isinstance(self.engine, str):
             return [engines.identity(self.engine)]
         found: list[Any] = [self.engine]
-        weights = Path(engines.argument(self.stage, self.engine)).expanduser()
-        if weights.is_file():
+        if (weights := engines.weights(self.stage, self.engine)) is not None:
             found.append(weights.stat().st_mtime_ns)
         if (own := engines.source(self.stage, self.engine)) is not None:
-            found.append(_last_change(_package_of(own)))
+            found.append(_last_change(own))
         return found
 
 
@@ -162,19 +161,10 @@ def _about_sequence(root: Path, name: str) -> list[Any]:
     return about
 
 
-def _package_of(module: Path) -> Path:
-    """The folder of the outermost package that a module is in; the module, where it is in none."""
-    while (module.parent / "__init__.py").exists():
-        module = module.parent
-    return module
-
-
 @lru_cache(maxsize=8)
 def _last_change(code: Path) -> int:
     """When a module, or a file of code or weights below a folder, was changed last, in ns."""
-    below = code.rglob("*") if code.is_dir() else [code]
-    files = (file for file in below if file.suffix in (".py", ".safetensors"))
-    return max((file.stat().st_mtime_ns for file in files), default=0)
+    return max((file.stat().st_mtime_ns for file in engines.source_files(code)), default=0)
 
 
 @contextmanager

@@ -353,6 +353,14 @@ def _digest(file: Path) -> str:
     return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
 
 
+def _digest_of_code(code: Path) -> str:
+    """Of a module, or of all files of a package and where in it they are."""
+    if not code.is_dir():
+        return _digest(code)
+    files = [f"{_digest(f)} {f.relative_to(code).as_posix()}" for f in engines.source_files(code)]
+    return hashlib.blake2b("\n".join(files).encode(errors="replace"), digest_size=8).hexdigest()
+
+
 def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str, Any]:
     """What has to be the same for rows to belong into one table."""
     about = asdict(experiment)
@@ -365,12 +373,12 @@ def _manifest(experiment: Experiment, looked: Mapping[str, _Looked]) -> dict[str
     about["weights"] = {
         name: _digest(file)
         for stage, name in experiment.engines
-        if (file := Path(engines.argument(stage, name))).is_file()
+        if (file := engines.weights(stage, name)) is not None
     }
     if code := {
-        name: _digest(file)
+        name: _digest_of_code(own)
         for stage, name in experiment.engines
-        if (file := engines.source(stage, name)) is not None
+        if (own := engines.source(stage, name)) is not None
     }:
         about["code"] = code  # of engines that are not the package's own
     about["hashes"] = {name: each.digest for name, each in looked.items()}

@@ -267,6 +267,49 @@ def test_other_code_is_another_experiment(data: Path, tmp_path: Path) -> None:
         run_experiment(own, tmp_path / "out")
 
 
+def test_other_code_beside_its_module_is_another_experiment(data: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "whole" / "deep"
+    deep.mkdir(parents=True)
+    for file in ("__init__.py", "../__init__.py"):
+        (deep / file).write_text("")
+    (tmp_path / "whole" / "rule.py").write_text("APART = 1\n")
+    (deep / "mine.py").write_text(
+        (HERE / "my_selector.py").read_text() + "\nfrom whole.rule import APART\n"
+    )
+    own = experiment(data, frame_selector="whole.deep.mine:LargestChange", **NO_OTHERS)
+    run_experiment(own, tmp_path / "out")
+    (tmp_path / "whole" / "notes.txt").write_text("no code")
+    run_experiment(own, tmp_path / "out")
+    for change in (
+        lambda: (tmp_path / "whole" / "rule.py").write_text("APART = 2\n"),
+        lambda: (tmp_path / "whole" / "weights.safetensors").write_bytes(b"1"),
+    ):
+        change()
+        with pytest.raises(ValueError, match="other code of engines of your own; give another"):
+            run_experiment(own, tmp_path / "out")
+        (tmp_path / "whole" / "rule.py").write_text("APART = 1\n")
+
+
+def test_other_weights_in_the_home_folder_are_another_experiment(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.txt").write_text("first")
+    (tmp_path / "holding.py").write_text(
+        "from evavos_widget.testing import NearestCopy\n"
+        "class Holding(NearestCopy):\n"
+        "    def __init__(self, weights=''):\n"
+        "        super().__init__()\n"
+    )
+    engine = {"propagator": "holding:Holding:~/mine.txt", "predictor": "classical"}
+    own = experiment(data, frame_selector="uniform", **engine)
+    run_experiment(own, tmp_path / "out")
+    run_experiment(own, tmp_path / "out")
+    (tmp_path / "mine.txt").write_text("second")
+    with pytest.raises(ValueError, match="other weights; give another"):
+        run_experiment(own, tmp_path / "out")
+
+
 def test_what_takes_a_seed_has_chance_in_it(tmp_path: Path) -> None:
     (tmp_path / "lots.py").write_text(
         "from evavos_widget.frame_selection.baselines import Random\n"
