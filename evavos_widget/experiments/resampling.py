@@ -41,6 +41,10 @@ POINTS = 200
 MOST_SECONDS = 2000
 """A curve over seconds has a point for each second, or so many of them."""
 
+ROUNDING = 1e-6
+"""Hours by which a sum of costs may miss a moment that it was meant to be: older tables have nine
+digits of it."""
+
 Loop = np.ndarray
 """A loop is an (R, 3) array: hours on the object, J&F, expected gain per second of the next
 annotation."""
@@ -186,7 +190,7 @@ def resampled_curves(
 
 def _finished(loop: Loop, hours: np.ndarray) -> np.ndarray:
     """J&F after `hours` on the object, each annotation counting once it is finished."""
-    last = np.searchsorted(loop[:, 0], hours + 1e-9, side="right") - 1
+    last = np.searchsorted(loop[:, 0], hours + ROUNDING, side="right") - 1
     return np.where(last < 0, 0.0, loop[np.maximum(last, 0), 1])
 
 

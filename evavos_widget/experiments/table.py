@@ -203,7 +203,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _cells(row: Row) -> list[str]:
+    """Numbers with all their digits, so that rows that are read again are the same."""
     return [
-        f"{value:.9g}" if isinstance(value, float) else str(value)
+        repr(float(value)) if isinstance(value, float) else str(value)
         for value in (getattr(row, name) for name in _KINDS)
     ]

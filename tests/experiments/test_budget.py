@@ -213,6 +213,24 @@ def test_equal_seconds_count_what_is_finished() -> None:
         summarise([replace(row, budget=float("inf")) for row in rows], "equal-seconds")
 
 
+@pytest.mark.parametrize("n", [48, 500])  # to just above an hour, and to eleven
+def test_rows_say_on_disk_what_they_say_in_memory(tmp_path: Path, n: int) -> None:
+    rows = []
+    for video in "ab":
+        points = [(80 * (i + 1), 0.5) for i in range(n - 1)] + [(80 * n, 0.9 - 1 / 3e9)]
+        rows += [replace(row, budget=80.0 * n) for row in loop("m", video, *points)]
+    table = Table(tmp_path, {})
+    table.append(rows)
+    assert sorted(table.rows()) == rows
+    said = summarise(rows)
+    assert said["methods"]["m"]["curve"][-1][1] == pytest.approx(0.9)
+    assert summarise(table.rows()) == said
+    # Tables from before have nine digits.
+    short = [replace(row, hours=float(f"{row.hours:.9g}")) for row in rows]
+    hours, jf, *_ = summarise(short)["methods"]["m"]["curve"][-1]
+    assert (hours, jf) == pytest.approx((2 * 80 * n / 3600, 0.9))
+
+
 def test_ratios_are_those_of_an_independent_computation() -> None:
     rng = np.random.default_rng(5)
     points: dict[str, dict[str, list[tuple[float, float]]]] = {"random": {}, "agent": {}}
