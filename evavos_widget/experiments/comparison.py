@@ -16,6 +16,7 @@ from evavos_widget.experiments.resampling import (
     rising_mean_until,
 )
 from evavos_widget.experiments.table import Row
+from evavos_widget.robot.costs import LEAST_SECONDS
 
 __all__ = ["SIGNIFICANCE", "compare", "finite", "holm", "ratio_of_hours"]
 
@@ -140,7 +141,7 @@ def ratio_of_hours(method: Curves, baseline: Curves, target: float) -> dict[str,
     Parameters
     ----------
     method, baseline : Curves
-        With the same resamples.
+        With the same resamples. No hours at all count as `LEAST_SECONDS`.
     target : float
 
     Returns
@@ -152,7 +153,10 @@ def ratio_of_hours(method: Curves, baseline: Curves, target: float) -> dict[str,
         None); ``low`` and ``high``, the 95 % interval over videos, None where it has no bound.
     """
     hours = [curves.hours_to(target) for curves in (baseline, method)]
-    least = [np.minimum(h, c.ends) for h, c in zip(hours, (baseline, method), strict=True)]
+    least = [
+        np.maximum(np.minimum(h, c.ends), LEAST_SECONDS / 3600)
+        for h, c in zip(hours, (baseline, method), strict=True)
+    ]
     below = np.where(np.isfinite(hours[1]), least[0] / least[1], 0)
     above = np.where(np.isfinite(hours[0]), least[0] / least[1], np.inf)
     known = {

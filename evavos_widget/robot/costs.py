@@ -25,9 +25,13 @@ PAUSE = 10.0
 (``js/src/ui/activity.ts``): looking before the next click takes seconds, more is a pause."""
 
 
+LEAST_SECONDS = 1e-3
+"""What costs nothing counts as this long where something is divided by it."""
+
+
 def per_second(gain: Any, seconds: Any) -> Any:
-    """Gain per second, numbers or arrays; what costs nothing counts as a millisecond."""
-    return gain / np.maximum(seconds, 1e-3)
+    """Gain per second, numbers or arrays; what costs nothing counts as `LEAST_SECONDS`."""
+    return gain / np.maximum(seconds, LEAST_SECONDS)
 
 
 def costs_from(values: Mapping[str, Any], where: str) -> Costs:

@@ -306,6 +306,28 @@ def test_what_is_not_reached_is_censored(
     assert "None" not in report(alone)
 
 
+@pytest.mark.parametrize("budget", [math.inf, 100.0])
+@pytest.mark.parametrize(
+    ("seconds", "known", "ratio"),
+    [(0, "equal", 1), (10, "equal", 10 / 0.001)],  # nothing counts as a millisecond
+)
+def test_what_costs_nothing_has_a_ratio(
+    seconds: float, known: str, ratio: float, budget: float
+) -> None:
+    rows = []
+    for video in "ab":
+        rows += loop("random", video, (seconds, 0.9), (2 * seconds, 0.9))
+        rows += loop("agent", video, (0, 0.9), (0, 0.95))
+    rows = [replace(row, budget=budget) for row in rows]
+    summary = summarise(rows, against="random")
+    json.dumps(summary, allow_nan=False)
+    said = summary["ratios"]["agent"]["0.85"]
+    objects = 2  # whose hours are counted together
+    wanted = pytest.approx(ratio if seconds == 0 else objects * ratio)
+    assert (said["known"], said["ratio"], said["low"], said["high"]) == (known, *[wanted] * 3)
+    assert "nan" not in report(summary)
+
+
 @pytest.mark.parametrize("schedule", ["round-robin", "value", "oracle"])
 def test_a_resample_of_longer_videos_goes_on_to_its_own_end(schedule: str) -> None:
     rows = []
