@@ -116,6 +116,7 @@ def _experiment(args: argparse.Namespace) -> None:
 
     from evavos_widget.datasets.davis import read_sequence_names
     from evavos_widget.experiments.experiment import Experiment
+    from evavos_widget.experiments.resampling import chosen_schedule
     from evavos_widget.experiments.run import run_experiment
     from evavos_widget.experiments.table import Row
     from evavos_widget.robot.costs import read_costs
@@ -142,6 +143,7 @@ def _experiment(args: argparse.Namespace) -> None:
     shared = {what: getattr(args, what) for what in ("first", "merge") if getattr(args, what)}
     methods = tuple(replace(method, **shared) for method in experiment.methods)
     experiment = replace(experiment, methods=methods)
+    chosen_schedule(args.schedule, experiment.budget is not None)  # told before the loops are run
 
     with tqdm(unit="loop") as bar:
 

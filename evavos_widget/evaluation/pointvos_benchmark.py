@@ -28,7 +28,12 @@ from evavos_widget.evaluation.sequences import (
     scored,
     standard_error,
 )
-from evavos_widget.evaluation.youtube_vos import categories_of, object_score, youtube_scores
+from evavos_widget.evaluation.youtube_vos import (
+    categories_of,
+    check_categories,
+    object_score,
+    youtube_scores,
+)
 from evavos_widget.formats.pointvos import (
     NAMESPACE,
     STATUSES,
@@ -203,7 +208,8 @@ def evaluate_benchmark(
     ValueError
         The point sets are not those of these sequences or of this seed, or hold points that are
         not on an object or on several frames of it; there is no such method, or the propagator
-        does not accept points.
+        does not accept points; or there is `meta` and no `seen`, or the category of an object is
+        not known.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose from {list(METHODS)}.")
@@ -213,6 +219,7 @@ def evaluate_benchmark(
             f"the propagator {propagator!r} does not accept points; choose compact or stcn, or the "
             "method 'pseudo-mask'."
         )
+    categories = None if meta is None else _categories(root, names, meta, seen)
     kept = _read_sets(points)
     used: list[PointObject] = []
     every = ["mask"] if method == "mask" else [str(n) for n in counts]
@@ -289,7 +296,9 @@ def evaluate_benchmark(
         "frames": frames,
         "seed": seed,
         "jf": jf,
-        "youtube_vos": _youtube(on_youtube, meta, seen),
+        "youtube_vos": None
+        if categories is None
+        else {n: youtube_scores(of, *categories) for n, of in on_youtube.items()},
         "standard_error": {
             n: standard_error([of[n] for of in per_sequence.values()]) for n in (*every, "mean")
         },
@@ -298,18 +307,19 @@ def evaluate_benchmark(
     }
 
 
-def _youtube(
-    scores: Mapping[str, Mapping[tuple[str, int], tuple[float, float]]],
-    meta: Path | None,
-    seen: Path | None,
-) -> dict[str, dict[str, float | None]] | None:
-    """By number of points; None where nobody asks."""
-    if meta is None:
-        return None
+def _categories(
+    root: Path, names: Sequence[str], meta: Path, seen: Path | None
+) -> tuple[dict[tuple[str, int], str], set[str]]:
+    """Those of all objects, and the ones that were seen; what lacks is told before the work."""
     if seen is None:
         raise ValueError("which categories were seen is not known; give seen, a meta.json.")
-    known = set(categories_of(seen).values())
-    return {n: youtube_scores(of, categories_of(meta), known) for n, of in scores.items()}
+    categories, known = categories_of(meta), set(categories_of(seen).values())
+    for name in names:
+        sequence = open_sequence(root, name)
+        ids = ids_of(all_masks(sequence.ground_truth, name))
+        check_categories([(name, obj) for obj in ids], categories)
+        sequence.video.close()
+    return categories, known
 
 
 def _true_masks(

@@ -9,7 +9,7 @@ frames that have ground truth.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from evavos_widget.evaluation.sequences import first_shown
 from evavos_widget.masks import LabelMaps
 from evavos_widget.metrics import j_and_f
 
-__all__ = ["categories_of", "object_score", "youtube_scores"]
+__all__ = ["categories_of", "check_categories", "object_score", "youtube_scores"]
 
 Objects = Mapping[tuple[str, int], tuple[float, float]]
 
@@ -42,6 +42,18 @@ def categories_of(meta: Path) -> dict[tuple[str, int], str]:
         raise ValueError(
             f"{meta} is no meta.json of YouTube-VOS ({type(error).__name__}: {error})."
         ) from error
+
+
+def check_categories(
+    objects: Iterable[tuple[str, int]], categories: Mapping[tuple[str, int], str]
+) -> None:
+    """Raise ValueError where the category of an object, (video, id), is not known."""
+    for name, obj in objects:
+        if (name, obj) not in categories:
+            raise ValueError(
+                f"the category of object {obj} of {name!r} is not known; give the meta.json of "
+                "this set."
+            )
 
 
 def object_score(
@@ -87,14 +99,10 @@ def youtube_scores(
     ValueError
         The category of an object is not known.
     """
+    check_categories(scores, categories)
     kinds: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
-    for (name, obj), score in scores.items():
-        if (name, obj) not in categories:
-            raise ValueError(
-                f"the category of object {obj} of {name!r} is not known; give the meta.json of "
-                "this set."
-            )
-        kinds[categories[name, obj] in seen].append(score)
+    for which, score in scores.items():
+        kinds[categories[which] in seen].append(score)
     found: dict[str, float | None] = {}
     for kind, letter in ((True, "s"), (False, "u")):
         for place, metric in enumerate("jf"):

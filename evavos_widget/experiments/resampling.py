@@ -15,6 +15,7 @@ __all__ = [
     "EQUAL_SECONDS",
     "SCHEDULES",
     "Curves",
+    "chosen_schedule",
     "mean_until",
     "read_loops",
     "resampled_curves",
@@ -95,6 +96,31 @@ class Curves:
         hours = self.hours[before] + np.clip(part, 0, 1) * (self.hours[first] - self.hours[before])
         hours = np.where(first == 0, self.hours[0], hours)
         return np.where(reached.any(axis=1), hours, np.inf)
+
+
+def chosen_schedule(schedule: str | None, limited: bool) -> str:
+    """A key of `SCHEDULES`; by default equal seconds where there is a budget, else round-robin.
+
+    Parameters
+    ----------
+    schedule : str, optional
+    limited : bool
+        Whether the experiment has a budget.
+
+    Raises
+    ------
+    ValueError
+        There is no such schedule, or it needs a budget and there is none.
+    """
+    schedule = schedule or (EQUAL_SECONDS if limited else "round-robin")
+    if schedule not in SCHEDULES:
+        raise ValueError(f"there is no schedule {schedule!r}; choose from {sorted(SCHEDULES)}.")
+    if schedule == EQUAL_SECONDS and not limited:
+        raise ValueError(
+            f"the schedule {schedule!r} is for experiments with a budget; run with --budget, or "
+            "choose another one."
+        )
+    return schedule
 
 
 def read_loops(rows: Iterable[Row]) -> dict[Key, dict[int, Loop]]:

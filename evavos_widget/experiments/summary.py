@@ -23,6 +23,7 @@ from evavos_widget.experiments.resampling import (
     POINTS,
     SCHEDULES,
     Curves,
+    chosen_schedule,
     mean_until,
     read_loops,
     resampled_curves,
@@ -88,15 +89,7 @@ def summarise(
             "there is no object yet that every method has finished; let the experiment run on."
         )
     budget = min(row.budget for row in rows)
-    limited = bool(np.isfinite(budget))
-    schedule = schedule or (EQUAL_SECONDS if limited else "round-robin")
-    if schedule not in SCHEDULES:
-        raise ValueError(f"there is no schedule {schedule!r}; choose from {sorted(SCHEDULES)}.")
-    if schedule == EQUAL_SECONDS and not limited:
-        raise ValueError(
-            f"the schedule {schedule!r} is for experiments with a budget; run with --budget, or "
-            "choose another one."
-        )
+    schedule = chosen_schedule(schedule, bool(np.isfinite(budget)))
     methods = {
         name: read_loops(row for row in rows if row.method == name)
         for name in sorted({row.method for row in rows})

@@ -15,6 +15,7 @@ import traitlets
 from evavos_widget.cores import usable_cores
 from evavos_widget.experiments.background import BackgroundRun, Progress
 from evavos_widget.experiments.chart import Chart
+from evavos_widget.experiments.resampling import chosen_schedule
 from evavos_widget.experiments.summary import SCHEDULES, comparable, summarise
 from evavos_widget.experiments.table import Row, Table, read_rows, short_names
 from evavos_widget.quantities import as_count
@@ -199,6 +200,11 @@ class Curves(HostedWidget):
             Processes; default one for each core that there is for this one.
         scheduler : str, optional
             Address of a Dask scheduler that does the work instead.
+
+        Raises
+        ------
+        ValueError
+            The schedule is equal seconds, and the experiment has no budget.
         """
         from evavos_widget.experiments.experiment import Experiment
 
@@ -208,6 +214,7 @@ class Curves(HostedWidget):
                 "Experiment.preset('fig3c', data='DAVIS', sequences=['dog'])."
             )
         workers = usable_cores() if workers is None else as_count("workers", workers)
+        chosen_schedule(options.get("schedule"), experiment.budget is not None)
         curves = cls(**options)
         curves._run = BackgroundRun(
             experiment,

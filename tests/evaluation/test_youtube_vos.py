@@ -55,6 +55,38 @@ def test_an_object_counts_from_the_frame_after_its_first() -> None:
     assert object_score(LabelMaps.from_array(masks), {5: truth[5]}, 3) is None
 
 
+@pytest.mark.parametrize(
+    ("files", "error", "said"),
+    [
+        ({"meta": "meta"}, ValueError, "which categories were seen is not known; give seen"),
+        ({"meta": "none", "seen": "meta"}, FileNotFoundError, r"none\.json"),
+        ({"meta": "meta", "seen": "none"}, FileNotFoundError, r"none\.json"),
+        ({"meta": "part", "seen": "meta"}, ValueError, "category of object 2 of 'last' is not"),
+    ],
+)
+def test_what_lacks_is_told_before_the_first_sequence(
+    files: dict[str, str], error: type[Exception], said: str, tmp_path: Path
+) -> None:
+    scene = Scene(3, 120, 200, (1, 2))
+    objects = {obj: {"category": "dog"} for obj in ("1", "2")}
+    whole = {name: {"objects": objects} for name in ("first", "last")}
+    part = {**whole, "last": {"objects": {"1": objects["1"]}}}
+    for name in whole:
+        write_sequence(tmp_path, AnnotatedVideo(name, scene.video, dict(enumerate(scene.labels))))
+    for name, videos in (("meta", whole), ("part", part)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"videos": videos}))
+    with pytest.raises(error, match=said):
+        evaluate_benchmark(
+            tmp_path,
+            list(whole),
+            propagator="evavos_widget.testing:NearestCopy",
+            predictor="evavos_widget.testing:Disks",
+            counts=(1,),
+            report=lambda line: pytest.fail(f"a sequence was run: {line}"),
+            **{option: tmp_path / f"{name}.json" for option, name in files.items()},
+        )
+
+
 def test_the_benchmark_gives_them(tmp_path: Path) -> None:
     scene = Scene(5, 120, 200, (1, 2))
     write_sequence(tmp_path, AnnotatedVideo("two", scene.video, dict(enumerate(scene.labels))))

@@ -39,6 +39,7 @@ from evavos_widget.frame_selection.baselines import FarthestInTime
 from evavos_widget.loop import AnnotationChoice
 from evavos_widget.robot.hand import Hand
 from evavos_widget.testing import Disks
+from evavos_widget.widgets.curves import Curves
 
 N, H, W = 7, 48, 64
 ENGINES = {"propagator": "flow", "predictor": "classical"}
@@ -826,6 +827,23 @@ def test_the_command_reads_a_file_and_leaves_a_summary_and_a_picture(
     assert len(read_rows(out)) == 2
     assert main(["plot", str(out), "--out", str(tmp_path / "curves.svg")]) == 0
     assert (tmp_path / "curves.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("where", ["command", "notebook"])
+def test_a_schedule_that_needs_a_budget_is_refused_before_anything_is_run(
+    where: str, experiment: Experiment, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    if where == "command":
+        told = ["--preset", "types", "--data", str(data), "--sequences", "left", "--rounds", "1"]
+        engine = ["--propagator", "flow", "--predictor", "classical", "--workers", "1"]
+        asked = ["experiment", *told, *engine, "--schedule", "equal-seconds", "--out", str(out)]
+        assert main(asked) == 1
+        assert "is for experiments with a budget" in capsys.readouterr().err
+    else:
+        with pytest.raises(ValueError, match="is for experiments with a budget"):
+            Curves.run(experiment, out, workers=1, schedule="equal-seconds")
+    assert not out.exists()
 
 
 def test_a_cluster_that_loses_a_worker_makes_the_same_table(
