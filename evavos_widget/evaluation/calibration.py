@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from evavos_widget import engines
 from evavos_widget.datasets.davis import open_sequence
 from evavos_widget.evaluation.rows import EngineOption, Rows
-from evavos_widget.evaluation.sequences import Report, all_masks, spread
+from evavos_widget.evaluation.sequences import Report, all_masks, given_masks, ids_of, spread
 from evavos_widget.loop import Annotation, completed
 from evavos_widget.metrics import score_frame
 from evavos_widget.probabilities import expected_iou, predicted_quality
@@ -22,7 +22,8 @@ from evavos_widget.probabilities import expected_iou, predicted_quality
 __all__ = ["calibrate_quality", "mean_error"]
 
 ANNOTATED = (1, 2, 4)
-"""There is a pass for each of these numbers of annotated frames."""
+"""There is a pass for each of these numbers of annotated frames; objects that these do not show are
+given where they are shown first."""
 
 EVERY = 3
 """Every third frame is a sample: neighbours say the same."""
@@ -104,10 +105,12 @@ def _measured(root: Path, name: str, propagator: str) -> dict[str, Any]:
     """Of each pass over a sequence K and its samples: expected IoU, distance, and both J&F."""
     sequence = open_sequence(root, name)
     masks = all_masks(sequence.ground_truth, name)
+    ids = ids_of(masks)
+    # All objects are one, which is given anew where some of it is shown for the first time.
     truth = {f: (labels > 0).astype(np.uint8) for f, labels in masks.items()}
     passes = []
     for k in ANNOTATED:
-        given = spread(sorted(truth), k)
+        given = given_masks(masks, ids, spread(sorted(masks), k))
         annotations = {f: Annotation(truth[f], frozenset({1})) for f in given}
         frames = [f for f in sorted(truth)[::EVERY] if f not in given]
         engine = engines.create("propagator", propagator)

@@ -275,6 +275,22 @@ class TestCommand:
         assert 0 <= result["mean_absolute_error"] < 1
         assert len(result["fitted_weights"]) == 3
 
+    @pytest.mark.parametrize("alone", [True, False])
+    def test_quality_gives_an_object_that_comes_later_where_it_is_first_shown(
+        self, data, tmp_path, alone
+    ):
+        root = copytree(data, tmp_path / "data")
+        for file in (root / "Annotations/480p/still").iterdir():
+            mask = np.zeros((H, W), np.uint8)
+            mask[12:28, 8:16] = 0 if alone else 1
+            mask[12:28, 16:24] = 2 if int(file.stem) >= 2 else mask[12:28, 16:24]
+            Image.fromarray(mask).save(file)
+        said = []
+        calibrate_quality(root, ["still"], "evavos_widget.testing:NearestCopy", report=said.append)
+        # What stands still is right wherever it was given since it is there.
+        assert [line.split()[-1] for line in said] == ["1.000"] * len(said)
+        assert said[0].split()[1:4] == ["K", "=", "1"]
+
     def test_quality_takes_void_for_no_object_and_few_frames_as_they_are(self, data, tmp_path):
         found = []
         for name, void in (("plain", False), ("void", True)):
