@@ -68,9 +68,9 @@ class Recording:
             return present
         # The last state with so many rounds is the one in which the next was chosen.
         state = {len(state.rounds): state for state in past}.get(n)
-        # A pass leaves a point on the curve, which is kept with the masks.
-        there = any(state.curve for state in (*past, present))
-        if state is not None and there and (state.curve or n >= session._timeline.bare):
+        # A pass leaves a point on the curve, which is kept with the masks. Where none had ended and
+        # no masks were lost, there were none.
+        if state is not None and (state.curve or n >= session._timeline.bare):
             return state
         return self._with_masks(n, state or self._replayed(n))
 

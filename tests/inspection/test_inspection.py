@@ -146,6 +146,22 @@ def test_the_journal_is_read_once_for_all_rounds_of_long_ago(session, monkeypatc
         assert len(read) == 2
 
 
+@pytest.mark.parametrize("partly", [False, True])
+def test_a_round_before_any_whole_pass_is_what_was_seen_then(partly):
+    with Session(FRAMES, path=None, **ENGINES) as session:
+        session.annotate(0, TRUTH[0] == 1, objects=[session.add_object()])
+        if partly:
+            session.propagate(frames=range(4))
+        lived, shown = session.suggest(), session.masks.array()
+        session.annotate(9, TRUTH[9] == 1, objects=[1])
+        session.annotate(5, TRUTH[5] == 1, objects=[1])
+        inspection = Inspection(session, ground_truth=TRUTH)
+        assert inspection.choice(1) == lived
+        assert np.array_equal(inspection.recording.state(1).masks.array(), shown)
+        assert inspection.reward(1)["frame_gain"] == 1  # from no mask to the true one
+        assert inspection.reward(1)["true_gain"] > 0
+
+
 def test_what_was_undone_is_no_round(session):
     inspection = Inspection(session)
     n = len(inspection)
