@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from evavos_widget.contract import naming, refuse
+from evavos_widget.suggestion import begun, first_choice
 
 if TYPE_CHECKING:
     from evavos_widget.loop import AnnotationSelector, FrameChoice, FrameSelector, GainOf, LoopState
@@ -136,11 +137,18 @@ def explained_types(
 ) -> TypeExplanation | None:
     """What an annotation selector says of the types; None where it says nothing.
 
+    Of an object of which nothing is annotated it is not asked, see `suggestion.suggest`: then there
+    is one type, which the object begins with.
+
     Raises
     ------
     contract.SelectorError
         Its probabilities do not sum to 1, or a gain, a cost or the value is no finite number.
     """
+    if not begun(state, choice.object):
+        how = first_choice(state, selector)
+        kind = how.kind
+        return TypeExplanation({kind: 1.0}, {kind: how.expected_gain}, {kind: how.seconds})
     if not isinstance(selector, ExplainsTypes):
         return None
     stage = "annotation_selector"

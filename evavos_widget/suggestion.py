@@ -27,7 +27,9 @@ __all__ = [
     "FIRST_TYPES",
     "DecidesFirst",
     "Suggestion",
+    "begun",
     "check_first",
+    "first_choice",
     "first_seconds",
     "first_type",
     "suggest",
@@ -101,13 +103,12 @@ def suggest(
     refuse(frames, "frame_selector", frame_fault(choice, state))
     if choice is None:
         return None
-    begun = any(choice.object in a.present for a in state.annotations.values())
-    if begun:
+    if begun(state, choice.object):
         with naming(annotations, "annotation_selector"):
             how = annotations.select(state, choice)
         refuse(annotations, "annotation_selector", type_fault(how))
     else:
-        how = _first(state, annotations)
+        how = first_choice(state, annotations)
     if how.kind not in STATEMENTS:  # which need no predictor
         possible([how.kind], state)
     predicted = float(state.quality[choice.frame, state.objects.index(choice.object)])
@@ -150,7 +151,12 @@ def check_first(first: object) -> None:
         raise ValueError(f"first is {first!r}; choose from {list(FIRSTS)}.")
 
 
-def _first(state: LoopState, annotations: AnnotationSelector) -> AnnotationChoice:
+def begun(state: LoopState, obj: int) -> bool:
+    """Whether anything of an object is annotated, so that the selector is asked how to go on."""
+    return any(obj in a.present for a in state.annotations.values())
+
+
+def first_choice(state: LoopState, annotations: AnnotationSelector) -> AnnotationChoice:
     """How an object begins: nothing can be corrected yet."""
     kind = first_type(state, annotations)
     return AnnotationChoice(kind, first_seconds(state.costs, kind), 1.0, "the first mask")

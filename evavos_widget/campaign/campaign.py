@@ -301,7 +301,7 @@ class Campaign:
 
         First those that are new or open, then those that failed, then those that are predicted to
         have reached their target, then the finished ones. A policy's value cannot be compared with
-        a gain per second: where there are values, new videos go first, as in the paper.
+        a gain per second: where there are values, what is to be begun goes first, as in the paper.
 
         Parameters
         ----------
@@ -319,7 +319,7 @@ class Campaign:
 
         def key(standing: Standing) -> tuple[float, float, int]:
             due = standing.rounds if self.order == "round-robin" else -standing.rate
-            if values and standing.status == "new":
+            if values and standing.basis == "first":
                 due = float("-inf")
             return rank[standing.status], due, place[standing.video]
 

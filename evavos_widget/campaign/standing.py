@@ -11,7 +11,7 @@ import numpy as np
 from evavos_widget.explanation import explained_types
 from evavos_widget.loop import FrameChoice, nearest_annotated, objects_annotated
 from evavos_widget.quantities import as_count, as_quantity, as_share
-from evavos_widget.suggestion import first_seconds
+from evavos_widget.suggestion import begun, first_seconds
 
 if TYPE_CHECKING:
     from evavos_widget.loop import LoopState
@@ -23,7 +23,8 @@ __all__ = ["MEAN_ERROR", "MeanError", "Standing", "judged", "promise_of", "stand
 
 Basis = Literal["value", "video", "frame", "first"]
 """What a promise rests on: the value that the policy gives the state (EVA-VOS, "Video ranking"),
-its expected gain of the whole video, that of the one frame, or that nothing is there yet."""
+its expected gain of the whole video, that of the one frame, or that nothing of the object is there
+yet."""
 
 FIRST_QUALITY = 0.7
 """Predicted J&F that a first mask is expected to bring, while no video of the campaign has one
@@ -130,6 +131,8 @@ def promise_of(session: Session, state: LoopState, suggestion: Suggestion) -> Pr
     A gain of the frame alone counts for the frames that would follow it, those nearer to it than to
     any annotated one, as if they were as bad and gained as much: an upper bound.
     """
+    if not begun(state, suggestion.object):
+        return Promise(FIRST_QUALITY, FIRST_QUALITY / max(suggestion.seconds, 1e-3), "first")
     choice = FrameChoice(suggestion.frame, suggestion.object, suggestion.reason)
     told = explained_types(session.annotation_selector, state, choice)
     gain, basis = suggestion.expected_gain, "video"
@@ -194,8 +197,8 @@ def judged(
     first : float
         Predicted J&F that a first mask is expected to bring.
     """
-    if standing.status == "new":
-        return replace(standing, gain=first, rate=first / max(standing.cost, 1e-3))
+    if standing.basis == "first":
+        standing = replace(standing, gain=first, rate=first / max(standing.cost, 1e-3))
     if standing.predicted is None:
         return standing
     sure = error.reaches(standing.predicted, target)

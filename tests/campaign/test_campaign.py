@@ -110,6 +110,35 @@ def test_a_gain_of_the_frame_counts_for_the_frames_that_follow_it(clips, tmp_pat
         assert standing.basis == "frame"
 
 
+@pytest.mark.parametrize("absent", [False, True])
+def test_an_object_that_is_to_be_begun_promises_what_a_first_mask_does(clips, tmp_path, absent):
+    """No selector judges it, since none is asked; of a policy that tells values it goes first."""
+    videos = {n: Video.open(frames, name=n) for n, (frames, _) in clips.items()}
+    robots = {name: RobotAnnotator(truth) for name, (_, truth) in clips.items()}
+    there = {**options(), "annotation_selector": TrueQuality()}
+    with Campaign(videos, tmp_path / "c", **there, target=1.0) as campaign:
+        robots["fast"].begin_all(campaign.session("fast"))
+        session = campaign.session("slow")
+        for obj in (session.add_object(), session.add_object()):
+            frames = range(N) if obj == 1 else ()
+            for frame in frames:
+                session.annotate(frame, clips["slow"][1][frame] == 1, objects=[1])
+        if absent:
+            session.mark_absent(0, [2])
+        for name in ("fast", "slow"):
+            campaign.session(name).propagate()
+        campaign.finish("still")
+        slow = campaign.standing("slow")
+        first = campaign.standing("fast").predicted
+        if absent:  # what is known of slow counts as well
+            first = np.median([first, slow.predicted])
+        assert (slow.object, slow.status, slow.basis) == (2, "open", "first")
+        assert (slow.gain, slow.rate) == pytest.approx((first, first / 80))
+        assert (slow.sure is None) == (not absent)
+        assert campaign.standing("fast").basis == "value"
+        assert campaign.next().video == "slow"
+
+
 def test_round_robin_gives_every_video_its_turn(clips, tmp_path):
     campaign, robots = begun(clips, tmp_path, order="round-robin")
     with campaign:

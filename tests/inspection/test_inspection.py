@@ -204,6 +204,31 @@ class Somewhere(Disks):
         self.device = device
 
 
+@pytest.mark.parametrize("selector", ["rule", "policy", "mask"])
+@pytest.mark.parametrize("first", ["mask", "clicks"])
+def test_an_object_that_is_to_be_begun_has_the_one_type_it_begins_with(selector, first):
+    """The selector, which is not asked, would have gone on with an object."""
+    with Session(
+        FRAMES, path=None, **ENGINES, annotation_selector=selector, first=first
+    ) as session:
+        session.annotate(0, TRUTH[0] == 1, objects=[session.add_object()])
+        session.add_object()
+        session.mark_absent(0, [2])
+        session.propagate()
+        inspection = Inspection(session)
+        for n in (0, 2):
+            told = inspection.round(n)
+            asked = told["asked"]
+            if n == 2:
+                assert (asked["object"], asked["kind"]) == (2, first)
+            [kind] = told["types"]
+            assert (kind["kind"], kind["probability"]) == (first, 1)
+            assert kind["seconds"] == session.costs.seconds(first, 10)
+            assert told["value"] is None
+        session.annotate(5, TRUTH[5] == 2, objects=[2])
+        assert [t["kind"] for t in inspection.round(2)["types"]] == [first]
+
+
 def test_rewards_follow_from_the_masks(session):
     inspection = Inspection(session, ground_truth=TRUTH)
     for n in range(2, len(inspection)):
