@@ -83,7 +83,8 @@ class Campaign:
         ``evavos evaluate quality``.
     open_sessions : int
     **options
-        As for `Session`, the same for every video; those given as text or number are kept.
+        As for `Session`, the same for every video; ``costs`` and those given as text or
+        number are kept.
 
     Raises
     ------
@@ -170,6 +171,10 @@ class Campaign:
             A video was given as an array and is not among `videos`.
         """
         content = CampaignFolder(path).read()
+        kept = content["options"]
+        for name, kind in {"error": MeanError, "costs": Costs}.items():
+            if name in kept:
+                kept[name] = kind(**kept[name])
         sources = {**content["videos"], **(videos or {})}
         for name, source in sources.items():
             if source is None:
@@ -177,10 +182,7 @@ class Campaign:
                     f"the video {name!r} was given as an array; pass it again: "
                     "Campaign.open(path, videos={...})."
                 )
-        given = {**content["options"], **options}
-        if isinstance(given.get("error"), Mapping):
-            given["error"] = MeanError(**given["error"])
-        return cls(sources, path, **given)
+        return cls(sources, path, **{**kept, **options})
 
     @property
     def path(self) -> Path:
@@ -576,7 +578,11 @@ class Campaign:
             "order": self.order,
             "error": asdict(self.error),
             "open_sessions": self.open_sessions,
-            **{k: v for k, v in self._options.items() if isinstance(v, str | int | float)},
+            **{
+                k: asdict(v) if isinstance(v, Costs) else v
+                for k, v in self._options.items()
+                if isinstance(v, str | int | float | Costs)
+            },
         }
         sources = {k: _source(v) for k, v in self._videos.items()}
         return {"videos": sources, "options": kept, "finished": finished}

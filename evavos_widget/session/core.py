@@ -42,8 +42,9 @@ class SessionCore:
     video : Video
     affected : callable
         `Propagator.affected`.
-    engine_names : mapping of stage -> name or None
-        For the journal; and ``merge`` and ``first``, as `Session` takes them.
+    made_with : mapping
+        For the head of the journal. ``engines``: of each stage the name, or None, and ``merge`` and
+        ``first``, as `Session` takes them; and whatever else it was given.
     path, read_only : as for `Session`
     """
 
@@ -51,12 +52,12 @@ class SessionCore:
         self,
         video: Video,
         affected: Affected,
-        engine_names: Mapping[str, str | None],
+        made_with: Mapping[str, Any],
         path: str | os.PathLike[str] | None,
         read_only: bool,
     ) -> None:
         self.video = video
-        self._engine_names = engine_names
+        self._made_with = made_with
         self._lock = threading.RLock()
         # Of the propagator, for one step of a pass; the end of a forgotten pass may fall into one.
         self._turn = threading.RLock()
@@ -268,6 +269,6 @@ class SessionCore:
                     None if v.frame_names == numbered and not own_files else list(v.frame_names)
                 ),
             },
-            "engines": self._engine_names,
+            **self._made_with,
             "time": time.time(),
         }

@@ -135,7 +135,7 @@ def branched(session: Session, state: State, **engines: Any) -> Session:
         One of the two was given as an object, which belongs to its session.
     """
     for stage in ("propagator", "predictor"):
-        name = session._engine_names[stage]
+        name = session._made_with["engines"][stage]
         if stage not in engines and name is None:
             raise ValueError(
                 f"the {stage} of this session was given as an object, which belongs to it; a "

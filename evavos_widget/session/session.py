@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +153,14 @@ class Session(AnnotatedSession):
             "annotation_selector": annotation_selector,
         }
         # What masks and suggestions depend on is kept with the session, for opening it again.
-        kept = {
-            **{stage: e if isinstance(e, str) else None for stage, e in given.items()},
-            "merge": merge,
-            "first": first,
+        made_with = {
+            "engines": {
+                **{stage: e if isinstance(e, str) else None for stage, e in given.items()},
+                "merge": merge,
+                "first": first,
+            },
+            "costs": asdict(self.costs),
+            "budget": budget,
         }
         self.propagator: Propagator
         self.predictor: MaskPredictor
@@ -185,7 +189,7 @@ class Session(AnnotatedSession):
         self._features = FeatureStore()
         self._scores, self._drafts = {}, {}
         self._true_quality: TrueQuality | None = None
-        super().__init__(opened, self.propagator.affected, kept, path, read_only)
+        super().__init__(opened, self.propagator.affected, made_with, path, read_only)
         for sentence in self._storage.warnings:
             warnings.warn(sentence, stacklevel=2)
         self.warnings += tuple(self._storage.warnings)
@@ -202,7 +206,7 @@ class Session(AnnotatedSession):
             Needed when the video was given as an array or has moved.
         **options
             As for `Session`; engines that the session was given by name are the default, and so
-            are its ``merge`` and ``first``.
+            are its ``merge``, ``first``, ``costs`` and ``budget``.
             ``read_only=True`` leaves it as it is, and works while another process has it.
 
         Raises
@@ -214,8 +218,7 @@ class Session(AnnotatedSession):
         header = read_header(folder)
         if video is None:
             video = _video_of(header, folder)
-        chosen = {k: v for k, v in (header or {}).get("engines", {}).items() if v is not None}
-        return cls(video, path=folder, **{**chosen, **options})
+        return cls(video, path=folder, **{**_made_with(header or {}), **options})
 
     # -- the loop -------------------------------------------------------------
 
@@ -456,6 +459,14 @@ class Session(AnnotatedSession):
         frame, obj = self._as_frame(frame), self._as_object(obj)
         with self._lock:
             self._do({"kind": "snooze", "frame": frame, "object": obj})
+
+
+def _made_with(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a session was made with; older journals tell of the engines alone."""
+    made = {**header.get("engines", {}), "budget": header.get("budget")}
+    if "costs" in header:
+        made["costs"] = Costs(**header["costs"])
+    return {option: given for option, given in made.items() if given is not None}
 
 
 def _video_of(header: Mapping[str, Any] | None, folder: Path) -> Video:

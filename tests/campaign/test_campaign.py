@@ -299,6 +299,19 @@ def test_a_list_of_pictures_is_opened_again_from_wherever(tmp_path, monkeypatch,
         assert [int(frame[0, 0, 0]) for frame in map(session.video.frame, range(3))] == [0, 40, 80]
 
 
+@pytest.mark.parametrize("costs", [None, Costs(mask=12.0)])
+def test_what_annotations_cost_is_kept(clips, tmp_path, costs):
+    campaign, _ = begun(clips, tmp_path, **({} if costs is None else {"costs": costs}))
+    with campaign:
+        before = campaign.standings()
+    videos = {name: frames for name, (frames, _) in clips.items()}
+    with Campaign.open(campaign.path, videos, **options()) as again:
+        assert again.standings() == before
+        assert again.session("slow").costs == (costs or Costs())
+    with Campaign.open(campaign.path, videos, **options(), costs=Costs(mask=30.0)) as again:
+        assert again.session("slow").costs.mask == again.next().cost == 30
+
+
 def test_ten_videos_go_through_a_kill(tmp_path):
     """Nothing that was told is lost, and the campaign goes on with what it would have done."""
     script = KILLED.format(here=str(Path(__file__).parent))

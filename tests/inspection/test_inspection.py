@@ -15,6 +15,7 @@ from evavos_widget.frame_selection.baselines import FarthestInTime
 from evavos_widget.inspection import Inspection, compared, what_if
 from evavos_widget.inspection.rounds import principal_components
 from evavos_widget.metrics import score_frame
+from evavos_widget.prompts import Costs
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session, turn
 from evavos_widget.session import history as history_module
@@ -106,6 +107,15 @@ def test_a_past_round_is_what_was_seen_then(tmp_path, monkeypatch, how):
             assert same(inspection.recording.state(n), expected), n
         assert [inspection.choice(n) for n in range(2, len(inspection))] == chosen
         assert all(inspection.round(n)["followed"] for n in range(2, len(inspection)))
+
+
+def test_a_recorded_round_is_asked_about_with_the_costs_of_then(tmp_path):
+    given = {"annotation_selector": "rule", "costs": Costs(mask=3.0, click=9.5)}
+    with recorded(tmp_path / "s.evavos", rounds=3, **given) as session:
+        table = Inspection(session).table()
+    assert {row["asked_kind"] for row in table[2:]} == {"mask"}  # which clicks were in the paper's
+    with Session.open(tmp_path / "s.evavos", FRAMES, read_only=True) as session:
+        assert Inspection(session).table() == table
 
 
 def test_a_round_of_long_ago_takes_one_pass_however_often_it_is_looked_at(session, monkeypatch):

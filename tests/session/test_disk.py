@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+from evavos_widget.prompts import Costs
 from evavos_widget.session import Session
 from evavos_widget.session.journal import read_journal
 from evavos_widget.session.saved_masks import read_saved_masks
@@ -274,6 +276,31 @@ class TestReplay:
             assert (session.propagator.merge, session.first) == ("nearest", "clicks")
         with Session.open(tmp_path / "s", frames, propagator="flow", merge="trust") as session:
             assert session.propagator.merge == "trust"
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_what_annotations_cost_is_kept(self, frames, tmp_path, read_only):
+        costs = Costs(mask=12.0, click=9.5)
+        make(frames, tmp_path / "s", costs=costs, budget=60).close()
+        with again(tmp_path / "s", frames, read_only=read_only) as session:
+            assert (session.state.costs, session.state.budget) == (costs, 60)
+            session.save_as(tmp_path / "elsewhere")
+        with again(tmp_path / "elsewhere", frames) as session:
+            assert (session.costs, session.budget) == (costs, 60)
+        given = {"costs": Costs(), "budget": None}
+        with again(tmp_path / "s", frames, read_only=read_only, **given) as session:
+            assert (session.costs, session.budget) == (Costs(), None)
+
+    def test_a_session_that_tells_of_no_costs_has_those_of_the_paper(self, frames, tmp_path):
+        make(frames, tmp_path / "s", costs=Costs(mask=12.0)).close()
+
+        def as_before(lines: list[bytes]) -> None:
+            header = json.loads(lines[0].partition(b" ")[2])
+            del header["costs"], header["budget"]
+            lines[0] = coded(json.dumps(header).encode())
+
+        rewrite(tmp_path / "s", as_before)
+        with again(tmp_path / "s", frames) as session:
+            assert (session.costs, session.budget) == (Costs(), None)
 
     @pytest.mark.parametrize("trust", [-0.1, 1.5, float("nan")])
     def test_trust_is_a_share(self, frames, trust):
