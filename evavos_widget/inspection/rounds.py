@@ -116,7 +116,8 @@ class Inspection:
         -------
         dict
             ``round``; ``spent`` seconds before it; ``made``, what was annotated in it (``frame``,
-            ``object``, ``kind``, ``seconds``; None for the one to come); ``asked``, what the policy
+            ``object``, ``kind``, ``seconds``; of several frames or objects those that were asked
+            for, else the first; None for the one to come); ``asked``, what the policy
             asks for in that state (``frame``, ``object``, ``kind``, ``reason``, ``predicted``,
             ``expected_gain``, ``seconds``; or None); ``followed``, whether that was made;
             ``objects``, for each its ``predicted`` quality, ``true`` quality (None without truth),
@@ -187,7 +188,8 @@ class Inspection:
             ``seconds`` of the round, ``spent`` with it; ``frame_gain``, the rise of the true J&F
             of the frame and ``reward``, that over ``spent`` (EVA-VOS Sec. 2.3; both None without
             truth); ``predicted_before``, ``predicted_after``, ``predicted_gain``: mean predicted
-            J&F of the object over the video, and ``true_...``, the true one.
+            J&F of the object over the video, and ``true_...``, the true one. What is of an object
+            that is not there before the round, or was removed before the next, is None.
         """
         made = self._made(n)
         if made is None:
@@ -197,7 +199,7 @@ class Inspection:
         parts: dict[str, Any] = {"seconds": made["seconds"], "spent": after.seconds}
         parts |= _rise("predicted", _predicted(before, obj), _predicted(after, obj))
         true = [
-            None if self.truth is None else self.truth.of(state.masks, obj)
+            self.truth.of(state.masks, obj) if self.truth and obj in state.objects else None
             for state in (before, after)
         ]
         parts |= _rise("true", *(None if t is None else _mean(t) for t in true))
@@ -304,10 +306,10 @@ class Inspection:
     def _made(self, n: int) -> dict[str, Any] | None:
         if n >= len(self):
             return None
-        made = self.session.rounds[n]
+        made, asked = self.session.rounds[n], self.choice(n)
         return {
-            "frame": made.frames[0],
-            "object": made.objects[0],
+            "frame": _asked_of(made.frames, asked and asked.frame),
+            "object": _asked_of(made.objects, asked and asked.object),
             "kind": made.kind,
             "seconds": made.seconds,
         }
@@ -348,6 +350,11 @@ def principal_components(embeddings: np.ndarray) -> np.ndarray:
 
 def _told(asked: Suggestion) -> dict[str, Any]:
     return {name: getattr(asked, name) for name in _NOTHING_ASKED}
+
+
+def _asked_of(made: Sequence[int], asked: int | None) -> int:
+    """Of the frames or objects of a round the one that was asked for, else the first."""
+    return made[0] if asked is None or asked not in made else asked
 
 
 def _trust(state: LoopState, obj: int) -> list[float | None]:

@@ -255,6 +255,57 @@ def test_rewards_follow_from_the_masks(session):
     assert inspection.round(len(inspection))["reward"] is None
 
 
+@pytest.mark.parametrize("away", ["removed", "merged"])
+def test_an_object_that_is_gone_before_the_next_round_has_no_gain(session, away):
+    n = len(session.rounds) - 1
+    [obj] = session.rounds[n].objects
+    before = Inspection(session, ground_truth=TRUTH).reward(n)
+    assert before["true_gain"] > 0
+    if away == "removed":
+        session.remove_object(obj)
+    else:
+        session.merge_objects(obj, 3 - obj)
+    session.propagate()
+    inspection = Inspection(session, ground_truth=TRUTH)
+    after = inspection.reward(n)
+    gone = ("true_after", "true_gain", "predicted_after", "predicted_gain", "frame_gain", "reward")
+    assert {after[name] for name in gone} == {None}
+    assert after["true_before"] == before["true_before"]
+    assert inspection.reward(n - 1)["true_gain"] is not None
+
+
+def test_an_object_that_comes_with_its_round_had_nothing_to_gain_from():
+    with Session(FRAMES, path=None, **ENGINES) as session:
+        session.import_masks({0: TRUTH[0]})
+        session.propagate()
+        reward = Inspection(session, ground_truth=TRUTH).reward(0)
+        assert reward["true_before"] is reward["true_gain"] is reward["frame_gain"] is None
+        assert reward["true_after"] > 0
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_a_round_of_several_is_that_of_the_frame_and_object_that_were_asked_for(asked):
+    with Session(FRAMES, path=None, **ENGINES, annotation_selector="mask") as session:
+        session.annotate(0, TRUTH[0], objects=[session.add_object(), session.add_object()])
+        session.annotate(N - 1, TRUTH[N - 1] == 3 - asked, objects=[3 - asked])
+        session.propagate()
+        suggestion = session.suggest()
+        assert (suggestion.frame, suggestion.object) == (N - 1, asked)
+        two = {f: TRUTH[f] for f in (4, N - 1)}
+        session.import_masks(two)
+        session.propagate()
+        session.annotate(6, TRUTH[6], objects=[1, 2])  # which nobody asked for
+        inspection = Inspection(session, ground_truth=TRUTH)
+        made, reward = inspection.round(2)["made"], inspection.reward(2)
+        assert (made["frame"], made["object"]) == (N - 1, asked)
+        before, after = (inspection.recording.state(n).masks for n in (2, 3))
+        of = inspection.truth.of
+        gain = of(after, asked)[N - 1] - of(before, asked)[N - 1]
+        assert reward["frame_gain"] == pytest.approx(gain)
+        assert gain > 0
+        assert inspection.round(3)["made"]["frame"] == 6
+
+
 def test_nothing_is_said_of_the_truth_unless_the_caller_gives_it(tmp_path):
     with recorded(tmp_path / "s.evavos", ground_truth=TRUTH) as session:
         told = Inspection(session).round(4)
