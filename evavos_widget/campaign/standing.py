@@ -126,7 +126,7 @@ class Promise:
 
 
 def promise_of(session: Session, state: LoopState, suggestion: Suggestion) -> Promise:
-    """What a suggestion promises for the mean J&F of its object over the video.
+    """What a suggestion, made of a state, promises for the mean J&F of its object over the video.
 
     A gain of the frame alone counts for the frames that would follow it, those nearer to it than to
     any annotated one, as if they were as bad and gained as much: an upper bound.
@@ -158,7 +158,7 @@ def standing_of(name: str, session: Session) -> Standing:
     suggestion = session.suggest()
     if suggestion is None:
         return Standing(name, "finished", **about, reason="nothing is left to ask")
-    promise = promise_of(session, state, suggestion)
+    promise = promise_of(session, session._to_ask_about(session._state), suggestion)
     return Standing(
         name,
         "open",

@@ -121,7 +121,8 @@ class Inspection:
             asks for in that state (``frame``, ``object``, ``kind``, ``reason``, ``predicted``,
             ``expected_gain``, ``seconds``; or None); ``followed``, whether that was made;
             ``objects``, for each its ``predicted`` quality, ``true`` quality (None without truth),
-            ``scores`` and ``trust``, lists over frames with None where there is nothing;
+            ``scores`` and ``trust``, lists over frames with None where there is nothing, as no
+            scores of a locked object, which is not asked for;
             ``meaning`` of the scores; ``types``, for each its ``kind``, ``probability``, ``gain``,
             ``seconds`` and ``per_second``; ``value`` and ``gain_of``; ``reward``, see `reward`.
         """
@@ -131,15 +132,15 @@ class Inspection:
         return known[1]
 
     def _looked_at(self, n: int) -> dict[str, Any]:
-        state = self.recording.state(n)
+        state, asked_about = self.recording.state(n), self.recording.asked_about(n)
         asked = self.choice(n)
-        frames = explained_frames(self.frame_selector, state)
+        frames = explained_frames(self.frame_selector, asked_about)
         made = self._made(n)
         where = made or (None if asked is None else {"frame": asked.frame, "object": asked.object})
         types = None
-        if where is not None and where["object"] in state.objects:
+        if where is not None and where["object"] in asked_about.objects:
             choice = FrameChoice(where["frame"], where["object"], "")
-            types = explained_types(self.annotation_selector, state, choice)
+            types = explained_types(self.annotation_selector, asked_about, choice)
         return {
             "round": n,
             "spent": state.seconds,
@@ -156,7 +157,9 @@ class Inspection:
                     "true": None
                     if self.truth is None
                     else _listed(self.truth.of(state.masks, obj)),
-                    "scores": None if frames is None else _listed(frames.scores[:, k]),
+                    "scores": None
+                    if frames is None
+                    else _listed(_column(frames.scores, asked_about, obj)),
                     "trust": _trust(state, obj),
                 }
                 for k, obj in enumerate(state.objects)
@@ -217,7 +220,7 @@ class Inspection:
         -------
         (N, 2) float32 array
         """
-        state = self.recording.state(n)
+        state = self.recording.asked_about(n)
         told = explained_frames(self.frame_selector, state)
         embeddings = told.embeddings.get(obj) if told is not None else None
         if embeddings is None:
@@ -355,6 +358,13 @@ def _told(asked: Suggestion) -> dict[str, Any]:
 def _asked_of(made: Sequence[int], asked: int | None) -> int:
     """Of the frames or objects of a round the one that was asked for, else the first."""
     return made[0] if asked is None or asked not in made else asked
+
+
+def _column(scores: np.ndarray, state: LoopState, obj: int) -> np.ndarray:
+    """The scores of an object that were given for those of a state; NaN where it is not there."""
+    if obj not in state.objects:
+        return np.full(state.n_frames, np.nan)
+    return scores[:, state.objects.index(obj)]
 
 
 def _trust(state: LoopState, obj: int) -> list[float | None]:

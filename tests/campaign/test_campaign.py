@@ -110,6 +110,27 @@ def test_a_gain_of_the_frame_counts_for_the_frames_that_follow_it(clips, tmp_pat
         assert standing.basis == "frame"
 
 
+class Counting(Mask):
+    """Values a state by the objects that it is shown."""
+
+    name = "counting"
+
+    def explain(self, state, choice):
+        return TypeExplanation({"mask": 1.0}, value=float(len(state.objects)))
+
+
+@pytest.mark.parametrize("locked", [1, 2])
+def test_a_locked_object_promises_nothing(clips, tmp_path, locked):
+    campaign, robots = begun(clips, tmp_path, annotation_selector=Counting())
+    with campaign:
+        session = campaign.session("slow")
+        robots["slow"].begin_all(session)
+        session.propagate()
+        assert campaign.standing("slow").rate == 2
+        session.update_object(locked, locked=True)
+        assert (campaign.standing("slow").rate, campaign.standing("slow").object) == (1, 3 - locked)
+
+
 @pytest.mark.parametrize("absent", [False, True])
 def test_an_object_that_is_to_be_begun_promises_what_a_first_mask_does(clips, tmp_path, absent):
     """No selector judges it, since none is asked; of a policy that tells values it goes first."""

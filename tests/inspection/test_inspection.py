@@ -468,6 +468,28 @@ def test_a_locked_object_is_not_asked_for_as_it_was_not(session):
     assert inspection.choice(n).object == asked
 
 
+@pytest.mark.parametrize("locked", [1, 2])
+@pytest.mark.parametrize("frame_selector", ["uniform", "farthest-in-time"])
+def test_scores_are_those_of_the_choice_where_an_object_is_locked(locked, frame_selector):
+    with Session(FRAMES, path=None, **ENGINES, frame_selector=frame_selector) as session:
+        session.annotate(0, TRUTH[0], objects=[session.add_object(), session.add_object()])
+        session.annotate(N - 1, TRUTH[N - 1] == 3 - locked, objects=[3 - locked])
+        session.propagate()
+        session.update_object(locked, locked=True)
+        inspection = Inspection(session)
+        told = inspection.round(2)
+        scores = {each["object"]: each["scores"] for each in told["objects"]}
+        assert scores[locked] == [None] * N
+        asked = scores[told["asked"]["object"]]
+        assert asked[told["asked"]["frame"]] == max(s for s in asked if s is not None)
+        assert [t["kind"] for t in told["types"]]
+        assert np.isfinite(inspection.map(2, locked)).all()
+        session.update_object(3 - locked, locked=True)
+        told = inspection.round(2)
+        assert told["asked"] is None
+        assert [each["scores"] for each in told["objects"]] == [None, None]
+
+
 @pytest.mark.parametrize("limit", [100, 1])
 def test_what_was_put_off_then_is_put_off_in_the_state_of_then(tmp_path, monkeypatch, limit):
     monkeypatch.setattr(history_module.History.__init__, "__defaults__", (limit,))
