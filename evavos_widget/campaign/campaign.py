@@ -118,18 +118,17 @@ class Campaign:
         open_sessions: int = OPEN_SESSIONS,
         **options: Any,
     ) -> None:
-        if order not in ORDERS:
-            raise ValueError(f"there is no order {order!r}; choose from {sorted(ORDERS)}.")
         if taken := options.keys() & {"path", "read_only"}:
             raise ValueError(f"{min(taken)!r} is the campaign's to say; leave it out.")
         _check_options(options)
         if not isinstance(error, MeanError):
             raise ValueError(f"error is {error!r}; give MeanError(bias, deviation, n).")
-        self.target, self.certainty, self.budget = target, certainty, budget
+        self._target, self._certainty = as_share("target", target), as_share("certainty", certainty)
+        self._budget, self._order = _as_budget(budget), _as_order(order)
         open_sessions = as_count("open_sessions", open_sessions)
         self._videos = sources_of(videos)
         self._folder = CampaignFolder(path, _about(options))
-        self.open_sessions, self.order, self.error = open_sessions, order, error
+        self.open_sessions, self.error = open_sessions, error
         self._options = options
         self._costs: Costs = as_costs(options.get("costs"))
         first = options.get("first")
@@ -147,6 +146,9 @@ class Campaign:
         self._out_of_sight = set[str]()  # that could not even be looked at
         self._changes: dict[str, object] = {}
         self._turns: list[dict[str, Any]] = []
+        now = self._content(sorted(self._finished))
+        if any(there.get(what) != said for what, said in now.items()):
+            self._keep()
 
     @classmethod
     def open(
@@ -161,7 +163,7 @@ class Campaign:
         videos : mapping of name -> video, optional
             Those that were given as arrays, or have moved since.
         **options
-            As for `Campaign`; what was given when it was made is the default.
+            As for `Campaign`; what holds of it already is the default.
 
         Raises
         ------
@@ -191,12 +193,16 @@ class Campaign:
 
     @property
     def target(self) -> float:
-        """Mean J&F that a video shall reach, 0 to 1. It may be set, as certainty and budget may."""
+        """Mean J&F that a video shall reach, 0 to 1.
+
+        It may be set, as `certainty`, `budget` and `order` may, and is kept at once.
+        """
         return self._target
 
     @target.setter
     def target(self, target: float) -> None:
         self._target = as_share("target", target)
+        self._keep()
 
     @property
     def certainty(self) -> float:
@@ -206,6 +212,7 @@ class Campaign:
     @certainty.setter
     def certainty(self, certainty: float) -> None:
         self._certainty = as_share("certainty", certainty)
+        self._keep()
 
     @property
     def budget(self) -> float | None:
@@ -214,8 +221,18 @@ class Campaign:
 
     @budget.setter
     def budget(self, budget: float | None) -> None:
-        wanted = "seconds, 0 or more, or None"
-        self._budget = None if budget is None else as_quantity("budget", budget, wanted)
+        self._budget = _as_budget(budget)
+        self._keep()
+
+    @property
+    def order(self) -> str:
+        """In which order videos are gone on with, a key of `ORDERS`."""
+        return self._order
+
+    @order.setter
+    def order(self, order: str) -> None:
+        self._order = _as_order(order)
+        self._keep()
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -396,17 +413,8 @@ class Campaign:
 
     def finish(self, name: str, finished: bool = True) -> None:
         """Say that a video needs no more annotation, or that it does."""
-
-        def said(there: Mapping[str, Any]) -> dict[str, Any]:
-            # Somebody else may have said it of other videos meanwhile.
-            self._finished = set(there.get("finished", self._finished)) & self._videos.keys()
-            (self._finished.add if finished else self._finished.discard)(name)
-            return self._content(sorted(self._finished))
-
-        with self._lock:
-            self._check(name)
-            self._folder.change(said)
-        self._tell()
+        self._check(name)
+        self._keep({name: finished})
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback()`` when standings may have changed.
@@ -569,6 +577,22 @@ class Campaign:
         if name not in self._videos:
             raise KeyError(f"there is no video {name!r}; the campaign has {list(self._videos)}.")
 
+    def _keep(self, said: Mapping[str, bool] | None = None) -> None:
+        """Keep what the campaign is now, and which videos were said to be finished or not."""
+
+        def now(there: Mapping[str, Any]) -> dict[str, Any]:
+            # Somebody else may have said it of other videos meanwhile.
+            finished = {
+                **dict.fromkeys(there.get("finished", self._finished), True),
+                **(said or {}),
+            }
+            self._finished = {name for name in self._videos if finished.get(name, False)}
+            return self._content(sorted(self._finished))
+
+        with self._lock:
+            self._folder.change(now)
+        self._tell()
+
     def _content(self, finished: list[str]) -> dict[str, Any]:
         """What ``campaign.json`` holds."""
         kept = {
@@ -586,6 +610,17 @@ class Campaign:
         }
         sources = {k: _source(v) for k, v in self._videos.items()}
         return {"videos": sources, "options": kept, "finished": finished}
+
+
+def _as_budget(budget: float | None) -> float | None:
+    wanted = "seconds, 0 or more, or None"
+    return None if budget is None else as_quantity("budget", budget, wanted)
+
+
+def _as_order(order: str) -> str:
+    if order not in ORDERS:
+        raise ValueError(f"there is no order {order!r}; choose from {sorted(ORDERS)}.")
+    return order
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

@@ -333,6 +333,45 @@ def test_what_annotations_cost_is_kept(clips, tmp_path, costs):
         assert again.session("slow").costs.mask == again.next().cost == 30
 
 
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("target", 0.9), ("certainty", 0.5), ("budget", 7200.0), ("order", "round-robin")],
+)
+@pytest.mark.parametrize("how", ["set", "made again", "opened"])
+def test_what_a_campaign_is_changed_to_holds_after_a_restart(clips, tmp_path, what, said, how):
+    """As by a kill: nothing is closed, and nothing finished."""
+    campaign, _ = begun(clips, tmp_path, budget=3600)
+    campaign.finish("slow")
+    videos = {name: frames for name, (frames, _) in clips.items()}
+    told = []
+    campaign.subscribe(lambda: told.append(getattr(campaign, what)))
+    if how == "set":
+        setattr(campaign, what, said)
+        assert told == [said]
+    elif how == "made again":
+        begun(clips, tmp_path, **{what: said})
+    else:
+        Campaign.open(campaign.path, videos, **options(), **{what: said})
+    with Campaign.open(campaign.path, videos, **options()) as again:
+        assert getattr(again, what) == said
+        assert again.standing("slow").status == "finished"
+        assert {s.status for s in again.standings()} == {"new", "finished"}
+
+
+def test_what_is_opened_as_it_was_is_not_written_again(clips, tmp_path):
+    campaign, _ = begun(clips, tmp_path, costs=Costs(mask=12.0), frame_selector="uniform")
+    campaign.finish("slow")
+    written = campaign.path / "campaign.json"
+    before = written.stat().st_mtime_ns
+    begun(clips, tmp_path, costs=Costs(mask=12.0), frame_selector="uniform")
+    videos = {name: frames for name, (frames, _) in clips.items()}
+    Campaign.open(campaign.path, videos, **options())
+    assert written.stat().st_mtime_ns == before
+    with pytest.raises(ValueError, match="there is no order 'best'"):
+        campaign.order = "best"
+    assert campaign.order == "value"
+
+
 def test_ten_videos_go_through_a_kill(tmp_path):
     """Nothing that was told is lost, and the campaign goes on with what it would have done."""
     script = KILLED.format(here=str(Path(__file__).parent))
