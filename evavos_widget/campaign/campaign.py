@@ -259,7 +259,8 @@ class Campaign:
         KeyError
             There is no such video.
         OSError, ValueError
-            It cannot be opened; `next` passes it over from then on, until it is opened here.
+            It cannot be opened; `next` passes it over from then on, until the video is there again
+            or it is opened here.
         """
         with self._lock:
             self._check(name)
@@ -270,7 +271,7 @@ class Campaign:
                         self._videos[name], path=self._folder.session(name), **self._options
                     )
                 except Exception as error:
-                    self._failed[name] = _told(error)
+                    self._fail(name, error)
                     self._tell()
                     raise
                 session.subscribe(lambda event, payload: self._hear(name, event))
@@ -474,8 +475,9 @@ class Campaign:
             )
             for name in self._videos
         }
-        for name, why in self._failed.items():
-            told[name] = replace(told[name], status="failed", reason=why)
+        with self._lock:
+            for name in filter(self._fails, self._videos):
+                told[name] = replace(told[name], status="failed", reason=self._failed[name])
         for name in self._finished:
             told[name] = replace(told[name], status="finished", reason="you finished it")
         return told
@@ -489,7 +491,7 @@ class Campaign:
                 stamp, changes = self._folder.stamp(name), self._changes.get(name)
                 known = self._known.get(name)
                 done = self._has_session(name) or (known is not None and known.stamp == stamp)
-                if done or name in self._failed or name in self._finished:
+                if done or name in self._finished or self._fails(name):
                     return False
             try:
                 with Session(self._videos[name], path=None, **self._options) as session:
@@ -497,12 +499,32 @@ class Campaign:
             except Exception as error:  # one video that cannot be opened keeps no other from work
                 with self._lock:
                     if self._changes.get(name) is changes:  # else it was changed since
-                        self._failed[name] = _told(error)
+                        self._fail(name, error)
                 return True
             with self._lock:
                 if self._changes.get(name) is changes:
                     self._known[name] = StampedStanding(standing, stamp)
                     self._folder.keep(dict(self._known))
+        return True
+
+    def _fail(self, name: str, error: Exception) -> None:
+        """Under the lock: keep in mind why a video could not be opened."""
+        self._failed[name] = _told(error)
+        if not self._is_there(name):
+            self._out_of_sight.add(name)
+
+    def _fails(self, name: str) -> bool:
+        """Under the lock: whether a video could not be opened; a lost one is looked for again."""
+        if name in self._failed and name in self._out_of_sight and self._is_there(name):
+            self._out_of_sight.remove(name)
+            del self._failed[name]
+        return name in self._failed
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            Video.open(self._videos[name])
+        except Exception:  # whatever a file of anybody's makes a reader raise
+            return False
         return True
 
     def _look(self, name: str) -> Standing:

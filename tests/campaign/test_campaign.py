@@ -918,6 +918,34 @@ def test_a_video_that_is_gone_keeps_no_other_from_work(clips, tmp_path):
         pass  # and closing let go of every session
 
 
+@pytest.mark.parametrize("first", ["mask", "agent"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_video_that_was_away_for_a_moment_goes_on(clips, tmp_path, first, restarted):
+    videos = files(clips, tmp_path / "videos")
+    robots = {name: RobotAnnotator(truth) for name, (_, truth) in clips.items()}
+    there = {**options(), "annotation_selector": BeginsShortOnesWithClicks(), "first": first}
+    campaign = Campaign(videos, tmp_path / "c", **there)
+    robots["slow"].begin_all(campaign.session("slow"))
+    campaign.session("slow").propagate()
+    before = campaign.standings()
+    campaign.close()
+    if restarted:
+        campaign = Campaign.open(tmp_path / "c", **there)
+    away = {"slow", "fast"}  # of one is known how it stands, and one is new
+    for name in away:
+        videos[name].rename(tmp_path / name)
+        with pytest.raises(FileNotFoundError):
+            campaign.session(name)
+    for _ in range(2):
+        assert {s.video for s in campaign.standings() if s.status == "failed"} == away
+    for name in away:
+        (tmp_path / name).rename(videos[name])
+    assert campaign.standing("fast") == next(s for s in before if s.video == "fast")
+    assert campaign.standings() == before
+    assert len(campaign.session("slow").rounds) == 2
+    campaign.close()
+
+
 def test_a_new_video_that_cannot_be_opened_is_passed_over(clips, tmp_path):
     videos = files(clips, tmp_path / "videos")
     (tmp_path / "videos" / "broken.mp4").write_bytes(b"nothing of a video")
