@@ -100,7 +100,8 @@ def what_if(
     Raises
     ------
     ValueError
-        There is no truth for the robot to answer from, or there is no such frame or object.
+        There is no truth for the robot to answer from, or it or the round lacks the frame or the
+        object.
     """
     truth = inspection.truth
     if truth is None:
@@ -113,6 +114,11 @@ def what_if(
     state = inspection.recording.state_of_session(n)
     if obj not in state.ids:
         raise ValueError(f"there is no object {obj} in round {n}; choose from {list(state.ids)}.")
+    if obj not in truth.objects:
+        raise ValueError(
+            f"the truth has no object {obj}, so that nothing can be said of what would follow; "
+            f"choose from {sorted(truth.objects)}."
+        )
     robot = robot or RobotAnnotator(truth.ground_truth)
     before = truth.of(state.masks, obj)
     with branched(inspection.session, state, **engines) as branch:

@@ -34,7 +34,7 @@ class TrueFrames:
     def of(self, masks: LabelMaps, obj: int) -> np.ndarray:
         """``(N,)`` float32, 0 to 1; NaN on frames without truth, and of an object it lacks."""
         values = np.full(len(masks), np.nan, np.float32)
-        if obj not in self._ids:  # read when it is first asked for, as the truth may be long
+        if obj not in self.objects:  # read when it is first asked for, as the truth may be long
             return values
         for frame in range(len(masks)):
             if frame in self.ground_truth:
@@ -42,7 +42,8 @@ class TrueFrames:
         return values
 
     @cached_property
-    def _ids(self) -> set[int]:
+    def objects(self) -> set[int]:
+        """Ids of the objects that it has."""
         return ids_of_maps(self.ground_truth)
 
     def _one(self, masks: LabelMaps, frame: int, obj: int) -> float:

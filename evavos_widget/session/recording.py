@@ -8,19 +8,44 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from evavos_widget.loop import LoopState, PropagationStep
+from evavos_widget.loop import LoopState, PropagationStep, Round
 from evavos_widget.session.history import History
 from evavos_widget.session.journal import NAME, read_journal
 from evavos_widget.session.session import Session
 from evavos_widget.session.state import State
 from evavos_widget.session.timeline import Timeline, replay
 
-__all__ = ["Recording", "branched", "probabilities_again"]
+__all__ = ["Moment", "Recording", "branched", "probabilities_again"]
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What has to be the same for the state before a round to be as it was.
+
+    Parameters
+    ----------
+    rounds : tuple of Round
+        Before it. An equal round may be of another mask, so that it has to be the very same one.
+    state : State or None
+        The one that undo leads to; None where that is longer ago, and changes no more.
+    """
+
+    rounds: tuple[Round, ...]
+    state: State | None
+
+    def is_still(self, now: Moment) -> bool:
+        """Whether it is the same as one of now, of a round of the same number."""
+        if len(self.rounds) != len(now.rounds):
+            return False
+        if any(a is not b for a, b in zip(self.rounds, now.rounds, strict=True)):
+            return False
+        then, state = self.state, now.state
+        return then is None or state is None or _same_masks(then, state)
 
 
 class Recording:
@@ -59,20 +84,31 @@ class Recording:
 
     def state_of_session(self, n: int) -> State:
         """As `state`, with all that the session knows."""
-        session = self.session
-        with session._lock:
-            present, past = session._state, list(session._timeline.history.past())
+        present, kept = self._kept()
         if not 0 <= n <= len(present.rounds):
             raise IndexError(f"there is no round {n}; give 0 to {len(present.rounds)}.")
-        if n == len(present.rounds):
+        state = kept.get(n)
+        if state is present:
             return present
-        # The last state with so many rounds is the one in which the next was chosen.
-        state = {len(state.rounds): state for state in past}.get(n)
         # A pass leaves a point on the curve, which is kept with the masks. Where none had ended and
         # no masks were lost, there were none.
-        if state is not None and (state.curve or n >= session._timeline.bare):
+        if state is not None and (state.curve or n >= self.session._timeline.bare):
             return state
         return self._with_masks(n, state or self._replayed(n))
+
+    def moment(self, n: int) -> Moment:
+        """By which to know later whether the state before round `n` is still the same."""
+        present, kept = self._kept()
+        return Moment(present.rounds[:n], kept.get(n))
+
+    def _kept(self) -> tuple[State, dict[int, State]]:
+        """The present state, and by rounds those that undo leads to.
+
+        The last state with so many rounds is the one in which the next was chosen.
+        """
+        with self.session._lock:
+            present, past = self.session._state, list(self.session._timeline.history.past())
+        return present, {len(state.rounds): state for state in (*past, present)}
 
     def _replayed(self, n: int) -> State:
         """From the journal, without masks but the annotated ones; read once after each change."""
@@ -107,6 +143,11 @@ class Recording:
                     self._computed[key] = branch._state
             # That pass ended what was put off, and here it still is.
             return replace(self._computed[key], snoozed=state.snoozed)
+
+
+def _same_masks(a: State, b: State) -> bool:
+    """Whether two states have the same objects, annotations and masks."""
+    return a.ids == b.ids and a.annotations is b.annotations and a.revisions == b.revisions
 
 
 def _content(state: State) -> int:

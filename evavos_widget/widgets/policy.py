@@ -9,7 +9,7 @@ from typing import Any, Unpack, get_args
 import numpy as np
 import traitlets
 
-from evavos_widget.inspection import Branch, Inspection, compared, what_if
+from evavos_widget.inspection import Branch, Inspection, compared
 from evavos_widget.robot.annotator import RobotAnnotator
 from evavos_widget.session import Session
 from evavos_widget.widgets.bundle import page
@@ -102,8 +102,6 @@ class PolicyExplorer(HostedWidget):
         check_options("PolicyExplorer", options, PolicyOptions.__optional_keys__)
         code = page("policy")
         given = {"propagator": propagator, "predictor": predictor}
-        self._engines = {stage: name for stage, name in given.items() if name is not None}
-        self._robot = robot
         try:
             shown = self._session(session)
             about = {"ground_truth": ground_truth, "encoder": encoder}
@@ -119,7 +117,7 @@ class PolicyExplorer(HostedWidget):
             second=self.second,
             names=_names(self.inspection, self.second),
             robot=robot,
-            engines=self._engines,
+            engines={stage: name for stage, name in given.items() if name is not None},
         )
         self._host = self._controller.host
 
@@ -147,8 +145,11 @@ class PolicyExplorer(HostedWidget):
 
     @property
     def branches(self) -> tuple[Branch, ...]:
-        """What was tried, in the page or with `what_if`."""
-        return tuple(self._controller.branches)
+        """What was tried, in the page or with `what_if`, in states that rounds still have.
+
+        What was tried in a state that was undone is there again when that is brought back.
+        """
+        return self._controller.branches
 
     def what_if(self, round: int, frame: int, obj: int, kind: str) -> Branch:
         """Try something else in a round, and wait for it; see `evavos_widget.inspection.what_if`.
@@ -158,11 +159,8 @@ class PolicyExplorer(HostedWidget):
         ValueError
             There is no ground truth, or no such frame, object or round.
         """
-        engines: dict[str, Any] = self._engines
-        branch = what_if(self.inspection, round, frame, obj, kind, robot=self._robot, **engines)
+        branch = self._controller.what_if(round, frame, obj, kind)
         assert branch is not None  # nobody gives it up
-        self._controller.branches.append(branch)
-        self._controller.host.note_change()
         return branch
 
     def close(self) -> None:

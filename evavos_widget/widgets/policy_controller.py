@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from evavos_widget.inspection import Branch, Inspection, compared, what_if
 from evavos_widget.loop import types_taken
 from evavos_widget.masks import encode_runs
 from evavos_widget.prompts import ANNOTATION_TYPES
+from evavos_widget.session.recording import Moment
 from evavos_widget.widgets.catalogue import catalogue
 from evavos_widget.widgets.host import Host, Pushed, Send
 from evavos_widget.widgets.requests import (
@@ -61,8 +62,6 @@ class PolicyController:
     Attributes
     ----------
     host : Host
-    branches : list of Branch
-        What was tried, in order.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class PolicyController:
         engines: Mapping[str, Any] | None = None,
     ) -> None:
         self.inspection, self.second, self.names = inspection, second, names
-        self.branches: list[Branch] = []
+        self._tried: list[tuple[Moment, Branch]] = []
         self._robot, self._engines = robot, dict(engines or {})
         self._trying = ThreadPoolExecutor(1, thread_name_prefix="evavos-what-if")
 
@@ -114,6 +113,33 @@ class PolicyController:
         self._let_go()
         self._trying.shutdown()
         self.host.close()
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """What was tried in states that are still those of the session's rounds, in order."""
+        moment = self.inspection.recording.moment
+        return tuple(
+            branch for then, branch in list(self._tried) if then.is_still(moment(branch.round))
+        )
+
+    def what_if(
+        self,
+        n: int,
+        frame: int,
+        obj: int,
+        kind: str,
+        on_step: Callable[[int, int], bool] | None = None,
+    ) -> Branch | None:
+        """Try something else, see `evavos_widget.inspection.what_if`, and keep what comes of it."""
+        then = self.inspection.recording.moment(n)
+        robot, engines = self._robot, self._engines
+        branch = what_if(
+            self.inspection, n, frame, obj, kind, robot=robot, on_step=on_step, **engines
+        )
+        if branch is not None:
+            self._tried.append((then, branch))
+            self.host.note_change()
+        return branch
 
     def _hear(self, event: str, payload: dict[str, Any]) -> None:
         if event == "closed":
@@ -243,16 +269,7 @@ class PolicyController:
     def _try(self, n: int, frame: int, obj: int, kind: str) -> None:
         """On a thread of its own."""
         try:
-            branch = what_if(
-                self.inspection,
-                n,
-                frame,
-                obj,
-                kind,
-                robot=self._robot,
-                on_step=self._stepped,
-                **self._engines,
-            )
+            branch = self.what_if(n, frame, obj, kind, self._stepped)
         except Exception as error:
             _log.exception("what if failed")
             with self.host.lock:
@@ -262,9 +279,7 @@ class PolicyController:
             if branch is None:
                 self._set_job({**_IDLE, "phase": "cancelled", "message": "given up"})
                 return
-            self.branches.append(branch)
             self._set_job({**_IDLE, "phase": "done", "message": f"{branch.kind} on frame {frame}"})
-            self.host.note("state")
 
     def _stepped(self, done: int, total: int) -> bool:
         with self.host.lock:

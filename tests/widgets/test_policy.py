@@ -207,6 +207,75 @@ def test_a_branch_that_fails_is_told(session, truth, shown):
     assert wait_for_what_if(page, "done")["phase"] == "done"
 
 
+def test_a_branch_is_shown_while_its_round_has_the_state_it_was_tried_in(session, truth, shown):
+    explorer, page = shown(session, ground_truth=truth)
+    page.hello()
+    n = len(session.rounds)
+    tried = [explorer.what_if(k, 7, 1, "mask") for k in (3, n - 1, n)]
+
+    def told() -> list[int]:
+        assert [b.round for b in explorer.branches] == [
+            b["round"] for b in page.hello()["state"]["branches"]
+        ]
+        return [tried.index(branch) for branch in explorer.branches]
+
+    assert told() == [0, 1, 2]
+    turn(session, RobotAnnotator(truth))  # what was tried instead is still to be compared with it
+    assert told() == [0, 1, 2]
+    session.update_object(1, name="square")
+    session.undo()
+    session.undo()
+    assert told() == [0, 1, 2]
+    session.undo()
+    assert told() == [0, 1]
+    # Another round of the same look is another past.
+    again = session.rounds[-1]
+    session.undo()
+    session.annotate(
+        again.frames[0],
+        truth[again.frames[0]] == 0,
+        objects=again.objects,
+        kind=again.kind,
+        seconds=again.seconds,
+    )
+    session.propagate()
+    assert told() == [0]
+
+
+def test_a_branch_of_a_state_is_gone_with_its_masks_and_back_with_them(session, truth, shown):
+    explorer, page = shown(session, ground_truth=truth)
+    page.hello()
+    n = len(session.rounds)
+    explorer.what_if(n, 7, 1, "mask")
+    session.remove_annotation(0, 1)
+    assert explorer.branches == ()
+    session.undo()
+    assert len(explorer.branches) == 1
+    session.annotate(7, truth[7] == 1, objects=[1])
+    session.propagate()
+    session.remove_object(2)
+    assert len(explorer.branches) == 1
+    explorer.what_if(n + 1, 8, 1, "mask")
+    session.undo()
+    assert [branch.round for branch in explorer.branches] == [n]
+    session.redo()
+    assert [branch.round for branch in explorer.branches] == [n, n + 1]
+
+
+def test_an_object_that_the_truth_lacks_is_refused_in_a_sentence(session, truth, shown):
+    half = {f: np.where(m == 1, m, 0).astype(np.uint8) for f, m in truth.items()}
+    explorer, page = shown(session, ground_truth=half)
+    page.hello()
+    said = "the truth has no object 2, so that nothing can be said of what would follow; choose"
+    with pytest.raises(ValueError, match=said):
+        explorer.what_if(3, 7, 2, "mask")
+    page.ask("whatif.start", round=3, frame=7, object=2, annotation_type="mask")
+    assert said in wait_for_what_if(page, "failed")["message"]
+    explorer.what_if(3, 7, 1, "mask")
+    assert [b["object"] for b in page.hello()["state"]["branches"]] == [1]
+    json.dumps(explorer._controller._state(), allow_nan=False)
+
+
 def test_two_policies_are_compared(session, shown):
     explorer, page = shown(session, ("farthest-in-time", "clicks"))
     looked_at_all(explorer)
