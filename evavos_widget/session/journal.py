@@ -125,7 +125,8 @@ class Journal:
         self.digest = self.lines.digests[-1] if self.lines.digests else b""
         self._end = self.lines.end
         # A torn line is cut away with the next write, and a line feed that is missing put in.
-        self._unsure = True
+        self._size: int | None = os.fstat(self._file.fileno()).st_size
+        self._process = os.getpid()
 
     def append(self, content: dict[str, Any]) -> int:
         """Write one line and return its number once it is on disk.
@@ -133,12 +134,13 @@ class Journal:
         Raises
         ------
         OSError
-            The disk refused, or the file is gone; what was acknowledged is as it was before.
+            The disk refused, or the file is gone or was written to by somebody else; what was
+            acknowledged is as it was before.
         """
         line = _coded(content)
-        self._check_there()
+        self.check()
         self._tidy()
-        self._unsure = True
+        self._size = None  # until nothing of a line that is refused can be left
         if self._file.write(line) != len(line):
             self._tidy()
             raise OSError(f"{self.path} could not be written in full; is the disk full?")
@@ -147,16 +149,60 @@ class Journal:
         except OSError:
             self._tidy()
             raise
-        self._unsure = False
         self._end += len(line)
+        self._size = self._end
         self.n_lines += 1
         self.digest = _digest(self.digest, line[:-1])
         return self.n_lines
 
+    def check(self) -> None:
+        """Check that the file is where it was, and as this process left it.
+
+        The lock does not keep everybody out: a forked process has inherited it, a folder may be
+        cleared of it, and on some network disks it does not reach other machines.
+
+        Raises
+        ------
+        OSError
+            It is not.
+        """
+        if os.getpid() != self._process:
+            raise OSError(
+                f"the session {str(self.folder)!r} was opened by the process {self._process}, of "
+                f"which {os.getpid()} is a copy that may not write there; change it in that "
+                "process, or go on elsewhere: session.save_as(path)."
+            )
+        held = os.fstat(self._file.fileno())
+        try:
+            there = os.path.samestat(os.stat(self.path), held)
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise FileNotFoundError(
+                f"the session's folder {str(self.folder)!r} was moved or deleted, so nothing more "
+                "can be saved there; put it back, or go on elsewhere: session.save_as(path)."
+            )
+        self._check_whole(held.st_size)
+        if self._size is not None and held.st_size > self._size:
+            raise OSError(
+                f"another program has written to {str(self.path)!r}, which has {held.st_size} "
+                f"bytes, and this session left {self._size}; end that program and open the session "
+                f"again, Session.open({str(self.folder)!r}), or go on elsewhere: "
+                "session.save_as(path)."
+            )
+
     def content(self) -> bytes:
-        """Everything that was acknowledged, also where the file has no name any more."""
+        """Everything that was acknowledged, also where the file has no name any more.
+
+        Raises
+        ------
+        OSError
+            Some of it is not there any more.
+        """
         self._file.seek(0)
-        return self._file.read(self._end)
+        content = self._file.read(self._end)
+        self._check_whole(len(content))
+        return content
 
     def fill(self, content: bytes) -> None:
         """Begin with the content of another journal."""
@@ -166,6 +212,7 @@ class Journal:
         os.fsync(self._file.fileno())
         self.lines = read_journal(self.path)
         self._end = self.lines.end
+        self._size = len(content)
         self.n_lines = len(self.lines.digests)
         self.digest = self.lines.digests[-1]
 
@@ -176,26 +223,25 @@ class Journal:
         finally:
             self._lock.release()
 
-    def _check_there(self) -> None:
-        try:
-            there = os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
-        except FileNotFoundError:
-            there = False
-        if not there:
-            raise FileNotFoundError(
-                f"the session's folder {str(self.folder)!r} was moved or deleted, so nothing more "
-                "can be saved there; put it back, or go on elsewhere: session.save_as(path)."
+    def _check_whole(self, size: int) -> None:
+        if size < self._end:
+            raise OSError(
+                f"another program has cut {str(self.path)!r}, which has {size} bytes of the "
+                f"{self._end} that this session wrote; put back a copy of the file, or open what "
+                f"is left: Session.open({str(self.folder)!r})."
             )
 
     def _tidy(self) -> None:
         """Cut away what a refused write may have left behind the last acknowledged line."""
-        if not self._unsure:
+        unended = self.lines.unended and self._end == self.lines.end
+        if self._size == self._end and not unended:
             return
+        self._size = None
         self._file.truncate(self._end)
-        if self.lines.unended and self._end == self.lines.end:
+        if unended:
             self._file.write(b"\n")
             self._end += 1
-        self._unsure = False
+        self._size = self._end
 
 
 def read_journal(path: str | os.PathLike[str]) -> Lines:

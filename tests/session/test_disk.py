@@ -19,7 +19,7 @@ from PIL import Image
 
 from evavos_widget.prompts import Costs
 from evavos_widget.session import Session
-from evavos_widget.session.journal import read_journal
+from evavos_widget.session.journal import Journal, read_journal
 from evavos_widget.session.saved_masks import read_saved_masks
 from evavos_widget.session.storage import QUESTIONS_FILE
 from evavos_widget.testing import Disks, NearestCopy
@@ -559,6 +559,73 @@ class TestRefusal:
             assert not session.closed
         session.annotate(3, square(4), objects=[1])
         session.close()
+
+
+class TestOthersWhoWrite:
+    @pytest.mark.parametrize("first_word", [True, False])
+    def test_who_wrote_past_the_lock_is_noticed_and_nothing_is_lost(
+        self, frames, tmp_path, first_word
+    ):
+        two_objects(frames, tmp_path / "s").close()
+        session = again(tmp_path / "s", frames)
+        if not first_word:
+            session.annotate(2, square(4), objects=[1])
+        (tmp_path / "s/.lock").unlink()  # by a clean-up; then it keeps nobody out
+        other = Journal(tmp_path / "s")
+        added = {"kind": "object.add", "object": 3, "name": "c"}
+        other.append({"kind": "group", "events": [added], "undoable": True})
+        other.close()
+        with pytest.raises(OSError, match=r"another program has written.*save_as"):
+            session.annotate(3, square(5), objects=[1])
+        assert 3 not in session.annotations
+        session.save_as(tmp_path / "copy")
+        with again(tmp_path / "copy", frames) as copy:
+            assert [o.name for o in copy.objects] == ["a", "b"]
+        with again(tmp_path / "s", frames) as opened:
+            assert [o.name for o in opened.objects] == ["a", "b", "c"]
+            assert sorted(opened.annotations) == ([0, 8] if first_word else [0, 2, 8])
+            opened.annotate(3, square(5), objects=[3])
+
+    def test_who_cut_the_journal_is_noticed(self, frames, tmp_path):
+        session = two_objects(frames, tmp_path / "s")
+        rewrite(tmp_path / "s", lambda lines: lines.pop())
+        for act in (session.undo, lambda: session.save_as(tmp_path / "copy")):
+            with pytest.raises(OSError, match="another program has cut"):
+                act()
+            assert sorted(session.annotations) == [0, 8]
+        session.close()
+        with again(tmp_path / "s", frames) as opened:
+            assert sorted(opened.annotations) == [0]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+    def test_a_forked_process_changes_nothing(self, tmp_path):
+        code = f"""
+            import os
+            import numpy as np
+            from evavos_widget.session import Session
+            video = np.zeros(({N}, {H}, {W}, 3), np.uint8)
+            engines = {{"propagator": "flow", "predictor": "classical"}}
+            s = Session(video, path={str(tmp_path / "s")!r}, **engines)
+            s.add_object()
+            child = os.fork()
+            if not child:
+                try:
+                    s.add_object()
+                except OSError as error:
+                    assert "save_as" in str(error)
+                    s.close()
+                    os._exit(7)
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+            s.add_object()
+            s.close()
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        with again(tmp_path / "s", np.zeros((N, H, W, 3), np.uint8)) as session:
+            assert [o.id for o in session.objects] == [1, 2]
 
 
 class TestWords:
