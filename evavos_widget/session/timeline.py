@@ -6,7 +6,7 @@ taken over where the journal is the one that they were saved with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from evavos_widget.session.events import Event, Group, Step, as_change, describe, objects_of
 from evavos_widget.session.history import History
@@ -115,33 +115,51 @@ def replay(timeline: Timeline, lines: Lines, saved: SavedMasks | None, where: st
     Returns
     -------
     list of str
-        A sentence for everything that was lost with damaged lines.
+        A sentence for everything that was lost with damaged or missing lines.
 
     Raises
     ------
     LaterVersionError
         The journal has events that this version does not know.
     """
-    lost = list(_about_damage(lines, where))
+    lost: list[str] = []
+    left_out: list[int] = []
+    # Of lines that go on from what is not there; the first one of all says what they are of.
+    gaps = [] if lines.header or not lines.read else [lines.read[0].number]
     adopt_at, adopted = _place_of(saved, lines), False
     for line in lines.changes:
         if saved is not None and adopt_at is not None and line.number > adopt_at:
             adopted = _adopt(timeline, saved)
             adopt_at = None
-        what = f"line {line.number} of {where}"
-        change = as_change(line.content, what)
+        change = as_change(line.content, f"line {line.number} of {where}")
         if change is None:
             continue
-        if change["kind"] != "group":
-            _step_again(timeline, change)
-        elif lines.damaged:
-            lost += _as_far_as_possible(timeline, line.number, change, what)
-        else:
-            timeline.add(line.number, change, timeline.after(change["events"]))
+        try:
+            told = _again(timeline, line.number, change, lines)
+        except (LookupError, ValueError):
+            told = []
+            left_out.append(line.number)
+            gaps.append(line.number)
+        if told:
+            lost += told
+            gaps.append(line.number)
     if saved is not None and adopt_at is not None:
         adopted = _adopt(timeline, saved)
     if not adopted:
         timeline.bare = len(timeline.state.rounds)
+    if left_out:
+        lost.append(
+            f"{_named(left_out, where)} changed or took back something that is lost and "
+            f"{'was' if len(left_out) == 1 else 'were'} left out."
+        )
+    if lines.damaged:
+        lost.insert(0, _about_damage(lines.damaged, where))
+    elif gaps:
+        lost.insert(
+            0,
+            f"lines are missing before line {gaps[0]} of {where}; look over the annotations made "
+            "around it.",
+        )
     return lost
 
 
@@ -167,50 +185,70 @@ def _place_of(saved: SavedMasks | None, lines: Lines) -> int | None:
     return saved.lines if known else None
 
 
-def _step_again(timeline: Timeline, step: Step) -> None:
-    """Undo or redo what was meant, also where a step before it is lost with a damaged line."""
+def _again(timeline: Timeline, number: int, change: Group | Step, lines: Lines) -> list[str]:
+    """Do a change again; a sentence for everything that it needed and that is lost.
+
+    Raises
+    ------
+    LookupError, ValueError
+        It cannot be done without what is lost.
+    """
+    if change["kind"] != "group":
+        _step_again(timeline, change, lines)
+        return []
+    events, told = _with_what_is_lost(change["events"], timeline.state)
+    timeline.add(number, {**change, "events": events}, timeline.after(events))
+    return told
+
+
+def _step_again(timeline: Timeline, step: Step, lines: Lines) -> None:
+    """Undo or redo what was meant, also where a step before it is lost."""
     history, direction = timeline.history, step["kind"]
     undoing = direction == "undo"
     following = history.can_undo if undoing else history.can_redo
     meant = step.get("of")
-    if following is None or (meant is not None and not history.holds(direction, meant)):
+    if meant is None and following is None:
         return
-    meant = following.line if meant is None else meant
+    if meant is not None and not history.holds(direction, meant):
+        if meant in lines.damaged:  # which was left out, so that there is nothing to step over
+            return
+        raise LookupError(meant)
     while following is not None:
         timeline.step(direction)
-        if following.line == meant:
+        if meant is None or following.line == meant:
             return
         following = history.can_undo if undoing else history.can_redo
 
 
-def _as_far_as_possible(timeline: Timeline, number: int, group: Group, what: str) -> Iterator[str]:
-    """A change of a journal that has lost lines: what it names may be among them."""
-    events: list[Event] = []
-    there = set(timeline.state.ids)
-    for event in group["events"]:
-        missing = objects_of(event) - there
+def _with_what_is_lost(events: Sequence[Event], state: State) -> tuple[list[Event], list[str]]:
+    """The events of a change, and before each what lost lines must have said of its objects."""
+    whole: list[Event] = []
+    told: list[str] = []
+    there = set(state.ids)
+    for event in events:
+        for obj in sorted(objects_of(event) - there):
+            if event["kind"] not in ("annotate", "points.label", "object.merge"):
+                raise LookupError(obj)
+            whole.append({"kind": "object.add", "object": obj, "name": f"object {obj}"})
+            told.append(f"the name of object {obj} is lost; it was given a new one.")
+            there.add(obj)
         if event["kind"] == "object.add":
             there.add(event["object"])
-        elif event["kind"] in ("annotate", "points.label"):
-            for obj in sorted(missing):
-                events.append({"kind": "object.add", "object": obj, "name": f"object {obj}"})
-                yield f"the name of object {obj} is lost; it was given a new one."
-            there |= missing
-        events.append(event)
-    try:
-        state = timeline.after(events)
-    except (KeyError, ValueError, IndexError):
-        yield f"{what} changes something that is lost with a damaged line and was left out."
-        return
-    timeline.add(number, {**group, "events": events}, state)
+        elif event["kind"] == "object.remove" or event["kind"] == "object.merge":
+            there.remove(event["object"])
+        whole.append(event)
+    return whole, told
 
 
-def _about_damage(lines: Lines, where: str) -> Iterator[str]:
-    if lines.damaged:
-        which = ", ".join(map(str, lines.damaged[:5])) + (" ..." if len(lines.damaged) > 5 else "")
-        many = len(lines.damaged) > 1
-        yield (
-            f"{'lines' if many else 'line'} {which} of {where} {'are' if many else 'is'} damaged "
-            f"and {'were' if many else 'was'} left out; look over the annotations made around "
-            f"{'them' if many else 'it'}."
-        )
+def _about_damage(damaged: Sequence[int], where: str) -> str:
+    one = len(damaged) == 1
+    return (
+        f"{_named(damaged, where)} {'is' if one else 'are'} damaged and {'was' if one else 'were'} "
+        f"left out; look over the annotations made around {'it' if one else 'them'}."
+    )
+
+
+def _named(numbers: Sequence[int], where: str) -> str:
+    """Lines of a journal, the first of them by their numbers."""
+    which = ", ".join(map(str, numbers[:5])) + (" ..." if len(numbers) > 5 else "")
+    return f"{'line' if len(numbers) == 1 else 'lines'} {which} of {where}"

@@ -360,6 +360,47 @@ class TestDamage:
             with again(tmp_path / "s", frames) as session:
                 assert sorted(session.annotations) == [*wanted, 7]
 
+    @pytest.mark.parametrize(
+        ("number", "wanted", "first"),
+        [(0, [0, 3, 5], 1), (1, [0, 3, 5], 2), (2, [3, 5], 4)],
+        ids=["header", "object", "annotation"],
+    )
+    def test_a_missing_line_costs_what_is_on_it(self, frames, tmp_path, number, wanted, first):
+        session = make(frames, tmp_path / "s")
+        obj = session.add_object("horse")
+        session.annotate(0, square(2), objects=[obj])
+        session.annotate(3, square(4), objects=[obj])
+        session.undo()  # of a line by its number, so that nothing else is taken back
+        session.annotate(5, square(6), objects=[obj])
+        session.propagate()
+        session.close()
+        rewrite(tmp_path / "s", lambda lines: lines.pop(number))
+        with pytest.warns(UserWarning, match=f"lines are missing before line {first} of"):
+            opened = again(tmp_path / "s", frames)
+        with opened as session:
+            assert sorted(session.annotations) == wanted
+            assert [o.id for o in session.objects] == [obj]
+            assert any("line 4 of" in told and "left out" in told for told in session.warnings)
+            session.annotate(7, square(3), objects=[obj])
+            session.propagate()
+            masks = session.masks.array()
+        with pytest.warns(UserWarning, match="lines are missing"):
+            opened = again(tmp_path / "s", frames)
+        with opened as session:
+            assert sorted(session.annotations) == [*wanted, 7]
+            assert (session.masks.array() == masks).all()
+
+    def test_an_object_that_is_lost_is_merged_all_the_same(self, frames, tmp_path):
+        session = two_objects(frames, tmp_path / "s")
+        session.merge_objects(1, 2)
+        session.close()
+        rewrite(tmp_path / "s", lambda lines: (lines.pop(1), lines.pop(1), lines.pop(2)))
+        with pytest.warns(UserWarning, match="name of object 2 is lost"):
+            opened = again(tmp_path / "s", frames)
+        with opened as session:
+            assert [o.id for o in session.objects] == [2]
+            assert (session.masks[0] == square(2) * np.uint8(2)).all()
+
     def test_a_line_without_its_line_feed_is_whole(self, frames, tmp_path):
         two_objects(frames, tmp_path / "s").close()
         journal = tmp_path / "s/journal.jsonl"
