@@ -131,11 +131,12 @@ def replay(timeline: Timeline, lines: Lines, saved: SavedMasks | None, where: st
         if saved is not None and adopt_at is not None and line.number > adopt_at:
             adopted = _adopt(timeline, saved)
             adopt_at = None
-        change = as_change(line.content, f"line {line.number} of {where}")
+        what = f"line {line.number} of {where}"
+        change = as_change(line.content, what)
         if change is None:
             continue
         try:
-            told = _again(timeline, line.number, change, lines)
+            told = _again(timeline, line.number, change, lines, what)
         except (LookupError, ValueError):
             told = []
             left_out.append(line.number)
@@ -185,7 +186,9 @@ def _place_of(saved: SavedMasks | None, lines: Lines) -> int | None:
     return saved.lines if known else None
 
 
-def _again(timeline: Timeline, number: int, change: Group | Step, lines: Lines) -> list[str]:
+def _again(
+    timeline: Timeline, number: int, change: Group | Step, lines: Lines, what: str
+) -> list[str]:
     """Do a change again; a sentence for everything that it needed and that is lost.
 
     Raises
@@ -196,7 +199,7 @@ def _again(timeline: Timeline, number: int, change: Group | Step, lines: Lines) 
     if change["kind"] != "group":
         _step_again(timeline, change, lines)
         return []
-    events, told = _with_what_is_lost(change["events"], timeline.state)
+    events, told = _with_what_is_lost(change["events"], timeline.state, what)
     timeline.add(number, {**change, "events": events}, timeline.after(events))
     return told
 
@@ -220,7 +223,9 @@ def _step_again(timeline: Timeline, step: Step, lines: Lines) -> None:
         following = history.can_undo if undoing else history.can_redo
 
 
-def _with_what_is_lost(events: Sequence[Event], state: State) -> tuple[list[Event], list[str]]:
+def _with_what_is_lost(
+    events: Sequence[Event], state: State, what: str
+) -> tuple[list[Event], list[str]]:
     """The events of a change, and before each what lost lines must have said of its objects."""
     whole: list[Event] = []
     told: list[str] = []
@@ -233,6 +238,12 @@ def _with_what_is_lost(events: Sequence[Event], state: State) -> tuple[list[Even
             told.append(f"the name of object {obj} is lost; it was given a new one.")
             there.add(obj)
         if event["kind"] == "object.add":
+            if event["object"] in there:
+                whole.append({"kind": "object.remove", "object": event["object"]})
+                told.append(
+                    f"object {event['object']} was taken away by a line that is lost, since "
+                    f"another has its number from {what} on; it was removed there."
+                )
             there.add(event["object"])
         elif event["kind"] == "object.remove" or event["kind"] == "object.merge":
             there.remove(event["object"])

@@ -390,6 +390,47 @@ class TestDamage:
             assert sorted(session.annotations) == [*wanted, 7]
             assert (session.masks.array() == masks).all()
 
+    @pytest.mark.parametrize("missing", [False, True])
+    @pytest.mark.parametrize("taken_away", ["undo", "remove"])
+    def test_no_two_objects_have_one_number(self, frames, tmp_path, taken_away, missing):
+        session = make(frames, tmp_path / "s")
+        session.add_object("mistake")
+        if taken_away == "remove":
+            session.annotate(3, square(9), objects=[1])
+            session.remove_object(1)
+        else:
+            session.undo()
+        number = len(session._storage._journal.content().splitlines())
+        session._timeline.told_of.clear()  # or numbers without a past come first, all 255
+        session.annotate(0, square(2), objects=[session.add_object("cat")])
+        session.close()
+
+        def harm(lines):
+            lines.pop(number - 1) if missing else lines.__setitem__(number - 1, b"?")
+
+        rewrite(tmp_path / "s", harm)
+        with pytest.warns(UserWarning, match=r"object 1 was taken away .* removed there"):
+            opened = again(tmp_path / "s", frames)
+        with opened as session:
+            assert [(o.id, o.name) for o in session.objects] == [(1, "cat")]
+            assert sorted(session.annotations) == [0]
+            while session.can_undo:
+                session.undo()
+                assert len(session.objects) <= 1
+
+    def test_what_is_put_off_is_of_an_object_that_is_there(self, frames, tmp_path):
+        session = make(frames, tmp_path / "s")
+        session.add_object("a")
+        session.snooze(4, session.add_object("b"))
+        session.snooze(5, 1)
+        session.close()
+        rewrite(tmp_path / "s", lambda lines: lines.__setitem__(2, b"?"))
+        with pytest.warns(UserWarning, match=r"line 4 of .* left out"):
+            opened = again(tmp_path / "s", frames)
+        with opened as session:
+            assert [o.id for o in session.objects] == [1]
+            assert session.state.snoozed == {(5, 1)}
+
     def test_an_object_that_is_lost_is_merged_all_the_same(self, frames, tmp_path):
         session = two_objects(frames, tmp_path / "s")
         session.merge_objects(1, 2)
