@@ -191,7 +191,8 @@ def read_saved_masks(folder: Path, height: int, width: int) -> SavedMasks | None
     if not is_regular(path):
         raise ValueError("it is no file")
     try:
-        with zipfile.ZipFile(path) as archive:
+        # One file, whatever takes its place meanwhile.
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             if any(m.compress_type != zipfile.ZIP_STORED for m in archive.infolist()):
                 raise ValueError("it is compressed")
             if damaged := archive.testzip():
@@ -201,7 +202,7 @@ def read_saved_masks(folder: Path, height: int, width: int) -> SavedMasks | None
                 for name in archive.namelist()
                 if name != "runs.npy"
             }
-            runs = _array_in_place(path, archive)
+            runs = _array_in_place(file, archive)
         offsets = arrays["offsets"]
         covered = np.add.reduceat(
             np.append(runs & np.uint32(MAX_RUN), np.uint32(0)), offsets[:-1], dtype=np.int64
@@ -245,21 +246,19 @@ def _fit_together(arrays: dict[str, np.ndarray]) -> bool:
     return True
 
 
-def _array_in_place(path: Path, archive: zipfile.ZipFile) -> np.ndarray:
+def _array_in_place(file: IO[bytes], archive: zipfile.ZipFile) -> np.ndarray:
     """The runs, left in the file: memory is taken for what is looked at only."""
     member = archive.getinfo("runs.npy")
-    with path.open("rb") as file:
-        file.seek(member.header_offset + 26)  # where a member says how long its name is
-        name, extra = np.frombuffer(file.read(4), "<u2").tolist()
-        file.seek(member.header_offset + 30 + name + extra)
-        np.lib.format.read_magic(file)
-        (n,), _, kind = np.lib.format.read_array_header_1_0(file)
-        start = file.tell()
+    file.seek(member.header_offset + 26)  # where a member says how long its name is
+    name, extra = np.frombuffer(file.read(4), "<u2").tolist()
+    file.seek(member.header_offset + 30 + name + extra)
+    np.lib.format.read_magic(file)
+    (n,), _, kind = np.lib.format.read_array_header_1_0(file)
     if kind != np.dtype("<u4"):
         raise ValueError(f"its runs are {kind}")
     if not n:
         return np.zeros(0, np.uint32)
-    return np.asarray(np.memmap(path, kind, "r", start, (n,)))
+    return np.asarray(np.memmap(file, kind, "r", file.tell(), (n,)))
 
 
 def _curve(saved: np.ndarray) -> Iterator[CurvePoint]:

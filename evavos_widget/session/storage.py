@@ -160,6 +160,9 @@ class Storage:
                 f"the saved masks in {str(self.path)!r} cannot be used ({error}); every annotation "
                 "is there, and propagating computes the masks again."
             )
+        if self.read_only and saved is not None and saved.lines > len(self._lines.digests):
+            # Another process has gone on since, and wrote these lines before it saved the masks.
+            self._lines = read_journal(self.path / NAME)
         self.warnings += replay(timeline, self._lines, saved, str(self.path / NAME))
         versions = [
             line.content.get("version", 1)

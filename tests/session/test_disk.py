@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from filelock import FileLock
 from PIL import Image
 
 from evavos_widget.prompts import Costs
-from evavos_widget.session import Session
+from evavos_widget.session import Session, storage
 from evavos_widget.session.journal import Journal, read_journal
 from evavos_widget.session.saved_masks import read_saved_masks
 from evavos_widget.session.storage import QUESTIONS_FILE
@@ -708,6 +709,53 @@ class TestOthersWhoWrite:
         assert done.returncode == 0, done.stderr
         with again(tmp_path / "s", np.zeros((N, H, W, 3), np.uint8)) as session:
             assert [o.id for o in session.objects] == [1, 2]
+
+
+class TestLooking:
+    def test_masks_are_those_of_one_file(self, frames, tmp_path, monkeypatch):
+        for name, x in (("s", 2), ("other", 11)):
+            with make(frames, tmp_path / name) as session:
+                session.annotate(0, square(x), objects=[session.add_object()])
+                session.propagate()
+        wanted = read_saved_masks(tmp_path / "s", H, W)._runs.copy()
+        check = zipfile.ZipFile.testzip
+
+        def meanwhile(archive):
+            (tmp_path / "other/masks.npz").replace(tmp_path / "s/masks.npz")
+            return check(archive)
+
+        monkeypatch.setattr(zipfile.ZipFile, "testzip", meanwhile)
+        found = read_saved_masks(tmp_path / "s", H, W)
+        assert not (tmp_path / "other/masks.npz").exists()
+        assert np.array_equal(found._runs, wanted)
+
+    @pytest.mark.parametrize("undone", [True, False])
+    def test_what_is_seen_is_of_one_moment(self, frames, tmp_path, monkeypatch, undone):
+        writer = two_objects(frames, tmp_path / "s")
+        read = storage.read_saved_masks
+
+        def meanwhile(*args):
+            if undone:
+                writer.undo()
+            writer.annotate(4, square(11), objects=[1])
+            writer.propagate()
+            return read(*args)
+
+        monkeypatch.setattr(storage, "read_saved_masks", meanwhile)
+        with again(tmp_path / "s", frames, read_only=True) as seen:
+            assert sorted(seen.annotations) == sorted(writer.annotations)
+            assert not seen.stale
+            assert (seen.masks.array() == writer.masks.array()).all()
+        writer.close()
+
+    def test_a_change_that_waits_for_its_pass_hides_no_mask(self, frames, tmp_path):
+        writer = two_objects(frames, tmp_path / "s")
+        writer.annotate(4, square(11), objects=[1])
+        with again(tmp_path / "s", frames, read_only=True) as seen:
+            assert sorted(seen.annotations) == [0, 4, 8]
+            assert seen.stale == writer.stale
+            assert (seen.masks.array() == writer.masks.array()).all()
+        writer.close()
 
 
 class TestWords:
