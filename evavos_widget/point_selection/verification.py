@@ -377,6 +377,7 @@ class Verification:
     def _keep(self, changed: Mapping[int, Questions]) -> None:
         """From now on this is asked about some objects; on disk before it holds."""
         self.session.check_open()
+        self.session.check_kept()
         file = self._file
         if file is not None and not self.session.read_only:
             with _WRITING:

@@ -236,6 +236,10 @@ class SessionCore:
             )
             raise RuntimeError(f"this session is closed; {how}.")
 
+    def check_kept(self) -> None:
+        """Raise an OSError where another session may be at the path by now."""
+        self._storage.check()
+
     def _as_frame(self, frame: int) -> int:
         return check_frame(frame, self.video.n_frames)
 

@@ -155,6 +155,14 @@ class Journal:
         self.digest = _digest(self.digest, line[:-1])
         return self.n_lines
 
+    @property
+    def there(self) -> bool:
+        """Whether the file is still where it was, and no other has its place."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False
+
     def check(self) -> None:
         """Check that the file is where it was, and as this process left it.
 
@@ -172,23 +180,18 @@ class Journal:
                 f"which {os.getpid()} is a copy that may not write there; change it in that "
                 "process, or go on elsewhere: session.save_as(path)."
             )
-        held = os.fstat(self._file.fileno())
-        try:
-            there = os.path.samestat(os.stat(self.path), held)
-        except FileNotFoundError:
-            there = False
-        if not there:
+        if not self.there:
             raise FileNotFoundError(
                 f"the session's folder {str(self.folder)!r} was moved or deleted, so nothing more "
                 "can be saved there; put it back, or go on elsewhere: session.save_as(path)."
             )
-        self._check_whole(held.st_size)
-        if self._size is not None and held.st_size > self._size:
+        size = os.fstat(self._file.fileno()).st_size
+        self._check_whole(size)
+        if self._size is not None and size > self._size:
             raise OSError(
-                f"another program has written to {str(self.path)!r}, which has {held.st_size} "
-                f"bytes, and this session left {self._size}; end that program and open the session "
-                f"again, Session.open({str(self.folder)!r}), or go on elsewhere: "
-                "session.save_as(path)."
+                f"another program has written to {str(self.path)!r}, which has {size} bytes, and "
+                f"this session left {self._size}; end that program and open the session again, "
+                f"Session.open({str(self.folder)!r}), or go on elsewhere: session.save_as(path)."
             )
 
     def content(self) -> bytes:

@@ -202,6 +202,7 @@ class Storage:
         if self._journal is None:
             return None
         try:
+            self.check()
             states = timeline.states()
             save_masks(self._journal.folder, states, self._journal.n_lines, self._journal.digest)
         except OSError as error:
@@ -209,11 +210,23 @@ class Storage:
             if told:
                 return None
             return (
-                f"the propagated masks could not be saved in {str(self.path)!r} ({error}); every "
-                "annotation is, and the masks will be computed again after opening."
+                f"the propagated masks could not be saved in {str(self.path)!r} "
+                f"({str(error).rstrip('.')}); every annotation is, and the masks will be computed "
+                "again after opening."
             )
         self._failed_to_save = False
         return None
+
+    def check(self) -> None:
+        """Check that what is at the path is this session, and this process the one to change it.
+
+        Raises
+        ------
+        OSError
+            It is not; as `Journal.check`.
+        """
+        if self._journal is not None:
+            self._journal.check()
 
     def move_to(self, folder: Path) -> None:
         """Go on in another folder, with a copy of the journal."""
@@ -227,7 +240,8 @@ class Storage:
         journal = Journal(folder)
         try:
             journal.fill(content)
-            if (self.path / QUESTIONS_FILE).is_file():
+            own = before is None or before.there
+            if own and (self.path / QUESTIONS_FILE).is_file():
                 shutil.copyfile(self.path / QUESTIONS_FILE, folder / QUESTIONS_FILE)
         except BaseException:
             journal.path.unlink(missing_ok=True)  # half a journal is no session

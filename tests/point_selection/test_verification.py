@@ -247,6 +247,22 @@ def test_a_disk_that_refuses_leaves_what_is_asked_as_it_was(tmp_path: Path, monk
         assert not v.questions[1].skipped
 
 
+def test_the_questions_of_another_session_at_the_path_stay_as_they_are(tmp_path: Path):
+    session = make(tmp_path / "s")
+    v = ready(session)
+    (tmp_path / "s").rename(tmp_path / "away")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / QUESTIONS_FILE).write_text("of another")
+    with pytest.raises(OSError, match="moved or deleted"):
+        v.skip(1)
+    assert not v.questions[1].skipped
+    assert (tmp_path / "s" / QUESTIONS_FILE).read_text() == "of another"
+    session.save_as(tmp_path / "t")
+    v.skip(1)
+    assert (tmp_path / "t" / QUESTIONS_FILE).exists()
+    session.close()
+
+
 def test_what_is_asked_goes_with_a_session_that_is_saved_elsewhere(tmp_path: Path):
     session = make(tmp_path / "s")
     v = ready(session)

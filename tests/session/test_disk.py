@@ -711,6 +711,33 @@ class TestOthersWhoWrite:
             assert [o.id for o in session.objects] == [1, 2]
 
 
+class TestMovedAway:
+    @pytest.mark.parametrize("by", ["closing", "a pass", "save_as"])
+    def test_what_is_at_its_path_by_then_stays_as_it_is(self, frames, tmp_path, by):
+        session = two_objects(frames, tmp_path / "s")
+        (tmp_path / "s").rename(tmp_path / "away")
+        with make(frames, tmp_path / "elsewhere") as other:
+            other.annotate(0, square(5, 2), objects=[other.add_object("c")])
+            other.propagate()
+            masks = other.masks.array()
+        (tmp_path / "elsewhere/verification.json").write_text("{}")
+        (tmp_path / "elsewhere").rename(tmp_path / "s")
+        before = {p.name: p.read_bytes() for p in (tmp_path / "s").iterdir()}
+        if by == "save_as":
+            session.save_as(tmp_path / "copy")
+            assert not (tmp_path / "copy/verification.json").exists()
+            session.close()
+        else:
+            with pytest.warns(UserWarning, match="masks could not be saved.*moved or deleted"):
+                session.close() if by == "closing" else session._save_masks()
+        assert before == {p.name: p.read_bytes() for p in (tmp_path / "s").iterdir()}
+        with again(tmp_path / "s", frames) as other:
+            assert (other.masks.array() == masks).all()
+        with again(tmp_path / "away", frames) as moved:
+            assert sorted(moved.annotations) == [0, 8]
+            assert not moved.stale
+
+
 class TestLooking:
     def test_masks_are_those_of_one_file(self, frames, tmp_path, monkeypatch):
         for name, x in (("s", 2), ("other", 11)):
