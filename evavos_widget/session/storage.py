@@ -145,7 +145,7 @@ class Storage:
             return
         self._lines = self._journal.lines
         remove_leftovers(folder)
-        tidy(folder)
+        tidy(folder, QUESTIONS_FILE)  # an export may be under way, and is cleared up by the next
 
     def load(self, timeline: Timeline) -> None:
         """Do again what the journal says; masks come from the last saved pass."""

@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+from evavos_widget.formats import import_masks
 from evavos_widget.prompts import Costs
 from evavos_widget.session import Session, storage
 from evavos_widget.session.journal import Journal, read_journal
@@ -501,8 +502,24 @@ class TestDamage:
     def test_leftovers_of_a_kill_go(self, frames, tmp_path):
         two_objects(frames, tmp_path / "s").close()
         (tmp_path / "s/masks.4711.tmp").write_bytes(b"half")
+        (tmp_path / "s/.verification.0123456789ab.new.json").write_bytes(b"half")
         again(tmp_path / "s", frames).close()
         assert not list((tmp_path / "s").glob("*.tmp"))
+        assert not list((tmp_path / "s").glob("*.new.json"))
+
+    @pytest.mark.parametrize("format", ["davis", "numpy"])
+    def test_an_export_that_is_under_way_stays(self, frames, tmp_path, format):
+        two_objects(frames, tmp_path / "s").close()
+
+        def step(done, total):
+            if done == 2:
+                again(tmp_path / "s", frames).close()
+
+        with again(tmp_path / "s", frames, read_only=True) as seen:
+            path = seen.export(format, progress=step)
+            masks = import_masks(path, seen.video)
+            assert all(np.array_equal(masks[i], seen.masks[i]) for i in range(N))
+        assert path.parent == tmp_path / "s"
 
 
 class TestVersions:
