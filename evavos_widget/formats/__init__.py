@@ -84,7 +84,8 @@ def export(
         What was said of single pixels, which ``'pointvos'`` writes in place of masks.
     overwrite : bool
         Replace an earlier export. What the video or its masks were read from is never
-        replaced, nor a folder that holds anything but masks of an export.
+        replaced, nor a folder that holds anything but masks of an export, nor what a session
+        keeps in its folder.
     progress : callable, optional
         Called as ``progress(done, total)`` after every frame.
 

@@ -38,8 +38,15 @@ def check_target(path: Path, video: Video, *, is_folder: bool, overwrite: bool) 
     Raises
     ------
     FileExistsError
-        Saying what is in the way.
+        Saying what is in the way, or will be.
     """
+    from evavos_widget.session.storage import is_of_a_session
+
+    if is_of_a_session(path):
+        raise FileExistsError(
+            f"{path} is where the session in {path.parent} keeps its own {path.name}; choose "
+            "another path."
+        )
     if not path.exists() and not path.is_symlink():
         return
     if not overwrite:

@@ -31,6 +31,9 @@ longer was written by nobody, and is not read into memory."""
 NAME = "journal.jsonl"
 """Of the file in the session's folder."""
 
+LOCK_FILE = ".lock"
+"""Beside it; whoever holds it may write."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -106,7 +109,7 @@ class Journal:
         self.folder = Path(folder).absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / NAME
-        self._lock = FileLock(str(self.folder / ".lock"), thread_local=False)
+        self._lock = FileLock(str(self.folder / LOCK_FILE), thread_local=False)
         try:
             self._lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from evavos_widget.files import plain_name, tidy
 from evavos_widget.session.events import VERSION, check_version
-from evavos_widget.session.journal import NAME, Journal, Lines, read_journal
+from evavos_widget.session.journal import LOCK_FILE, NAME, Journal, Lines, read_journal
+from evavos_widget.session.saved_masks import NAME as MASKS_FILE
 from evavos_widget.session.saved_masks import (
     SavedMasks,
     read_saved_masks,
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from evavos_widget.video import Video
 
 __all__ = [
+    "OWN_FILES",
     "QUESTIONS_FILE",
     "Storage",
     "default_folder",
     "folder_of",
+    "is_of_a_session",
     "let_go",
     "make_way",
     "read_header",
@@ -47,6 +50,9 @@ _open_sessions: weakref.WeakValueDictionary[Path, _Session] = weakref.WeakValueD
 QUESTIONS_FILE = "verification.json"
 """What is asked about points (`evavos_widget.point_selection.verification`); the answers are in the
 journal."""
+
+OWN_FILES = (NAME, MASKS_FILE, QUESTIONS_FILE, LOCK_FILE)
+"""What a session keeps in its folder, beside the exports that are put there."""
 
 CANNOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What a system says of a place that may only be read."""
@@ -280,6 +286,12 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path is {path!r}; give the folder of a session.")
     return Path(path).expanduser().absolute()
+
+
+def is_of_a_session(path: Path) -> bool:
+    """Whether a session keeps its own file at `path`, or will."""
+    # Not every disk tells upper from lower case.
+    return path.name.lower() in OWN_FILES and (path.parent / NAME).exists()
 
 
 def read_header(folder: Path) -> dict[str, Any] | None:

@@ -84,6 +84,36 @@ def test_masks_that_were_imported_are_never_replaced(tmp_path, format):
     assert export(again, MASKS, OBJECTS, [], format, path, overwrite=True) == path
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [
+        ("numpy", "masks"),
+        ("numpy", "Masks.npz"),
+        ("coco", "verification.json"),
+        ("youtube-vis", "verification"),
+        ("davis", "masks.npz"),
+        ("youtube-vos", "verification.json"),
+        ("davis", ".lock"),
+        ("davis", "journal.jsonl"),
+    ],
+)
+def test_what_a_session_keeps_is_never_replaced_and_its_place_not_taken(
+    tmp_path, format, name, overwrite
+):
+    video = Video.open(np.zeros((3, 8, 10, 3), np.uint8))
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/journal.jsonl").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    for folder in (tmp_path / "s", tmp_path / "link", tmp_path / "s/new/.."):
+        with pytest.raises(FileExistsError, match=r"the session in .* choose another path"):
+            export(video, MASKS, OBJECTS, [], format, folder / name, overwrite=overwrite)
+    assert contents(tmp_path / "s") == {"journal.jsonl": b""}
+    # Elsewhere a name is a name, and a session takes others beside its own.
+    assert export(video, MASKS, OBJECTS, [], format, tmp_path / name).exists()
+    assert export(video, MASKS, OBJECTS, [], format, tmp_path / "s" / f"my-{name}").exists()
+
+
 def test_a_folder_does_not_take_the_place_of_a_link(tmp_path):
     video = Video.open(np.zeros((3, 8, 10, 3), np.uint8))
     real = export(video, MASKS, OBJECTS, [], "davis", tmp_path / "real")
