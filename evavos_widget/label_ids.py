@@ -228,7 +228,7 @@ def raw_mask(labels: Any, what: str) -> RawMask:
         )
     if array.dtype == bool:
         return RawMask("grey", array.view(np.uint8), full=1)
-    return RawMask("grey", array, full=65535 if array.dtype == np.uint16 else 255)
+    return RawMask("grey", array)
 
 
 def check_no_path(labels: Any, what: str) -> None:
@@ -612,10 +612,12 @@ _WHITE = "the masks hold 0 and 255 only, which was read as one object, 1."
 def _by_grey(
     fulls: Mapping[int, set[int]], values: _Survey, shown: _Survey, name: str
 ) -> Convention:
-    if all(found <= {0, full} or found <= {0, 255} for full, found in fulls.items()):
+    # Of 8 bits and of 16, in whatever numbers they are given.
+    white = {255, 65535}
+    if all(any(found <= {0, w} for w in {full, *white}) for full, found in fulls.items()):
         obvious = all(255 in found or full <= 1 for full, found in fulls.items())
         return Convention(
-            ids={255: 1, **dict.fromkeys(fulls, 1)},
+            ids=dict.fromkeys({*fulls, *white}, 1),
             notice=None if obvious else _WHITE.replace("255", "white"),
         )
     notice = None

@@ -91,6 +91,19 @@ def test_black_and_white_is_one_object_in_every_form(tmp_path, video):
         assert np.array_equal(import_masks(source, video)[0], ONE), source
 
 
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "i4", ">i4", "u4", "i8", "u8", "f4", ">f8"])
+def test_what_16_bits_hold_means_the_same_in_any_numbers(tmp_path, video, dtype):
+    white, twice = ONE * 65535.0, (ONE + TWO) * 257.0
+    np.save(tmp_path / "m.npy", np.stack([white] * 4).astype(dtype))
+    mask = white.astype(dtype)
+    for source in (tmp_path / "m.npy", {0: mask}, {0: mask, 1: ONE > 0}):
+        with pytest.warns(UserWarning, match="0 and white only"):
+            assert np.array_equal(import_masks(source, video)[0], ONE)
+    with pytest.warns(UserWarning, match="8-bit ids twice"):
+        assert np.array_equal(import_masks({0: twice.astype(dtype)}, video)[0], ONE + TWO)
+    assert np.array_equal(import_masks({0: mask}, video, ids="binary")[0], ONE)
+
+
 @pytest.mark.parametrize("bits", [2, 4])
 def test_grey_of_few_bits_keeps_its_ids(tmp_path, video, bits):
     labels = ONE + box(30, 40, 30, 60, 3)
