@@ -85,11 +85,14 @@ class Said:
     def merge(self, obj: int, into: int, k: dict[int, tuple[np.ndarray, frozenset[int]]]) -> None:
         """Two objects become one; where masks came from a pass, `k` says what was taken in."""
         assert merged_rightly(self, obj, into, k)
+        of_k = set().union(*(spoken for _, spoken in self.k.values()))
+        known = [o for o in (obj, into) if o in of_k or any(o == whose for _, whose in self.points)]
         del self.names[obj]
         self.k = k
         for frame in range(N_FRAMES):
             one, two = (self.points.pop((frame, o), {}) for o in (obj, into))
-            if together := both_labels(one, two):
+            # Where nothing is known of one of the two, the other is what they are together.
+            if together := both_labels(one, two) if len(known) == 2 else one or two:
                 self.points[frame, into] = together
 
 
