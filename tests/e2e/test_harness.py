@@ -893,6 +893,35 @@ def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_an
     annotator.expect(annotator.action("mark.absent")).to_be_enabled()
 
 
+@pytest.mark.parametrize("key", ["m", "y", "Delete"])
+def test_what_is_said_right_after_a_step_is_not_said_of_the_frame_before(open_annotator, key):
+    annotator = open_annotator(objects=1)
+    dab_and_commit(annotator)
+    annotator.page.evaluate("harness.kernel.decoding = 60_000")
+    annotator.page.evaluate("harness.model.set('frame', 40)")
+    annotator.expect(annotator.root.locator(".ev-frame input")).to_have_value("40")
+    press(annotator, "Home")
+    annotator.on_frame(0)
+    revision = annotator.revision()
+    press(annotator, "End", key)
+    says(annotator, "on its way")
+    assert annotator.revision() == revision
+
+
+def test_a_press_to_draw_ends_playing_at_the_frame_that_it_is_on(open_annotator):
+    annotator = open_annotator(objects=1)
+    press(annotator, "b", "Space")
+    annotator.page.wait_for_function("+document.querySelector('.evavos').dataset.frame > 2")
+    annotator.page.mouse.move(*at(annotator, 0.3, 0.3))
+    annotator.page.mouse.down()
+    frame = annotator.root.get_attribute("data-frame")
+    annotator.page.mouse.move(*at(annotator, 0.6, 0.6), steps=10)
+    annotator.page.mouse.up()
+    annotator.expect(annotator.action("play")).to_have_attribute("aria-pressed", "false")
+    annotator.draft("brush")
+    annotator.on_frame(int(frame))
+
+
 @pytest.mark.parametrize("width", [900, 1100])
 def test_a_portrait_video_and_its_commit_fit_on_the_screen_together(open_annotator, width):
     annotator = open_annotator(w=480, h=854, width=width)

@@ -69,6 +69,11 @@ export class Navigation {
     this.store.playing.value = false;
   }
 
+  /** Playing ends at the frame that is on the screen: the hand is on its picture. */
+  hold(): void {
+    if (this.store.playing.value) this.jump(this.store.shown.peek());
+  }
+
   private play(): void {
     if (this.frame.peek() === this.count - 1) this.goTo(0);
     this.store.playing.value = true;

@@ -78,7 +78,6 @@ beforeEach(() => {
   state = signal({ revision: 0, undo: null });
   store = createStore();
   capabilities = signal<Capabilities | null>(null);
-  store.shown.value = 2;
   masks = new Masks(
     () => -1,
     async () => {},
@@ -86,12 +85,20 @@ beforeEach(() => {
     () => {},
   );
   synced = syncAnnotator(fakeModel({ width: WIDTH, height: HEIGHT }));
+  show(2);
   const layer = { width: WIDTH, height: HEIGHT, all: whole(WIDTH, HEIGHT) } as MaskLayer;
   const host = { layer, changed: () => {} };
   time = 0;
   activity = new Activity(() => time);
   editor = new Editor(patientKernel(), synced, store, masks, host, activity);
 });
+
+/** Goes to a frame, whose picture is there. */
+const show = (frame: number) =>
+  batch(() => {
+    synced.frame.set(frame);
+    store.shown.value = frame;
+  });
 
 /** Lets everything happen that waits for nothing from outside. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -136,7 +143,7 @@ describe("a commit", () => {
     masks.accept([place(3, elsewhere.length)], elsewhere);
     await editor.click({ x: 1, y: 0 }, true);
     const done = editor.annotations.commit(false);
-    store.shown.value = 3;
+    show(3);
     await settle();
     last("prompt.preview").answer({ score: 0.9 }, encodeRuns(filled(1, 2)));
     await settle();
@@ -159,7 +166,7 @@ describe("a commit", () => {
     await editor.click({ x: 1, y: 0 }, true);
     void editor.annotations.commit(false);
     const first = last("prompt.preview");
-    store.shown.value = 3;
+    show(3);
     first.refuse(new KernelError("superseded", "a newer preview was asked for."));
     await settle();
     const second = last("prompt.preview");
@@ -222,7 +229,7 @@ describe("a commit", () => {
     await editor.click({ x: 1, y: 0 }, true);
     void editor.annotations.commit(false);
     const first = last("prompt.preview");
-    store.shown.value = 3;
+    show(3);
     await editor.click({ x: 2, y: 0 }, true);
     const second = last("prompt.preview");
     first.refuse(new KernelError("superseded", "newer."));
@@ -243,7 +250,7 @@ describe("a commit", () => {
   it("says so where no preview comes, and keeps the draft", async () => {
     await editor.click({ x: 1, y: 0 }, true);
     const done = editor.annotations.commit(false);
-    store.shown.value = 3;
+    show(3);
     for (let i = 0; i < 9; i++) {
       last("prompt.preview").refuse(new KernelError("superseded", "newer."));
       await settle();
@@ -314,7 +321,7 @@ describe("drafts from before", () => {
     await settle();
     expect(predicted()).toEqual([2, 1]);
     expect([...editor.drafts.allLabels(2)].slice(0, 4)).toEqual([0, 1, 2, 0]);
-    store.shown.value = 3;
+    show(3);
     await settle();
     expect(predicted()).toEqual([2, 1, 3]);
   });
@@ -441,7 +448,7 @@ describe("a commit that would take pixels from others", () => {
     expect(editor.annotations.question.value).toBeNull();
     await editor.history.undo();
     expect(editor.annotations.question.value).not.toBeNull();
-    store.shown.value = 3;
+    show(3);
     expect(editor.annotations.question.value).toBeNull();
   });
 });
@@ -467,7 +474,7 @@ describe("the seconds of a commit", () => {
     expect(await spent()).toBe(10);
     expect(await spent()).toBe(0);
     time += 60_000;
-    store.shown.value = 3;
+    show(3);
     time += 2_000;
     expect(await spent()).toBe(0);
     activity.note();
@@ -529,7 +536,7 @@ describe("undo while a commit is on its way", () => {
     await settle();
     void editor.annotations.commit(false);
     await settle();
-    store.shown.value = 3;
+    show(3);
     void editor.history.undo();
     last("mask.commit").answer({ revision: 1, saved: false, takes: { "2": 40 } });
     await settle();
@@ -656,11 +663,11 @@ describe("the predictor's estimate", () => {
     last("prompt.preview").answer({ score: 0.87 }, encodeRuns(filled(1)));
     await settle();
     expect(editor.drafts.score.value).toBe(0.87);
-    store.shown.value = 3;
+    show(3);
     expect(editor.drafts.score.value).toBeNull();
     await editor.vertex({ x: 1, y: 1 }, false, 0);
     expect(editor.drafts.score.value).toBeNull();
-    store.shown.value = 2;
+    show(2);
     expect(editor.drafts.score.value).toBe(0.87);
     await editor.click({ x: 3, y: 0 }, true);
     last("prompt.preview").answer({ score: 0.5 }, encodeRuns(filled(3)));
@@ -841,7 +848,7 @@ describe("what was begun on a frame that is left", () => {
   let gestures: Gestures;
 
   const goOn = () => {
-    store.shown.value = 3;
+    show(3);
     gestures.leave();
     gestures.move({ x: 5, y: 2 });
     gestures.up({ x: 5, y: 3 });
@@ -883,6 +890,38 @@ describe("what was begun on a frame that is left", () => {
     ]);
     expect(draft.isBusy).toBe(false);
     expect(editor.drafts.on(3)).toEqual([]);
+  });
+});
+
+describe("a frame whose picture is on its way", () => {
+  beforeEach(() => synced.frame.set(3));
+
+  it.each([
+    ["clicks", () => editor.click({ x: 1, y: 0 }, true)],
+    ["box", () => editor.box([0, 0, 2, 2])],
+    ["outline", () => editor.vertex({ x: 1, y: 0 }, false, 0)],
+    ["fill", () => editor.fill({ x: 1, y: 0 }, false)],
+    ["brush", () => editor.stroke(false)?.end()],
+    ["Accept", () => editor.annotations.say("verified")],
+    ["Absent", () => editor.annotations.say("absent")],
+    ["points", () => editor.verifying.start()],
+  ])("is not mistaken for the one on the screen: %s", async (_, act) => {
+    void act();
+    await settle();
+    expect(editor.drafts.on(2)).toEqual([]);
+    expect(asked).toEqual([]);
+    expect(store.announcement.value).toMatch(/on its way/);
+  });
+
+  it("takes what is said and drawn as soon as it is there, coarse as it may be", async () => {
+    batch(() => {
+      store.shown.value = 3;
+      store.coarse.value = true;
+    });
+    void editor.annotations.say("absent");
+    expect(last("mask.commit").fields).toMatchObject({ frame: 3, annotation_type: "absent" });
+    await editor.click({ x: 1, y: 0 }, true);
+    expect(editor.drafts.on(3)).toHaveLength(1);
   });
 });
 

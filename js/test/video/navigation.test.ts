@@ -61,6 +61,26 @@ describe("navigation", () => {
     expect(navigation.frame.value).toBe(2);
   });
 
+  it("is held at the frame that is on the screen, not at the one that is on its way", () => {
+    navigation.jump(4);
+    show();
+    navigation.togglePlay();
+    tick(1000);
+    tick(1100);
+    expect(navigation.frame.value).toBe(5);
+    navigation.hold();
+    expect(navigation.frame.value).toBe(4);
+    expect(store.playing.value).toBe(false);
+    expect(callback).toBeNull();
+  });
+
+  it("goes on to the wanted frame where nothing plays that could be held", () => {
+    show();
+    navigation.jump(9);
+    navigation.hold();
+    expect(navigation.frame.value).toBe(9);
+  });
+
   it("ends at the last frame and begins again from the first", () => {
     navigation.jump(19);
     show();

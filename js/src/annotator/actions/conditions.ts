@@ -1,6 +1,7 @@
 /** What holds of an annotator just now, for actions that depend on it. */
 
 import type { App } from "../app";
+import { AWAITED } from "../editing/objects";
 import type { ObjectInfo, Suggestion } from "../messages";
 
 export const hasCrosshair = (app: App) => app.store.crosshair.value !== null;
@@ -15,6 +16,10 @@ export const jobRuns = (app: App) => phase(app) === "running" || phase(app) === 
 export const editable = (app: App) => !app.synced.readOnly.value;
 export const suggestion = (app: App): Suggestion | null =>
   app.kernel.state.value?.suggestion ?? null;
+
+/** Why nothing is said of the frame on the screen: it is not the one that is meant. */
+export const awaited = (app: App): string | null =>
+  app.editor.objects.elsewhere.value ? AWAITED : null;
 
 /** Whether an object's details are open. */
 export const changes = (app: App, object: ObjectInfo): boolean =>

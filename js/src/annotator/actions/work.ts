@@ -4,6 +4,7 @@ import type { Action } from "../../ui/actions";
 import type { App } from "../app";
 import {
   asksPoint,
+  awaited,
   canCommit,
   changes,
   hasCrosshair,
@@ -25,6 +26,7 @@ const say = (id: "verified" | "absent", label: string, key: string): Action<App>
     app.editor.objects.active.value !== null &&
     !hasDraft(app) &&
     (id === "absent" || app.editor.annotations.showsMask),
+  refused: awaited,
 });
 
 function annotationHere(app: App): { frame: number; object: number } | null {
@@ -197,6 +199,7 @@ export const WORK_ACTIONS: readonly Action<App>[] = [
     },
     enabled: (app) =>
       app.editor.objects.canEdit.value && !hasDraft(app) && annotationHere(app) !== null,
+    refused: awaited,
   },
   say("verified", "Accept the mask as it is", "y"),
   say("absent", "The object is not in this frame", "m"),

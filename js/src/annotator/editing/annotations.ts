@@ -194,7 +194,7 @@ export class Annotations {
   /** Says of the active object that its mask is right as shown, or that it is not in the frame. */
   async say(what: "verified" | "absent"): Promise<void> {
     const object = this.objects.active.value;
-    if (!object || !this.objects.canEdit.value) return;
+    if (!object || !this.objects.mayEdit()) return;
     const frame = this.store.shown.value;
     const said = `${what} ${frame} ${object.id}`;
     if (this.saying.has(said)) return;

@@ -7,6 +7,9 @@ import type { ObjectInfo } from "../messages";
 import type { Store } from "../store";
 import type { SyncedTraits } from "../traits";
 
+/** Said where something is meant for a frame that is not on the screen yet. */
+export const AWAITED = "The picture of this frame is on its way";
+
 export class Objects {
   /** The object that is being added, until the kernel lists it. */
   private adding: Promise<number | null> | null = null;
@@ -28,16 +31,14 @@ export class Objects {
   });
 
   /** Another frame is on the screen until the wanted one has come: nothing is meant for it. */
-  readonly elsewhere = computed(
-    () => this.store.coarse.value && this.store.shown.value !== this.synced.frame.signal.value,
-  );
+  readonly elsewhere = computed(() => this.store.shown.value !== this.synced.frame.signal.value);
 
+  /** Whether the active object may be drawn on, be it once the wanted frame is on the screen. */
   readonly canEdit = computed(
     () =>
       !this.synced.readOnly.value &&
       this.kernel.state.value !== null &&
       this.store.shown.value >= 0 &&
-      !this.elsewhere.value &&
       !this.active.value?.locked,
   );
 
@@ -45,14 +46,14 @@ export class Objects {
     return nameAmong(object, this.kernel.objects.value);
   }
 
-  /** Whether the active object may be drawn on; says why where it may not. */
+  /** Whether the active object may be drawn on now; says why where it may not. */
   mayEdit(): boolean {
-    if (this.canEdit.value) return true;
+    if (this.canEdit.value && !this.elsewhere.value) return true;
     const object = this.active.value;
     if (this.synced.readOnly.value) this.announce("This view is for looking only");
     else if (this.kernel.state.value === null) this.announce("Waiting for the kernel");
     else if (object?.locked) this.announce(`${this.called(object.id)} is locked`);
-    else if (this.elsewhere.value) this.announce("The picture of this frame is on its way");
+    else if (this.elsewhere.value) this.announce(AWAITED);
     return false;
   }
 

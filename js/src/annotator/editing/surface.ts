@@ -42,6 +42,8 @@ export interface SurfaceModel {
   /** Outlines of another frame's masks, for the onion skin. */
   outlines(frame: number): Outlines | null;
   display(): Display;
+  /** Ends playing: something is done to the frame on the screen. */
+  hold(): void;
   /** A picture with its masks has reached the screen. */
   painted(): void;
   failed(error: unknown): void;
@@ -155,7 +157,10 @@ export class Surface {
   /** Uses the tool where the crosshair stands. */
   place(negative: boolean): void {
     const at = this.model.store.crosshair.value;
-    if (at) this.gestures.place(at, negative);
+    if (at) {
+      this.model.hold();
+      this.gestures.place(at, negative);
+    }
     // What a pointer would hold down is told: the arrows move it now.
     const begun = this.gestures.current && HELD[this.gestures.current.kind];
     if (begun) this.model.store.announcement.value = begun;
@@ -165,7 +170,9 @@ export class Surface {
   /** Brushes from where the crosshair was used last to where it stands. */
   strokeToCrosshair(): void {
     const at = this.model.store.crosshair.value;
-    if (at) this.gestures.strokeTo(at);
+    if (!at) return;
+    this.model.hold();
+    this.gestures.strokeTo(at);
   }
 
   /** Takes the object under the crosshair or the pointer in hand. */
@@ -179,6 +186,7 @@ export class Surface {
     const negative = second || event.shiftKey;
     if (event.altKey) this.model.editor.pick(at);
     else {
+      this.model.hold();
       const reach = reachOf(this.canvas.viewport.view.scale, event.pointerType === "touch");
       this.gestures.down(at, negative, reach, event.timeStamp);
     }

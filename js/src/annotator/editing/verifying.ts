@@ -51,7 +51,7 @@ export class Verifying {
     this.stopFollowing = effect(() => {
       const round = this.round.value;
       if (!round) return;
-      const there = store.shown.value === round.frame;
+      const there = store.shown.value === round.frame && !objects.elsewhere.value;
       if (!there || objects.active.value?.id !== round.object) this.stop();
     });
   }

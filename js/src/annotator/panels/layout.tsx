@@ -63,6 +63,7 @@ function Picture({ app }: { app: App }) {
         objects: () => app.kernel.objects.value,
         outlines: (frame) => app.outlines(frame),
         display: () => app.display.value,
+        hold: () => app.navigation.hold(),
         painted: () => app.painted(),
         failed: (error) => app.kernel.fail(error),
       },
