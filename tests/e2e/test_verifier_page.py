@@ -184,7 +184,7 @@ def test_back_pause_remind_and_skip_work_from_the_keyboard_and_axe_finds_nothing
     page.keyboard.press("j")
     found["keys"] = axe_violations(page)
     page.keyboard.press("Escape")
-    root.locator(".evv-whole").focus()
+    root.locator(".evv-crop").click()
     page.keyboard.press("j")
     verifying.answered(4)
     verifying.shows("1:4")

@@ -50,9 +50,13 @@ export class Panes {
       crop,
       {
         ...scene,
+        keys: whole,
         marks: (context) => this.mark(context, this.crop.viewport, SHORT),
         resized: () => this.look(),
-        painted: () => sight.painted(),
+        painted: () => {
+          sight.painted();
+          this.whole.showMarks();
+        },
       },
       abort,
     );

@@ -25,6 +25,8 @@ export interface Scene {
   readonly image: Size;
   picture(): CanvasImageSource | undefined;
   readonly masks?: MaskScene;
+  /** What has the focus for this picture, where it is a part of something; without it, its element. */
+  readonly keys?: HTMLElement;
   /** Draws what lies over picture and masks; the context is in CSS pixels. */
   marks?(context: CanvasRenderingContext2D): void;
   /** What the pointer is for; without it, it moves the picture. */
@@ -135,7 +137,11 @@ export class Canvas {
   }
 
   focus(): void {
-    this.element.focus({ preventScroll: true });
+    this.keys.focus({ preventScroll: true });
+  }
+
+  private get keys(): HTMLElement {
+    return this.scene.keys ?? this.element;
   }
 
   /** The pointer moves the picture no longer. */
@@ -259,7 +265,7 @@ export class Canvas {
   /** The wheel zooms once the picture has the focus; until then it scrolls the notebook. */
   private wheel(event: WheelEvent): void {
     const root = this.element.getRootNode() as Document | ShadowRoot;
-    if (root.activeElement !== this.element && !event.ctrlKey) return;
+    if (root.activeElement !== this.keys && !event.ctrlKey) return;
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 20 : 1;
     const pinch = event.ctrlKey ? 4 : 1;
