@@ -64,6 +64,8 @@ export class Frames<P extends Picture> {
   /** Milliseconds that the last frame took that was wanted and not at hand. */
   private usual = 0;
   private bytes = 0;
+  /** Bytes of the largest picture; 0 before the first. */
+  private largest = 0;
   private wanted = 0;
   private direction: 1 | -1 = 1;
   private closed = false;
@@ -133,8 +135,11 @@ export class Frames<P extends Picture> {
     this.bytes = 0;
   }
 
+  /** The wanted frame and those ahead that fit beside it, the next one in any case. */
   private *window(): Generator<number> {
-    for (let step = 0; step <= this.limits.ahead; step++) {
+    const fit = this.largest > 0 ? Math.floor(this.limits.bytes / this.largest) - 1 : Infinity;
+    const ahead = Math.min(this.limits.ahead, Math.max(1, fit));
+    for (let step = 0; step <= ahead; step++) {
       const frame = this.wanted + step * this.direction;
       if (frame >= 0 && frame < this.count) yield frame;
     }
@@ -214,9 +219,12 @@ export class Frames<P extends Picture> {
   private keep(frame: number, picture: P): void {
     this.cache.set(frame, picture);
     this.bytes += size(picture);
+    this.largest = Math.max(this.largest, size(picture));
+    // What is dropped of the window would be fetched again at once.
+    const spared = new Set([...this.window(), frame]);
     for (const [oldest, other] of this.cache) {
       if (this.bytes <= this.limits.bytes) break;
-      if (oldest === this.wanted || oldest === frame) continue;
+      if (spared.has(oldest)) continue;
       this.cache.delete(oldest);
       this.bytes -= size(other);
       other.close();

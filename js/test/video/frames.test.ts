@@ -126,6 +126,36 @@ describe("frames", () => {
     expect(made[0].closed).toBe(false);
   });
 
+  it.each([
+    { pictures: 3, kept: [10, 11, 12] },
+    { pictures: 1.5, kept: [10, 11] },
+    { pictures: 0.5, kept: [10, 11] },
+  ])(
+    "comes to rest where what is ahead does not all fit: $pictures",
+    async ({ pictures, kept }) => {
+      const { frames, waiting, loaded, settle } = setup({ pictures, inFlight: 1, ahead: 8 });
+      frames.want(10, 1);
+      for (let i = 0; i < 20 && waiting.size > 0; i++) await settle([...waiting.keys()][0]);
+      expect(loaded).toEqual(kept);
+      expect(kept.filter((frame) => frames.isExact(frame))).toEqual(kept);
+    },
+  );
+
+  it("goes on ahead from every wanted frame, and drops what is behind", async () => {
+    const { frames, waiting, loaded, made, settle } = setup({ pictures: 2, inFlight: 1, ahead: 8 });
+    for (const [frame, direction] of [
+      [10, 1],
+      [11, 1],
+      [12, 1],
+      [11, -1],
+    ] as const) {
+      frames.want(frame, direction);
+      while (waiting.size > 0) await settle([...waiting.keys()][0]);
+    }
+    expect(loaded).toEqual([10, 11, 12, 13, 11, 10]);
+    expect(made.filter((picture) => !picture.closed).map(({ frame }) => frame)).toEqual([11, 10]);
+  });
+
   it("says what failed, goes on with the others, and tries again when asked again", async () => {
     const { frames, waiting, failed, settle } = setup({ inFlight: 1 });
     frames.want(10, 1);
