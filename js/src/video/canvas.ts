@@ -61,6 +61,8 @@ export class Canvas {
   private panFrom: Point | null = null;
   private panned = false;
   private readonly pinch = new Pinch();
+  /** The pointer at work, from its going down to its coming up. */
+  private hand: PointerEvent | null = null;
   /** A finger that is down and may yet be the first of two: nothing was done with it. */
   private held: { readonly at: Point; readonly event: PointerEvent; readonly rest: number } | null =
     null;
@@ -168,9 +170,10 @@ export class Canvas {
     on("pointerup", (event) => this.up(event));
     on("pointercancel", (event) => {
       this.pinch.up(event.pointerId);
-      this.giveUp();
+      if (this.pressed(event)) this.giveUp();
     });
-    on("pointerleave", () => {
+    on("pointerleave", (event) => {
+      if (this.isPalm(event)) return;
       this.pointer = null;
       this.showMarks();
     });
@@ -179,19 +182,19 @@ export class Canvas {
   }
 
   private down(event: PointerEvent): void {
+    if (this.isPalm(event)) return;
     const at = this.position(event);
-    if (event.pointerType === "touch") {
-      this.pinch.down(event.pointerId, at);
-      if (this.pinch.active) this.giveUp();
-    }
-    if (this.panFrom) return;
+    const touch = event.pointerType === "touch";
+    if (touch) this.pinch.down(event.pointerId, at);
+    if (this.hand && (this.pinch.active || !touch)) this.giveUp();
     this.focus();
     event.preventDefault();
     this.element.setPointerCapture(event.pointerId);
-    if (this.pinch.active) return;
+    if (touch && this.pinch.active) return;
+    this.hand = event;
     const pans = this.scene.pointer?.pans() ?? true;
     if (event.button === 1 || (event.button === 0 && pans)) this.panFrom = at;
-    else if (event.pointerType === "touch") {
+    else if (touch) {
       this.release();
       this.held = { at, event, rest: window.setTimeout(() => this.use(at, event, true), REST) };
     } else if (event.button === 0 || event.button === 2) this.use(at, event);
@@ -212,6 +215,7 @@ export class Canvas {
 
   /** What the pointer has begun is not done. */
   private giveUp(): void {
+    this.hand = null;
     this.panFrom = null;
     this.release();
     this.scene.pointer?.cancel();
@@ -219,6 +223,7 @@ export class Canvas {
   }
 
   private move(event: PointerEvent): void {
+    if (this.isPalm(event)) return;
     this.pointer = this.position(event);
     const { held, pointer } = this;
     const step = this.pinch.move(event.pointerId, pointer);
@@ -227,7 +232,8 @@ export class Canvas {
       this.viewport.pan(step.dx, step.dy);
       this.viewport.zoom(step.factor, step.at);
     }
-    if (this.pinch.active) return;
+    this.showMarks();
+    if (!this.pressed(event)) return;
     if (held && Math.hypot(pointer.x - held.at.x, pointer.y - held.at.y) > TAP) {
       this.use(held.at, held.event);
     }
@@ -236,30 +242,35 @@ export class Canvas {
       this.panFrom = pointer;
       this.panned = true;
       this.viewport.pan(pointer.x - x, pointer.y - y);
-    } else if (this.pressed(event) && !this.held) {
+    } else if (!this.held) {
       const passed = event.getCoalescedEvents?.() ?? [];
       for (const point of passed.length > 0 ? passed : [event]) {
         this.scene.pointer?.move(this.viewport.toImage(this.position(point)));
       }
     }
-    this.showMarks();
   }
 
   private up(event: PointerEvent): void {
-    const pressed = this.pressed(event);
-    const pinched = this.pinch.active;
     this.pinch.up(event.pointerId);
-    if (pressed) this.element.releasePointerCapture(event.pointerId);
-    if (pinched) return;
+    if (!this.pressed(event)) return;
+    this.hand = null;
+    this.element.releasePointerCapture(event.pointerId);
     if (this.held) this.use(this.held.at, this.held.event);
     if (this.panFrom) this.panFrom = null;
-    else if (pressed) this.scene.pointer?.up(this.viewport.toImage(this.position(event)));
+    else this.scene.pointer?.up(this.viewport.toImage(this.position(event)));
     this.showMarks();
   }
 
-  /** Whether the pointer went down here. */
-  private pressed(event: PointerEvent): boolean {
-    return this.element.hasPointerCapture(event.pointerId);
+  /** Whether it is the pointer at work. */
+  private pressed({ pointerId }: PointerEvent): boolean {
+    return this.hand?.pointerId === pointerId && this.element.hasPointerCapture(pointerId);
+  }
+
+  /** Whether it is another pointer than the pen or mouse at work: the hand lies on the screen. */
+  private isPalm({ pointerId }: PointerEvent): boolean {
+    const { hand } = this;
+    if (!hand || hand.pointerType === "touch" || hand.pointerId === pointerId) return false;
+    return this.pressed(hand);
   }
 
   /** The wheel zooms once the picture has the focus; until then it scrolls the notebook. */

@@ -103,6 +103,110 @@ describe("a picture that is a part of something", () => {
   });
 });
 
+describe("a gesture", () => {
+  let told: string[];
+  let canvas: Canvas;
+
+  const pointer = (type: string, id: number, kind: string, x: number) =>
+    send(type, { pointerId: id, pointerType: kind, clientX: x, clientY: 50 });
+  const pen = (type: string, x: number) => pointer(type, 1, "pen", x);
+  const touch = (type: string, id: number, x: number) => pointer(type, id, "touch", x);
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    told = [];
+    canvas = canvasOn({
+      pointer: {
+        pans: () => false,
+        down: (at) => told.push(`down ${Math.ceil(at.x)}`),
+        move: (at) => told.push(`move ${Math.ceil(at.x)}`),
+        up: (at) => told.push(`up ${Math.ceil(at.x)}`),
+        cancel: () => told.push("cancel"),
+      },
+    });
+  });
+
+  afterEach(() => vi.useRealTimers());
+
+  const STROKE = ["down 10", "move 20", "move 30", "up 30"];
+
+  it.each([
+    ["rests there", []],
+    ["is taken away by the browser", [["pointercancel", 2, 80]]],
+    [
+      "is lifted",
+      [
+        ["pointerup", 2, 80],
+        ["pointerleave", 2, 80],
+      ],
+    ],
+    ["moves", [["pointermove", 2, 60]]],
+    [
+      "lies on the screen with two points",
+      [
+        ["pointerdown", 3, 60],
+        ["pointermove", 3, 40],
+      ],
+    ],
+  ] as [string, [string, number, number][]][])(
+    "of the pen is its own while the hand beside it %s",
+    (_, events) => {
+      for (const first of [true, false]) {
+        told = [];
+        if (first) touch("pointerdown", 2, 80);
+        pen("pointerdown", 10);
+        if (!first) touch("pointerdown", 2, 80);
+        told = told.filter((each) => each !== "cancel"); // Nothing was drawn before the pen.
+        pen("pointermove", 20);
+        for (const [type, id, x] of events) touch(type, id, x);
+        vi.advanceTimersByTime(1000);
+        expect(canvas.pointer?.x).toBe(20);
+        pen("pointermove", 30);
+        pen("pointerup", 30);
+        expect(told).toEqual(STROKE);
+        for (const id of [2, 3]) touch("pointerup", id, 80);
+        expect(told).toEqual(STROKE);
+      }
+    },
+  );
+
+  it("of a finger is given up for the pen", () => {
+    touch("pointerdown", 2, 80);
+    touch("pointermove", 2, 90);
+    pen("pointerdown", 10);
+    expect(told.slice(-2)).toEqual(["cancel", "down 10"]);
+  });
+
+  it("of a finger is not that of a mouse which moves meanwhile", () => {
+    touch("pointerdown", 2, 80);
+    pointer("pointermove", 1, "mouse", 10);
+    expect(told).toEqual([]);
+    touch("pointerup", 2, 80);
+    expect(told).toEqual(["down 80", "up 80"]);
+  });
+
+  it("of one finger is given up for that of two, which zooms", () => {
+    touch("pointerdown", 2, 40);
+    touch("pointermove", 2, 50);
+    touch("pointerdown", 3, 60);
+    touch("pointermove", 3, 80);
+    touch("pointerup", 3, 80);
+    touch("pointerup", 2, 50);
+    expect(told).toEqual(["down 40", "move 50", "cancel"]);
+    expect(canvas.viewport.view.scale).toBeCloseTo(3);
+    touch("pointerdown", 4, 40);
+    touch("pointerup", 4, 40);
+    expect(told.slice(3).map((each) => each.split(" ")[0])).toEqual(["down", "up"]);
+  });
+
+  it("ends where the browser takes its pointer away", () => {
+    pen("pointerdown", 10);
+    pen("pointercancel", 10);
+    pen("pointermove", 20);
+    expect(told).toEqual(["down 10", "cancel"]);
+  });
+});
+
 describe("a picture that stands alone", () => {
   it("has the keys itself", () => {
     canvasOn({});
