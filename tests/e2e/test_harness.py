@@ -893,6 +893,27 @@ def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_an
     annotator.expect(annotator.action("mark.absent")).to_be_enabled()
 
 
+@pytest.mark.parametrize("composing", ["{ isComposing: true }", "{ keyCode: 229 }"])
+def test_what_an_input_method_is_told_by_keys_leaves_its_field_open(open_annotator, composing):
+    annotator = open_annotator(objects=1)
+    tell = f"""(field, key) => field.dispatchEvent(
+        new KeyboardEvent("keydown", {{ key, bubbles: true, ...{composing} }}))"""
+    press(annotator, "F2")
+    name = annotator.root.get_by_label("Name of object 1")
+    annotator.expect(name).to_be_focused()
+    name.fill("赤")
+    for key in ("Enter", "Escape"):
+        name.evaluate(tell, key)
+        annotator.expect(name).to_be_focused()
+        annotator.expect(name).to_have_value("赤")
+    press(annotator, "Enter")
+    annotator.expect(annotator.root.locator(".ev-name")).to_have_text("赤")
+    number = annotator.root.locator(".ev-frame input")
+    number.focus()
+    number.evaluate(tell, "Enter")
+    annotator.expect(number).to_be_focused()
+
+
 @pytest.mark.parametrize("key", ["m", "y", "Delete"])
 def test_what_is_said_right_after_a_step_is_not_said_of_the_frame_before(open_annotator, key):
     annotator = open_annotator(objects=1)

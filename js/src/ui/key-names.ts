@@ -7,10 +7,17 @@ export interface Press {
   metaKey: boolean;
   altKey: boolean;
   shiftKey: boolean;
+  isComposing?: boolean;
+  keyCode?: number;
 }
+
+/** Whether a key press is for the input method. Safari tells of the one that ends it by its code only. */
+export const composes = ({ isComposing, keyCode }: Pick<Press, "isComposing" | "keyCode">) =>
+  isComposing === true || keyCode === 229;
 
 /** The name of a key press, as the table of actions writes it; "" for one that has none. */
 export function nameOf(press: Press, altGraph = false): string {
+  if (composes(press)) return "";
   let { key } = press;
   if (key === " ") key = "Space";
   // A keyboard of another script: the letter that stands in this place on a Latin one.

@@ -66,7 +66,7 @@ export function listenToKeys<C>(
       // keep them off. What is typed in here stays here; Ctrl keys without a use here go on.
       if (known || !(event.ctrlKey || event.metaKey)) event.stopPropagation();
       const [element] = event.composedPath();
-      if (event.isComposing || (element !== pointed && belongsTo(element, name))) return;
+      if (element !== pointed && belongsTo(element, name)) return;
       if (held.has(event.code)) return take(event);
       if (!action) {
         // With nothing to undo here, a browser would undo what was typed into a field last.

@@ -68,6 +68,11 @@ describe("a key press", () => {
     expect(nameOf(press("[", { ctrlKey: true, altKey: true }), true)).toBe("[");
   });
 
+  it.each([{ isComposing: true }, { keyCode: 229 }])("is none of ours while %o", (composing) => {
+    for (const key of ["Enter", "Escape", "b"]) expect(nameOf(press(key, composing))).toBe("");
+    expect(nameOf(press("Enter", { isComposing: false, keyCode: 13 }))).toBe("Enter");
+  });
+
   it("on a keyboard of another script is the letter in its place", () => {
     expect(nameOf(press("и", { code: "KeyB" }))).toBe("b");
   });

@@ -6,6 +6,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { ActionButton } from "../../ui/action-button";
 import { Icon, type IconName } from "../../ui/icons";
 import { useInSight } from "../../ui/in-sight";
+import { composes } from "../../ui/key-names";
 import { changes } from "../actions/conditions";
 import { mergeable, rename } from "../actions/objects";
 import type { App } from "../app";
@@ -157,7 +158,7 @@ function Details({ app, object, update, active }: DetailsProps) {
       role="group"
       aria-label={`Change ${called}`}
       onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
+        if (event.key !== "Escape" || composes(event)) return;
         event.stopPropagation();
         // Leaving the field would give it the name.
         if (field.current) field.current.value = name;
@@ -179,7 +180,7 @@ function Details({ app, object, update, active }: DetailsProps) {
           app.attempt(taken);
         }}
         onKeyDown={(event) => {
-          if (event.key !== "Enter") return;
+          if (event.key !== "Enter" || composes(event)) return;
           // The field is left, and so gives the name.
           event.stopPropagation();
           close();

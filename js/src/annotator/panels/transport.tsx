@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { ActionButton } from "../../ui/action-button";
 import { seconds } from "../../ui/format";
+import { composes } from "../../ui/key-names";
 import type { App } from "../app";
 import type { Question } from "../editing/annotations";
 import { PassMenu } from "./pass-menu";
@@ -81,7 +82,7 @@ function FrameNumber({ app }: { app: App }) {
         }}
         onKeyDown={(event) => {
           // The number is given: the keys are for the picture again.
-          if (event.key === "Enter") app.canvas?.focus();
+          if (event.key === "Enter" && !composes(event)) app.canvas?.focus();
         }}
       />
       <span class="ev-quiet">/ {count - 1}</span>
