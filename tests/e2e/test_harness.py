@@ -893,6 +893,35 @@ def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_an
     annotator.expect(annotator.action("mark.absent")).to_be_enabled()
 
 
+@pytest.mark.parametrize("width", [1240, 480])
+def test_names_of_any_length_leave_the_alternatives_in_the_widget(open_annotator, width):
+    annotator = open_annotator(objects=3, drawn=0, width=width)
+    annotator.page.evaluate(
+        """() => {
+            const { kernel } = harness;
+            const name = "somebody wrote down what it is ".repeat(8);
+            kernel.now.objects = kernel.now.objects.map((o) => ({ ...o, name: name + o.id }));
+            kernel.publish([]);
+        }"""
+    )
+    with after_pass(annotator.page):
+        press(annotator, "t")
+    press(annotator, "y")
+    others = annotator.root.locator("[data-instead]")
+    annotator.expect(others.first).to_be_visible()
+    beyond, frames = annotator.root.evaluate(
+        """root => {
+            const { right } = root.querySelector(".ev-next").getBoundingClientRect();
+            const all = [...root.querySelectorAll("[data-instead]")];
+            const { length } = all.filter((each) => each.getBoundingClientRect().right > right);
+            // What stands before the name has its room.
+            const whole = ({ firstChild, dataset }) => firstChild.data === `${dataset.instead}, `;
+            return [length, all.every(whole)];
+        }"""
+    )
+    assert (beyond, frames) == (0, True)
+
+
 @pytest.mark.parametrize("composing", ["{ isComposing: true }", "{ keyCode: 229 }"])
 def test_what_an_input_method_is_told_by_keys_leaves_its_field_open(open_annotator, composing):
     annotator = open_annotator(objects=1)

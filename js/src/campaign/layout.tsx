@@ -25,12 +25,13 @@ export function Layout({ view }: { view: View }) {
         <button
           type="button"
           class="ev-button ev-primary"
+          title={next ?? undefined}
           disabled={!next || below || view.opening.value !== null}
           onClick={() => next && void view.open(next)}
         >
-          <span>
-            {next ? `Go on with ${next}${below ? " below" : ""}` : "Nothing is left to do"}
-          </span>
+          {next ? "Go on with " : <span>Nothing is left to do</span>}
+          {next && <span class="ev-called">{next}</span>}
+          {below && " below"}
         </button>
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it by keys */}

@@ -164,9 +164,10 @@ function Card({ view }: { view: View }) {
           key={object.id}
           type="button"
           class="ev-button"
+          title={view.called(object)}
           onClick={() => view.take(object.id)}
         >
-          <span>Take {view.called(object)} up again</span>
+          Take <span class="ev-called">{view.called(object)}</span> up again
         </button>
       ))}
     </div>

@@ -164,7 +164,8 @@ function Alternatives({ app }: { app: App }) {
           title={`frame ${other.frame}, ${called(other.object)}, ${TASKS[other.annotation_type] ?? other.annotation_type}: ${other.reason}`}
           onClick={() => take(app, other)}
         >
-          <span>{many ? `${other.frame}, ${called(other.object)}` : `frame ${other.frame}`}</span>
+          {many && `${other.frame}, `}
+          <span class="ev-called">{many ? called(other.object) : `frame ${other.frame}`}</span>
         </button>
       ))}
     </div>
