@@ -893,6 +893,17 @@ def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_an
     annotator.expect(annotator.action("mark.absent")).to_be_enabled()
 
 
+@pytest.mark.parametrize(
+    ("video", "preview"),
+    [((40, 2000), (2.4, 120)), ((480, 854), (67.4, 120)), ((854, 480), (160, 90))],
+)
+def test_a_preview_over_the_timeline_is_small_whatever_the_video(open_annotator, video, preview):
+    annotator = open_annotator(w=video[0], h=video[1])
+    annotator.root.locator(".ev-track").hover()
+    box = annotator.root.locator(".ev-thumb canvas").bounding_box()
+    assert (box["width"], box["height"]) == pytest.approx(preview, abs=0.5)
+
+
 @pytest.mark.parametrize("width", [1240, 480])
 def test_names_of_any_length_leave_the_alternatives_in_the_widget(open_annotator, width):
     annotator = open_annotator(objects=3, drawn=0, width=width)

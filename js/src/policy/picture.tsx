@@ -48,7 +48,7 @@ export function Picture({ view }: { view: View }) {
     <figure class="evp-picture">
       <canvas
         ref={canvas}
-        style={{ aspectRatio: `${width} / ${height}` }}
+        style={{ aspectRatio: `${width} / ${height}`, "--ev-ratio": width / height }}
         role="img"
         aria-label={masked ? `Frame ${frame} with the mask of ${name}` : `Frame ${frame}`}
       />

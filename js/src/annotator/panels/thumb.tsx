@@ -4,7 +4,9 @@ import { useEffect, useRef } from "preact/hooks";
 import { sampleRuns } from "../../masks/runs";
 import type { App } from "../app";
 
+/** Bounds of the picture, in CSS pixels. */
 const WIDTH = 160;
+const HEIGHT = 120;
 const OPACITY = 0.55;
 
 interface Props {
@@ -18,6 +20,8 @@ interface Props {
 export function Thumb({ app, frame, at, caption }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { width, height } = app.synced.video.value;
+  const scale = Math.min(WIDTH / width, HEIGHT / height);
+  const [wide, high] = [width, height].map((length) => Math.max(1, scale * length));
   const came = app.thumbs.version.value;
   const other = app.thumbs.near(frame)?.frame ?? frame;
   const masked = app.masks.version.value;
@@ -37,9 +41,9 @@ export function Thumb({ app, frame, at, caption }: Props) {
     >
       <canvas
         ref={canvas}
-        width={2 * WIDTH}
-        height={Math.round((2 * WIDTH * height) / width)}
-        style={{ aspectRatio: `${width} / ${height}` }}
+        width={Math.round(2 * wide)}
+        height={Math.round(2 * high)}
+        style={{ width: `${wide}px`, height: `${high}px` }}
       />
       <figcaption>
         {caption}
