@@ -893,6 +893,27 @@ def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_an
     annotator.expect(annotator.action("mark.absent")).to_be_enabled()
 
 
+@pytest.mark.parametrize(("scheme", "theme"), [("dark", "light"), ("light", "dark")])
+def test_colours_that_say_something_are_seen_where_the_system_forces_others(
+    open_annotator, scheme, theme
+):
+    annotator = open_annotator(objects=2, theme=theme)
+    signs = """root => [".ev-swatch", ".ev-playhead", ".ev-legend-lost"].map((each) => {
+        const { borderTopColor, backgroundColor, backgroundImage } =
+            getComputedStyle(root.querySelector(each));
+        return [borderTopColor, backgroundColor, backgroundImage];
+    })"""
+    annotator.page.emulate_media(color_scheme=scheme)
+    host = "theme => { document.body.dataset.jpThemeLight = String(theme === 'light') }"
+    annotator.page.evaluate(host, scheme)
+    annotator.expect(annotator.root).to_have_attribute("data-theme", scheme)
+    own = annotator.root.evaluate(signs)
+    annotator.page.evaluate(host, theme)
+    annotator.page.emulate_media(color_scheme=scheme, forced_colors="active")
+    annotator.expect(annotator.root).to_have_attribute("data-theme", scheme)
+    assert annotator.root.evaluate(signs) == own
+
+
 @pytest.mark.parametrize(
     ("video", "preview"),
     [((40, 2000), (2.4, 120)), ((480, 854), (67.4, 120)), ((854, 480), (160, 90))],

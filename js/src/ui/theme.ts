@@ -4,6 +4,8 @@ import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 
 export type Theme = "light" | "dark";
 
+const DARK = "(prefers-color-scheme: dark)";
+
 /** Attributes by which hosts tell their theme. */
 const ATTRIBUTES = [
   "class",
@@ -13,15 +15,20 @@ const ATTRIBUTES = [
   "data-theme",
 ];
 
-/** The theme chosen for a widget, or the host's, and until `abort` its root's too. */
+/**
+ * The theme chosen for a widget, or the host's, and until `abort` its root's too. Where the system
+ * forces its colours on the page, what is drawn in others is to be seen on its background.
+ */
 export function rootTheme(
   root: HTMLElement,
   choice: { readonly value: Theme | "auto" },
   abort: AbortSignal,
 ): ReadonlySignal<Theme> {
   const host = hostTheme(abort);
+  const forced = mediaMatches("(forced-colors: active)", abort);
+  const dark = mediaMatches(DARK, abort);
   const theme = computed(() => {
-    const chosen = choice.value;
+    const chosen = forced.value ? (dark.value ? "dark" : "light") : choice.value;
     return chosen === "light" || chosen === "dark" ? chosen : host.value;
   });
   const stop = effect(() => {
@@ -41,9 +48,20 @@ export function hostTheme(abort: AbortSignal) {
   for (const element of [document.documentElement, document.body]) {
     observer.observe(element, { attributes: true, attributeFilter: ATTRIBUTES });
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update, { signal: abort });
+  matchMedia(DARK).addEventListener("change", update, { signal: abort });
   abort.addEventListener("abort", () => observer.disconnect(), { once: true });
   return theme;
+}
+
+/** A signal that follows a media query until `abort`. */
+function mediaMatches(query: string, abort: AbortSignal): ReadonlySignal<boolean> {
+  const media = matchMedia(query);
+  const matches = signal(media.matches);
+  const update = () => {
+    matches.value = media.matches;
+  };
+  media.addEventListener("change", update, { signal: abort });
+  return matches;
 }
 
 function resolve(): Theme {
@@ -59,5 +77,5 @@ function resolve(): Theme {
     if (element.style.colorScheme === "dark") return "dark";
     if (element.style.colorScheme === "light") return "light";
   }
-  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  return matchMedia(DARK).matches ? "dark" : "light";
 }
