@@ -35,8 +35,8 @@ export const ACTIONS = new ActionTable<View>([
     keys: ["a", "ArrowLeft"],
     run: (view) => view.back(),
     enabled: (view) =>
-      view.stage.value === "done" ||
-      (["question", "behind"].includes(view.stage.value) && view.place.value > 0),
+      ["waiting", "localisation", "question", "behind", "done"].includes(view.stage.value) &&
+      view.before !== null,
     repeats: true,
   },
   {

@@ -267,14 +267,25 @@ export class View {
     }
   }
 
-  /** The point before, to answer it anew. */
+  /** The point before, of the object in hand or else of the nearest one before it. */
+  get before(): { object: number; place: number } | null {
+    const { current, objects } = this;
+    const place = this.place.value;
+    if (current && place > 0 && this.stage.value !== "localisation") {
+      return { object: current.id, place: place - 1 };
+    }
+    const last = objects
+      .slice(0, current ? objects.indexOf(current) : objects.length)
+      .findLast(({ skipped, answers }) => !skipped && answers.length > 0);
+    return last ? { object: last.id, place: last.answers.length - 1 } : null;
+  }
+
+  /** Goes to the point before, to answer it anew. */
   back(): void {
-    if (this.object.value === null) {
-      const last = this.objects.findLast(({ skipped, answers }) => !skipped && answers.length > 0);
-      if (!last) return;
-      this.object.value = last.id;
-      this.place.value = last.answers.length - 1;
-    } else this.place.value = Math.max(0, this.place.value - 1);
+    const { before } = this;
+    if (!before) return;
+    this.object.value = before.object;
+    this.place.value = before.place;
   }
 
   /** The point after one that is answered. */

@@ -114,16 +114,65 @@ const look = (ms: number) => {
   vi.advanceTimersByTime(ms);
 };
 
-/** The questions of the object in hand come, and somebody begins with it. */
-async function begin() {
+/** The questions of the object in hand come. */
+async function questions() {
   const id = asked("questions.get").at(-1)?.id;
-  const questions = [0, 1].map((x) => [0, x, 0, 0]);
+  const points = [0, 1].map((x) => [0, x, 0, 0]);
   const runs = new DataView(Uint32Array.of(24).buffer);
-  view.kernel.receive({ id, ok: true, frame: 0, questions } as never, [runs]);
+  view.kernel.receive({ id, ok: true, frame: 0, questions: points } as never, [runs]);
   await vi.advanceTimersByTimeAsync(0);
+}
+
+/** They come, and somebody begins with the object. */
+async function begin() {
+  await questions();
   look(1000);
   view.begin();
 }
+
+describe("the way back", () => {
+  const { run, enabled } = ACTIONS.get("back");
+  const said = (id: number, answers: string, skipped = false) => ({
+    ...object(id, skipped),
+    answers,
+  });
+  const here = () => `${view.object.value}:${view.place.value}`;
+  /** Where it leads, step by step. */
+  const steps = () => {
+    const places: string[] = [];
+    while (enabled?.(view) && places.length < 9) {
+      run(view);
+      places.push(here());
+    }
+    return places;
+  };
+
+  it("leads from an object to the last point of the one before, begun or not", async () => {
+    push(said(1, "++"), said(2, ".."));
+    expect([here(), view.stage.value]).toEqual(["2:0", "waiting"]);
+    await begin();
+    expect(view.stage.value).toBe("question");
+    expect(steps()).toEqual(["1:1", "1:0"]);
+  });
+
+  it("leads from where an object is only shown to the one before", async () => {
+    push(said(1, "++"), said(2, "+."));
+    await questions();
+    expect([here(), view.stage.value]).toEqual(["2:1", "localisation"]);
+    expect(steps()[0]).toBe("1:1");
+  });
+
+  it("passes by what is skipped, or has no points, and ends at the first", () => {
+    push(said(1, "+"), said(2, "++", true), said(3, ""), said(4, "++"));
+    expect(view.stage.value).toBe("done");
+    expect(steps()).toEqual(["4:1", "4:0", "1:0"]);
+  });
+
+  it("is none where every object is skipped", () => {
+    push(said(1, "..", true));
+    expect([view.stage.value, enabled?.(view)]).toEqual(["done", false]);
+  });
+});
 
 describe("a look at the object", () => {
   const { run, enabled } = ACTIONS.get("remind");
