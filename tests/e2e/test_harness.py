@@ -878,6 +878,7 @@ def test_a_frame_that_takes_long_is_awaited_with_something_of_its_moment(open_an
     assert axe_violations(annotator.page) == []
     # What is done now is not meant for frame 50.
     press(annotator, "b")
+    annotator.expect(annotator.stage).to_have_css("cursor", "not-allowed")
     click(annotator, 0.5, 0.5)
     annotator.draft("none")
     says(annotator, "on its way")

@@ -92,7 +92,10 @@ function Picture({ app }: { app: App }) {
 function cursor(app: App): "arrow" | "cross" | "locked" | "ring" {
   const { editor, store, synced } = app;
   if (synced.readOnly.value) return "arrow";
-  if (!editor.objects.canEdit.value) return editor.tool.value === "pick" ? "cross" : "locked";
+  const refuses = store.coarse.value && editor.objects.elsewhere.value;
+  if (refuses || !editor.objects.canEdit.value) {
+    return editor.tool.value === "pick" ? "cross" : "locked";
+  }
   const ringless = store.crosshair.value || store.comparing.value || store.peeking.value;
   return editor.brushes.value && !ringless ? "ring" : "cross";
 }
