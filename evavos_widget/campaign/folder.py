@@ -19,6 +19,7 @@ import numpy as np
 
 from evavos_widget.campaign.standing import Standing
 from evavos_widget.files import exclusive, plain_name, replacing, tidy
+from evavos_widget.session_files import JOURNAL_FILE, MASKS_FILE
 from evavos_widget.video import Video
 from evavos_widget.video_sources import is_video
 
@@ -146,12 +147,12 @@ class CampaignFolder:
 
     def has_session(self, video: str) -> bool:
         """Whether anything was said of a video."""
-        return (self.session(video) / "journal.jsonl").exists()
+        return (self.session(video) / JOURNAL_FILE).exists()
 
     def stamp(self, video: str) -> list[int]:
         """A few numbers that differ when a session was changed, by whomever."""
         folder, stamp = self.session(video), [self._about]
-        for name in ("journal.jsonl", "masks.npz"):
+        for name in (JOURNAL_FILE, MASKS_FILE):
             try:
                 about = (folder / name).stat()
                 stamp += [about.st_size, about.st_mtime_ns]

@@ -6,6 +6,7 @@ import weakref
 from pathlib import Path
 
 from evavos_widget.masks import SOFTWARE
+from evavos_widget.session_files import is_of_a_session
 from evavos_widget.video import Video
 from evavos_widget.video_pictures import UNREADABLE
 
@@ -40,8 +41,6 @@ def check_target(path: Path, video: Video, *, is_folder: bool, overwrite: bool) 
     FileExistsError
         Saying what is in the way, or will be.
     """
-    from evavos_widget.session.storage import is_of_a_session
-
     if is_of_a_session(path):
         raise FileExistsError(
             f"{path} is where the session in {path.parent} keeps its own {path.name}; choose "

@@ -26,7 +26,7 @@ from evavos_widget.point_selection.sampling import FRAMES, spaced_frames
 from evavos_widget.points import LABELS, REGIONS, Candidate, Point, as_points
 from evavos_widget.quantities import as_count
 from evavos_widget.session import Session
-from evavos_widget.session.storage import QUESTIONS_FILE
+from evavos_widget.session_files import QUESTIONS_FILE
 
 __all__ = ["Agreement", "Questions", "Verification"]
 

@@ -14,6 +14,7 @@ import numpy as np
 from evavos_widget.prompts import ANNOTATION_TYPES, STATEMENTS, Costs
 from evavos_widget.quantities import as_quantity
 from evavos_widget.session.journal import read_events
+from evavos_widget.session_files import JOURNAL_FILE
 
 __all__ = ["costs_from", "measured_costs", "per_second", "read_costs", "write_costs"]
 
@@ -107,7 +108,7 @@ def measured_costs(
     """
     seconds: dict[str, list[tuple[float, int]]] = {k: [] for k in (*ANNOTATION_TYPES, *STATEMENTS)}
     for folder in sessions:
-        path = Path(folder) / "journal.jsonl"
+        path = Path(folder) / JOURNAL_FILE
         if not path.exists():
             raise FileNotFoundError(
                 f"{str(folder)!r} is not a session: it has no {path.name}; give NAME.evavos."

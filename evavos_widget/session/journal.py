@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from evavos_widget.files import is_regular
+from evavos_widget.session_files import JOURNAL_FILE, LOCK_FILE
 
 __all__ = ["Journal", "Line", "Lines", "read_events", "read_journal"]
 
@@ -27,12 +28,6 @@ LOCK_SECONDS = 2.0
 LONGEST_LINE = 128 * 2**20
 """Bytes of one change, twice those of masks on each of 5,000 frames of 1080p at once. What is
 longer was written by nobody, and is not read into memory."""
-
-NAME = "journal.jsonl"
-"""Of the file in the session's folder."""
-
-LOCK_FILE = ".lock"
-"""Beside it; whoever holds it may write."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +103,7 @@ class Journal:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.path = self.folder / NAME
+        self.path = self.folder / JOURNAL_FILE
         self._lock = FileLock(str(self.folder / LOCK_FILE), thread_local=False)
         try:
             self._lock.acquire(timeout=LOCK_SECONDS)

@@ -15,10 +15,11 @@ import numpy as np
 
 from evavos_widget.loop import LoopState, PropagationStep, Round
 from evavos_widget.session.history import History
-from evavos_widget.session.journal import NAME, read_journal
+from evavos_widget.session.journal import read_journal
 from evavos_widget.session.session import Session
 from evavos_widget.session.state import State
 from evavos_widget.session.timeline import Timeline, replay
+from evavos_widget.session_files import JOURNAL_FILE
 
 __all__ = ["Moment", "Recording", "branched", "probabilities_again"]
 
@@ -125,7 +126,7 @@ class Recording:
             )
         empty = State.empty(video.n_frames, video.height, video.width)
         timeline = Timeline(empty, session.propagator.affected, History(limit=10**9))
-        replay(timeline, read_journal(folder / NAME), None, str(folder / NAME))
+        replay(timeline, read_journal(folder / JOURNAL_FILE), None, str(folder / JOURNAL_FILE))
         past = [*timeline.history.past(), timeline.state]
         states = {len(state.rounds): state for state in past}
         with self._lock:

@@ -24,11 +24,9 @@ import numpy as np
 from evavos_widget.files import is_regular
 from evavos_widget.masks import MAX_RUN
 from evavos_widget.session.state import CurvePoint, State
+from evavos_widget.session_files import MASKS_FILE
 
 __all__ = ["SavedMasks", "read_saved_masks", "remove_leftovers", "save_masks"]
-
-NAME = "masks.npz"
-"""Of the file in the session's folder."""
 
 
 def save_masks(folder: Path, states: Sequence[State], lines: int, digest: bytes) -> None:
@@ -84,7 +82,7 @@ def save_masks(folder: Path, states: Sequence[State], lines: int, digest: bytes)
             _write(file, arrays, list(pool.values()))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, folder / NAME)
+        os.replace(temporary, folder / MASKS_FILE)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -185,7 +183,7 @@ def read_saved_masks(folder: Path, height: int, width: int) -> SavedMasks | None
     ValueError
         It is damaged: it has to be computed again.
     """
-    path = folder / NAME
+    path = folder / MASKS_FILE
     if not path.exists():
         return None
     if not is_regular(path):

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from evavos_widget.files import plain_name, tidy
 from evavos_widget.session.events import VERSION, check_version
-from evavos_widget.session.journal import LOCK_FILE, NAME, Journal, Lines, read_journal
-from evavos_widget.session.saved_masks import NAME as MASKS_FILE
+from evavos_widget.session.journal import Journal, Lines, read_journal
 from evavos_widget.session.saved_masks import (
     SavedMasks,
     read_saved_masks,
@@ -22,17 +21,15 @@ from evavos_widget.session.saved_masks import (
     save_masks,
 )
 from evavos_widget.session.timeline import Timeline, replay
+from evavos_widget.session_files import JOURNAL_FILE, QUESTIONS_FILE
 
 if TYPE_CHECKING:
     from evavos_widget.video import Video
 
 __all__ = [
-    "OWN_FILES",
-    "QUESTIONS_FILE",
     "Storage",
     "default_folder",
     "folder_of",
-    "is_of_a_session",
     "let_go",
     "make_way",
     "read_header",
@@ -46,13 +43,6 @@ class _Session(Protocol):
 
 _open_sessions: weakref.WeakValueDictionary[Path, _Session] = weakref.WeakValueDictionary()
 """Open sessions of this process by folder: opening one again takes it over."""
-
-QUESTIONS_FILE = "verification.json"
-"""What is asked about points (`evavos_widget.point_selection.verification`); the answers are in the
-journal."""
-
-OWN_FILES = (NAME, MASKS_FILE, QUESTIONS_FILE, LOCK_FILE)
-"""What a session keeps in its folder, beside the exports that are put there."""
 
 CANNOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What a system says of a place that may only be read."""
@@ -116,7 +106,7 @@ class Storage:
         if not read_only:
             self._open_to_write(folder)
         if self.read_only:
-            self._lines = read_journal(folder / NAME)
+            self._lines = read_journal(folder / JOURNAL_FILE)
         try:
             check_same_video(folder, self._lines.header, self._video)
             if self._journal is not None and not self._lines.digests:
@@ -124,8 +114,8 @@ class Storage:
         except BaseException:
             self.close()
             raise
-        if (folder / NAME).exists():
-            self.saved_at = (folder / NAME).stat().st_mtime
+        if (folder / JOURNAL_FILE).exists():
+            self.saved_at = (folder / JOURNAL_FILE).stat().st_mtime
 
     def _open_to_write(self, folder: Path) -> None:
         try:
@@ -138,7 +128,7 @@ class Storage:
                 ) from error
             if error.errno not in CANNOT_WRITE:
                 raise
-            if not (folder / NAME).exists():
+            if not (folder / JOURNAL_FILE).exists():
                 raise OSError(
                     f"nothing can be written to {str(folder)!r} ({error.strerror}); give a path "
                     "that can, or path=None to keep nothing."
@@ -168,8 +158,8 @@ class Storage:
             )
         if self.read_only and saved is not None and saved.lines > len(self._lines.digests):
             # Another process has gone on since, and wrote these lines before it saved the masks.
-            self._lines = read_journal(self.path / NAME)
-        self.warnings += replay(timeline, self._lines, saved, str(self.path / NAME))
+            self._lines = read_journal(self.path / JOURNAL_FILE)
+        self.warnings += replay(timeline, self._lines, saved, str(self.path / JOURNAL_FILE))
         versions = [
             line.content.get("version", 1)
             for line in self._lines.read
@@ -238,11 +228,12 @@ class Storage:
         """Go on in another folder, with a copy of the journal."""
         if self.path is None:
             raise ValueError("this session keeps nothing on disk, so there is nothing to copy.")
-        if (folder / NAME).exists():
+        if (folder / JOURNAL_FILE).exists():
             raise FileExistsError(f"there is a session in {str(folder)!r}; give another path.")
         before = self._journal
         # Who only looks knows what was there then; another process may have gone on since.
-        content = before.content() if before else (self.path / NAME).read_bytes()[: self._end]
+        there = self.path / JOURNAL_FILE
+        content = before.content() if before else there.read_bytes()[: self._end]
         journal = Journal(folder)
         try:
             journal.fill(content)
@@ -273,7 +264,7 @@ def default_folder(video: Video) -> Path:
     folder = Path(f"{name}.evavos").absolute()
     number = 1
     while video.source is None:
-        header = read_journal(folder / NAME).header
+        header = read_journal(folder / JOURNAL_FILE).header
         if header is None or header["video"].get("fingerprint") == video.fingerprint():
             break
         number += 1
@@ -288,12 +279,6 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
     return Path(path).expanduser().absolute()
 
 
-def is_of_a_session(path: Path) -> bool:
-    """Whether a session keeps its own file at `path`, or will."""
-    # Not every disk tells upper from lower case.
-    return path.name.lower() in OWN_FILES and (path.parent / NAME).exists()
-
-
 def read_header(folder: Path) -> dict[str, Any] | None:
     """What a session's journal is of; None where its first line is damaged.
 
@@ -302,11 +287,12 @@ def read_header(folder: Path) -> dict[str, Any] | None:
     FileNotFoundError
         There is no session.
     """
-    if not (folder / NAME).is_file():
+    if not (folder / JOURNAL_FILE).is_file():
         raise FileNotFoundError(
-            f"there is no session at {str(folder)!r}; give the folder that holds its {NAME}."
+            f"there is no session at {str(folder)!r}; give the folder that holds its "
+            f"{JOURNAL_FILE}."
         )
-    header = read_journal(folder / NAME).header
+    header = read_journal(folder / JOURNAL_FILE).header
     if header is not None:
         check_version(header, repr(str(folder)))
     return header
@@ -350,7 +336,7 @@ def make_way(folder: Path, video: Video) -> None:
         There is a session of another video.
     """
     if _open_sessions.get(folder.resolve()) is not None:
-        check_same_video(folder, read_journal(folder / NAME).header, video)
+        check_same_video(folder, read_journal(folder / JOURNAL_FILE).header, video)
         take_over(folder)
 
 

@@ -16,7 +16,7 @@ from evavos_widget.point_selection.verification import Verification
 from evavos_widget.points import Point
 from evavos_widget.robot.costs import measured_costs
 from evavos_widget.session import Session
-from evavos_widget.session.storage import QUESTIONS_FILE
+from evavos_widget.session_files import QUESTIONS_FILE
 from evavos_widget.testing import Disks, NearestCopy
 
 N, H, W = 6, 90, 120

@@ -23,7 +23,7 @@ from evavos_widget.prompts import Costs
 from evavos_widget.session import Session, storage
 from evavos_widget.session.journal import Journal, read_journal
 from evavos_widget.session.saved_masks import read_saved_masks
-from evavos_widget.session.storage import QUESTIONS_FILE
+from evavos_widget.session_files import QUESTIONS_FILE
 from evavos_widget.testing import Disks, NearestCopy
 from evavos_widget.video import Video
 
