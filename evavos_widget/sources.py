@@ -9,7 +9,7 @@ propagator and for the quality that is predicted of what they find.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -112,7 +112,8 @@ class Known:
         self.frames = objects_annotated(annotations, obj)
         self.trust = {f: annotations[f].trust(obj) for f in self.frames}
         self.seen = [f for f in self.frames if obj in annotations[f].present]
-        self._shown = frozenset(self.seen)
+        self.least_doubt = min((1 - self.trust[f] for f in self.seen), default=0.0)
+        self.shown = frozenset(self.seen)
         self._merge, self._through = merge, through
 
     def reached(self, frame: int) -> tuple[Reached, ...]:
@@ -134,7 +135,7 @@ class Known:
         return tuple(self._one(source, counts[source] / whole) for source in sorted(counts))
 
     def _one(self, source: int, share: float = 1.0) -> Reached:
-        return Reached(source, share, self.trust[source], source not in self._shown)
+        return Reached(source, share, self.trust[source], source not in self.shown)
 
     def believed(self, frame: int) -> float:
         """Trust in the annotations that a frame's mask comes from, 0 to 1."""
@@ -144,13 +145,14 @@ class Known:
         """The sources next to a frame on both sides, and behind each those less in doubt."""
         place = bisect_left(self.seen, frame)
         found = []
-        for side in (self.seen[:place][::-1], self.seen[place:]):
+        for side in (range(place - 1, -1, -1), range(place, len(self.seen))):
             doubt = np.inf
-            for source in side:
+            for source in map(self.seen.__getitem__, side):
                 if 1 - self.trust[source] <= HALF_THE_DOUBT * doubt:
                     found.append(source)
                     doubt = 1 - self.trust[source]
-                if not (doubt and self._through):
+                # Behind it all are doubted too much.
+                if not self._through or not doubt or HALF_THE_DOUBT * doubt < self.least_doubt:
                     break
         return found
 
@@ -160,7 +162,7 @@ class Known:
         for step in (-1, 1):
             for source in range(frame + step, frame + step * (ABSENT_REACH + 1), step):
                 if source in self.trust:
-                    if source not in self._shown:
+                    if source not in self.shown:
                         found.append(source)
                     break
         return found
@@ -296,11 +298,24 @@ def frames_affected(
             if f not in new.seen and not np.array_equal(before[f].labels, after[f].labels)
         }
         says_otherwise = redrawn | hidden_anew
-        for frame in set(range(n_frames)) - same:
+        for frame in set(_around(other, old, new, n_frames)) - same:
             reached = new.reached(frame)
             if reached != old.reached(frame) or any(r.source in says_otherwise for r in reached):
                 affected.add(frame)
     return affected
+
+
+def _around(changed: Collection[int], old: Known, new: Known, n_frames: int) -> range:
+    """The frames on this side of sources behind which nothing counts that changed.
+
+    Behind a source, those count that are in less doubt.
+    """
+    doubts = [1 - known.trust[f] for known in (old, new) for f in known.shown.intersection(changed)]
+    least = min(doubts, default=np.inf)
+    kept = [f for f in old.seen if f not in changed and f in new.shown]
+    ends = [f for f in kept if 1 - old.trust[f] <= least]
+    first, last = bisect_left(ends, min(changed)), bisect_left(ends, max(changed))
+    return range(ends[first - 1] if first else 0, ends[last] + 1 if last < len(ends) else n_frames)
 
 
 def check_merge(merge: str) -> str:

@@ -37,7 +37,7 @@ annotated = st.dictionaries(
         st.sampled_from([0.0, 0.3, 0.6, 0.9, 1.0]),
         st.booleans(),
     ),
-    max_size=6,
+    max_size=12,
 )
 
 
@@ -155,11 +155,21 @@ def test_what_arrives_without_a_pixel_counts_less_than_what_arrives_surely():
         assert first + second == pytest.approx(1)
 
 
-@given(annotated, annotated, st.sampled_from(["trust", "nearest"]))
-def test_affected_are_exactly_the_frames_that_come_from_elsewhere(before, after, merge):
-    """Contents differ here only in being absent or not."""
+@given(
+    annotated,
+    annotated,
+    st.sets(st.integers(0, N - 1)),
+    st.sampled_from(["trust", "nearest"]),
+    st.booleans(),
+)
+def test_affected_are_exactly_the_frames_that_come_from_elsewhere(
+    before, other, changed, merge, through
+):
+    """Contents differ here only in being absent or not; what did not change is the same."""
+    after = {f: a for f, a in before.items() if f not in changed}
+    after |= {f: a for f, a in other.items() if f in changed}
     expected = set()
-    tables = [Known(k, 1, merge) for k in (before, after)]
+    tables = [Known(k, 1, merge, through=through) for k in (before, after)]
     for frame in range(N):
         one, two = (t.reached(frame) for t in tables)
         same = [before.get(frame), after.get(frame)]
@@ -167,7 +177,7 @@ def test_affected_are_exactly_the_frames_that_come_from_elsewhere(before, after,
             continue
         if one != two:
             expected.add(frame)
-    assert frames_affected(before, after, N, merge) == expected
+    assert frames_affected(before, after, N, merge, through=through) == expected
 
 
 def test_affected_are_all_frames_that_a_redrawn_mask_reaches_and_no_object_that_stays():
