@@ -309,7 +309,9 @@ class Inspection:
     def _made(self, n: int) -> dict[str, Any] | None:
         if n >= len(self):
             return None
-        made, asked = self.session.rounds[n], self.choice(n)
+        made = self.session.rounds[n]
+        several = len(made.frames) > 1 or len(made.objects) > 1
+        asked = self.choice(n) if several else None  # which may take a pass
         return {
             "frame": _asked_of(made.frames, asked and asked.frame),
             "object": _asked_of(made.objects, asked and asked.object),
