@@ -306,10 +306,9 @@ def _merged_points(state: State, gone: int, kept: int) -> dict[tuple[int, int], 
     merged = {where: p for where, p in state.points.items() if where[1] not in (gone, kept)}
     spoken_of = {o for _, o in state.points}.union(*(a.objects for a in state.annotations.values()))
     for frame in {f for f, o in state.points if o in (gone, kept)}:
-        of = {o: state.points.get((frame, o), ()) for o in (kept, gone)}
         # Where nothing is known of one of the two, the other is what they are together.
-        alone = [points for o, points in of.items() if o in spoken_of]
-        if together := alone[0] if len(alone) == 1 else of_both(*alone):
+        known = [state.points.get((frame, o), ()) for o in (kept, gone) if o in spoken_of]
+        if together := known[0] if len(known) == 1 else of_both(*known):
             merged[frame, kept] = together
     return merged
 

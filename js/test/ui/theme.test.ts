@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { rootTheme, type Theme } from "../../src/ui/theme";
+import { IdleObserver } from "../idle-observer";
 
 /** What the system says, by media query. */
 let media: Map<string, EventTarget & { matches: boolean }>;
@@ -25,13 +26,7 @@ beforeEach(() => {
   const element = () => ({ dataset: {}, classList: [], style: {} });
   const body = { ...element(), dataset: { jpThemeLight: "true" } };
   vi.stubGlobal("document", { body, documentElement: element() });
-  vi.stubGlobal(
-    "MutationObserver",
-    class {
-      observe() {}
-      disconnect() {}
-    },
-  );
+  vi.stubGlobal("MutationObserver", IdleObserver);
 });
 
 afterEach(() => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Canvas, type Scene } from "../../src/video/canvas";
+import { IdleObserver } from "../idle-observer";
 
 /** The little of an element that a canvas needs. */
 class FakeElement extends EventTarget {
@@ -49,13 +50,7 @@ beforeEach(() => {
   vi.stubGlobal("matchMedia", () => new EventTarget());
   vi.stubGlobal("requestAnimationFrame", () => 1);
   vi.stubGlobal("cancelAnimationFrame", () => {});
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      observe() {}
-      disconnect() {}
-    },
-  );
+  vi.stubGlobal("ResizeObserver", IdleObserver);
 });
 
 afterEach(() => {
